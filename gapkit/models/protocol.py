@@ -1,0 +1,34 @@
+"""The model contract: three methods that return ``torch.distributions`` objects.
+
+    p(x, z) = prior().log_prob(z) + decode(z).log_prob(x)        q(z|x) = encode(x)
+
+Anything that satisfies it can be analysed; :func:`gapkit.from_pair` builds one from an ordinary pair of modules.
+Reference: Kingma & Welling, "Auto-Encoding Variational Bayes" (2014), https://arxiv.org/abs/1312.6114, section 2.
+"""
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+__all__ = ["LatentModel"]
+
+
+@runtime_checkable
+class LatentModel(Protocol):
+    """A trained encoder/decoder pair with a continuous latent variable.
+
+    ``B`` datapoints, ``N`` latent points; latents and data may have any event shape.
+    """
+
+    def encode(self, x: Tensor) -> Distribution:
+        """Return q(z|x): x has shape (B, *x_shape), the result batch shape (B,) and event shape ``z_shape``."""
+        ...
+
+    def decode(self, z: Tensor) -> Distribution:
+        """Return p(x|z): z has shape (N, *z_shape), the result batch shape (N,) and event shape ``x_shape``."""
+        ...
+
+    def prior(self) -> Distribution:
+        """Return p(z): batch shape () and event shape ``z_shape``."""
+        ...
