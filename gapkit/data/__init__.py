@@ -1,0 +1,7 @@
+"""Data from anywhere: names, files, folders of images and functions, as one checked float32 tensor."""
+
+from gapkit.data.binarize import BINARIZATIONS, binarize, require_unit_interval
+from gapkit.data.dataset import Dataset
+from gapkit.data.load import SPLITS, load
+
+__all__ = ["BINARIZATIONS", "SPLITS", "Dataset", "binarize", "load", "require_unit_interval"]

@@ -1,0 +1,8 @@
+"""Estimators of bounds on log p(x), one a file: ``(model, x, q, seed) -> Estimate``."""
+
+from gapkit.estimators.ais import Ais
+from gapkit.estimators.elbo import Elbo
+from gapkit.estimators.iwae import Iwae
+from gapkit.estimators.protocol import Bound, Estimate, Estimator
+
+__all__ = ["Ais", "Bound", "Elbo", "Estimate", "Estimator", "Iwae"]

@@ -1,0 +1,136 @@
+"""Open a checkpoint file without executing code from it.
+
+``torch.load(weights_only=True)`` comes first and nothing falls back behind the user's back: a pickle that wants to run
+code is refused with the list of what it asks for, and opened only after an explicit ``trust_pickle=True``.
+Source: PyTorch, "Serialization semantics", https://docs.pytorch.org/docs/stable/notes/serialization.html, and the
+advisories CVE-2025-32434 (fixed in torch 2.6) and CVE-2026-24747 (fixed in torch 2.10) on ``weights_only``.
+"""
+
+import difflib
+import functools
+import hashlib
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gapkit.checkpoints.sniff import checkpoint_kind, first_damaged_record, unsafe_globals
+from gapkit.checks import GapkitWarning, InputError
+
+__all__ = ["file_sha256", "read"]
+
+CHECKPOINT_SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin")
+
+
+def read(path: str | Path, *, trust_pickle: bool = False) -> Any:
+    """Read a checkpoint onto the CPU, whatever device it was saved from.
+
+    Args:
+        path: a file written by ``torch.save`` (both formats) or by safetensors.
+        trust_pickle: allow the file to run code while it is opened. Only for files whose origin is known.
+
+    Returns:
+        The saved object, typically a dict of tensors or a nested dict that holds one.
+
+    Raises:
+        InputError: the file is missing, a folder, empty, damaged, not a checkpoint, or wants to execute code.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     torch.save({"weight": torch.ones(2)}, f"{folder}/model.pt")
+        ...     read(f"{folder}/model.pt")
+        {'weight': tensor([1., 1.])}
+    """
+    path = Path(path)
+    asked = f"read the checkpoint {path}"
+    _require_file(path, asked)
+    kind = checkpoint_kind(path)
+    if kind == "safetensors":
+        return _read_safetensors(path, asked)
+    _warn_if_advisory_applies(str(torch.__version__))
+    if kind == "zip" and (damaged := first_damaged_record(path)):
+        text = f"{path}: the checksum of {damaged} does not match, so weights may be damaged: copy the file again"
+        warnings.warn(text, GapkitWarning, stacklevel=2)
+    try:
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except pickle.UnpicklingError as err:
+        wanted = unsafe_globals(path, kind)
+        if not wanted:
+            raise _damaged(asked, err) from err
+        if not trust_pickle:
+            raise _refusal(asked, wanted) from err
+    except (RuntimeError, EOFError, KeyError, ValueError, IndexError, AttributeError, TypeError, OSError) as err:
+        raise _damaged(asked, err) from err
+    return _read_trusted(path, asked)
+
+
+def file_sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal digits, reading it in pieces."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _require_file(path: Path, asked: str) -> None:
+    if path.is_dir():
+        inside = sorted(entry.name for entry in path.iterdir() if entry.suffix in CHECKPOINT_SUFFIXES)
+        listed = f", with {', '.join(inside[:8])} in it" if inside else ", with no checkpoint in it"
+        raise InputError(asked, f"a folder{listed}", "pass the path of one file")
+    if not path.is_file():
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        close = difflib.get_close_matches(path.name, siblings, n=3)
+        do = f"did you mean {' or '.join(close)}?" if close else "check the path"
+        raise InputError(asked, "no such file", do)
+
+
+def _read_safetensors(path: Path, asked: str) -> dict[str, torch.Tensor]:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ModuleNotFoundError as err:
+        found = "the safetensors library is not installed"
+        raise InputError(asked, found, "pip install safetensors") from err
+    try:
+        return load_file(path, device="cpu")
+    except (SafetensorError, OSError, ValueError) as err:
+        raise _damaged(asked, err) from err
+
+
+def _read_trusted(path: Path, asked: str) -> Any:
+    """Open a pickle with permission to run code; the classes it names must be importable here."""
+    try:
+        return torch.load(path, weights_only=False, map_location="cpu")
+    except (ImportError, AttributeError) as err:
+        do = "run where that module can be imported, or save model.state_dict() instead of the whole object"
+        raise InputError(asked, f"a pickled object whose code is missing here: {err}", do) from err
+    except Exception as err:  # the pickle runs foreign code: any exception can come out of it
+        raise _damaged(asked, err) from err
+
+
+def _refusal(asked: str, wanted: list[str]) -> InputError:
+    more = f" and {len(wanted) - 12} more" if len(wanted) > 12 else ""
+    return InputError(
+        asked,
+        f"a pickle that would run code when opened: it asks for {', '.join(wanted[:12])}{more} (nothing was executed)",
+        "pass --trust-pickle (trust_pickle=True) if you know where the file comes from; "
+        "or save only the weights, torch.save(model.state_dict(), 'model.pt')",
+    )
+
+
+def _damaged(asked: str, err: Exception) -> InputError:
+    lines = str(err).strip().splitlines()
+    reason = f"{type(err).__name__}: {lines[0][:160]}" if lines else type(err).__name__
+    return InputError(asked, f"a truncated or damaged file ({reason})", "copy or download it again, or save it again")
+
+
+@functools.cache
+def _warn_if_advisory_applies(version: str) -> None:
+    """Warn once per process when the installed torch has the ``weights_only`` memory-corruption advisory."""
+    if torch.torch_version.TorchVersion(version) < (2, 10):
+        text = (
+            f"torch {version} has a memory-corruption advisory on weights_only loading (CVE-2026-24747): "
+            "upgrade to torch 2.10 or newer before you open checkpoints of unknown origin"
+        )
+        warnings.warn(text, GapkitWarning, stacklevel=3)

@@ -1,0 +1,131 @@
+"""The value every data source ends in: one float32 tensor with its provenance, checked once."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gapkit.checks import InputError
+
+__all__ = ["Dataset", "Raw", "finish"]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What a reader hands over: the array as it lies in its source.
+
+    Attributes:
+        x: (N, ...), any numeric dtype.
+        labels: (N,) or ``None``.
+        split: the split the source made, or ``"all"`` when it makes none.
+        images: uint8 values are pixel intensities, also when none exceeds 1.
+    """
+
+    x: np.ndarray | Tensor
+    labels: np.ndarray | Tensor | None = None
+    split: str = "all"
+    images: bool = False
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Data to train on or to analyse.
+
+    Attributes:
+        x: (N, *x_shape), float32, finite.
+        labels: (N,), int64 or float, or ``None``. Text labels become the position in their sorted list.
+        name: where the data come from, as the user wrote it.
+        split: ``"train"``, ``"test"``, or ``"all"`` when the source makes no difference.
+        sha256: of the bytes of ``x``, hexadecimal.
+    """
+
+    x: Tensor
+    labels: Tensor | None
+    name: str
+    split: str
+    sha256: str
+
+    def __len__(self) -> int:
+        """Return N, the number of datapoints."""
+        return len(self.x)
+
+
+def finish(raw: Raw, name: str, limit: int | None = None) -> Dataset:
+    """Bring a reader's array into the common form: shape, scale, float32; refuse what cannot be analysed.
+
+    uint8 (N, H, W) becomes (N, 1, H, W) and (N, H, W, C) with C = 1 or 3 becomes (N, C, H, W); uint8 intensities are divided by 255,
+    unless the array is binary (nothing above 1). Other integers stay counts.
+
+    Args:
+        raw: what the reader found.
+        name: the source, for messages and provenance.
+        limit: keep only the first ``limit`` datapoints.
+
+    Returns:
+        The data set.
+
+    Raises:
+        InputError: no datapoints, values that are not real numbers, NaN or Inf, labels of another length.
+    """
+    asked = f"read data from {name}"
+    x = _as_tensor(raw.x, asked)
+    if x.ndim == 0 or x.numel() == 0:
+        raise InputError(asked, f"an array of shape {tuple(x.shape)}", "pass at least one datapoint, shape (N, ...)")
+    if x.ndim == 1:
+        do = "reshape one-dimensional data to (N, 1); one single datapoint to (1, ...)"
+        raise InputError(asked, f"an array of shape {tuple(x.shape)}, not (N, ...)", do)
+    labels = None if raw.labels is None else _label_tensor(raw.labels, len(x), asked)
+    bytes_are_pixels = x.dtype == torch.uint8 and (raw.images or bool((x > 1).any()))
+    if x.dtype == torch.uint8 and x.ndim == 3:
+        x = x.unsqueeze(1)
+    elif x.dtype == torch.uint8 and x.ndim == 4 and x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3):
+        x = x.permute(0, 3, 1, 2)
+    if limit is not None:
+        x, labels = x[:limit], None if labels is None else labels[:limit]
+    x = x.to(torch.float32, memory_format=torch.contiguous_format, copy=True).contiguous()
+    if bytes_are_pixels:
+        x /= 255
+    _require_finite(x, asked)
+    return Dataset(x, labels, name, raw.split, hashlib.sha256(x.numpy()).hexdigest())
+
+
+def _as_tensor(array: np.ndarray | Tensor, asked: str) -> Tensor:
+    if isinstance(array, Tensor):
+        tensor = array.detach().cpu()
+        if tensor.is_complex() or tensor.is_quantized or tensor.layout != torch.strided:
+            raise InputError(asked, f"a tensor of type {tensor.dtype}, {tensor.layout}", "pass dense real numbers")
+        return tensor
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiub":
+        do = "pass real numbers: float, integer, uint8 or bool arrays, without objects, texts or dates"
+        raise InputError(asked, f"an array of dtype {array.dtype}", do)
+    if array.dtype.kind == "u" and array.dtype.itemsize > 1:
+        array = array.astype(np.int64)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
+
+
+def _label_tensor(labels: np.ndarray | Tensor, size: int, asked: str) -> Tensor:
+    if not isinstance(labels, Tensor):
+        values = np.asarray(labels)
+        if values.dtype.kind not in "fiub":
+            values = np.unique(values.astype(str), return_inverse=True)[1]
+        labels = _as_tensor(values, asked)
+    labels = labels.detach().cpu()
+    if len(labels.shape) == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim == 0 or len(labels) != size:
+        found = f"{size} datapoints and labels of shape {tuple(labels.shape)}"
+        raise InputError(asked, found, "store one label for each datapoint, or none")
+    return labels if labels.is_floating_point() else labels.long()
+
+
+def _require_finite(x: Tensor, asked: str) -> None:
+    bad = ~torch.isfinite(x)
+    if bad.any():
+        first = tuple(bad.nonzero()[0].tolist())
+        found = f"{int(bad.sum())} of {x.numel()} values NaN or infinite in float32, the first at index {first}"
+        raise InputError(asked, found, "remove or replace them")

@@ -1,0 +1,85 @@
+"""The ladder of bounds and the gaps between its rungs: arithmetic that knows nothing of models.
+
+    log p(x)      the top rung
+      |  approximation gap     the family cannot reach the posterior
+    L[q*]
+      |  amortization gap      the encoder does not reach the family's optimum
+    L[q]
+
+Source: Cremer, Li, Duvenaud, "Inference Suboptimality in Variational Autoencoders" (2018),
+https://arxiv.org/abs/1801.03558, section 3. Any other ordered list of rungs works the same way.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from gapkit.estimators.protocol import Bound, Estimate
+from gapkit.numerics import standard_error
+
+__all__ = ["Gap", "Rung", "decompose", "gap"]
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A named bound of the ladder.
+
+    Attributes:
+        name: what the table calls it, such as ``elbo_star``.
+        estimate: its values and errors.
+        gap_below: the name of the gap between this rung and the next lower one; the lowest rung needs none.
+    """
+
+    name: str
+    estimate: Estimate
+    gap_below: str = ""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A difference of two rungs, in nats. It may be negative by chance: that is reported, never clipped.
+
+    Attributes:
+        value: shape (B,).
+        std_error: paired Monte Carlo standard errors, shape (B,).
+    """
+
+    value: Tensor
+    std_error: Tensor
+
+
+def gap(upper: Estimate, lower: Estimate) -> Gap:
+    """Subtract two estimates with a paired standard error where they share noise.
+
+    Raises:
+        ValueError: the upper rung is an upper bound on log p(x) and the lower one too (or the lower one alone):
+            their difference bounds nothing.
+
+    Example:
+        >>> import torch
+        >>> noise = torch.randn(100, 1, dtype=torch.float64)
+        >>> a, b = (Estimate.from_draws((noise + c).mean(0), noise + c, Bound.LOWER, ("n",)) for c in (1.0, 0.0))
+        >>> gap(a, b).std_error.item() < 1e-12  # the noise cancels
+        True
+    """
+    if lower.bound is Bound.UPPER:
+        raise ValueError("the lower rung of a gap is an upper bound on log p(x); a gap needs a lower bound below")
+    value = upper.value - lower.value
+    paired = upper.noise is not None and upper.noise == lower.noise
+    if paired and upper.draws is not None and lower.draws is not None:
+        return Gap(value, standard_error(upper.draws - lower.draws))
+    return Gap(value, (upper.std_error.square() + lower.std_error.square()).sqrt())
+
+
+def decompose(ladder: Sequence[Rung]) -> dict[str, Gap]:
+    """Return the gap below every rung but the lowest, and ``total_gap`` from the top to the bottom.
+
+    Args:
+        ladder: rungs from the highest to the lowest, at least two.
+    """
+    gaps = {
+        upper.gap_below: gap(upper.estimate, lower.estimate) for upper, lower in zip(ladder, ladder[1:], strict=False)
+    }
+    gaps["total_gap"] = gap(ladder[0].estimate, ladder[-1].estimate)
+    return gaps

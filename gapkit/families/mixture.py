@@ -1,0 +1,69 @@
+"""A mixture of proposals per datapoint: the balance heuristic, and cover for several modes.
+
+Drawing from the mixture and weighting by its whole density is Veach & Guibas' balance heuristic ("Optimally Combining
+Sampling Techniques for Monte Carlo Rendering", 1995, section 3.3): no component's blind spot can spoil the estimate as
+long as another one covers it.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gapkit.families.protocol import Transport
+from gapkit.randomness import Streams
+
+__all__ = ["Mixture"]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """q(z) = sum_k weight_k q_k(z), with weights and components of each datapoint's own.
+
+    Attributes:
+        log_weights: log mixture weights, shape (K, B); -inf switches a component off for a datapoint.
+        components: K transports for the B datapoints.
+        frame: coordinates for Markov chains; None takes those of the first component.
+    """
+
+    log_weights: Tensor
+    components: tuple[Transport, ...]
+    frame: Transport | None = None
+
+    def draw(self, streams: Streams, num_samples: int) -> tuple[Tensor, Tensor]:
+        """Return z of shape (S, B, D) and the mixture's log density at it, shape (S, B), in nats.
+
+        The label of sample s comes from its own uniform number, so any chunking gives the same draws.
+        """
+        # One uniform and D normals per sample and datapoint, in one block: the streams stay aligned under chunking.
+        dim = self.components[0].dim
+        block = streams.normal(num_samples, dim + 1)
+        uniform = torch.special.ndtr(block[..., -1])
+        label = torch.searchsorted(
+            self.log_weights.exp().cumsum(0).mT.contiguous(), uniform.mT.contiguous(), right=True
+        ).mT.clamp_(max=len(self.components) - 1)
+        z = torch.zeros_like(block[..., :dim])
+        for k, component in enumerate(self.components):
+            moved = component.forward(block[..., :dim])
+            z = torch.where((label == k).unsqueeze(-1), moved, z)
+        return z, self.log_prob(z)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log density of the whole mixture: shape (S, B, D) to (S, B), in nats."""
+        terms = []
+        for log_weight, component in zip(self.log_weights, self.components, strict=True):
+            # A component that is switched off may have parameters that are not numbers: masking both its input and
+            # its output keeps them out of the value and of the gradient.
+            off = log_weight.isneginf()
+            term = component.log_prob(torch.where(off.unsqueeze(-1), 0.0, z))
+            terms.append(torch.where(off, -torch.inf, log_weight + term))
+        return torch.logsumexp(torch.stack(terms), 0)
+
+    def select(self, rows: Tensor) -> "Mixture":
+        """Return the mixtures of some datapoints: rows has shape (P,)."""
+        frame = None if self.frame is None else self.frame.select(rows)
+        return Mixture(self.log_weights[:, rows], tuple(c.select(rows) for c in self.components), frame)
+
+    def whitening(self) -> Transport:
+        """The coordinates chains move in: a fixed choice for each datapoint, so that every transition is valid."""
+        return self.frame or self.components[0]

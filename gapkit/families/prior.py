@@ -1,0 +1,61 @@
+"""The prior as a proposal: the textbook start of annealed importance sampling."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from gapkit.families.gaussian import DiagonalGaussian
+from gapkit.randomness import Streams, seeded
+
+__all__ = ["PriorProposal"]
+
+
+@dataclass(frozen=True)
+class PriorProposal:
+    """p(z) for each of B datapoints, whatever distribution the model uses.
+
+    Attributes:
+        prior: the model's prior, batch shape ().
+        num_datapoints: B.
+        dtype: floating-point type of the latents.
+        device: device of the latents.
+    """
+
+    prior: Distribution
+    num_datapoints: int
+    dtype: torch.dtype = torch.float32
+    device: torch.device | str = "cpu"
+
+    def draw(self, streams: Streams, num_samples: int) -> tuple[Tensor, Tensor]:
+        """Return z of shape (S, B, D) and log p(z) of shape (S, B).
+
+        A distribution's own ``sample`` knows only the global generator, so each datapoint's draws are made on a seed
+        taken from its stream.
+        """
+        seeds = (streams.uniform(1, 1).double() * 2**24).long().flatten().tolist()
+        draws = []
+        for seed in seeds:
+            with seeded(int(seed), "prior"):
+                draws.append(self.prior.sample((num_samples,)).flatten(1))
+        z = torch.stack(draws, 1).to(self.device, self.dtype)
+        return z, self.log_prob(z)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log p(z): shape (S, B, D) to (S, B), in nats."""
+        return self.prior.log_prob(z.reshape(*z.shape[:-1], *self.prior.event_shape))
+
+    def select(self, rows: Tensor) -> "PriorProposal":
+        """The same prior for another number of datapoints."""
+        return PriorProposal(self.prior, rows.shape[0], self.dtype, self.device)
+
+    def whitening(self) -> DiagonalGaussian:
+        """Coordinates scaled by the prior's standard deviation where it states one, else its own."""
+        try:
+            loc, scale = self.prior.mean.flatten(), self.prior.stddev.flatten()
+        except NotImplementedError:
+            loc = torch.zeros(self.prior.event_shape.numel())
+            scale = torch.ones_like(loc)
+        loc = loc.to(self.device, self.dtype).expand(self.num_datapoints, -1)
+        return DiagonalGaussian(loc, scale.to(self.device, self.dtype).expand(self.num_datapoints, -1))

@@ -1,0 +1,63 @@
+"""What a variational family is: a transport z = T(u) of standard normal noise, one per datapoint."""
+
+from typing import Protocol, Self
+
+from torch import Tensor
+
+from gapkit.randomness import Streams
+
+__all__ = ["Proposal", "Transport"]
+
+
+class Proposal(Protocol):
+    """A density over latents, one per datapoint, that can be drawn from and evaluated."""
+
+    def draw(self, streams: Streams, num_samples: int) -> tuple[Tensor, Tensor]:
+        """Return z of shape (S, B, D) and log q(z) of shape (S, B)."""
+        ...
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log q(z): z has shape (S, B, D), the result (S, B), in nats."""
+        ...
+
+    def select(self, rows: Tensor) -> Self:
+        """Return the densities of some datapoints of the batch: rows has shape (P,)."""
+        ...
+
+    def whitening(self) -> "Transport":
+        """The transport in whose coordinates Markov chains should move: roughly isotropic where q has its mass."""
+        ...
+
+
+class Transport(Proposal, Protocol):
+    """A proposal that is z = T(u) with u ~ N(0, I): its log density is log N(u) - log|det dT/du|."""
+
+    @property
+    def dim(self) -> int:
+        """Number of latent dimensions D."""
+        ...
+
+    @property
+    def loc(self) -> Tensor:
+        """The image of the noise's origin, shape (B, D)."""
+        ...
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Z = T(u): shape (S, B, D) to (S, B, D)."""
+        ...
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """U = T^-1(z): shape (S, B, D) to (S, B, D)."""
+        ...
+
+    def log_abs_det(self, u: Tensor) -> Tensor:
+        """log|det dT/du| at u: shape (S, B, D) to (S, B) (or a shape that broadcasts to it)."""
+        ...
+
+    def pull_gradient(self, u: Tensor, grad_z: Tensor) -> Tensor:
+        """Gradient in u of f(T(u)) + log|det dT/du|, given the gradient of f in z: shape (S, B, D)."""
+        ...
+
+    def push(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Return z = T(u) and log q(z), shapes (S, B, D) and (S, B)."""
+        ...

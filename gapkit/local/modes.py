@@ -1,0 +1,170 @@
+"""Find the modes of each posterior: warm starts from the encoder and from the bank, pruned and without duplicates."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gapkit.estimators.elbo import Elbo
+from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture
+from gapkit.families.protocol import Transport
+from gapkit.local.curvature import MAX_DIM, available
+from gapkit.local.natural import Curvature, Moments, polish_diagonal, warm_start
+from gapkit.local.settings import FitSettings
+from gapkit.local.starts import Bank
+from gapkit.models.target import Target
+from gapkit.randomness import Key
+
+__all__ = ["Modes", "find_modes"]
+
+Gaussian = DiagonalGaussian | FullRankGaussian
+# The mixture keeps a little weight for every mode whatever its level, and for the encoder's own q.
+_SHARED_EVENLY, _ENCODER = 0.1, 0.05
+
+
+@dataclass(frozen=True)
+class Modes:
+    """Gaussians around the modes of each posterior; mode k began at start k, and start 0 is the encoder's q.
+
+    Attributes:
+        loc: means, shape (K, B, D).
+        tril: Cholesky factors of the covariances, shape (K, B, D, D), or standard deviations (K, B, D) where the
+            latents are too many for full matrices.
+        level: L[q] of each mode on fixed noise, shape (K, B), in nats; -inf where there is no such mode.
+    """
+
+    loc: Tensor
+    tril: Tensor
+    level: Tensor
+
+    def gaussian(self, k: int) -> Gaussian:
+        """Mode k of every datapoint."""
+        if self.tril.dim() == 3:
+            return DiagonalGaussian(self.loc[k], self.tril[k])
+        return FullRankGaussian(self.loc[k], self.tril[k])
+
+    def diagonal(self, k: int) -> DiagonalGaussian:
+        """The best factorised Gaussian for mode k: variances 1 / P_ii."""
+        if self.tril.dim() == 3:
+            return DiagonalGaussian(self.loc[k], self.tril[k])
+        inverse = torch.linalg.solve_triangular(self.tril[k], _eye(self.tril[k]), upper=False)
+        return DiagonalGaussian(self.loc[k], inverse.square().sum(-2).rsqrt())
+
+    def mixture(self, encoder: Transport, best: Tensor, optimum: Gaussian) -> Mixture:
+        """Pool all modes and the encoder's q, with the polished optimum in the place of the best mode.
+
+        Args:
+            encoder: the encoder's q.
+            best: the best mode of each datapoint, shape (B,).
+            optimum: its polished Gaussian.
+        """
+        loc, tril = self.loc.clone(), self.tril.clone()
+        rows = torch.arange(len(best), device=best.device)
+        loc[best, rows] = optimum.loc
+        tril[best, rows] = optimum.scale if isinstance(optimum, DiagonalGaussian) else optimum.scale_tril
+        usable = self.level.isfinite()
+        usable[best, rows] = True  # without a single usable mode the optimum still stands in the best one's place
+        usable &= loc.isfinite().all(-1)
+        level = torch.where(usable, self.level.nan_to_num(neginf=0.0), -torch.inf)
+        share = torch.softmax(level, 0).nan_to_num(0.0)
+        even = usable / usable.sum(0).clamp(min=1)
+        weights = (1 - _ENCODER) * ((1 - _SHARED_EVENLY) * share + _SHARED_EVENLY * even)
+        weights = torch.cat([weights, 1 - weights.sum(0, keepdim=True)])
+        modes = Modes(loc, tril, level)
+        components = (*(modes.gaussian(k) for k in range(len(loc))), encoder)
+        return Mixture(weights.clamp(min=0.0).log(), components, frame=optimum)
+
+
+def find_modes(target: Target, q: Transport, bank: Bank | None, key: Key, settings: FitSettings) -> Modes:
+    """Fit a Gaussian from the encoder's q and from further starts; drop modes that are negligible or found twice.
+
+    Args:
+        target: B datapoints.
+        q: the encoder's posteriors.
+        bank: where further starts come from; None uses the encoder's alone.
+        key: seed and datapoint indices.
+        settings: budgets.
+    """
+    loc, exists = q.loc.unsqueeze(0), q.loc.isfinite().all(-1).unsqueeze(0)
+    scale = _start_scale(q, bank).unsqueeze(0)
+    if bank is not None and settings.num_starts > 0:
+        others, found = bank.starts(target.x, q.loc, settings.num_starts)
+        loc, exists = torch.cat([loc, others]), torch.cat([exists, found])
+        scale = torch.cat([scale, bank.spread.expand_as(others)])
+    tril = scale if target.dim > MAX_DIM else torch.diag_embed(scale)
+    modes = Modes(loc, tril, torch.where(exists, 0.0, -torch.inf))
+    # A short run from every start, then the rest of the steps for what is worth it.
+    short = settings.warm_steps // 2
+    curvature = available(target)
+    modes = _improve(modes, target, key, settings, curvature, range(short))
+    modes = _prune(modes, settings.keep_within)
+    modes = _improve(modes, target, key, settings, curvature, range(short, settings.warm_steps))
+    return _prune(modes, settings.keep_within)
+
+
+def _start_scale(q: Transport, bank: Bank | None) -> Tensor:
+    """Standard deviations to begin with at the encoder's mean, shape (B, D)."""
+    if isinstance(q, DiagonalGaussian):
+        return q.scale
+    if isinstance(q, FullRankGaussian):
+        return q.scale_tril.square().sum(-1).sqrt()
+    return torch.full_like(q.loc, 0.3) if bank is None else bank.spread.expand_as(q.loc)
+
+
+def _improve(
+    modes: Modes, target: Target, key: Key, settings: FitSettings, curvature: Curvature | None, steps: range
+) -> Modes:
+    """Take some steps with every mode that is alive and measure its level."""
+    number, rows = modes.level.isfinite().nonzero(as_tuple=True)
+    if len(rows) == 0 or len(steps) == 0:
+        return modes
+    problems, key = target.select(rows), key.select(rows)
+    streams = key.streams(f"modes/{steps.start}", target.dtype, target.device)
+
+    def noise(count: int) -> Tensor:
+        return streams.normal(count, target.dim)
+
+    loc, tril = modes.loc[number, rows], modes.tril[number, rows]
+    fitted: Gaussian
+    if curvature is None:
+        diagonal = DiagonalGaussian(loc, tril if tril.dim() == 2 else tril.diagonal(dim1=-2, dim2=-1))
+        # Without curvature a step knows less, but costs only its gradients: take more of them.
+        longer = range(8 * steps.start, 8 * steps.stop)
+        fitted = polish_diagonal(problems, diagonal, noise, longer, settings.warm_samples)
+        new_tril = fitted.scale if tril.dim() == 2 else torch.diag_embed(fitted.scale)
+    else:
+        moments = Moments(loc, torch.cholesky_inverse(tril))
+        fitted = warm_start(problems, moments, curvature, noise, steps, settings.warm_samples).gaussian()
+        new_tril = fitted.scale_tril
+    judge = Elbo(num_samples=settings.select_samples, antithetic=True, stage="modes/level")
+    level = judge(problems, problems.x, fitted, key).value.to(loc.dtype)
+    out = Modes(modes.loc.clone(), modes.tril.clone(), modes.level.clone())
+    out.loc[number, rows], out.tril[number, rows] = fitted.loc, new_tril
+    out.level[number, rows] = torch.where(level.isfinite(), level, -torch.inf)
+    return out
+
+
+def _prune(modes: Modes, keep_within: float) -> Modes:
+    """Switch off modes far below the best one, and all but the best of modes that are the same."""
+    level = torch.where(modes.level >= modes.level.amax(0) - keep_within, modes.level, -torch.inf)
+    dim = modes.loc.shape[-1]
+    order = level.argsort(0, descending=True)
+    rows = torch.arange(level.shape[1], device=level.device)
+    for better in range(len(order)):
+        for worse in range(better + 1, len(order)):
+            j, k = order[better], order[worse]
+            # The same mode: closer than half of what two draws of one posterior are apart.
+            apart = (modes.loc[j, rows] - modes.loc[k, rows]).unsqueeze(-1)
+            tril = modes.tril[j, rows]
+            if tril.dim() == 2:
+                white = apart / tril.unsqueeze(-1)
+            else:
+                white = torch.linalg.solve_triangular(tril, apart, upper=False)
+            same = white.square().sum((-2, -1)) < 0.5 * dim
+            same &= level[j, rows].isfinite()
+            level[k[same], rows[same]] = -torch.inf
+    return Modes(modes.loc, modes.tril, level)
+
+
+def _eye(matrix: Tensor) -> Tensor:
+    return torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device).expand_as(matrix)

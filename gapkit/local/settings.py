@@ -1,0 +1,30 @@
+"""Budgets of the local fits."""
+
+from dataclasses import dataclass
+
+__all__ = ["FitSettings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSettings:
+    """Budget of the local fits.
+
+    Attributes:
+        num_starts: starts from the bank besides the encoder's q.
+        warm_steps: natural-gradient steps from every start.
+        warm_samples: samples of each, even.
+        polish_steps: path-gradient steps of the best mode.
+        polish_samples: samples of each, even.
+        select_samples: fixed noise on which candidates are compared, even.
+        tolerance: a fit counts as converged when the second half of its polish gained less than this, in nats.
+        keep_within: modes this many nats below the best are dropped.
+    """
+
+    num_starts: int = 3
+    warm_steps: int = 8
+    warm_samples: int = 4
+    polish_steps: int = 100
+    polish_samples: int = 16
+    select_samples: int = 64
+    tolerance: float = 0.05
+    keep_within: float = 12.0

@@ -1,0 +1,131 @@
+"""Hold a model still during an analysis, and name layers that make p or q depend on more than one datapoint."""
+
+import functools
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+
+__all__ = ["frozen", "layer_warnings"]
+
+Model = TypeVar("Model")
+
+_MAX_DEPTH = 4  # plain objects inside plain objects; modules are followed to any depth
+
+
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what ``value`` refers to, as (name, object): a decoder may hide in a closure, a partial or a bound method."""
+    if isinstance(value, nn.Module):
+        yield from value.named_children()
+        yield from value.named_parameters(recurse=False)
+        yield from ((name, part) for name, part in vars(value).items() if not name.startswith("_"))
+    elif isinstance(value, list | tuple):
+        yield from ((str(i), part) for i, part in enumerate(value))
+    elif isinstance(value, dict):
+        yield from ((str(key), part) for key, part in value.items())
+    elif isinstance(value, types.MethodType):
+        yield "", value.__self__
+    elif isinstance(value, functools.partial):
+        yield from (("", value.func), *((str(i), part) for i, part in enumerate(value.args)), *value.keywords.items())
+    elif isinstance(value, types.FunctionType):
+        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+            try:
+                yield name, cell.cell_contents
+            except ValueError:  # a cell that is not filled yet
+                continue
+    elif not isinstance(value, Tensor | type | types.ModuleType) and hasattr(value, "__dict__"):
+        yield from vars(value).items()
+
+
+def _collect(model: Any) -> tuple[dict[str, nn.Module], list[nn.Parameter]]:
+    """Return the modules by path and the parameters that ``model`` reaches, each once."""
+    modules: dict[str, nn.Module] = {}
+    parameters: list[nn.Parameter] = []
+    seen: set[int] = set()
+
+    def visit(path: str, value: Any, depth: int) -> None:
+        if id(value) in seen or depth > _MAX_DEPTH:
+            return
+        seen.add(id(value))
+        if isinstance(value, nn.Parameter):
+            parameters.append(value)
+        if isinstance(value, nn.Module):
+            modules[path] = value
+            depth = 0
+        for name, part in _parts(value):
+            visit(".".join(filter(None, (path, name))), part, depth + 1)
+
+    visit("", model, 0)
+    return modules, parameters
+
+
+@contextmanager
+def frozen(model: Model) -> Iterator[Model]:
+    """Put every module of ``model`` in eval mode and stop gradients to its parameters; restore both on leaving.
+
+    Args:
+        model: a module, or any object whose attributes lead to modules, also through containers, closures, partials
+            and bound methods. Every flag is restored as it was, one by one, also after an exception.
+
+    Yields:
+        The same model.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(2, 2), nn.Dropout())
+        >>> with frozen(net):
+        ...     net[1].training, net[0].weight.requires_grad
+        (False, False)
+        >>> net[1].training, net[0].weight.requires_grad
+        (True, True)
+    """
+    modules, parameters = _collect(model)
+    training = [(module, module.training) for module in modules.values()]
+    requires_grad = [(parameter, parameter.requires_grad) for parameter in parameters]
+    try:
+        for module, _ in training:
+            module.training = False  # not eval(): user classes override it, and then the old state cannot be restored
+        for parameter, _ in requires_grad:
+            parameter.requires_grad_(False)
+        yield model
+    finally:
+        for module, flag in training:
+            module.training = flag
+        for parameter, flag in requires_grad:
+            parameter.requires_grad_(flag)
+
+
+def _dropout_rate(module: nn.Module) -> float:
+    """Rate of a dropout layer, or of a layer with a dropout inside (LSTM, attention, transformer); 0 for others."""
+    name = type(module).__name__.lower()
+    is_dropout = isinstance(module, _DropoutNd) or "dropout" in name or name in ("droppath", "stochasticdepth")
+    rate = getattr(module, "p" if is_dropout else "dropout", 1.0 if is_dropout else 0.0)
+    return float(rate) if isinstance(rate, int | float) else 0.0
+
+
+def layer_warnings(model: Any) -> list[str]:
+    """Return one line per layer that can make log p(x, z) or q(z|x) random or dependent on the batch.
+
+    Args:
+        model: as for :func:`frozen`.
+
+    Example:
+        >>> for line in layer_warnings(nn.Sequential(nn.BatchNorm1d(2, track_running_stats=False))):
+        ...     print(line)
+        0 (BatchNorm1d without running statistics): couples the datapoints of a batch even in eval mode, ...
+    """
+    lines = []
+    for path, module in _collect(model)[0].items():
+        where = f"{path or 'model'} ({type(module).__name__}"
+        rate = _dropout_rate(module)
+        if rate > 0:
+            lines.append(f"{where}, dropout): off in eval mode; harmless unless your code calls functional dropout")
+        if isinstance(module, _BatchNorm) and module.running_mean is None:
+            lines.append(
+                f"{where} without running statistics): couples the datapoints of a batch even in eval mode, "
+                "so bounds depend on the batch; replace it or train with track_running_stats=True"
+            )
+    return lines

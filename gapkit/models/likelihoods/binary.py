@@ -1,0 +1,77 @@
+"""Likelihoods of values in [0, 1] with one logit each: Bernoulli and continuous Bernoulli."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+from torch import distributions as td
+from torch.distributions import Independent, constraints
+
+from gapkit.models import distributions
+from gapkit.models.likelihoods.protocol import Params
+from gapkit.models.likelihoods.reading import (
+    independent,
+    one_tensor,
+)
+from gapkit.models.support import check_values
+
+__all__ = ["Bernoulli", "ContinuousBernoulli"]
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """Bernoulli pixels in {0, 1}; the decoder returns logits of shape (B, *x_shape).
+
+    Reference: Kingma & Welling, "Auto-Encoding Variational Bayes" (2014), https://arxiv.org/abs/1312.6114, equation 11.
+
+    Example:
+        >>> import torch
+        >>> Bernoulli()(torch.zeros(2, 3)).log_prob(torch.ones(2, 3))
+        tensor([-2.0794, -2.0794])
+    """
+
+    name: ClassVar[str] = "bernoulli"
+    shared: ClassVar[None] = None
+
+    def output_shape(self, x_shape: Sequence[int]) -> tuple[int, ...]:
+        """Shape of the decoder's output per datapoint."""
+        return tuple(x_shape)
+
+    def __call__(self, params: Params, shared: Tensor | None = None) -> Independent:
+        """Return p(x|z) for logits of shape (B, *x_shape)."""
+        logits = one_tensor(params, self.name, "logits")
+        return independent(td.Bernoulli(logits=logits, validate_args=False), logits.dim() - 1)
+
+    def check_support(self, x: Tensor) -> None:
+        """Refuse values other than 0 and 1; ``x`` has shape (B, *x_shape)."""
+        check_values(constraints.boolean, x, "data for a bernoulli likelihood")
+
+
+@dataclass(frozen=True)
+class ContinuousBernoulli:
+    """Values in [0, 1] with the normalised continuous Bernoulli density; the decoder returns logits (B, *x_shape).
+
+    Reference: Loaiza-Ganem & Cunningham (2019), https://arxiv.org/abs/1907.06845, equation 3.
+
+    Example:
+        >>> import torch
+        >>> ContinuousBernoulli()(torch.zeros(1, 3)).log_prob(torch.ones(1, 3)).exp()  # the uniform density
+        tensor([1.])
+    """
+
+    name: ClassVar[str] = "continuous_bernoulli"
+    shared: ClassVar[None] = None
+
+    def output_shape(self, x_shape: Sequence[int]) -> tuple[int, ...]:
+        """Shape of the decoder's output per datapoint."""
+        return tuple(x_shape)
+
+    def __call__(self, params: Params, shared: Tensor | None = None) -> Independent:
+        """Return p(x|z) for logits of shape (B, *x_shape)."""
+        logits = one_tensor(params, self.name, "logits")
+        return independent(distributions.ContinuousBernoulli(logits, validate_args=False), logits.dim() - 1)
+
+    def check_support(self, x: Tensor) -> None:
+        """Refuse values outside [0, 1]; ``x`` has shape (B, *x_shape)."""
+        check_values(constraints.unit_interval, x, "data for a continuous_bernoulli likelihood")

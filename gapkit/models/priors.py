@@ -1,0 +1,127 @@
+"""Priors p(z): the standard normal, and two learned ones."""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
+
+from gapkit.checks import InputError
+from gapkit.models.support import describe
+
+__all__ = ["GaussianMixturePrior", "VampPrior", "moved", "standard_normal"]
+
+
+def standard_normal(
+    shape: Sequence[int], dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> Independent:
+    """Return N(0, I) with event shape ``shape``.
+
+    Example:
+        >>> standard_normal((2,)).log_prob(torch.zeros(2))
+        tensor(-1.8379)
+    """
+    zeros = torch.zeros(tuple(shape), dtype=dtype, device=device)
+    return Independent(Normal(zeros, torch.ones_like(zeros), validate_args=False), zeros.dim(), validate_args=False)
+
+
+def _event(latent: int | Sequence[int]) -> tuple[int, ...]:
+    return (latent,) if isinstance(latent, int) else tuple(latent)
+
+
+def _mixture(logits: Tensor, components: Distribution) -> MixtureSameFamily:
+    return MixtureSameFamily(Categorical(logits=logits, validate_args=False), components, validate_args=False)
+
+
+class GaussianMixturePrior(nn.Module):
+    """Learned mixture of diagonal Gaussians: p(z) = sum_k w_k N(z; m_k, diag(s_k^2)).
+
+    Parameters: ``logits`` of shape (K,), ``mean`` and ``log_scale`` of shape (K, *latent); equal weights, unit scales
+    and standard normal means at the start.
+
+    Args:
+        latent: size or shape of z.
+        components: number K of Gaussians.
+
+    Raises:
+        InputError: if there is no component.
+
+    Example:
+        >>> GaussianMixturePrior(2, components=10)().sample((5,)).shape
+        torch.Size([5, 2])
+    """
+
+    def __init__(self, latent: int | Sequence[int], components: int) -> None:
+        super().__init__()
+        if components < 1:
+            raise InputError("a Gaussian mixture prior", f"components={components}", "use at least one component")
+        shape = (components, *_event(latent))
+        self.logits = nn.Parameter(torch.zeros(components))
+        self.mean = nn.Parameter(torch.randn(shape))
+        self.log_scale = nn.Parameter(torch.zeros(shape))
+
+    def forward(self) -> MixtureSameFamily:
+        """Return p(z), event shape ``latent``."""
+        normal = Normal(self.mean, self.log_scale.exp(), validate_args=False)
+        return _mixture(self.logits, Independent(normal, self.mean.dim() - 1, validate_args=False))
+
+
+class VampPrior(nn.Module):
+    """Mixture of the encoder's posteriors at K pseudo-inputs: p(z) = (1/K) sum_k q(z|u_k).
+
+    Every call encodes the pseudo-inputs again: take the distribution once and use it often.
+    Reference: Tomczak & Welling, "VAE with a VampPrior" (2018), https://arxiv.org/abs/1705.07120, equation 9.
+
+    Args:
+        encode: data -> q(z|x), for instance ``gapkit.models.Posterior(encoder, "mean_logvar")``; a module is
+            registered, so that its weights move and are saved with the prior.
+        pseudo_inputs: the u_k, shape (K, *x_shape); learned.
+
+    Example:
+        >>> prior = VampPrior(lambda u: Independent(Normal(u, torch.ones_like(u)), 1), torch.zeros(3, 2))
+        >>> prior().log_prob(torch.zeros(2))
+        tensor(-1.8379, grad_fn=<LogsumexpBackward0>)
+    """
+
+    def __init__(self, encode: Callable[[Tensor], Distribution], pseudo_inputs: Tensor) -> None:
+        super().__init__()
+        self.encode = encode
+        self.pseudo_inputs = nn.Parameter(pseudo_inputs.detach().clone())
+
+    def forward(self) -> MixtureSameFamily:
+        """Return p(z), event shape of q(z|x).
+
+        Raises:
+            InputError: if ``encode`` does not return one posterior per pseudo-input.
+        """
+        q = self.encode(self.pseudo_inputs)
+        count = self.pseudo_inputs.shape[0]
+        if not isinstance(q, Distribution) or tuple(q.batch_shape) != (count,):
+            asked = (
+                f"a VampPrior of {count} pseudo-inputs, whose encode returns a distribution of batch shape ({count},)"
+            )
+            raise InputError(asked, describe(q), 'wrap the encoder: Posterior(encoder, encoder_output="mean_logvar")')
+        return _mixture(torch.zeros(count, dtype=self.pseudo_inputs.dtype, device=self.pseudo_inputs.device), q)
+
+
+def moved(dist: Any, dtype: torch.dtype, device: torch.device) -> Any:
+    """Return a distribution with its tensors on ``device`` and its floating-point tensors in ``dtype``.
+
+    Distributions inside it (mixtures, ``Independent``, transformed ones) are moved too; ``dist`` itself stays as it is.
+
+    Example:
+        >>> moved(standard_normal((2,)), torch.float64, torch.device("cpu")).sample().dtype
+        torch.float64
+    """
+    if isinstance(dist, Tensor):
+        return dist.to(device, dtype if dist.dtype.is_floating_point else dist.dtype)
+    if isinstance(dist, list):
+        return [moved(item, dtype, device) for item in dist]
+    if isinstance(dist, Distribution | torch.distributions.Transform):
+        result = copy.copy(dist)
+        for name, value in vars(dist).items():
+            result.__dict__[name] = moved(value, dtype, device)
+        return result
+    return dist

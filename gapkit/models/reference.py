@@ -1,0 +1,176 @@
+"""Reference VAEs, and building a model from its name and configuration."""
+
+import inspect
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from gapkit.checks import InputError
+from gapkit.models.likelihoods import Likelihood, parse, spec
+from gapkit.models.nets import ConvDecoder, ConvEncoder, MlpDecoder, MlpEncoder
+from gapkit.models.pair import PairModel, from_pair
+
+__all__ = ["BUILDERS", "build", "conv_vae", "mlp_vae"]
+
+
+def _sizes(name: str, value: Any, at_least: int = 0) -> list[int]:
+    """Return a list of positive whole numbers, as JSON keeps it."""
+    try:
+        sizes = [operator.index(size) for size in value]
+    except TypeError:
+        sizes = [0]
+    if len(sizes) < at_least or any(size < 1 for size in sizes):
+        do = f"give {'a non-empty list' if at_least else 'a list'} of positive whole numbers, such as {name}=(64, 32)"
+        raise InputError(f"{name}={value!r}", "not a list of sizes", do)
+    return sizes
+
+
+def _assemble(builder: str, encoder: nn.Module, decoder: nn.Module, config: dict[str, Any]) -> PairModel:
+    likelihood = parse(config["likelihood"])
+    shared = None if likelihood.shared is None else nn.Parameter(torch.zeros(()))
+    model = from_pair(
+        encoder,
+        decoder,
+        likelihood,
+        latent_shape=(config["latent"],),
+        x_shape=config["x_shape"],
+        likelihood_param=shared,
+    )
+    model.builder, model.config = builder, config
+    return model
+
+
+def _common(
+    x_shape: Sequence[int], latent: int, activation: str, likelihood: str | Likelihood
+) -> tuple[dict[str, Any], tuple[int, ...]]:
+    """Return the JSON-able part that all builders share, and the shape of the decoder's output."""
+    law = parse(likelihood) if isinstance(likelihood, str) else likelihood
+    config: dict[str, Any] = {
+        "x_shape": _sizes("x_shape", x_shape, at_least=1),
+        "latent": _sizes("latent", [latent])[0],
+        "activation": activation,
+        "likelihood": spec(law),
+    }
+    return config, law.output_shape(config["x_shape"])
+
+
+def mlp_vae(
+    x_shape: Sequence[int],
+    latent: int = 50,
+    hidden: Sequence[int] = (200, 200),
+    activation: str = "elu",
+    likelihood: str | Likelihood = "bernoulli",
+    decoder_hidden: Sequence[int] | None = None,
+) -> PairModel:
+    """Build a VAE of fully connected layers with a diagonal Gaussian encoder and a standard normal prior.
+
+    Reference: Cremer, Li & Duvenaud, "Inference suboptimality in variational autoencoders" (2018),
+    https://arxiv.org/abs/1801.03558, section 5 (200-200 units, 50 latents, ELU). ``latent=2`` is the 2-D VAE.
+
+    Args:
+        x_shape: shape of a datapoint; data enter as (B, *x_shape).
+        latent: dimension of z.
+        hidden: sizes of the encoder's hidden layers.
+        activation: a name of ``gapkit.models.nets.ACTIVATIONS``.
+        likelihood: string or object; a shared scale starts at log scale 0.
+        decoder_hidden: sizes of the decoder's hidden layers; None mirrors the encoder, () is a linear decoder.
+
+    Raises:
+        InputError: if a name is unknown or a size is not a positive whole number.
+
+    Example:
+        >>> mlp_vae((1, 4, 4), latent=2, hidden=(8,)).decode(torch.zeros(3, 2)).event_shape
+        torch.Size([1, 4, 4])
+    """
+    config, output_shape = _common(x_shape, latent, activation, likelihood)
+    config["hidden"] = _sizes("hidden", hidden)
+    mirrored = config["hidden"][::-1]
+    config["decoder_hidden"] = mirrored if decoder_hidden is None else _sizes("decoder_hidden", decoder_hidden)
+    encoder = MlpEncoder(config["x_shape"], config["latent"], config["hidden"], activation)
+    decoder = MlpDecoder(config["latent"], output_shape, config["decoder_hidden"], activation)
+    return _assemble("mlp_vae", encoder, decoder, config)
+
+
+def conv_vae(
+    x_shape: Sequence[int],
+    latent: int = 50,
+    channels: Sequence[int] = (32, 64),
+    hidden: Sequence[int] = (),
+    activation: str = "elu",
+    likelihood: str | Likelihood = "bernoulli",
+    decoder_channels: Sequence[int] | None = None,
+    decoder_hidden: Sequence[int] | None = None,
+) -> PairModel:
+    """Build a convolutional VAE with a diagonal Gaussian encoder and a standard normal prior.
+
+    Args:
+        x_shape: (C, H, W); data enter as (B, C, H, W).
+        latent: dimension of z.
+        channels: channels of the encoder's convolutions; each halves the picture.
+        hidden: sizes of linear layers between the convolutions and z.
+        activation: a name of ``gapkit.models.nets.ACTIVATIONS``.
+        likelihood: string or object; a shared scale starts at log scale 0.
+        decoder_channels: channels of the decoder, from z outwards; None mirrors the encoder.
+        decoder_hidden: sizes of the decoder's linear layers; None mirrors the encoder, () leaves them out.
+
+    Raises:
+        InputError: if x_shape has not three axes, a name is unknown or a size is not a positive whole number.
+
+    Example:
+        >>> conv_vae((1, 8, 8), latent=2, channels=(4,)).decode(torch.zeros(3, 2)).event_shape
+        torch.Size([1, 8, 8])
+    """
+    config, output_shape = _common(x_shape, latent, activation, likelihood)
+    shape = config["x_shape"]
+    if len(shape) != 3:
+        do = "reshape the data to (B, C, H, W), or use mlp_vae"
+        raise InputError("conv_vae, which needs x_shape = (C, H, W)", f"x_shape={tuple(shape)}", do)
+    if tuple(output_shape[1:3]) != tuple(shape[1:]):
+        do = "leave chunk_dim at 1, so that the decoder's output is split along the channels"
+        raise InputError(f"conv_vae with likelihood {config['likelihood']}", f"output shape {output_shape}", do)
+    config["channels"] = _sizes("channels", channels, at_least=1)
+    config["hidden"] = _sizes("hidden", hidden)
+    for name, value, mirror in (
+        ("decoder_channels", decoder_channels, config["channels"][::-1]),
+        ("decoder_hidden", decoder_hidden, config["hidden"][::-1]),
+    ):
+        config[name] = mirror if value is None else _sizes(name, value, at_least=int(name == "decoder_channels"))
+    encoder = ConvEncoder(shape, config["latent"], config["channels"], config["hidden"], activation)
+    sizes = config["decoder_channels"], config["decoder_hidden"]
+    decoder = ConvDecoder(config["latent"], output_shape, *sizes, activation)
+    return _assemble("conv_vae", encoder, decoder, config)
+
+
+BUILDERS: dict[str, Callable[..., PairModel]] = {"conv_vae": conv_vae, "mlp_vae": mlp_vae}
+
+
+def build(name: str, /, **config: Any) -> PairModel:
+    """Build a reference model from its name and configuration.
+
+    Args:
+        name: a key of ``BUILDERS``.
+        config: arguments of the builder.
+
+    Returns:
+        The model; ``model.builder`` and ``model.config`` (JSON-able, complete) build it again.
+
+    Raises:
+        InputError: if the name or an argument is unknown, or an argument is missing or wrong.
+
+    Example:
+        >>> model = build("mlp_vae", x_shape=(4,), latent=2, hidden=(3,))
+        >>> build(model.builder, **model.config).config == model.config
+        True
+    """
+    if name not in BUILDERS:
+        raise InputError(f"model {name!r}", "no such model", f"choose from {', '.join(BUILDERS)}")
+    known = inspect.signature(BUILDERS[name]).parameters
+    unknown = sorted(set(config) - set(known))
+    if unknown:
+        raise InputError(f"{name} with {', '.join(unknown)}", "no such argument", f"choose from {', '.join(known)}")
+    if "x_shape" not in config:
+        raise InputError(f"model {name!r}", "no x_shape", "give the shape of a datapoint, such as x_shape=(1, 28, 28)")
+    return BUILDERS[name](**config)
