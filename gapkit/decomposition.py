@@ -12,6 +12,7 @@ https://arxiv.org/abs/1801.03558, section 3. Any other ordered list of rungs wor
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor
 
@@ -78,8 +79,6 @@ def decompose(ladder: Sequence[Rung]) -> dict[str, Gap]:
     Args:
         ladder: rungs from the highest to the lowest, at least two.
     """
-    gaps = {
-        upper.gap_below: gap(upper.estimate, lower.estimate) for upper, lower in zip(ladder, ladder[1:], strict=False)
-    }
+    gaps = {upper.gap_below: gap(upper.estimate, lower.estimate) for upper, lower in pairwise(ladder)}
     gaps["total_gap"] = gap(ladder[0].estimate, ladder[-1].estimate)
     return gaps

@@ -13,14 +13,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from gapkit.checkpoints.read import file_sha256, read
-from gapkit.checkpoints.state import describe_payload, find_state_dict, load_strictly, strip_prefixes
+from gapkit.checkpoints.state import describe_payload, find_state_dict, load_strictly, require_finite, strip_prefixes
 from gapkit.checkpoints.usercode import METHODS, load_factory, parse_model_args
 from gapkit.checks import InputError
-from gapkit.models.native import rebuild
+from gapkit.models.native import FORMAT, rebuild
 
 __all__ = ["Loaded", "load"]
 
-NATIVE = "gapkit-model"
 CONTRACT = """pass --model path/to/file.py:factory, where the file says how to build the model, e.g.
     class Model(torch.nn.Module):              # its attributes are named as when the weights were saved
         def __init__(self, latent=50): ...
@@ -85,7 +84,7 @@ def load(
     path = Path(path)
     payload = read(path, trust_pickle=trust_pickle)
     args = dict(model_args) if isinstance(model_args, Mapping) else parse_model_args(model_args)
-    native = isinstance(payload, Mapping) and payload.get("format") == NATIVE
+    native = isinstance(payload, Mapping) and payload.get("format") == FORMAT
     if model is None:
         if args:
             found = f"--model-arg {', '.join(args)} without --model"
@@ -98,6 +97,7 @@ def load(
         extra, how = _small_entries(payload), f"built by {model}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
     holder = _weights_of(built)
     holder.eval()
+    require_finite(holder.state_dict(), f"load {path}")
     weights = sum(parameter.numel() for parameter in holder.parameters())
     return Loaded(built, file_sha256(path), path.name, f"{how}, {weights:,} weights", extra)
 

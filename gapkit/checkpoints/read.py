@@ -128,7 +128,8 @@ def _damaged(asked: str, err: Exception) -> InputError:
 @functools.cache
 def _warn_if_advisory_applies(version: str) -> None:
     """Warn once per process when the installed torch has the ``weights_only`` memory-corruption advisory."""
-    if torch.torch_version.TorchVersion(version) < (2, 10):
+    major, minor = (int(part) for part in version.split(".")[:2])
+    if (major, minor) < (2, 10):
         text = (
             f"torch {version} has a memory-corruption advisory on weights_only loading (CVE-2026-24747): "
             "upgrade to torch 2.10 or newer before you open checkpoints of unknown origin"

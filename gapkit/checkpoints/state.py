@@ -93,14 +93,19 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor]) -> None:
     if shapes:
         found = f"shapes that differ: {_first(shapes)}"
         raise InputError(asked, found, "give the factory the sizes of the trained model (--model-arg name=value)")
-    broken = [name for name, value in state.items() if not torch.isfinite(value).all()]
-    if broken:
-        do = "take an earlier checkpoint: the training of this one diverged"
-        raise InputError(asked, f"NaN or infinite values in {_first(broken)}", do)
+    require_finite(state, asked)
     try:
         module.load_state_dict(state, strict=True)
     except RuntimeError as err:
         raise InputError(asked, str(err), "check that the factory builds the module that was trained") from err
+
+
+def require_finite(state: Mapping[str, Tensor], asked: str) -> None:
+    """Raise an InputError that names the weights with NaN or infinite values."""
+    broken = [name for name, value in state.items() if not torch.isfinite(value).all()]
+    if broken:
+        do = "take an earlier checkpoint: the training of this one diverged"
+        raise InputError(asked, f"NaN or infinite values in {_first(broken)}", do)
 
 
 def describe_payload(payload: Any) -> str:

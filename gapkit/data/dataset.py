@@ -55,8 +55,8 @@ class Dataset:
 def finish(raw: Raw, name: str, limit: int | None = None) -> Dataset:
     """Bring a reader's array into the common form: shape, scale, float32; refuse what cannot be analysed.
 
-    uint8 (N, H, W) becomes (N, 1, H, W) and (N, H, W, C) with C = 1 or 3 becomes (N, C, H, W); uint8 intensities are divided by 255,
-    unless the array is binary (nothing above 1). Other integers stay counts.
+    uint8 (N, H, W) becomes (N, 1, H, W) and (N, H, W, C) with C = 1 or 3 becomes (N, C, H, W); uint8 intensities
+    are divided by 255, unless the array is binary (nothing above 1). Other integers stay counts.
 
     Args:
         raw: what the reader found.
@@ -88,7 +88,7 @@ def finish(raw: Raw, name: str, limit: int | None = None) -> Dataset:
     if bytes_are_pixels:
         x /= 255
     _require_finite(x, asked)
-    return Dataset(x, labels, name, raw.split, hashlib.sha256(x.numpy()).hexdigest())
+    return Dataset(x, labels, name, raw.split, hashlib.sha256(x.numpy().data).hexdigest())
 
 
 def _as_tensor(array: np.ndarray | Tensor, asked: str) -> Tensor:

@@ -83,6 +83,12 @@ class TransformedGaussian:
             raise ValueError("a transformed posterior cannot be cut into single datapoints; encode them instead")
         return self
 
+    def marginal_scale(self) -> Tensor:
+        """Roughly the standard deviation of each latent, from the images of the unit vectors: shape (B, D)."""
+        loc = self.loc
+        units = torch.eye(self.dim, dtype=loc.dtype, device=loc.device).unsqueeze(1).expand(-1, len(loc), -1)
+        return (self.forward(units) - loc).square().sum(0).sqrt()
+
     def whitening(self) -> "TransformedGaussian":
         """The flow's own noise coordinates."""
         return self

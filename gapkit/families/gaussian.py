@@ -89,6 +89,10 @@ class DiagonalGaussian(_Affine):
         """Gradient in u of f(T(u)) + log|det dT/du| from the gradient of f in z: s * grad."""
         return self.scale * grad_z
 
+    def marginal_scale(self) -> Tensor:
+        """Standard deviation of each latent, shape (B, D)."""
+        return self.scale
+
     def select(self, rows: Tensor) -> "DiagonalGaussian":
         """Return the Gaussians of some datapoints: rows has shape (P,)."""
         return DiagonalGaussian(self.loc[rows], self.scale[rows])
@@ -128,6 +132,10 @@ class FullRankGaussian(_Affine):
     def pull_gradient(self, u: Tensor, grad_z: Tensor) -> Tensor:
         """Gradient in u of f(T(u)) + log|det dT/du| from the gradient of f in z: L' grad."""
         return torch.bmm(grad_z.transpose(0, 1), self.scale_tril).transpose(0, 1)
+
+    def marginal_scale(self) -> Tensor:
+        """Standard deviation of each latent, shape (B, D)."""
+        return self.scale_tril.square().sum(-1).sqrt()
 
     def select(self, rows: Tensor) -> "FullRankGaussian":
         """Return the Gaussians of some datapoints: rows has shape (P,)."""

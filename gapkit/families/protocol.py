@@ -54,6 +54,10 @@ class Transport(Proposal, Protocol):
         """log|det dT/du| at u: shape (S, B, D) to (S, B) (or a shape that broadcasts to it)."""
         ...
 
+    def marginal_scale(self) -> Tensor:
+        """Standard deviation of each latent, shape (B, D)."""
+        ...
+
     def pull_gradient(self, u: Tensor, grad_z: Tensor) -> Tensor:
         """Gradient in u of f(T(u)) + log|det dT/du|, given the gradient of f in z: shape (S, B, D)."""
         ...

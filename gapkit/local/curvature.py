@@ -8,6 +8,7 @@ https://arxiv.org/abs/1412.1193, section 8.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,8 +50,8 @@ def gauss_newton(target: Target, z: Tensor) -> Tensor:
 
         def column(direction: Tensor, part: Tensor = part) -> tuple[Tensor, Tensor]:
             tangent = direction.expand_as(part)
-            _, slope, weight = torch.func.jvp(features, (part,), (tangent,), has_aux=True)
-            return slope, weight
+            result: Any = torch.func.jvp(features, (part,), (tangent,), has_aux=True)
+            return result[1], result[2]
 
         slopes, weights = torch.func.vmap(column, out_dims=(0, None))(basis)  # type: ignore[arg-type]
         scaled = (slopes * weights.sqrt()).transpose(0, 1)  # (N, D, M)

@@ -86,7 +86,7 @@ def find_modes(target: Target, q: Transport, bank: Bank | None, key: Key, settin
         settings: budgets.
     """
     loc, exists = q.loc.unsqueeze(0), q.loc.isfinite().all(-1).unsqueeze(0)
-    scale = _start_scale(q, bank).unsqueeze(0)
+    scale = q.marginal_scale().unsqueeze(0)
     if bank is not None and settings.num_starts > 0:
         others, found = bank.starts(target.x, q.loc, settings.num_starts)
         loc, exists = torch.cat([loc, others]), torch.cat([exists, found])
@@ -100,15 +100,6 @@ def find_modes(target: Target, q: Transport, bank: Bank | None, key: Key, settin
     modes = _prune(modes, settings.keep_within)
     modes = _improve(modes, target, key, settings, curvature, range(short, settings.warm_steps))
     return _prune(modes, settings.keep_within)
-
-
-def _start_scale(q: Transport, bank: Bank | None) -> Tensor:
-    """Standard deviations to begin with at the encoder's mean, shape (B, D)."""
-    if isinstance(q, DiagonalGaussian):
-        return q.scale
-    if isinstance(q, FullRankGaussian):
-        return q.scale_tril.square().sum(-1).sqrt()
-    return torch.full_like(q.loc, 0.3) if bank is None else bank.spread.expand_as(q.loc)
 
 
 def _improve(

@@ -1,0 +1,37 @@
+"""Models: the contract, likelihoods and priors, pairs of networks, and the reference VAEs."""
+
+from gapkit.models import distributions, likelihoods
+from gapkit.models.freeze import frozen, layer_warnings
+from gapkit.models.likelihoods import LIKELIHOODS, Likelihood
+from gapkit.models.native import load_model, read_payload, rebuild, save_model
+from gapkit.models.pair import PairModel, from_pair
+from gapkit.models.posterior import Posterior
+from gapkit.models.priors import GaussianMixturePrior, VampPrior, standard_normal
+from gapkit.models.protocol import LatentModel
+from gapkit.models.reference import BUILDERS, build, conv_vae, mlp_vae
+from gapkit.models.support import check_support
+
+__all__ = [
+    "BUILDERS",
+    "LIKELIHOODS",
+    "GaussianMixturePrior",
+    "LatentModel",
+    "Likelihood",
+    "PairModel",
+    "Posterior",
+    "VampPrior",
+    "build",
+    "check_support",
+    "conv_vae",
+    "distributions",
+    "from_pair",
+    "frozen",
+    "layer_warnings",
+    "likelihoods",
+    "load_model",
+    "mlp_vae",
+    "read_payload",
+    "rebuild",
+    "save_model",
+    "standard_normal",
+]

@@ -18,7 +18,7 @@ _MAX_DEPTH = 4  # plain objects inside plain objects; modules are followed to an
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what ``value`` refers to, as (name, object): a decoder may hide in a closure, a partial or a bound method."""
+    """Yield what ``value`` refers to, as (name, object); a decoder may hide in a closure or a bound method."""
     if isinstance(value, nn.Module):
         yield from value.named_children()
         yield from value.named_parameters(recurse=False)

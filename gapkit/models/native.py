@@ -122,6 +122,8 @@ def rebuild(payload: Mapping[str, Any]) -> PairModel:
     if missing or payload["format"] != FORMAT:
         found = f"no {', '.join(missing)}" if missing else f"format {payload['format']!r}"
         raise InputError(asked, found, "give a file written by gapkit.models.save_model")
+    if not isinstance(payload["config"], Mapping) or not isinstance(payload["state_dict"], Mapping):
+        raise InputError(asked, "config or state_dict is no dictionary", "give a file written by save_model")
     if payload["version"] != VERSION:
         found = f"file version {payload['version']}, this gapkit reads {VERSION}"
         raise InputError(asked, found, "use the gapkit that wrote the file, or a newer one")

@@ -1,5 +1,6 @@
 """The encoders and decoders of the reference models: multilayer perceptrons and small convolutional nets."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -43,7 +44,7 @@ def mlp(sizes: Sequence[int], act: str) -> nn.Sequential:
         torch.Size([5, 2])
     """
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), activation(act)]
     return nn.Sequential(*layers[:-1])
 
@@ -141,8 +142,9 @@ class ConvDecoder(nn.Module):
         self.net = nn.Sequential(mlp((latent, *hidden, math.prod(self.start)), act), activation(act))
         layers: list[nn.Module] = []
         for i, (inputs, outputs) in enumerate(zip(channels, (*channels[1:], planes), strict=True)):
-            odd = tuple((_halved(s, depth - 1 - i) + 1) % 2 for s in size)  # 1 where the next size is even
-            layers += [nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=odd), activation(act)]
+            height, width = ((_halved(s, depth - 1 - i) + 1) % 2 for s in size)  # 1 where the next size is even
+            layer = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=(height, width))
+            layers += [layer, activation(act)]
         self.conv = nn.Sequential(*layers[:-1])
 
     def forward(self, z: Tensor) -> Tensor:

@@ -115,13 +115,18 @@ def moved(dist: Any, dtype: torch.dtype, device: torch.device) -> Any:
         >>> moved(standard_normal((2,)), torch.float64, torch.device("cpu")).sample().dtype
         torch.float64
     """
-    if isinstance(dist, Tensor):
-        return dist.to(device, dtype if dist.dtype.is_floating_point else dist.dtype)
-    if isinstance(dist, list):
-        return [moved(item, dtype, device) for item in dist]
-    if isinstance(dist, Distribution | torch.distributions.Transform):
-        result = copy.copy(dist)
-        for name, value in vars(dist).items():
-            result.__dict__[name] = moved(value, dtype, device)
-        return result
-    return dist
+    return _moved(dist, dtype, device, {})
+
+
+def _moved(value: Any, dtype: torch.dtype, device: torch.device, done: dict[int, Any]) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(device, dtype if value.dtype.is_floating_point else value.dtype)
+    if isinstance(value, list):
+        return [_moved(item, dtype, device, done) for item in value]
+    if not isinstance(value, Distribution | torch.distributions.Transform):
+        return value
+    if id(value) not in done:  # a transform and its inverse refer to each other
+        done[id(value)] = result = copy.copy(value)
+        for name, part in vars(value).items():
+            result.__dict__[name] = _moved(part, dtype, device, done)
+    return done[id(value)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import Distribution, Independent, constraints
 
 from gapkit.checks import InputError
 from gapkit.models.distributions import Grid
@@ -113,7 +113,7 @@ def check_values(support: constraints.Constraint, x: Tensor, asked: str) -> None
         _check_interval(inner.lower_bound, inner.upper_bound, x, asked)
     else:
         do = "transform the data as in training, or name the likelihood the model was trained with"
-        _refuse_if(~support.check(x), asked, f"lie outside the support {support!r}", do)
+        _refuse_if(~inner.check(x), asked, f"lie outside the support {inner!r}", do)
 
 
 def check_support(dist: Distribution, x: Tensor) -> None:
@@ -131,7 +131,7 @@ def check_support(dist: Distribution, x: Tensor) -> None:
         >>> check_support(Independent(Poisson(torch.ones(2, 3)), 1), torch.tensor([[0.0, 1.0, 5.0]]))
     """
     base: Any = dist
-    while hasattr(base, "base_dist"):
+    while isinstance(base, Independent):
         base = base.base_dist
     asked = f"data for p(x|z) = {type(base).__name__}"
     event = tuple(dist.event_shape)

@@ -1,0 +1,123 @@
+"""``gapkit train``: a reference model on any data, ready to be analysed."""
+
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gapkit.checks import InputError
+
+if TYPE_CHECKING:
+    from gapkit.training import EpochReport
+
+__all__ = ["train"]
+
+
+def train(
+    data: Annotated[str, typer.Option(help="Name, file, image folder or file.py:function; its training split.")],
+    out: Annotated[Path, typer.Option(help="Folder for model.pt and the checkpoints.")],
+    key: Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Use only the first datapoints.")] = None,
+    model: Annotated[str, typer.Option(help="mlp or conv.")] = "mlp",
+    hidden: Annotated[
+        str | None, typer.Option(help='Widths (mlp) or channels (conv), e.g. "200,200"; "" for none.')
+    ] = None,
+    activation: Annotated[str, typer.Option(help="Of the hidden layers.")] = "elu",
+    latent: Annotated[int, typer.Option(help="Dimension of z.")] = 50,
+    likelihood: Annotated[str, typer.Option(help="p(x|z), e.g. bernoulli or gaussian:sigma=0.1.")] = "bernoulli",
+    epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 100,
+    batch_size: Annotated[int, typer.Option(help="Datapoints of a step.")] = 100,
+    learning_rate: Annotated[float, typer.Option(help="Of the optimizer.")] = 1e-3,
+    optimizer: Annotated[str, typer.Option(help="adam or adagrad.")] = "adam",
+    objective: Annotated[str, typer.Option(help="elbo or iwae.")] = "elbo",
+    num_samples: Annotated[int, typer.Option(help="Latent draws per datapoint, the k of IWAE.")] = 1,
+    annealing: Annotated[str, typer.Option(help="none, kl or entropy.")] = "none",
+    annealing_epochs: Annotated[int, typer.Option(help="Epochs until the annealing weight is 1.")] = 0,
+    binarize: Annotated[
+        str | None,
+        typer.Option(help="none, threshold, dynamic or sample.", show_default="dynamic for bernoulli, else none"),
+    ] = None,
+    early_stopping: Annotated[int, typer.Option(help="Patience in epochs on held-out data; 0 never stops.")] = 0,
+    validation_fraction: Annotated[float, typer.Option(help="Share held out for early stopping.")] = 0.1,
+    checkpoint_every: Annotated[int, typer.Option(help="Epochs between checkpoints; 0 writes none.")] = 0,
+    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    overwrite: Annotated[bool, typer.Option(help="Replace an earlier model in the folder.")] = False,
+) -> None:
+    """Train a reference VAE and write OUT/model.pt."""
+    widths = _parse_widths(hidden)  # cheap checks before torch is imported
+    from gapkit.data import load
+    from gapkit.training import TrainConfig
+    from gapkit.training import train as run
+
+    config = TrainConfig(
+        data=data,
+        model=model,
+        hidden=widths,
+        activation=activation,
+        latent=latent,
+        likelihood=likelihood,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        optimizer=optimizer,
+        objective=objective,
+        num_samples=num_samples,
+        annealing=annealing,
+        annealing_epochs=annealing_epochs,
+        binarize=binarize,
+        early_stopping=early_stopping,
+        validation_fraction=validation_fraction,
+        checkpoint_every=checkpoint_every,
+        seed=seed,
+    )
+    dataset = load(data, split="train", key=key, limit=limit)
+    console = Console(soft_wrap=True)
+    with _progress(console, epochs) as report:
+        result = run(config, dataset, out, progress=report, overwrite=overwrite)
+    last = result.history[result.best_epoch - 1]
+    loss = last["loss"] if last["validation_loss"] is None else last["validation_loss"]
+    ended = ", stopped early" if result.stopped_early else ""
+    typer.echo(f"model: {result.path} (epoch {result.best_epoch}, loss {loss:.3f} nats, {result.seconds:.1f} s{ended})")
+    typer.echo(f"next:  {_next_command(result.path, data, key, str(config.binarize))}")
+
+
+def _parse_widths(text: str | None) -> tuple[int, ...] | None:
+    """Read ``"200,200"``; an empty text means no hidden layers."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError as err:
+        raise InputError(f"--hidden {text!r}", "not whole numbers", 'separate them with commas, "200,200"') from err
+
+
+def _next_command(path: Path, data: str, key: str | None, binarize: str) -> str:
+    """Return the command that analyses the model; the training array's name may stand for another split."""
+    words = ["gapkit", "analyze", str(path), "--data", data]
+    if key is not None and not key.endswith("train"):
+        words += ["--key", key]
+    if binarize != "none":
+        words += ["--binarize", "sample" if binarize == "dynamic" else binarize]
+    return shlex.join(words)
+
+
+@contextmanager
+def _progress(console: Console, epochs: int) -> Iterator[Callable[["EpochReport"], None]]:
+    """Yield the callback: a bar with the time left on a terminal, a line per epoch elsewhere."""
+    if not console.is_terminal:
+        yield lambda report: typer.echo(f"epoch {report.epoch}/{epochs}  {_losses(report)}  {report.seconds:.1f} s")
+        return
+    columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.fields[losses]}"))
+    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task("train", total=epochs, losses="")
+        yield lambda report: bar.update(task, completed=report.epoch, losses=_losses(report))
+
+
+def _losses(report: "EpochReport") -> str:
+    held_out = "" if report.validation_loss is None else f"  held out {report.validation_loss:.3f}"
+    return f"loss {report.loss:.3f}{held_out} nats"

@@ -1,0 +1,34 @@
+"""Cut the datapoints into work units of a fixed shape."""
+
+from dataclasses import dataclass
+
+__all__ = ["Unit", "plan_units"]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A fixed slice of the datapoints, decided by the settings alone.
+
+    Attributes:
+        number: position in the plan.
+        indices: the datapoints, padded to the unit size by repeating the last one.
+        size: how many of them are real.
+    """
+
+    number: int
+    indices: tuple[int, ...]
+    size: int
+
+
+def plan_units(num_datapoints: int, unit_size: int) -> tuple[Unit, ...]:
+    """Return the units of a run. Every unit has the same shape, so that matrix products round the same way.
+
+    Example:
+        >>> [unit.indices for unit in plan_units(5, 3)]
+        [(0, 1, 2), (3, 4, 4)]
+    """
+    units = []
+    for number, start in enumerate(range(0, num_datapoints, unit_size)):
+        real = tuple(range(start, min(start + unit_size, num_datapoints)))
+        units.append(Unit(number, real + (real[-1],) * (unit_size - len(real)), len(real)))
+    return tuple(units)

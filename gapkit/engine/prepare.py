@@ -1,0 +1,153 @@
+"""Everything that is checked before any work: the model keeps the contract, and the data fit the model."""
+
+import warnings
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from gapkit.checks import GapkitWarning, InputError
+from gapkit.families import recognise
+from gapkit.models.freeze import layer_warnings
+from gapkit.models.protocol import LatentModel
+from gapkit.models.support import check_support
+from gapkit.models.target import unvalidated
+
+__all__ = ["fit_to_model", "model_dtypes", "prepare"]
+
+_CONTRACT = (
+    "an object with encode(x) -> Distribution, decode(z) -> Distribution and prior() -> Distribution "
+    "(gapkit.from_pair wraps an ordinary encoder and decoder)"
+)
+
+
+def prepare(model: LatentModel, x: Tensor, device: torch.device | str = "cpu") -> Tensor:
+    """Check model and data against each other and return the data as the model wants them.
+
+    The model is expected to be frozen already. Data are moved to the device and the model's floating-point type, and
+    reshaped where the decoder's distribution has the same number of values in another shape.
+
+    Args:
+        model: an object of the model contract.
+        x: data, shape (N, *x_shape).
+        device: where to compute.
+
+    Returns:
+        Data of shape (N, *event_shape of decode).
+
+    Raises:
+        InputError: the contract is broken, the data are empty, not finite, of the wrong size, or outside the
+            likelihood's support.
+    """
+    for name in ("encode", "decode", "prior"):
+        if not callable(getattr(model, name, None)):
+            raise InputError(f"a model: {_CONTRACT}", f"{type(model).__name__} has no {name}()", "add the method")
+    if not isinstance(x, Tensor) or x.dim() < 1 or x.shape[0] == 0 or x[0].numel() == 0:
+        shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        raise InputError("data of shape (N, ...) with N >= 1", f"{shape}", "give at least one datapoint as a tensor")
+    bad = ~x.isfinite().flatten(1).all(1) if x.dim() > 1 else ~x.isfinite()
+    if bad.any():
+        first = int(bad.nonzero()[0])
+        raise InputError(
+            "finite data", f"NaN or infinity in {int(bad.sum())} datapoints, first in {first}", "clean them"
+        )
+    x = fit_to_model(model, x.to(device))
+    decoded = _decode_one(model, x[:2])
+    check_support(decoded, x)
+    for warning in layer_warnings(model):
+        warnings.warn(warning, GapkitWarning, stacklevel=2)
+    return x
+
+
+def model_dtypes(model: object, x: Tensor) -> list[torch.dtype]:
+    """Floating-point types to try, the likeliest first."""
+    dtypes = [p.dtype for p in model.parameters() if p.is_floating_point()] if isinstance(model, nn.Module) else []
+    if dtypes:
+        return dtypes[:1]
+    own = [x.dtype] if x.is_floating_point() else []
+    return list(dict.fromkeys([*own, torch.float32, torch.float64]))
+
+
+def fit_to_model(model: LatentModel, x: Tensor) -> Tensor:
+    """Return the data in the type and shape that encode accepts and decode's distribution describes.
+
+    Raises:
+        InputError: no type and shape works; the message ends with what the model said.
+    """
+    numel = x[0].numel()
+    shapes: list[tuple[int, ...]] = [tuple(x.shape[1:]), (numel,)]
+    own = getattr(model, "x_shape", None)
+    if own is not None:
+        shapes.insert(0, tuple(own))
+    if x.dim() == 3:
+        shapes.append((1, *x.shape[1:]))
+    failure = ""
+    for dtype in model_dtypes(model, x):
+        for shape in dict.fromkeys(shapes):
+            if torch.Size(shape).numel() != numel:
+                continue
+            trial = x.to(dtype).reshape(-1, *shape)
+            try:
+                decoded = _decode_one(model, trial[:2])
+            except InputError:
+                raise
+            except Exception as error:  # any error of the user's own code: another shape may suit it
+                failure = failure or f"{type(error).__name__}: {error}"
+                continue
+            event = decoded.event_shape
+            if event.numel() != numel:
+                failure = f"decode describes data of shape {tuple(event)}, which is not {numel} values"
+                continue
+            return trial if trial.shape[1:] == event else _keep_if_encodable(model, trial, event)
+    wanted = f"data of {tuple(x.shape[1:])} per datapoint that the model can encode and decode"
+    raise InputError(wanted, f"the model refused them: {failure.strip()[:600]}", "check --data, --model and x's shape")
+
+
+def _keep_if_encodable(model: LatentModel, x: Tensor, event: torch.Size) -> Tensor:
+    """Data in decode's shape, if encode accepts that shape too."""
+    reshaped = x.reshape(-1, *event)
+    try:
+        _decode_one(model, reshaped[:2])
+    except Exception as error:
+        raise InputError(
+            "data in one shape for encode and decode",
+            f"encode takes {tuple(x.shape[1:])} but decode describes {tuple(event)}",
+            "reshape inside encode, so that it accepts what decode describes",
+        ) from error
+    return reshaped
+
+
+def _decode_one(model: LatentModel, x: Tensor) -> Distribution:
+    with torch.no_grad(), unvalidated():
+        q = model.encode(x)
+        _expect(q, "encode", x.shape[0])
+        z = recognise(q).loc.reshape(-1, *q.event_shape)
+        decoded = model.decode(z)
+        _expect(decoded, "decode", x.shape[0])
+        prior = model.prior()
+        if not isinstance(prior, Distribution) or prior.event_shape != q.event_shape or prior.batch_shape != ():
+            found = _describe(prior)
+            raise InputError(
+                f"prior() with batch shape () and event shape {tuple(q.event_shape)}, the latent's",
+                found,
+                "wrap a factorised prior in torch.distributions.Independent(prior, 1)",
+            )
+    return decoded
+
+
+def _expect(dist: object, method: str, batch: int) -> None:
+    if isinstance(dist, Distribution) and dist.batch_shape == (batch,):
+        return
+    raise InputError(
+        f"{method}() returning a torch Distribution with batch shape ({batch},) for {batch} inputs",
+        _describe(dist),
+        "wrap factorised distributions in torch.distributions.Independent(dist, number_of_event_dims), or let "
+        "gapkit.from_pair build them from tensors",
+    )
+
+
+def _describe(dist: object) -> str:
+    if isinstance(dist, Distribution):
+        shapes = f"batch shape {tuple(dist.batch_shape)} and event shape {tuple(dist.event_shape)}"
+        return f"{type(dist).__name__} with {shapes}"
+    return f"an object of type {type(dist).__name__}"

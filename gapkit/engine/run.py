@@ -1,0 +1,176 @@
+"""The one loop: work units and stages, from a model and data to a result."""
+
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from gapkit.checks import InputError
+from gapkit.engine import stages
+from gapkit.engine.plan import Unit, plan_units
+from gapkit.engine.prepare import fit_to_model, prepare
+from gapkit.engine.spec import AnalysisSpec, spec_for
+from gapkit.families import recognise
+from gapkit.local import Bank, build_bank
+from gapkit.models.freeze import frozen
+from gapkit.models.protocol import LatentModel
+from gapkit.models.target import Target, unvalidated
+from gapkit.randomness import Key
+from gapkit.results import Result
+from gapkit.summary import summarise
+from gapkit.version import __version__
+
+__all__ = ["Progress", "analyze"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress callback hears after every stage: ``done`` of ``total`` stage runs, and the stage's name."""
+
+    done: int
+    total: int
+    stage: str
+
+
+@dataclass
+class _Stopwatch:
+    """Runs stages, adds up their seconds and reports them."""
+
+    total: int
+    report: Callable[[Progress], None] | None
+    seconds: dict[str, float] = field(default_factory=dict)
+    done: int = 0
+
+    def __call__(self, stage: str, work: Callable[..., T], *args: Any) -> T:
+        start = time.perf_counter()
+        out = work(*args)
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+        self.done += 1
+        if self.report:
+            self.report(Progress(self.done, self.total, stage))
+        return out
+
+
+def analyze(
+    model: LatentModel,
+    x: Tensor | np.ndarray | Mapping[str, Tensor],
+    spec: AnalysisSpec | None = None,
+    *,
+    effort: str = "standard",
+    seed: int = 0,
+    family: str | None = None,
+    other_x: Tensor | None = None,
+    device: torch.device | str = "cpu",
+    progress: Callable[[Progress], None] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    order: Callable[[tuple[Unit, ...]], tuple[Unit, ...]] = tuple,
+) -> Result:
+    """Estimate log p(x), fit q* and split the inference gap of every datapoint.
+
+    Args:
+        model: an object of the model contract (``gapkit.from_pair`` builds one).
+        x: data of shape (N, *x_shape); or several data sets by the name of their split, such as
+            ``{"test": ..., "train": ...}``.
+        spec: all settings; None takes those of ``effort``, with ``seed`` and ``family``.
+        effort: ``quick``, ``standard`` or ``thorough``.
+        seed: of all random numbers.
+        family: the family of q*, ``mean_field`` or ``full_rank``; None takes the encoder's own.
+        other_x: further data whose encodings serve as starts of the fits (training data, say).
+        device: where to compute.
+        progress: called after every stage.
+        provenance: further facts for ``run.json``.
+        order: in which order to do the units; the numbers do not depend on it.
+
+    Returns:
+        The result: one row per datapoint, a summary with intervals, and the run's settings.
+
+    Raises:
+        InputError: the model or the data cannot be analysed, or an unknown setting.
+
+    Example:
+        >>> from gapkit.models.reference import build
+        >>> model = build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,))
+        >>> result = analyze(model, torch.ones(5, 6), effort="quick")
+        >>> len(result.to_frame())
+        5
+    """
+    spec = spec or spec_for(effort, seed=seed, family=family)
+    splits = dict(x) if isinstance(x, Mapping) else {"test": x}
+    if not splits:
+        raise InputError("data to analyse", "an empty mapping", "give at least one split")
+    device = torch.device(device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"device {device}", "CUDA is not available here", "use --device cpu")
+    if isinstance(model, nn.Module):
+        model.to(device)
+    began, frames = time.time(), []
+    with frozen(model):
+        ready = {name: prepare(model, torch.as_tensor(data), device) for name, data in splits.items()}
+        units = {name: plan_units(len(data), spec.unit_size) for name, data in ready.items()}
+        total = 1 + sum(len(u) for u in units.values()) * len(stages.STAGES)
+        run_stage = _Stopwatch(total, progress)
+        bank = run_stage("bank", _bank, model, ready, other_x, spec)
+        for split, data in ready.items():
+            split_seed = _seed_of(spec.seed, split)
+            tables = {}
+            for unit in order(units[split]):
+                batch = stages.make_batch(model, data[list(unit.indices)], Key(split_seed, unit.indices))
+                iwae = run_stage("bounds", stages.bounds, batch, spec)
+                fitted = run_stage("fits", stages.fits, batch, bank, spec)
+                top = run_stage("evidence", stages.evidence, batch, fitted, spec)
+                tables[unit.number] = pd.DataFrame(stages.rows(batch, spec, iwae, fitted, top)).head(unit.size)
+            frame = pd.concat([tables[number] for number in sorted(tables)], ignore_index=True)
+            frame.insert(0, "split", split)
+            frames.append(frame)
+    datapoints = pd.concat(frames, ignore_index=True)
+    run = {
+        "settings": spec.to_dict(),
+        "versions": _versions(),
+        "threads": torch.get_num_threads(),
+        "device": str(device),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
+        "seconds": {**run_stage.seconds, "total": time.time() - began},
+        **(provenance or {}),
+    }
+    return Result(datapoints, summarise(datapoints, spec.seed), run)
+
+
+def _seed_of(seed: int, split: str) -> int:
+    """Each split has random numbers of its own, whichever other splits are analysed with it."""
+    return int(np.random.SeedSequence([seed, *split.encode()]).generate_state(1)[0])
+
+
+def _bank(model: LatentModel, ready: Mapping[str, Tensor], other_x: Tensor | None, spec: AnalysisSpec) -> Bank | None:
+    """Starts shared by all datapoints: prior draws, and encodings of the analysed and of other data."""
+    if spec.fit.num_starts == 0:
+        return None
+    first = next(iter(ready.values()))
+    sources = [*ready.values()]
+    if other_x is not None:
+        sources.append(fit_to_model(model, torch.as_tensor(other_x)[: spec.bank_data].to(first.device)))
+    loc, scale = [], []
+    with torch.no_grad(), unvalidated():
+        for data in sources:
+            for part in data[: spec.bank_data].split(1000):
+                q = recognise(model.encode(part))
+                loc.append(q.loc)
+                scale.append(q.marginal_scale())
+    return build_bank(Target(model, first[:1]), torch.cat(loc), torch.cat(scale), spec.bank_prior, spec.seed)
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "gapkit": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "pandas": pd.__version__,
+    }

@@ -1,0 +1,101 @@
+"""What an analysis does: every setting in one frozen object, with three named efforts."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from gapkit.checks import InputError
+from gapkit.estimators import Ais, Elbo, Iwae
+from gapkit.local import FAMILIES, FitSettings
+
+__all__ = ["EFFORTS", "AnalysisSpec", "spec_for"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisSpec:
+    """The settings of an analysis. Equal settings and data give equal numbers.
+
+    Attributes:
+        seed: of all random numbers.
+        unit_size: datapoints computed together; the last unit is padded to this size.
+        effort: the name of the budget these settings came from.
+        family: the family of q*; None takes the encoder's own.
+        elbo: estimator of L[q] and L[q*], on shared noise.
+        iwae: estimator of the encoder's IWAE bound.
+        pooled: importance sampling from the mixture of fitted modes.
+        ais: annealed importance sampling from that mixture.
+        ais_everywhere: run AIS for all datapoints, else only where the pooled weights are not to be trusted.
+        fit: budget of the local fits.
+        bank_prior: latents drawn from the prior for the bank of starts.
+        bank_data: encodings of other data in the bank, at most.
+    """
+
+    seed: int = 0
+    unit_size: int = 50
+    effort: str = "standard"
+    family: str | None = None
+    elbo: Elbo = field(default_factory=lambda: Elbo(num_samples=1000, antithetic=True))
+    iwae: Iwae = field(default_factory=lambda: Iwae(num_samples=1000))
+    pooled: Iwae = field(default_factory=lambda: Iwae(num_samples=1000, stage="pooled"))
+    ais: Ais = field(default_factory=Ais)
+    ais_everywhere: bool = True
+    fit: FitSettings = field(default_factory=FitSettings)
+    bank_prior: int = 4096
+    bank_data: int = 10_000
+
+    def __post_init__(self) -> None:
+        if self.unit_size < 1:
+            raise InputError(f"unit_size={self.unit_size}", "a unit holds at least one datapoint", "use 1 or more")
+        if self.seed < 0:
+            raise InputError(f"seed={self.seed}", "seeds are not negative", "use 0 or more")
+        if self.family is not None and self.family not in FAMILIES:
+            raise InputError(f"family {self.family!r}", "no such family", f"use one of {', '.join(FAMILIES)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings as plain values, for ``run.json``."""
+        return asdict(self)
+
+
+def _quick() -> AnalysisSpec:
+    return AnalysisSpec(
+        effort="quick",
+        elbo=Elbo(num_samples=400, antithetic=True),
+        iwae=Iwae(num_samples=400),
+        pooled=Iwae(num_samples=400, stage="pooled"),
+        ais=Ais(num_chains=16, num_temperatures=30, num_leapfrogs=2),
+        ais_everywhere=False,
+        fit=FitSettings(num_starts=2, warm_steps=6, polish_steps=40, polish_samples=16),
+    )
+
+
+def _thorough() -> AnalysisSpec:
+    return AnalysisSpec(
+        effort="thorough",
+        elbo=Elbo(num_samples=5000, antithetic=True),
+        iwae=Iwae(num_samples=5000),
+        pooled=Iwae(num_samples=5000, stage="pooled"),
+        ais=Ais(num_chains=32, num_temperatures=200, num_leapfrogs=3, pilot_chains=8),
+        fit=FitSettings(num_starts=7, warm_steps=12, polish_steps=400, polish_samples=32, select_samples=256),
+    )
+
+
+EFFORTS: dict[str, Callable[[], AnalysisSpec]] = {
+    "quick": _quick,
+    "standard": AnalysisSpec,
+    "thorough": _thorough,
+}
+
+
+def spec_for(effort: str = "standard", **changes: Any) -> AnalysisSpec:
+    """Return the settings of an effort, with some of them changed.
+
+    Raises:
+        InputError: an unknown effort or a setting out of range.
+
+    Example:
+        >>> spec_for("quick", seed=3).elbo.num_samples
+        400
+    """
+    if effort not in EFFORTS:
+        raise InputError(f"effort {effort!r}", "no such effort", f"use one of {', '.join(EFFORTS)}")
+    return replace(EFFORTS[effort](), **changes)

@@ -1,0 +1,113 @@
+"""The stages of a work unit: bounds, fits, evidence, and the rows of the table they make.
+
+Each stage is a function of the batch and of what earlier stages gave; none remembers anything.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gapkit.decomposition import Gap, Rung, decompose
+from gapkit.engine.spec import AnalysisSpec
+from gapkit.estimators import Estimate
+from gapkit.evidence import SOURCES, Evidence, estimate_evidence
+from gapkit.families import Transport, family_name, recognise
+from gapkit.local import Bank, FitStatus, LocalFits, fit
+from gapkit.models.protocol import LatentModel
+from gapkit.models.target import Target, unvalidated
+from gapkit.randomness import Key
+
+__all__ = ["STAGES", "Batch", "bounds", "evidence", "fits", "make_batch", "rows"]
+
+STAGES = ("bounds", "fits", "evidence")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The datapoints of a unit, bound to the model: the input of every stage."""
+
+    target: Target
+    q: Transport
+    key: Key
+
+
+def make_batch(model: LatentModel, x: Tensor, key: Key) -> Batch:
+    """Encode a unit's datapoints: x has shape (B, *x_shape)."""
+    with torch.no_grad(), unvalidated():
+        q = model.encode(x)
+    return Batch(Target(model, x, latent_shape=q.event_shape), recognise(q), key)
+
+
+def bounds(batch: Batch, spec: AnalysisSpec) -> Estimate:
+    """The encoder's IWAE bound."""
+    return spec.iwae(batch.target, batch.target.x, batch.q, batch.key)
+
+
+def fits(batch: Batch, bank: Bank | None, spec: AnalysisSpec) -> LocalFits:
+    """L[q], q* in both Gaussian families, and the mixture of modes."""
+    return fit(batch.target, batch.q, bank, batch.key, spec.fit, spec.elbo)
+
+
+def evidence(batch: Batch, fitted: LocalFits, spec: AnalysisSpec) -> Evidence:
+    """The estimate of log p(x), from the mixture of modes."""
+    return estimate_evidence(
+        batch.target, fitted.mixture, batch.key, spec.pooled, spec.ais, ais_everywhere=spec.ais_everywhere
+    )
+
+
+def rows(batch: Batch, spec: AnalysisSpec, iwae: Estimate, fitted: LocalFits, top: Evidence) -> dict[str, list[object]]:
+    """The unit's rows of the table, column by column; values in nats."""
+    star = fitted.family(spec.family or family_name(batch.q))
+    ladder = (
+        Rung("log_px", top.log_px, "approximation_gap"),
+        Rung("elbo_star", star.elbo, "amortization_gap"),
+        Rung("elbo", fitted.encoder),
+    )
+    table: dict[str, list[object]] = {"index": list(batch.key.indices)}
+
+    def add(name: str, estimate: Estimate | Gap) -> None:
+        table[name] = estimate.value.tolist()
+        table[f"{name}_se"] = estimate.std_error.tolist()
+
+    for rung in reversed(ladder):
+        add(rung.name, rung.estimate)
+    full_rank = fitted.full_rank.elbo if fitted.full_rank else _missing(star.elbo)
+    add("elbo_star_full_rank", full_rank)
+    add("iwae", iwae)
+    table["ess"] = iwae.diagnostics["ess"].tolist()
+    table["khat"] = iwae.diagnostics["khat"].tolist()
+    add("pooled", top.mixture)
+    table["pooled_khat"] = top.mixture.diagnostics["khat"].tolist()
+    add("ais", top.ais)
+    table["ais_acceptance"] = top.ais.diagnostics["acceptance"].tolist()
+    table["ais_ess"] = top.ais.diagnostics["ess"].tolist()
+    table["log_px_source"] = [SOURCES[number] for number in top.source.tolist()]
+    gaps = decompose(ladder)
+    for name, gap in gaps.items():
+        add(name, gap)
+    table["start"] = fitted.start.tolist()
+    table["status"] = _status(star.status, top, gaps, iwae)
+    return table
+
+
+def _missing(like: Estimate) -> Estimate:
+    nothing = torch.full_like(like.value, torch.nan)
+    return Estimate(nothing, nothing, like.bound)
+
+
+def _status(fit_status: Tensor, top: Evidence, gaps: dict[str, Gap], iwae: Estimate) -> list[object]:
+    """Words for each datapoint: ``ok``, or what to mind, joined by commas."""
+    finite = torch.stack([gap.value.isfinite() for gap in gaps.values()]).all(0)
+    negative = torch.stack([gap.value < -4 * gap.std_error - 0.05 for gap in gaps.values()]).any(0)
+    flags = {
+        "nonfinite": ~finite,
+        "undefined_weights": (iwae.diagnostics["nonfinite"] > 0) | (top.mixture.diagnostics["nonfinite"] > 0),
+        "fit_budget": fit_status == FitStatus.BUDGET,
+        "fit_diverged": fit_status == FitStatus.DIVERGED,
+        "evidence_weak": top.weak,
+        "modes_disagree": top.disagree,
+        "negative_gap": negative,
+    }
+    columns = {name: flag.tolist() for name, flag in flags.items()}
+    return [",".join(name for name, column in columns.items() if column[row]) or "ok" for row in range(len(fit_status))]

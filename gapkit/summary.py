@@ -1,0 +1,142 @@
+"""From per-datapoint rows to means with errors: Monte Carlo error and error over datapoints kept apart.
+
+Gaps are differences within each datapoint, so their spread over datapoints is small where that of the bounds is large:
+the standard error of mean ELBO over 100 images is about 2 nats, that of a mean gap a twentieth of it.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapkit.checks import InputError
+
+__all__ = ["GAPS", "QUANTITIES", "summarise", "summarise_values"]
+
+GAPS = ("total_gap", "amortization_gap", "approximation_gap")
+QUANTITIES = (
+    "log_px",
+    "elbo_star_full_rank",
+    "elbo_star",
+    "elbo",
+    "iwae",
+    "pooled",
+    "ais",
+    *GAPS,
+)
+_RESAMPLES = 2000
+
+
+def summarise_values(values: np.ndarray, errors: np.ndarray, seed: int = 0) -> dict[str, Any]:
+    """Summarise one quantity over datapoints; rows that are not finite are left out and counted.
+
+    Args:
+        values: per-datapoint estimates, shape (N,), in nats.
+        errors: their Monte Carlo standard errors, shape (N,).
+        seed: of the bootstrap.
+
+    Returns:
+        ``mean``; ``se_monte_carlo``, the error of the mean from sampling noise alone; ``se_datapoints``, the error of
+        the mean over datapoints (it includes the noise); ``ci95``, a bootstrap interval over datapoints of the mean
+        (percentiles widened by Student's t for few datapoints; from the Monte Carlo error alone for one datapoint);
+        ``count`` of datapoints used and ``left_out``.
+
+    Example:
+        >>> summary = summarise_values(np.array([1.0, 2.0, 3.0]), np.array([0.3, 0.3, 0.3]))
+        >>> summary["mean"], round(summary["se_monte_carlo"], 3), round(summary["se_datapoints"], 3)
+        (2.0, 0.173, 0.577)
+    """
+    used = np.isfinite(values)
+    kept, kept_errors = values[used], errors[used]
+    count = len(kept)
+    nothing = {"mean": None, "se_monte_carlo": None, "se_datapoints": None, "ci95": None}
+    if count == 0:
+        return {**nothing, "count": 0, "left_out": int((~used).sum())}
+    mean = float(kept.mean())
+    monte_carlo = float(np.sqrt(np.nansum(kept_errors**2)) / count)
+    spread = float(kept.std(ddof=1) / np.sqrt(count)) if count > 1 else None
+    if count > 1:
+        low, high = _bootstrap(kept, seed)
+    else:
+        low, high = mean - 1.96 * monte_carlo, mean + 1.96 * monte_carlo
+    return {
+        "mean": mean,
+        "se_monte_carlo": monte_carlo,
+        "se_datapoints": spread,
+        "ci95": [low, high],
+        "count": count,
+        "left_out": int((~used).sum()),
+    }
+
+
+def _bootstrap(values: np.ndarray, seed: int) -> tuple[float, float]:
+    """Percentile bootstrap of the mean, widened about the mean by what few datapoints need.
+
+    The widening is Student's t over the normal quantile times sqrt(n / (n - 1)): percentile intervals are too short
+    by that factor (Hesterberg, "What Teachers Should Know About the Bootstrap", 2015, section 3.3).
+    """
+    from scipy import stats
+
+    count, mean = len(values), values.mean()
+    rng = np.random.default_rng([seed, count])
+    chosen = rng.integers(0, count, (_RESAMPLES, count), dtype=np.int32)
+    low, high = np.quantile(values[chosen].mean(1), [0.025, 0.975])
+    wider = stats.t.ppf(0.975, count - 1) / stats.norm.ppf(0.975) * np.sqrt(count / (count - 1))
+    return float(mean + wider * (low - mean)), float(mean + wider * (high - mean))
+
+
+def summarise(datapoints: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
+    """Summarise a table of datapoints, one split at a time.
+
+    Returns:
+        ``quantities`` of the first split; ``splits`` with the quantities, statuses and comparison of every split; for
+        more than one split ``generalisation``: the amortization gap of the first split minus that of each other one.
+
+    Raises:
+        InputError: an empty table.
+    """
+    if len(datapoints) == 0:
+        raise InputError("a summary", "a table without rows", "analyse at least one datapoint")
+    splits = {}
+    for split, rows in datapoints.groupby("split", sort=False):
+        quantities = {
+            name: summarise_values(rows[name].to_numpy(float), rows[f"{name}_se"].to_numpy(float), seed)
+            for name in QUANTITIES
+        }
+        difference = rows["amortization_gap"] - rows["approximation_gap"]
+        errors = np.hypot(rows["amortization_gap_se"], rows["approximation_gap_se"])
+        quantities["amortization_minus_approximation"] = summarise_values(
+            difference.to_numpy(float), errors.to_numpy(float), seed
+        )
+        splits[str(split)] = {
+            "quantities": quantities,
+            "datapoints": len(rows),
+            "status": _count_words(rows["status"]),
+            "log_px_source": {str(k): int(v) for k, v in rows["log_px_source"].value_counts().items()},
+            "other_mode": int((rows["start"] > 0).sum()),
+        }
+    first, *others = splits
+    summary: dict[str, Any] = {"quantities": splits[first]["quantities"], "splits": splits}
+    if others:
+        summary["generalisation"] = {
+            f"{first} minus {other}": _unpaired(splits[first], splits[other]) for other in others
+        }
+    return summary
+
+
+def _unpaired(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    a, b = (part["quantities"]["amortization_gap"] for part in (one, other))
+    if a["se_datapoints"] is None or b["se_datapoints"] is None:
+        return {"mean": None, "se_datapoints": None, "ci95": None}
+    mean, error = a["mean"] - b["mean"], float(np.hypot(a["se_datapoints"], b["se_datapoints"]))
+    return {
+        "mean": mean,
+        "se_monte_carlo": float(np.hypot(a["se_monte_carlo"], b["se_monte_carlo"])),
+        "se_datapoints": error,
+        "ci95": [mean - 1.96 * error, mean + 1.96 * error],
+    }
+
+
+def _count_words(status: pd.Series) -> dict[str, int]:
+    words = status.str.split(",").explode().value_counts()
+    return {str(word): int(count) for word, count in words.items()}

@@ -1,0 +1,132 @@
+"""What a training run is asked to do, refused early when it makes no sense."""
+
+import warnings
+from dataclasses import dataclass, fields
+
+from gapkit.checks import GapkitWarning, InputError
+
+__all__ = ["MODELS", "TrainConfig"]
+
+MODELS = {"mlp": "mlp_vae", "conv": "conv_vae"}  # short name -> reference builder
+CHOICES = {
+    "model": tuple(MODELS),
+    "optimizer": ("adam", "adagrad"),
+    "objective": ("elbo", "iwae"),
+    "annealing": ("none", "kl", "entropy"),
+    "binarize": ("none", "threshold", "dynamic", "sample"),
+}
+AT_LEAST_ONE = ("latent", "epochs", "batch_size", "num_samples")
+AT_LEAST_ZERO = ("annealing_epochs", "early_stopping", "checkpoint_every", "seed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Settings of :func:`gapkit.training.train`.
+
+    Attributes:
+        data: source of the data, as for :func:`gapkit.data.load`.
+        model: ``mlp`` or ``conv``.
+        hidden: widths of the hidden layers (mlp) or channels of the convolutions (conv), from the data inwards;
+            ``None`` takes (200, 200) and (32, 64), () an encoder and a decoder without hidden layers (mlp).
+        activation: of the hidden layers.
+        latent: dimension of z.
+        likelihood: of p(x|z), e.g. ``bernoulli`` or ``gaussian:sigma=0.1``.
+        epochs: passes over the data.
+        batch_size: datapoints of a step.
+        learning_rate: of the optimizer.
+        optimizer: ``adam`` or ``adagrad``.
+        objective: ``elbo`` or ``iwae``.
+        num_samples: latent draws per datapoint and step, the k of IWAE.
+        annealing: ``kl`` multiplies the KL term, ``entropy`` only log q(z|x), by a weight that rises linearly from 0
+            in the first epoch to 1 after ``annealing_epochs`` (Cremer et al. 2018).
+        annealing_epochs: length of that rise.
+        binarize: ``none``, ``threshold``, ``sample`` (one fixed draw), ``dynamic`` (a fresh draw every epoch), or
+            ``None``: ``dynamic`` for a Bernoulli likelihood, ``none`` for all others.
+        early_stopping: stop after so many epochs without a better loss on held-out data; 0 never stops, holds
+            nothing out and keeps the last epoch.
+        validation_fraction: share of the data held out for early stopping.
+        checkpoint_every: write a checkpoint every so many epochs; 0 writes none.
+        seed: of everything random: initial weights, held-out part, order, binarization, latent draws.
+
+    Raises:
+        InputError: a value out of its range.
+
+    Example:
+        >>> TrainConfig(data="digits", epochs=5).binarize
+        'dynamic'
+    """
+
+    data: str = "mnist"
+    model: str = "mlp"
+    hidden: tuple[int, ...] | None = None
+    activation: str = "elu"
+    latent: int = 50
+    likelihood: str = "bernoulli"
+    epochs: int = 100
+    batch_size: int = 100
+    learning_rate: float = 1e-3
+    optimizer: str = "adam"
+    objective: str = "elbo"
+    num_samples: int = 1
+    annealing: str = "none"
+    annealing_epochs: int = 0
+    binarize: str | None = None
+    early_stopping: int = 0
+    validation_fraction: float = 0.1
+    checkpoint_every: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        bernoulli = self.likelihood.partition(":")[0] == "bernoulli"
+        if self.binarize is None:
+            object.__setattr__(self, "binarize", "dynamic" if bernoulli else "none")
+        if self.hidden is not None:
+            object.__setattr__(self, "hidden", tuple(self.hidden))
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                found = f"{name} is {getattr(self, name)!r}"
+                raise InputError("train a model", found, f"use {', '.join(known)}")
+        for names, least in ((AT_LEAST_ONE, 1), (AT_LEAST_ZERO, 0)):
+            for name in names:
+                if getattr(self, name) < least:
+                    raise InputError("train a model", f"{name} is {getattr(self, name)}", f"use {least} or more")
+        if self.hidden and min(self.hidden) < 1:
+            raise InputError("train a model", f"hidden is {self.hidden}", "use widths of 1 or more")
+        if not 0 < self.learning_rate < float("inf"):
+            raise InputError("train a model", f"learning_rate is {self.learning_rate}", "use a positive number")
+        if not 0 < self.validation_fraction < 1:
+            raise InputError("train a model", f"validation_fraction is {self.validation_fraction}", "use e.g. 0.1")
+        if (self.annealing == "none") != (self.annealing_epochs == 0):
+            found = f"annealing is {self.annealing!r} and annealing_epochs is {self.annealing_epochs}"
+            raise InputError("train a model", found, "set both, e.g. annealing='kl' with annealing_epochs=50")
+        if self.annealing_epochs > self.epochs:
+            text = f"annealing over {self.annealing_epochs} of {self.epochs} epochs: the weight never reaches 1"
+            warnings.warn(text, GapkitWarning, stacklevel=3)
+        if self.binarize != "none" and not bernoulli:
+            text = f"binarize={self.binarize!r} gives the {self.likelihood} likelihood zeros and ones"
+            warnings.warn(text, GapkitWarning, stacklevel=3)
+
+    def builder_arguments(self, x_shape: tuple[int, ...]) -> tuple[str, dict[str, object]]:
+        """Return the name of the reference builder and its arguments for data of shape (N, *x_shape)."""
+        arguments: dict[str, object] = {
+            "x_shape": x_shape,
+            "latent": self.latent,
+            "activation": self.activation,
+            "likelihood": self.likelihood,
+        }
+        if self.model == "mlp":
+            arguments["hidden"] = (200, 200) if self.hidden is None else self.hidden
+        else:
+            arguments["channels"] = (32, 64) if self.hidden is None else self.hidden
+        return MODELS[self.model], arguments
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the settings as plain values, as they are stored in checkpoints."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+
+    def annealing_weights(self, epoch: int) -> tuple[float, float]:
+        """Return the weights of the KL term and of log q(z|x) in an epoch, counted from 1."""
+        if self.annealing == "none":
+            return 1.0, 1.0
+        weight = min(1.0, (epoch - 1) / self.annealing_epochs)
+        return (weight, 1.0) if self.annealing == "kl" else (1.0, weight)

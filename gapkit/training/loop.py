@@ -1,0 +1,249 @@
+"""Training: epoch -> batch -> loss -> step, on one tensor in memory, fixed by one seed."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gapkit.checks import InputError
+from gapkit.data import Dataset, binarize, load, require_unit_interval
+from gapkit.models.native import save_model
+from gapkit.models.pair import PairModel
+from gapkit.models.reference import build
+from gapkit.training.config import TrainConfig
+from gapkit.training.objectives import elbo, iwae
+
+__all__ = ["EpochReport", "TrainResult", "train"]
+
+OBJECTIVES: dict[str, Callable[..., Tensor]] = {"elbo": elbo, "iwae": iwae}
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What the progress callback is told after every epoch; losses are negative bounds in nats per datapoint."""
+
+    epoch: int
+    epochs: int
+    loss: float
+    validation_loss: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """Outcome of a training run.
+
+    Attributes:
+        path: of ``model.pt``.
+        history: one dict per epoch: ``epoch``, ``loss`` (with annealing weights), ``validation_loss`` (without; or
+            ``None``), in nats per datapoint.
+        best_epoch: the epoch whose weights ``model.pt`` holds: the best one with early stopping, else the last.
+        stopped_early: whether patience ended the run.
+        seconds: of the epochs, together.
+    """
+
+    path: Path
+    history: list[dict[str, Any]]
+    best_epoch: int
+    stopped_early: bool
+    seconds: float
+
+
+def train(
+    config: TrainConfig,
+    data: Dataset | Tensor | None = None,
+    out: str | Path = "run",
+    *,
+    progress: Callable[[EpochReport], None] | None = None,
+    overwrite: bool = False,
+) -> TrainResult:
+    """Train a reference model and write ``out/model.pt``, with ``out/checkpoints/epoch-0010.pt`` and so on if asked.
+
+    Args:
+        config: the settings.
+        data: (N, *x_shape), float; ``None`` loads the training split of ``config.data``.
+        out: folder of the results.
+        progress: called after every epoch.
+        overwrite: replace the model and the checkpoints of an earlier run.
+
+    Returns:
+        Where the model is and how training went.
+
+    Raises:
+        InputError: ``out`` holds a model already, data the likelihood cannot explain, or a loss that is not finite
+            (the last good weights are then kept under ``out/checkpoints``).
+
+    Example:
+        >>> import tempfile
+        >>> config = TrainConfig(data="digits", hidden=(16,), latent=2, epochs=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     result = train(config, out=folder)
+        >>> result.best_epoch, len(result.history), result.path.name
+        (2, 2, 'model.pt')
+    """
+    out = Path(out)
+    _prepare_folder(out, overwrite)
+    if data is None:
+        data = load(config.data, split="train")
+    x, name = (data.x, data.name) if isinstance(data, Dataset) else (data, config.data)
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
+        torch.manual_seed(config.seed)
+        return _Run(config, x, name, out, progress).run()
+
+
+class _Run:
+    """The state of one training run."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        x: Tensor,
+        data_name: str,
+        out: Path,
+        progress: Callable[[EpochReport], None] | None,
+    ) -> None:
+        self.config, self.data_name, self.out, self.progress = config, data_name, out, progress
+        self.order = torch.Generator().manual_seed(config.seed)  # of permutations and binarization
+        self.x, self.held_out = _prepare_data(config, x, self.order)
+        builder, arguments = config.builder_arguments(tuple(x.shape[1:]))
+        self.model: PairModel = build(builder, **arguments)
+        self.model.likelihood.check_support(next(self._batches()) if config.binarize == "dynamic" else self.x)
+        self.optimizer = _optimizer(config, self.model)
+        self.history: list[dict[str, Any]] = []
+        self.good: tuple[int, State] | None = None  # last epoch that ended with finite weights
+        self.best: tuple[float, int, State] | None = None  # validation loss, epoch, weights
+
+    def run(self) -> TrainResult:
+        """Train, then write the model."""
+        start, stopped = time.perf_counter(), False
+        for epoch in range(1, self.config.epochs + 1):
+            epoch_start = time.perf_counter()
+            loss = self._train_epoch(epoch)
+            validation = self._validate()
+            self.history.append({"epoch": epoch, "loss": loss, "validation_loss": validation})
+            self._remember(epoch, validation)
+            if self.config.checkpoint_every and epoch % self.config.checkpoint_every == 0:
+                self._save(self._checkpoint_path(epoch), epoch)
+            if self.progress is not None:
+                seconds = time.perf_counter() - epoch_start
+                self.progress(EpochReport(epoch, self.config.epochs, loss, validation, seconds))
+            if self.best is not None and epoch - self.best[1] >= self.config.early_stopping:
+                stopped = True
+                break
+        seconds = time.perf_counter() - start
+        kept = len(self.history)
+        if self.best is not None:
+            kept = self.best[1]
+            self.model.load_state_dict(self.best[2])
+        path = self._save(self.out / "model.pt", kept)
+        return TrainResult(path, self.history, kept, stopped, seconds)
+
+    def _train_epoch(self, epoch: int) -> float:
+        """One pass over the data; returns the mean loss in nats per datapoint."""
+        kl_weight, entropy_weight = self.config.annealing_weights(epoch)
+        objective, num_samples = OBJECTIVES[self.config.objective], self.config.num_samples
+        self.model.train()
+        total = 0.0
+        for batch in self._batches():
+            bound = objective(self.model, batch, num_samples, kl_weight=kl_weight, entropy_weight=entropy_weight)
+            loss = -bound.mean()
+            value = loss.item()
+            if not math.isfinite(value):
+                raise self._diverged(epoch, f"the loss is {value}")
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            total += value * len(batch)
+        return total / len(self.x)
+
+    def _batches(self) -> Iterator[Tensor]:
+        """Yield the data in a fresh order; a dynamic binarization is drawn on the way."""
+        for index in torch.randperm(len(self.x), generator=self.order).split(self.config.batch_size):
+            batch = self.x[index]
+            yield torch.bernoulli(batch, generator=self.order) if self.config.binarize == "dynamic" else batch
+
+    def _validate(self) -> float | None:
+        """Loss on the held-out data without annealing, with the same draws in every epoch; nats per datapoint."""
+        if self.held_out is None:
+            return None
+        objective = OBJECTIVES[self.config.objective]
+        self.model.eval()
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.seed)
+            bounds = [objective(self.model, part, self.config.num_samples) for part in self.held_out.split(1000)]
+        return -torch.cat(bounds).mean().item()
+
+    def _remember(self, epoch: int, validation: float | None) -> None:
+        """Keep the weights of this epoch as the last good ones, and as the best where they are."""
+        state = {name: value.clone() for name, value in self.model.state_dict().items()}
+        if not all(torch.isfinite(value).all() for value in state.values()):
+            raise self._diverged(epoch, "weights are NaN or infinite")
+        if validation is not None and not math.isfinite(validation):
+            raise self._diverged(epoch, f"the validation loss is {validation}")
+        self.good = epoch, state
+        if validation is not None and (self.best is None or validation < self.best[0]):
+            self.best = validation, epoch, state
+
+    def _diverged(self, epoch: int, found: str) -> InputError:
+        kept = "there is no earlier good state to keep"
+        if self.good is not None:
+            last, state = self.good
+            self.model.load_state_dict(state)
+            kept = f"the last good weights are in {self._save(self._checkpoint_path(last), last)}"
+        do = f"try a smaller learning rate (now {self.config.learning_rate:g}), KL annealing, or data scaled to [0, 1]"
+        return InputError(f"train {self.config.model} on {self.data_name}", f"{found} in epoch {epoch}; {kept}", do)
+
+    def _checkpoint_path(self, epoch: int) -> Path:
+        return self.out / "checkpoints" / f"epoch-{epoch:04d}.pt"
+
+    def _save(self, path: Path, epoch: int) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        extra = {
+            "epoch": epoch,
+            "history": self.history,
+            "config": self.config.as_dict(),
+            "data": self.data_name,
+            "binarize": self.config.binarize,
+        }
+        self.model.eval()
+        save_model(self.model, path, extra=extra)
+        return path
+
+
+def _prepare_folder(out: Path, overwrite: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise InputError(f"train into {out}", "a file of that name", "name a folder")
+    if (out / "model.pt").exists() and not overwrite:
+        raise InputError(f"train into {out}", "it holds a model.pt already", "name another folder, or pass --overwrite")
+    for path in [out / "model.pt", *(out / "checkpoints").glob("epoch-*.pt")] if overwrite else []:
+        path.unlink(missing_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def _prepare_data(config: TrainConfig, x: Tensor, order: torch.Generator) -> tuple[Tensor, Tensor | None]:
+    """Binarize what is binarized once, and set the held-out part aside (``None`` without early stopping)."""
+    if x.ndim < 2 or len(x) < 2:
+        raise InputError("train a model", f"data of shape {tuple(x.shape)}", "pass two or more datapoints, (N, ...)")
+    x = x.detach().to(torch.float32)
+    dynamic = config.binarize == "dynamic"
+    if dynamic:
+        require_unit_interval(x, "dynamic")
+    else:
+        x = binarize(x, str(config.binarize), config.seed)
+    if not config.early_stopping:
+        return x, None
+    count = min(len(x) - 1, max(1, round(config.validation_fraction * len(x))))
+    index = torch.randperm(len(x), generator=order)
+    held_out = x[index[:count]]
+    return x[index[count:]], binarize(held_out, "sample", config.seed) if dynamic else held_out
+
+
+def _optimizer(config: TrainConfig, model: PairModel) -> torch.optim.Optimizer:
+    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.Adagrad
+    return kind(model.parameters(), lr=config.learning_rate, fused=True)

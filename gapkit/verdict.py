@@ -1,0 +1,77 @@
+"""The diagnosis in words, from the summary alone; every rule is stated in the sentence it gives."""
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["verdict"]
+
+
+def verdict(summary: Mapping[str, Any]) -> list[str]:
+    """Return sentences: whose the gap is, what to do first, and what to mind.
+
+    Errors after +- are standard errors over datapoints (they include the sampling noise). The advice compares the two
+    gaps by the 95% interval of their paired difference.
+
+    Args:
+        summary: see :func:`gapkit.summary.summarise`.
+    """
+    quantities = summary["quantities"]
+    first = next(iter(summary["splits"].values()))
+    total = quantities["total_gap"]
+    if total["mean"] is None:
+        return ["No datapoint gave finite numbers; see the status column for what went wrong."]
+    amortization, approximation = quantities["amortization_gap"], quantities["approximation_gap"]
+    sentences = [
+        f"{plus_minus(amortization)} nats of the {total['mean']:.2f}-nat gap are the encoder's (amortization gap) and "
+        f"{plus_minus(approximation)} nats are the posterior family's (approximation gap)."
+    ]
+    difference = quantities["amortization_minus_approximation"]["ci95"]
+    if first["datapoints"] < 2:
+        sentences.append("One datapoint cannot say what holds for others.")
+    elif total["ci95"][0] <= 0.05:
+        sentences.append("The gap is too small to act on: neither encoder nor family is worth changing for it.")
+    elif difference[0] > 0:
+        sentences.append(
+            "Fix the encoder first (the amortization gap is the larger one with 95% confidence): a larger encoder, "
+            "longer training of the encoder, or a few local steps on q at test time."
+        )
+    elif difference[1] < 0:
+        sentences.append(
+            "Fix the family first (the approximation gap is the larger one with 95% confidence): a full-rank or flow "
+            "posterior; compare elbo_star_full_rank with elbo_star for what full rank would give."
+        )
+    else:
+        sentences.append(
+            "Not enough evidence to say which of the two is larger: the 95% interval of their difference contains 0."
+        )
+    sentences += _cautions(first, total)
+    for name, gap in summary.get("generalisation", {}).items():
+        if gap["mean"] is not None:
+            sentences.append(
+                f"The encoder's generalisation gap ({name}) is {plus_minus(gap)} nats of amortization gap."
+            )
+    return sentences
+
+
+def _cautions(first: Mapping[str, Any], total: Mapping[str, Any]) -> list[str]:
+    cautions = []
+    count, status = first["datapoints"], first["status"]
+    if first["other_mode"]:
+        cautions.append(
+            f"For {first['other_mode']} of {count} datapoints the best mode of the posterior was not the one the "
+            "encoder chose; what that costs is part of the amortization gap."
+        )
+    if total["left_out"]:
+        cautions.append(f"{total['left_out']} of {count} datapoints were not finite and are left out of the means.")
+    doubtful = {word: n for word, n in status.items() if word in ("evidence_weak", "modes_disagree", "fit_budget")}
+    if doubtful:
+        listed = ", ".join(f"{word}: {n}" for word, n in doubtful.items())
+        cautions.append(f"Datapoints to mind ({listed}); a higher --effort may settle them.")
+    return cautions
+
+
+def plus_minus(values: Mapping[str, Any]) -> str:
+    """``mean +- standard error`` with as many decimals as the error deserves (2 to 3)."""
+    error = values["se_datapoints"] if values["se_datapoints"] is not None else values["se_monte_carlo"]
+    decimals = 2 if error >= 0.02 else 3
+    return f"{values['mean']:.{decimals}f} +- {error:.{decimals}f}"
