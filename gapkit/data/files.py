@@ -57,12 +57,15 @@ def pick(arrays: Mapping[str, Any], split: str, key: str | None, asked: str) -> 
 
 
 def _npz(path: Path, split: str, key: str | None, asked: str) -> Raw:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # numpy leaks a file it opens itself
+        if not isinstance(archive, Mapping):
+            raise InputError(asked, "one array in a file called .npz", "rename it to .npy")
         return pick(archive, split, key, asked)  # arrays are decompressed when they are taken, not before
 
 
 def _npy(path: Path, split: str, key: str | None, asked: str) -> Raw:
-    array = np.load(path, allow_pickle=False)
+    with path.open("rb") as file:
+        array = np.load(file, allow_pickle=False)
     if not isinstance(array, np.ndarray):
         raise InputError(asked, "several arrays in a file called .npy", "rename it to .npz")
     return Raw(array)

@@ -40,7 +40,7 @@ def load(source: str | Path, *, split: str = "test", key: str | None = None, lim
     Example:
         >>> digits = load("digits", limit=5)
         >>> digits.x.shape, digits.x.max().item(), digits.labels
-        (torch.Size([5, 1, 8, 8]), 1.0, tensor([1, 4, 0, 5, 3]))
+        (torch.Size([5, 1, 8, 8]), 1.0, tensor([1, 7, 4, 6, 3]))
     """
     source = str(source)
     if split not in SPLITS:

@@ -81,7 +81,7 @@ def fit_to_model(model: LatentModel, x: Tensor) -> Tensor:
         shapes.insert(0, tuple(own))
     if x.dim() == 3:
         shapes.append((1, *x.shape[1:]))
-    failure = ""
+    first: Exception | None = None
     for dtype in model_dtypes(model, x):
         for shape in dict.fromkeys(shapes):
             if torch.Size(shape).numel() != numel:
@@ -89,18 +89,23 @@ def fit_to_model(model: LatentModel, x: Tensor) -> Tensor:
             trial = x.to(dtype).reshape(-1, *shape)
             try:
                 decoded = _decode_one(model, trial[:2])
-            except InputError:
-                raise
-            except Exception as error:  # any error of the user's own code: another shape may suit it
-                failure = failure or f"{type(error).__name__}: {error}"
+            except Exception as error:  # any error, also of the user's own code: another shape may suit it
+                first = first or error
                 continue
             event = decoded.event_shape
             if event.numel() != numel:
-                failure = f"decode describes data of shape {tuple(event)}, which is not {numel} values"
+                found = f"decode describes {event.numel()} values of shape {tuple(event)}"
+                first = InputError(f"a decoder of {numel} values, as the data have", found, "check --data and --model")
                 continue
             return trial if trial.shape[1:] == event else _keep_if_encodable(model, trial, event)
+    if isinstance(first, InputError):
+        raise first
     wanted = f"data of {tuple(x.shape[1:])} per datapoint that the model can encode and decode"
-    raise InputError(wanted, f"the model refused them: {failure.strip()[:600]}", "check --data, --model and x's shape")
+    raise InputError(
+        wanted,
+        f"the model refused them: {type(first).__name__}: {str(first).strip()[:600]}",
+        "check --data, --model and x's shape",
+    ) from first
 
 
 def _keep_if_encodable(model: LatentModel, x: Tensor, event: torch.Size) -> Tensor:

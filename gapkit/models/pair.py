@@ -29,7 +29,7 @@ class PairModel(nn.Module):
         likelihood: decoder output -> p(x|z).
         likelihood_param: the parameter shared by all datapoints, None if the likelihood has none.
         latent_shape: event shape of z; None until given or seen in the first encode.
-        x_shape: shape of a datapoint; None until given or seen in the first encode.
+        x_shape: shape of a datapoint, None if not given.
         builder: name of the reference builder that made the model, None for others.
         config: its JSON-able arguments, None for others.
     """
@@ -73,7 +73,7 @@ class PairModel(nn.Module):
         if self.latent_shape is not None and event != self.latent_shape:
             do = "correct latent_shape= or the encoder"
             raise InputError(f"a posterior of latent shape {self.latent_shape}", f"event shape {event}", do)
-        self.x_shape, self.latent_shape = tuple(x.shape[1:]), event
+        self.latent_shape = event
         mean = getattr(q, "loc", x)
         self._seen = (mean.dtype, mean.device) if isinstance(mean, Tensor) else (x.dtype, x.device)
         return q
@@ -145,7 +145,7 @@ def from_pair(
         encoder_output: "mean_logvar" or "mean_std" (a pair of tensors), "chunk_logvar" or "chunk_std" (one tensor, the
             last axis holds both halves), or "distribution" (a torch distribution).
         latent_shape: event shape of z; None learns it from the first encode.
-        x_shape: shape of a datapoint; None learns it from the first encode.
+        x_shape: shape of a datapoint, to check what enters and leaves; None checks nothing.
         likelihood_param: the trained value of the parameter that a likelihood with a shared scale or dispersion needs,
             in the logarithm; an ``nn.Parameter`` stays trainable, anything else becomes a buffer.
 
