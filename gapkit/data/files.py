@@ -57,7 +57,8 @@ def pick(arrays: Mapping[str, Any], split: str, key: str | None, asked: str) -> 
 
 
 def _npz(path: Path, split: str, key: str | None, asked: str) -> Raw:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # numpy leaks a file it opens itself
+    with path.open("rb") as file:  # numpy does not close a file that it opens itself and cannot read
+        archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, Mapping):
             raise InputError(asked, "one array in a file called .npz", "rename it to .npy")
         return pick(archive, split, key, asked)  # arrays are decompressed when they are taken, not before

@@ -7,6 +7,7 @@ Source: Martens, "New insights and perspectives on the natural gradient method" 
 https://arxiv.org/abs/1412.1193, section 8.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -88,7 +89,11 @@ def available(target: Target) -> Callable[[Target, Tensor], Tensor] | None:
     one = target.select(torch.zeros(1, dtype=torch.long, device=target.device))
     for curvature in (gauss_newton, hessian):
         try:
-            if bool(curvature(one, probe).isfinite().all()):
+            # The first use of forward mode makes torch itself use something that it has deprecated.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                usable = bool(curvature(one, probe).isfinite().all())
+            if usable:
                 return curvature
         except (RuntimeError, NotImplementedError, AttributeError, ValueError):
             continue  # a layer without forward-mode rules, a distribution without moments, ...

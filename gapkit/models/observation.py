@@ -18,7 +18,7 @@ from torch.distributions import (
 )
 from torch.nn.functional import one_hot, softplus
 
-from gapkit.models.distributions import DiscretizedLogistic
+from gapkit.models.distributions import ContinuousBernoulli, DiscretizedLogistic
 
 __all__ = ["cross_log_prob", "fisher_features"]
 
@@ -73,6 +73,9 @@ def cross_log_prob(dist: Distribution, x: Tensor) -> Tensor:
     if isinstance(base, Bernoulli):
         logits = base.logits.flatten(1)
         return flat @ logits.T - softplus(logits).sum(1)
+    if isinstance(base, ContinuousBernoulli):
+        logits = base.logits.flatten(1)
+        return flat @ logits.T + base.log_prob(torch.zeros_like(base.logits)).flatten(1).sum(1)
     if isinstance(base, Poisson):
         rate = base.rate.flatten(1)
         return flat @ rate.log().T - rate.sum(1)

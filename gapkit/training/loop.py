@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from gapkit.checks import InputError
-from gapkit.data import Dataset, binarize, load, require_unit_interval
+from gapkit.data import Dataset, load
 from gapkit.models.native import save_model
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import build
 from gapkit.training.config import TrainConfig
 from gapkit.training.objectives import elbo, iwae
+from gapkit.training.prepare import make_optimizer, prepare_data, prepare_folder
 
 __all__ = ["EpochReport", "TrainResult", "train"]
 
@@ -88,7 +89,7 @@ def train(
         (2, 2, 'model.pt')
     """
     out = Path(out)
-    _prepare_folder(out, overwrite)
+    prepare_folder(out, overwrite)
     if data is None:
         data = load(config.data, split="train")
     x, name = (data.x, data.name) if isinstance(data, Dataset) else (data, config.data)
@@ -110,11 +111,11 @@ class _Run:
     ) -> None:
         self.config, self.data_name, self.out, self.progress = config, data_name, out, progress
         self.order = torch.Generator().manual_seed(config.seed)  # of permutations and binarization
-        self.x, self.held_out = _prepare_data(config, x, self.order)
+        self.x, self.held_out = prepare_data(config, x, self.order)
         builder, arguments = config.builder_arguments(tuple(x.shape[1:]))
         self.model: PairModel = build(builder, **arguments)
         self.model.likelihood.check_support(next(self._batches()) if config.binarize == "dynamic" else self.x)
-        self.optimizer = _optimizer(config, self.model)
+        self.optimizer = make_optimizer(config, self.model)
         self.history: list[dict[str, Any]] = []
         self.good: tuple[int, State] | None = None  # last epoch that ended with finite weights
         self.best: tuple[float, int, State] | None = None  # validation loss, epoch, weights
@@ -214,36 +215,3 @@ class _Run:
         self.model.eval()
         save_model(self.model, path, extra=extra)
         return path
-
-
-def _prepare_folder(out: Path, overwrite: bool) -> None:
-    if out.exists() and not out.is_dir():
-        raise InputError(f"train into {out}", "a file of that name", "name a folder")
-    if (out / "model.pt").exists() and not overwrite:
-        raise InputError(f"train into {out}", "it holds a model.pt already", "name another folder, or pass --overwrite")
-    for path in [out / "model.pt", *(out / "checkpoints").glob("epoch-*.pt")] if overwrite else []:
-        path.unlink(missing_ok=True)
-    out.mkdir(parents=True, exist_ok=True)
-
-
-def _prepare_data(config: TrainConfig, x: Tensor, order: torch.Generator) -> tuple[Tensor, Tensor | None]:
-    """Binarize what is binarized once, and set the held-out part aside (``None`` without early stopping)."""
-    if x.ndim < 2 or len(x) < 2:
-        raise InputError("train a model", f"data of shape {tuple(x.shape)}", "pass two or more datapoints, (N, ...)")
-    x = x.detach().to(torch.float32)
-    dynamic = config.binarize == "dynamic"
-    if dynamic:
-        require_unit_interval(x, "dynamic")
-    else:
-        x = binarize(x, str(config.binarize), config.seed)
-    if not config.early_stopping:
-        return x, None
-    count = min(len(x) - 1, max(1, round(config.validation_fraction * len(x))))
-    index = torch.randperm(len(x), generator=order)
-    held_out = x[index[:count]]
-    return x[index[count:]], binarize(held_out, "sample", config.seed) if dynamic else held_out
-
-
-def _optimizer(config: TrainConfig, model: PairModel) -> torch.optim.Optimizer:
-    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.Adagrad
-    return kind(model.parameters(), lr=config.learning_rate, fused=True)

@@ -1,0 +1,34 @@
+# `make demo` and `make test` need nothing but Python >= 3.11 and make; they install into .venv on first use.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-all lint types format clean
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: .venv/installed
+	rm -rf demo-report
+	$(BIN)/gapkit demo --out demo-report
+
+test: .venv/installed
+	$(BIN)/pytest -m 'not slow'
+
+test-all: .venv/installed
+	$(BIN)/pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/installed
+	$(BIN)/mypy
+
+format: .venv/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv demo-report

@@ -1,0 +1,5 @@
+"""``python -m gapkit.cli`` is the same as ``gapkit``."""
+
+from gapkit.cli.app import main
+
+main()

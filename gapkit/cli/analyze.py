@@ -1,0 +1,182 @@
+"""``gapkit analyze``: from a checkpoint to a folder with a table, a summary and a report."""
+
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from gapkit.checks import GapkitWarning, InputError
+from gapkit.cli.console import print_result, progress_bar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gapkit.checkpoints import Loaded
+    from gapkit.results import Result
+
+__all__ = ["analyze", "publish"]
+
+
+def analyze(
+    checkpoint: Annotated[Path, typer.Argument(help="The trained model's file.")],
+    model: Annotated[
+        str | None, typer.Option(help="path/to/file.py:factory or package.module:factory that builds your model.")
+    ] = None,
+    model_arg: Annotated[list[str] | None, typer.Option(help="Argument of the factory, name=value; repeat.")] = None,
+    state_key: Annotated[str | None, typer.Option(help="Where the weights lie in the file, dots for nesting.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Name, file, image folder or file.py:function.", show_default="as in training")
+    ] = None,
+    data_key: Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="test or train; both give the generalisation gap.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Analyse only the first datapoints of each split.")] = None,
+    likelihood: Annotated[
+        str | None, typer.Option(help="p(x|z) of a model whose encode and decode return plain tensors.")
+    ] = None,
+    binarize: Annotated[
+        str | None, typer.Option(help="none, threshold or sample.", show_default="as in training, else none")
+    ] = None,
+    effort: Annotated[str, typer.Option(help="quick, standard or thorough.")] = "standard",
+    family: Annotated[
+        str | None, typer.Option(help="Family of q*: mean_field or full_rank.", show_default="the encoder's own")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default="gapkit-CHECKPOINT")] = None,
+    trust_pickle: Annotated[bool, typer.Option(help="Allow the checkpoint to run code: only your own files.")] = False,
+) -> None:
+    """Estimate log p(x), fit q* for every datapoint, and split the gap into the encoder's and the family's part."""
+    from gapkit.engine import spec_for
+    from gapkit.results import check_folder
+
+    out = out or Path(f"gapkit-{checkpoint.stem}")
+    check_folder(out)
+    spec = spec_for(effort, seed=seed, family=family)
+    _check_device(device)
+
+    from gapkit import checkpoints
+    from gapkit.engine import analyze as run
+    from gapkit.models.freeze import frozen
+
+    loaded = checkpoints.load(
+        checkpoint, model=model, model_args=model_arg or (), state_key=state_key, trust_pickle=trust_pickle
+    )
+    built = loaded.model if likelihood is None else _with_likelihood(loaded.model, likelihood)
+    source = data or _trained_on(loaded)
+    how = binarize or _binarized_as(loaded, source)
+    splits, provenance = _load_splits(source, split or ["test"], data_key, limit, how, seed)
+    bank_split, bank_x = _other_data(source, list(splits), data_key, spec.bank_data, how, seed)
+    provenance |= {
+        "checkpoint": {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description},
+        "model": model,
+        "likelihood": likelihood,
+        "starts_from_split": bank_split,
+    }
+    console = Console(soft_wrap=True)
+    with warnings.catch_warnings(record=True) as caught, frozen(built), progress_bar(console) as progress:
+        warnings.simplefilter("always", GapkitWarning)
+        result = run(built, splits, spec, other_x=bank_x, device=device, progress=progress, provenance=provenance)
+    messages = list(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, GapkitWarning)))
+    for message in messages:
+        typer.secho(f"warning: {message}", err=True, fg=typer.colors.YELLOW)
+    result = type(result)(result.datapoints, result.summary_values, {**result.run, "warnings": messages})
+    publish(result, out)
+    print_result(console, result)
+    typer.echo(f"report: {out / 'report.html'}")
+
+
+def publish(result: "Result", out: Path) -> None:
+    """Write all files of a run into a new folder, wholly or not at all.
+
+    Raises:
+        InputError: the folder holds another run, or cannot be written.
+    """
+    from gapkit.report import write_html
+    from gapkit.results import check_folder
+
+    check_folder(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+    except OSError as error:
+        raise InputError(f"write the results to {out}", str(error), "choose another --out") from error
+    try:
+        result.save(staging)
+        write_html(result, staging / "report.html")
+        if out.exists():
+            out.rmdir()  # empty, as checked
+        staging.chmod(0o755)
+        staging.rename(out)
+    except OSError as error:
+        raise InputError(f"write the results to {out}", str(error), "choose another --out") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise InputError(f"--device {device}", str(error).splitlines()[0], "use cpu, cuda or cuda:N") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"--device {device}", "CUDA is not available here", "use --device cpu")
+
+
+def _with_likelihood(model: Any, likelihood: str) -> Any:
+    """Wrap a model that returns plain tensors: encode -> (mean, logvar), decode -> logits or means."""
+    from gapkit.models import from_pair
+
+    prior = model.prior if callable(getattr(model, "prior", None)) else "standard_normal"
+    return from_pair(model.encode, model.decode, likelihood, prior)
+
+
+def _trained_on(loaded: "Loaded") -> str:
+    source = loaded.extra.get("data")
+    if isinstance(source, str):
+        return source
+    raise InputError(
+        "data to analyse", "no --data, and the checkpoint does not name its training data", "pass --data NAME or FILE"
+    )
+
+
+def _binarized_as(loaded: "Loaded", source: str) -> str:
+    """As in training, where the same data are analysed; a fresh draw every epoch becomes one fixed draw."""
+    how = loaded.extra.get("binarize")
+    return (
+        {"dynamic": "sample"}.get(how, how) if isinstance(how, str) and loaded.extra.get("data") == source else "none"
+    )
+
+
+def _load_splits(
+    source: str, splits: list[str], key: str | None, limit: int | None, how: str, seed: int
+) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
+    from gapkit.data import binarize, load
+
+    loaded = {split: load(source, split=split, key=key, limit=limit) for split in dict.fromkeys(splits)}
+    facts = {split: {"datapoints": len(part), "sha256": part.sha256} for split, part in loaded.items()}
+    provenance = {"data": {"source": source, "binarize": how, "key": key, "limit": limit, "splits": facts}}
+    return {split: binarize(part.x, how, seed) for split, part in loaded.items()}, provenance
+
+
+def _other_data(
+    source: str, splits: list[str], key: str | None, limit: int, how: str, seed: int
+) -> tuple[str | None, "Tensor | None"]:
+    """Training data, if the source has them apart: their encodings are starts of the fits."""
+    from gapkit.data import binarize, load
+    from gapkit.data.named import NAMED
+
+    if key is not None or "train" in splits or not (source in NAMED or Path(source).suffix in (".npz", ".pt", ".pth")):
+        return None, None
+    try:
+        other = load(source, split="train", limit=limit)
+    except InputError:
+        return None, None
+    if other.split != "train":
+        return None, None  # a source without splits: these are the analysed data themselves
+    return "train", binarize(other.x, how, seed)

@@ -1,0 +1,63 @@
+"""What a run says while it works and when it ends: a bar on a terminal, plain lines elsewhere."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from gapkit.engine import Progress as Step
+    from gapkit.results import Result
+
+__all__ = ["print_result", "progress_bar"]
+
+_SHOWN = {
+    "log_px": "log p(x)",
+    "elbo_star": "L[q*]  best q of the family, per datapoint",
+    "elbo": "L[q]  what the encoder gives",
+    "approximation_gap": "approximation gap  log p(x) - L[q*]",
+    "amortization_gap": "amortization gap  L[q*] - L[q]",
+    "total_gap": "total gap  log p(x) - L[q]",
+}
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Callable[["Step"], None]]:
+    """Yield a callback for ``gapkit.analyze``: a bar with stage and time left, or about ten plain lines."""
+    if not console.is_terminal:
+        printed = [-1]
+
+        def line(step: "Step") -> None:
+            tenth = 10 * step.done // step.total
+            if tenth > printed[0]:
+                printed[0] = tenth
+                console.print(f"{100 * step.done // step.total:3d}%  {step.stage}", highlight=False)
+
+        yield line
+        return
+    columns = (TextColumn("{task.fields[stage]:>9}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"))
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task("analyze", total=None, stage="bank")
+        yield lambda step: bar.update(task, completed=step.done, total=step.total, stage=step.stage)
+
+
+def print_result(console: Console, result: "Result") -> None:
+    """Print one table per split and the verdict in words."""
+    for split, values in result.summary_values["splits"].items():
+        table = Table(title=f"{split}: {values['datapoints']} datapoints, nats", title_justify="left")
+        for heading in ("quantity", "mean", "MC error", "95% interval over datapoints"):
+            table.add_column(heading, justify="left" if heading == "quantity" else "right")
+        for name, label in _SHOWN.items():
+            quantity = values["quantities"][name]
+            if quantity["mean"] is None:
+                table.add_row(label, "not finite", "", "")
+                continue
+            low, high = quantity["ci95"]
+            row = (f"{quantity['mean']:.3f}", f"{quantity['se_monte_carlo']:.3f}", f"{low:.3f} to {high:.3f}")
+            table.add_row(label, *row)
+        console.print(table)
+    for sentence in result.verdict():
+        console.print(sentence, highlight=False, markup=False)

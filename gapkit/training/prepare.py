@@ -1,0 +1,47 @@
+"""What happens once before training: the folder, the data, the optimizer."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from gapkit.checks import InputError
+from gapkit.data import binarize, require_unit_interval
+from gapkit.training.config import TrainConfig
+
+__all__ = ["make_optimizer", "prepare_data", "prepare_folder"]
+
+
+def prepare_folder(out: Path, overwrite: bool) -> None:
+    """Create the folder of a run; refuse, or with ``overwrite`` clear, the model and checkpoints of an earlier one."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"train into {out}", "a file of that name", "name a folder")
+    if (out / "model.pt").exists() and not overwrite:
+        raise InputError(f"train into {out}", "it holds a model.pt already", "name another folder, or pass --overwrite")
+    for path in [out / "model.pt", *(out / "checkpoints").glob("epoch-*.pt")] if overwrite else []:
+        path.unlink(missing_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def prepare_data(config: TrainConfig, x: Tensor, order: torch.Generator) -> tuple[Tensor, Tensor | None]:
+    """Binarize what is binarized once, and set the held-out part aside (``None`` without early stopping)."""
+    if x.ndim < 2 or len(x) < 2:
+        raise InputError("train a model", f"data of shape {tuple(x.shape)}", "pass two or more datapoints, (N, ...)")
+    x = x.detach().to(torch.float32)
+    dynamic = config.binarize == "dynamic"
+    if dynamic:
+        require_unit_interval(x, "dynamic")
+    else:
+        x = binarize(x, str(config.binarize), config.seed)
+    if not config.early_stopping:
+        return x, None
+    count = min(len(x) - 1, max(1, round(config.validation_fraction * len(x))))
+    index = torch.randperm(len(x), generator=order)
+    held_out = x[index[:count]]
+    return x[index[count:]], binarize(held_out, "sample", config.seed) if dynamic else held_out
+
+
+def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
+    """Return the optimizer of all weights, in the fused form, which has the least overhead per step."""
+    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.Adagrad
+    return kind(model.parameters(), lr=config.learning_rate, fused=True)

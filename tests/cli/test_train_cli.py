@@ -1,0 +1,39 @@
+"""The train command on a small app of its own."""
+
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from gapkit.checks import InputError
+from gapkit.cli.train import train
+
+
+@pytest.fixture
+def invoke():
+    app = typer.Typer()
+    app.command()(train)
+    return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_trains_and_names_the_next_command(tmp_path, invoke):
+    out = tmp_path / "run"
+    result = invoke("--data", "digits", "--out", out, "--epochs", 2, "--hidden", "16,8", "--latent", 2, "--limit", 200)
+    assert result.exit_code == 0, result.output
+    assert "epoch 2/2" in result.output
+    assert f"model: {out}/model.pt (epoch 2" in result.output
+    assert f"gapkit analyze {out}/model.pt --data digits --binarize sample" in result.output
+    assert (out / "model.pt").is_file()
+
+
+def test_bad_input_reaches_the_command_line_as_an_input_error(tmp_path, invoke):
+    for words in (("--data", "digts"), ("--data", "digits", "--hidden", "a,b"), ("--data", "digits", "--epochs", 0)):
+        result = invoke(*words, "--out", tmp_path)
+        assert isinstance(result.exception, InputError), result.output
+
+
+def test_importing_the_command_does_not_import_torch():
+    code = "import sys, gapkit.cli.train; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,158 @@
+"""Training end to end on small real data."""
+
+import math
+
+import pytest
+import torch
+
+from gapkit.checkpoints import load as load_checkpoint
+from gapkit.checks import GapkitWarning, InputError
+from gapkit.data import load
+from gapkit.training import TrainConfig, train
+
+SMALL = {"data": "digits", "hidden": (32,), "latent": 4, "epochs": 3}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load("digits", split="train", limit=600)
+
+
+def state_of(path):
+    return dict(load_checkpoint(path).model.state_dict())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"objective": "iwae", "num_samples": 5, "learning_rate": 3e-3},
+        {"optimizer": "adagrad", "learning_rate": 0.02},
+        {"annealing": "kl", "annealing_epochs": 3},
+        {"annealing": "entropy", "annealing_epochs": 3, "num_samples": 2},
+        {"binarize": "threshold"},
+        {"binarize": "sample", "batch_size": 7},
+        {"likelihood": "gaussian:sigma=0.3", "activation": "tanh"},
+        {"model": "conv", "hidden": (4, 8)},
+    ],
+)
+def test_the_loss_falls(tmp_path, digits, settings):
+    config = TrainConfig(**{**SMALL, "epochs": 8, **settings})
+    result = train(config, digits, tmp_path)
+    losses = [entry["loss"] for entry in result.history]
+    assert len(losses) == 8
+    reference = 3 if settings.get("annealing_epochs") else 0  # the weights of the loss change before
+    assert losses[-1] < losses[reference]
+    loaded = load_checkpoint(result.path)
+    assert loaded.extra["epoch"] == result.best_epoch == 8
+    assert loaded.extra["history"] == result.history
+    assert TrainConfig(**loaded.extra["config"]) == config
+    assert loaded.extra["binarize"] == config.binarize
+
+
+def test_the_seed_decides_everything(tmp_path, digits):
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    first = train(TrainConfig(**SMALL, early_stopping=3), digits, tmp_path / "a")
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(2)
+    second = train(TrainConfig(**SMALL, early_stopping=3), digits.x, tmp_path / "b")
+    third = train(TrainConfig(**SMALL, early_stopping=3, seed=1), digits, tmp_path / "c")
+    torch.testing.assert_close(state_of(first.path), state_of(second.path), rtol=0, atol=0)
+    assert first.history == second.history
+    assert first.history != third.history
+
+
+def test_checkpoints_are_those_of_shorter_runs(tmp_path, digits):
+    train(TrainConfig(**{**SMALL, "epochs": 4}, checkpoint_every=2), digits, tmp_path / "a")
+    names = sorted(path.name for path in (tmp_path / "a" / "checkpoints").iterdir())
+    assert names == ["epoch-0002.pt", "epoch-0004.pt"]
+    short = train(TrainConfig(**{**SMALL, "epochs": 2}), digits, tmp_path / "b")
+    torch.testing.assert_close(state_of(tmp_path / "a/checkpoints/epoch-0002.pt"), state_of(short.path))
+
+
+def test_early_stopping_keeps_the_best(tmp_path, digits):
+    settings = {**SMALL, "epochs": 200, "learning_rate": 0.03, "hidden": (64,), "binarize": "sample"}
+    result = train(TrainConfig(**settings, early_stopping=2), digits.x[:150], tmp_path)
+    held_out = [entry["validation_loss"] for entry in result.history]
+    assert result.stopped_early
+    assert len(held_out) == result.best_epoch + 2 < 200
+    assert held_out[result.best_epoch - 1] == min(held_out)
+    assert load_checkpoint(result.path).extra["epoch"] == result.best_epoch
+
+
+def test_progress_is_told_every_epoch(tmp_path, digits):
+    reports = []
+    result = train(TrainConfig(**SMALL), digits, tmp_path, progress=reports.append)
+    assert [(r.epoch, r.epochs) for r in reports] == [(1, 3), (2, 3), (3, 3)]
+    assert [r.loss for r in reports] == [entry["loss"] for entry in result.history]
+
+
+def test_divergence_keeps_the_last_good_weights(tmp_path, digits, monkeypatch):
+    from gapkit.training import loop
+
+    calls = []
+
+    def breaks(model, x, *args, **kwargs):
+        calls.append(1)
+        return loop.elbo(model, x) * (math.nan if len(calls) > 9 else 1.0)
+
+    monkeypatch.setitem(loop.OBJECTIVES, "elbo", breaks)
+    with pytest.raises(InputError, match="loss is nan in epoch 2") as caught:
+        train(TrainConfig(**SMALL), digits, tmp_path / "a")
+    assert "learning rate" in caught.value.do
+    assert "epoch-0001.pt" in caught.value.found
+    assert not (tmp_path / "a" / "model.pt").exists()
+    assert load_checkpoint(tmp_path / "a/checkpoints/epoch-0001.pt").extra["epoch"] == 1
+    with pytest.raises(InputError, match="no earlier good state"):
+        train(TrainConfig(**SMALL), digits, tmp_path / "b")
+
+
+def test_an_earlier_model_is_not_lost(tmp_path, digits):
+    train(TrainConfig(**SMALL, checkpoint_every=1), digits, tmp_path)
+    before = (tmp_path / "model.pt").read_bytes()
+    with pytest.raises(InputError, match="overwrite"):
+        train(TrainConfig(**SMALL, seed=3), digits, tmp_path)
+    assert (tmp_path / "model.pt").read_bytes() == before
+    train(TrainConfig(**SMALL, seed=3), digits, tmp_path, overwrite=True)
+    assert (tmp_path / "model.pt").read_bytes() != before
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_data_that_do_not_fit(tmp_path, digits):
+    with pytest.raises(InputError, match="strictly between 0 and 1"):
+        train(TrainConfig(**SMALL, binarize="none"), digits, tmp_path)
+    with pytest.raises(InputError, match="scale the data"):
+        train(TrainConfig(**SMALL), digits.x * 16, tmp_path)
+    with pytest.raises(InputError, match="two or more"):
+        train(TrainConfig(**SMALL), digits.x[:1], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"model": "gan"},
+        {"epochs": 0},
+        {"hidden": (0,)},
+        {"learning_rate": 0.0},
+        {"learning_rate": math.nan},
+        {"annealing": "kl"},
+        {"annealing_epochs": 3},
+        {"seed": -1},
+        {"validation_fraction": 1.0},
+        {"binarize": "dither"},
+    ],
+)
+def test_settings_out_of_range(wrong):
+    with pytest.raises(InputError):
+        TrainConfig(**wrong)
+
+
+def test_odd_settings_warn():
+    with pytest.warns(GapkitWarning, match="never reaches 1"):
+        TrainConfig(epochs=2, annealing="kl", annealing_epochs=5)
+    with pytest.warns(GapkitWarning, match="zeros and ones"):
+        TrainConfig(likelihood="gaussian:sigma=0.1", binarize="dynamic")
+    assert TrainConfig(likelihood="gaussian:sigma=0.1").binarize == "none"
+    assert TrainConfig(annealing="kl", annealing_epochs=10).annealing_weights(6) == (0.5, 1.0)
+    assert TrainConfig(annealing="entropy", annealing_epochs=10).annealing_weights(1) == (1.0, 0.0)
