@@ -12,10 +12,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from gapkit.checkpoints.read import file_sha256, read
 from gapkit.checkpoints.state import describe_payload, find_state_dict, load_strictly, require_finite, strip_prefixes
-from gapkit.checkpoints.usercode import METHODS, load_factory, parse_model_args
 from gapkit.checks import InputError
+from gapkit.inputs.read import file_sha256, read
+from gapkit.inputs.usercode import METHODS, load_factory, parse_model_args
 from gapkit.models.native import FORMAT, rebuild
 
 __all__ = ["Loaded", "load"]

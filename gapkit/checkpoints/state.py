@@ -19,7 +19,7 @@ def find_state_dict(payload: Any, state_key: str | None = None) -> dict[str, Ten
     """Find the dict of tensors in the payload of a checkpoint.
 
     Args:
-        payload: what :func:`gapkit.checkpoints.read` returned: a dict, a nested dict, or a module.
+        payload: what :func:`gapkit.inputs.read` returned: a dict, a nested dict, or a module.
         state_key: where it is, with dots for nesting (``"ema.model"``). Without it the payload itself is tried,
             then its entries ``state_dict``, ``model_state_dict`` and ``model``.
 

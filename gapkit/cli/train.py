@@ -21,7 +21,7 @@ __all__ = ["train"]
 def train(
     data: Annotated[str, typer.Option(help="Name, file, image folder or file.py:function; its training split.")],
     out: Annotated[Path, typer.Option(help="Folder for model.pt and the checkpoints.")],
-    key: Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")] = None,
+    data_key: Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")] = None,
     limit: Annotated[int | None, typer.Option(help="Use only the first datapoints.")] = None,
     model: Annotated[str, typer.Option(help="mlp or conv.")] = "mlp",
     hidden: Annotated[
@@ -75,7 +75,7 @@ def train(
         checkpoint_every=checkpoint_every,
         seed=seed,
     )
-    dataset = load(data, split="train", key=key, limit=limit)
+    dataset = load(data, split="train", key=data_key, limit=limit)
     console = Console(soft_wrap=True)
     with _progress(console, epochs) as report:
         result = run(config, dataset, out, progress=report, overwrite=overwrite)
@@ -83,7 +83,7 @@ def train(
     loss = last["loss"] if last["validation_loss"] is None else last["validation_loss"]
     ended = ", stopped early" if result.stopped_early else ""
     typer.echo(f"model: {result.path} (epoch {result.best_epoch}, loss {loss:.3f} nats, {result.seconds:.1f} s{ended})")
-    typer.echo(f"next:  {_next_command(result.path, data, key, str(config.binarize))}")
+    typer.echo(f"next:  {_next_command(result.path, data, data_key, str(config.binarize))}")
 
 
 def _parse_widths(text: str | None) -> tuple[int, ...] | None:
@@ -100,7 +100,7 @@ def _next_command(path: Path, data: str, key: str | None, binarize: str) -> str:
     """Return the command that analyses the model; the training array's name may stand for another split."""
     words = ["gapkit", "analyze", str(path), "--data", data]
     if key is not None and not key.endswith("train"):
-        words += ["--key", key]
+        words += ["--data-key", key]
     if binarize != "none":
         words += ["--binarize", "sample" if binarize == "dynamic" else binarize]
     return shlex.join(words)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from gapkit.checkpoints.read import read as read_checkpoint
 from gapkit.checks import InputError
 from gapkit.data.dataset import Raw
+from gapkit.inputs.read import read as read_checkpoint
 
 __all__ = ["READERS", "pick"]
 
@@ -43,7 +43,7 @@ def pick(arrays: Mapping[str, Any], split: str, key: str | None, asked: str) -> 
     there = f"the arrays {', '.join(arrays) or '(none)'}"
     if key is not None:
         if key not in arrays:
-            raise InputError(f"{asked}, key {key!r}", there, "name one of them with --key")
+            raise InputError(f"{asked}, key {key!r}", there, "name one of them with --data-key")
         suffix = key.removeprefix("x_")
         labels = arrays.get("y" if key == "x" else f"y_{suffix}") if key.startswith("x") else None
         return Raw(arrays[key], labels, suffix if suffix in ("train", "test") else "all")
@@ -53,7 +53,7 @@ def pick(arrays: Mapping[str, Any], split: str, key: str | None, asked: str) -> 
     if "x" in arrays or (len(others) == 1 and others[0] not in ("x_train", "x_test")):
         labels = next((arrays[name] for name in LABEL_NAMES if name in arrays), None)
         return Raw(arrays["x" if "x" in arrays else others[0]], labels)
-    raise InputError(f"{asked}, split {split}", there, f"call one x or x_{split}, or name one with --key")
+    raise InputError(f"{asked}, split {split}", there, f"call one x or x_{split}, or name one with --data-key")
 
 
 def _npz(path: Path, split: str, key: str | None, asked: str) -> Raw:

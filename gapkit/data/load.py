@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from gapkit.checkpoints.usercode import call_user, load_attribute
 from gapkit.checks import InputError
 from gapkit.data.dataset import Dataset, Raw, finish
 from gapkit.data.files import READERS, pick
 from gapkit.data.images import read_folder
 from gapkit.data.named import NAMED
+from gapkit.inputs.usercode import call_user, load_attribute
 
 __all__ = ["SPLITS", "load"]
 
@@ -49,7 +49,7 @@ def load(source: str | Path, *, split: str = "test", key: str | None = None, lim
         raise InputError(f"load {limit} datapoints of {source}", "a limit below 1", "use 1 or more, or no limit")
     path = Path(source).expanduser()
     if key is not None and path.suffix not in (".npz", ".pt", ".pth"):
-        do = "drop --key, or pass a .npz or .pt file"
+        do = "drop --data-key, or pass a .npz or .pt file"
         raise InputError(f"load the array {key!r} of {source}", "a source without named arrays", do)
     if source in NAMED:
         raw = NAMED[source](split)

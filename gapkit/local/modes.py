@@ -103,7 +103,7 @@ def find_modes(target: Target, q: Transport, bank: Bank | None, key: Key, settin
         loc, exists = torch.cat([loc, others]), torch.cat([exists, found])
         scale = torch.cat([scale, bank.spread.expand_as(others)])
     tril = scale if target.dim > MAX_DIM else torch.diag_embed(scale)
-    modes = Modes(loc, tril, torch.where(exists, 0.0, -torch.inf))
+    modes = Modes(loc, tril, torch.where(exists, 0.0, -torch.inf).to(loc.dtype))
     # A short run from every start, then the rest of the steps for what is worth it.
     short = settings.warm_steps // 2
     curvature = available(target)

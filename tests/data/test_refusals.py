@@ -103,7 +103,7 @@ def test_options(tmp_path):
     assert "without named arrays" in refusal("digits", key="x")
     np.savez(tmp_path / "a.npz", x_train=np.ones((2, 2)), names=np.ones((2, 2)))
     assert "the arrays x_train, names" in refusal(tmp_path / "a.npz")
-    assert "name one of them with --key" in refusal(tmp_path / "a.npz", key="q")
+    assert "name one of them with --data-key" in refusal(tmp_path / "a.npz", key="q")
     np.savez(tmp_path / "b.npz", x_train=np.ones((2, 2)))
     np.save(tmp_path / "d.npy", np.ones((2, 2)))
     assert "rename it to .npy" in refusal((tmp_path / "d.npy").rename(tmp_path / "d.npz"))

@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from gapkit.checkpoints.sniff import checkpoint_kind, first_damaged_record, unsafe_globals
 from gapkit.checks import GapkitWarning, InputError
+from gapkit.inputs.sniff import checkpoint_kind, first_damaged_record, unsafe_globals
 
 __all__ = ["file_sha256", "read"]
 

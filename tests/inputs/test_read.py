@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import nn
 
-from gapkit.checkpoints import file_sha256, read
-from gapkit.checkpoints.read import _warn_if_advisory_applies
 from gapkit.checks import GapkitWarning, InputError
+from gapkit.inputs import file_sha256, read
+from gapkit.inputs.read import _warn_if_advisory_applies
 
 
 class Canary:
