@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gapkit.checks import InputError
+from gapkit.decomposition import gap
 from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.protocol import Estimate
 from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture, family_name
@@ -42,7 +43,7 @@ class FitStatus(IntEnum):
     def remedy(self) -> str:
         """What the status means and what to do about it."""
         return {
-            FitStatus.CONVERGED: "the second half of the polish gained less than the tolerance",
+            FitStatus.CONVERGED: "no evidence that the second half of the polish gained more than the tolerance",
             FitStatus.BUDGET: "L[q] still rose when the steps ran out: use a higher effort",
             FitStatus.DIVERGED: "no finite optimum was found: look at the datapoint and the decoder",
         }[self]
@@ -164,15 +165,19 @@ class _Finish:
         streams = self.key.streams(f"fit/{stage}", self.target.dtype, self.target.device)
         return lambda count: streams.normal(count, self.target.dim)
 
-    def level(self, q: Transport) -> Tensor:
-        """L[q] on the fixed selection noise, -inf where it is not finite."""
+    def level(self, q: Transport) -> Estimate:
+        """L[q] on the fixed selection noise."""
         select = Elbo(num_samples=self.settings.select_samples, antithetic=True, stage="fit/select")
-        value = select(self.target, self.target.x, q, self.key).value
-        return torch.where(value.isfinite(), value, -torch.inf)
+        return select(self.target, self.target.x, q, self.key)
 
     def best(self, candidates: list[G]) -> tuple[G, Tensor]:
         """Pick the best candidate of each datapoint; also return its number, shape (B,)."""
-        number = torch.stack([self.level(candidate) for candidate in candidates]).argmax(0)
+        return self.pick(candidates, [self.level(candidate) for candidate in candidates])
+
+    def pick(self, candidates: list[G], levels: list[Estimate]) -> tuple[G, Tensor]:
+        """Pick by levels that are known already; one that is not finite is never picked if another is."""
+        values = torch.stack([level.value for level in levels])
+        number = torch.where(values.isfinite(), values, -torch.inf).argmax(0)
         rows = torch.arange(len(number), device=number.device)
         tensors = [candidate.tensors() for candidate in candidates]
         picked = {name: torch.stack([t[name] for t in tensors])[number, rows] for name in tensors[0]}
@@ -182,21 +187,23 @@ class _Finish:
         half, total = self.settings.polish_steps // 2, self.settings.polish_steps
         first = steps(begin, range(half))
         second = steps(first, range(half, total))
-        levels = [self.level(candidate) for candidate in (begin, first, second)]
-        best, _ = self.best([begin, first, second])
+        candidates = [begin, first, second]
+        levels = [self.level(candidate) for candidate in candidates]
+        best, _ = self.pick(candidates, levels)
         estimate = self.judge(self.target, self.target.x, best, self.key)
         # An encoder of this family takes part itself; one of another family can only be told that it was not beaten.
         better = (estimate.value >= self.encoder.value) | ~self.encoder.value.isfinite()
         usable = best.loc.isfinite().all(-1) & estimate.value.isfinite()
-        gain = levels[2] - torch.maximum(levels[0], levels[1])
-        converged = (levels[2] - levels[1]).abs() <= self.settings.tolerance
+        gain = gap(levels[2], levels[1])
+        # Converged means: no evidence on shared noise that the second half gained more than the tolerance.
+        converged = gain.value <= self.settings.tolerance + 2 * gain.std_error
         status = torch.where(converged, int(FitStatus.CONVERGED), int(FitStatus.BUDGET))
         status = torch.where(usable, status, int(FitStatus.DIVERGED))
         if family_name(self.q) == family_name(best):
             keep = better & usable
             best = _merge(keep, best, cast(G, self.q))
             estimate = _merge_estimates(keep, estimate, self.encoder)
-        return LocalFit(best, estimate, gain, status)
+        return LocalFit(best, estimate, gain.value, status)
 
 
 def _merge(keep: Tensor, ours: G, theirs: G) -> G:

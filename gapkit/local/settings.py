@@ -16,7 +16,8 @@ class FitSettings:
         polish_steps: path-gradient steps of the best mode.
         polish_samples: samples of each, even.
         select_samples: fixed noise on which candidates are compared, even.
-        tolerance: a fit counts as converged when the second half of its polish gained less than this, in nats.
+        tolerance: a fit counts as converged unless the second half of its polish gained more than this, in nats,
+            by two standard errors.
         keep_within: modes this many nats below the best are dropped.
     """
 

@@ -12,7 +12,7 @@ __all__ = ["gap_scatter"]
 
 _SOURCES = {"mixture": "log p(x) by importance sampling", "ais": "log p(x) by AIS"}
 _WORST = 3
-_MANY = 2000  # points; above, they become one image inside the drawing
+_MANY = 1000  # points; above, they become one image, else the drawing would weigh megabytes
 
 
 def gap_scatter(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:

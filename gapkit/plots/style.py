@@ -36,7 +36,8 @@ _RC = {
     "ytick.labelsize": 8.5,
     "legend.fontsize": 8.5,
     "legend.frameon": False,
-    "savefig.dpi": 150.0,
+    "axes.unicode_minus": False,  # as in the text beside it
+    "savefig.dpi": 200.0,
     "svg.fonttype": "path",
     "svg.hashsalt": "gapkit",
 }

@@ -1,0 +1,145 @@
+"""The words of the report: what every number, status and term means, in plain English."""
+
+__all__ = ["DEFINITIONS", "LADDER_CAPTION", "QUANTITIES", "SCATTER_CAPTION", "STATUSES", "UNKNOWN_STATUS"]
+
+# In the order of the table: what to look at first comes first.
+QUANTITIES = {
+    "total_gap": (
+        "Total gap",
+        "What the encoder's bound loses altogether: log p(x) minus L[q]. It is the sum of the next two.",
+    ),
+    "amortization_gap": (
+        "Amortization gap",
+        "The encoder's part: L[q*] minus L[q], what one network for all datapoints loses against the best q for each.",
+    ),
+    "approximation_gap": (
+        "Approximation gap",
+        "The posterior family's part: log p(x) minus L[q*], what even the best member of the family cannot reach.",
+    ),
+    "amortization_minus_approximation": (
+        "Amortization minus approximation",
+        "The first part minus the second, within each datapoint. If the 95% interval lies above 0, the encoder loses "
+        "more; below 0, the family loses more.",
+    ),
+    "log_px": (
+        "log p(x)",
+        "The model's log-likelihood, estimated from the modes found: by importance sampling where its weights can be "
+        "trusted, by AIS elsewhere.",
+    ),
+    "elbo_star_full_rank": (
+        "L[q*], full rank",
+        "The ELBO of the best Gaussian with full covariance for each datapoint: what a richer Gaussian family would "
+        "reach without any encoder.",
+    ),
+    "elbo_star": (
+        "L[q*]",
+        "The ELBO of the best member of the analysed family, fitted to each datapoint on its own.",
+    ),
+    "elbo": ("L[q]", "The ELBO with the encoder's own q(z|x): the bound that training maximises."),
+    "iwae": ("IWAE", "The importance-weighted bound with draws from the encoder's q: never below the ELBO on average."),
+    "pooled": (
+        "Importance sampling",
+        "The estimate of log p(x) with draws from all modes found and from the encoder's q together.",
+    ),
+    "ais": (
+        "AIS",
+        "The estimate of log p(x) by annealed importance sampling. A mean over few datapoints (see the last column) "
+        "is that of the hard ones and not comparable with the other rows.",
+    ),
+}
+
+STATUSES = {
+    "ok": ("Nothing to mind.", "Nothing to do."),
+    "nonfinite": (
+        "A bound is infinite or undefined; the datapoint is left out of the means.",
+        "Look at the datapoint and at the decoder's output for it: a probability of exactly 0 or 1 is the usual cause.",
+    ),
+    "undefined_weights": (
+        "Some importance weights were undefined and counted as zero.",
+        "Check that the model's log-densities are finite for draws of the encoder.",
+    ),
+    "fit_budget": (
+        "L[q] still rose when the local fit ran out of steps: the true amortization gap is a little larger and the "
+        "approximation gap a little smaller.",
+        "Use a higher effort.",
+    ),
+    "fit_diverged": (
+        "The local fit found no finite optimum.",
+        "Look at the datapoint and the decoder; do not read its gaps.",
+    ),
+    "evidence_weak": (
+        "Neither importance sampling nor AIS can be trusted here by its own diagnostics: log p(x) may be too low, "
+        "and the approximation gap with it.",
+        "Use a higher effort.",
+    ),
+    "modes_disagree": (
+        "AIS found clearly more than importance sampling: a part of the posterior that the fits missed. AIS was taken.",
+        "Use a higher effort, which fits from more starts.",
+    ),
+    "negative_gap": (
+        "A gap is below zero by more than its sampling error allows: an estimate is wrong.",
+        "Use a higher effort; if it stays, check that the model computes the same p(x, z) every time.",
+    ),
+}
+
+UNKNOWN_STATUS = ("This version of the report does not know the word.", "Make the report with a newer gapkit.")
+
+LADDER_CAPTION = (
+    "How to read: each dot is a mean bound on log p(x) in nats, further right is better. The bars between the dots are "
+    "the gaps; the whisker at the left end of a bar is the 95% interval of that gap. The dots have no whiskers on "
+    "purpose: datapoints differ in their level far more than in their gaps, so such whiskers would make the gaps look "
+    "uncertain when they are not."
+)
+
+SCATTER_CAPTION = (
+    "How to read: each point is a datapoint. Above the dashed line of equal gaps the encoder loses more than the "
+    "posterior family; below it, the family loses more. Colour tells how log p(x) was estimated, triangles have a "
+    "status to mind, and the numbers are the indices of the three largest total gaps."
+)
+
+DEFINITIONS = (
+    ("nat", "The unit of all numbers here: a log-likelihood with the natural logarithm. 1 nat is about 1.44 bits."),
+    ("q(z|x), q", "The encoder's answer for a datapoint x: a distribution over the latent z."),
+    (
+        "ELBO, L[q]",
+        "The evidence lower bound: the mean, over z drawn from q, of log p(x, z) minus log q(z|x). It equals log p(x) "
+        "minus the Kullback-Leibler divergence from q to the true posterior, so it never exceeds log p(x).",
+    ),
+    (
+        "q*, L[q*]",
+        "The member of the posterior family with the highest ELBO for one datapoint, found by local optimisation from "
+        "several starts, and its ELBO. No encoder is involved.",
+    ),
+    (
+        "log p(x)",
+        "The logarithm of the probability that the model gives to x, with z integrated out. It cannot be computed "
+        "exactly; it is estimated from below, so the true approximation gap is, if anything, a little larger.",
+    ),
+    (
+        "IWAE",
+        "The logarithm of the mean importance weight p(x, z) / q(z|x) over k draws from q. With one draw it is the "
+        "ELBO on average; it rises towards log p(x) as k grows.",
+    ),
+    (
+        "AIS",
+        "Annealed importance sampling: chains move from a proposal to the posterior through intermediate distributions "
+        "and collect an importance weight on the way; the logarithm of the mean weight estimates log p(x).",
+    ),
+    ("Approximation gap", "log p(x) minus L[q*]: the price of the posterior family. A richer family lowers it."),
+    ("Amortization gap", "L[q*] minus L[q]: the price of the encoder. A better encoder lowers it."),
+    ("Total gap", "log p(x) minus L[q]: the sum of the two."),
+    (
+        "Monte Carlo error",
+        "Standard error of a mean from sampling noise alone: how much it would change with another seed.",
+    ),
+    (
+        "Error over datapoints",
+        "Standard error of a mean over datapoints: how much it would change with other data of the same kind. It "
+        "includes the sampling noise. This is the number after +- in the sentences at the top.",
+    ),
+    (
+        "95% interval",
+        "The range in which the mean over all data of this kind lies with 95% confidence, by resampling the "
+        "datapoints; for a single datapoint, from its Monte Carlo error alone.",
+    ),
+)

@@ -1,0 +1,236 @@
+"""Figures, tested by what was drawn."""
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gapkit.checks import InputError
+from gapkit.plots import gap_scatter, ladder
+from gapkit.plots.style import COLORS
+from gapkit.results import Result
+from gapkit.summary import GAPS, QUANTITIES, summarise
+
+PLOTS = [ladder, gap_scatter]
+
+
+def make(elbo, elbo_star, log_px, status="ok", split="test", source="mixture"):
+    """A table by hand: three rungs per datapoint, the rest follows."""
+    elbo, elbo_star, log_px = (np.asarray(values, float) for values in (elbo, elbo_star, log_px))
+    columns = {
+        "elbo": elbo,
+        "elbo_star": elbo_star,
+        "log_px": log_px,
+        "elbo_star_full_rank": elbo_star + 0.1,
+        "iwae": elbo,
+        "pooled": log_px,
+        "ais": np.full(len(elbo), np.nan),
+        "total_gap": log_px - elbo,
+        "amortization_gap": elbo_star - elbo,
+        "approximation_gap": log_px - elbo_star,
+    }
+    assert set(columns) == set(QUANTITIES)
+    frame = pd.DataFrame(columns).assign(**{f"{name}_se": 0.05 for name in QUANTITIES})
+    return frame.assign(index=range(len(elbo)), split=split, status=status, log_px_source=source, start=0)
+
+
+def result_of(*frames):
+    table = pd.concat(frames, ignore_index=True)
+    return Result(table, summarise(table), {})
+
+
+@pytest.fixture
+def three():
+    return result_of(
+        make(
+            [-95.0, -92.0, -99.0],
+            [-90.0, -91.0, -93.0],
+            [-89.0, -90.5, -90.0],
+            status=["ok", "fit_budget", "ok"],
+            source=["mixture", "mixture", "ais"],
+        )
+    )
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def bars(ax):
+    """The bars of the gaps by colour, each as (from, to)."""
+    return {line.get_color(): tuple(line.get_xdata()) for line in ax.lines if line.get_linewidth() == 6}
+
+
+def points(ax):
+    return np.concatenate([np.asarray(part.get_offsets()) for part in ax.collections])
+
+
+def test_the_ladder_shows_the_means_and_the_gaps_between_them(three):
+    ax = ladder(three)
+    means = {name: values["mean"] for name, values in three.summary_values["quantities"].items()}
+    dots = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o"]
+    assert sorted(dots) == sorted(means[name] for name in ("log_px", "elbo_star_full_rank", "elbo_star", "elbo"))
+    drawn = bars(ax)
+    assert drawn[COLORS["approximation_gap"]] == (means["log_px"], means["elbo_star"])
+    assert drawn[COLORS["amortization_gap"]] == (means["elbo_star"], means["elbo"])
+    labels = " ".join(label.get_text() for label in ax.get_yticklabels())
+    assert all(f"{means[name]:.2f}" in labels for name in ("log_px", "elbo_star", "elbo", "elbo_star_full_rank"))
+
+
+def test_the_whiskers_are_the_intervals_of_the_gaps(three):
+    quantities = three.summary_values["quantities"]
+    whiskers = {line.get_color(): line.get_xdata() for line in ladder(three).lines if line.get_marker() == "|"}
+    for gap, upper in (("approximation_gap", "log_px"), ("amortization_gap", "elbo_star")):
+        low, high = quantities[gap]["ci95"]
+        np.testing.assert_allclose(quantities[upper]["mean"] - whiskers[COLORS[gap]], [high, low])
+
+
+def test_the_ladder_writes_each_gap_with_error_and_interval(three):
+    gap = three.summary_values["quantities"]["amortization_gap"]
+    low, high = gap["ci95"]
+    expected = f"{gap['mean']:.2f} +- {gap['se_datapoints']:.2f} nats (95%: {low:.2f} to {high:.2f})"
+    assert expected in texts(ladder(three))
+
+
+def test_rungs_are_averaged_over_the_same_datapoints():
+    """A datapoint without log p(x) and with a very low L[q] must not stretch the bars."""
+    good = make([-95.0, -92.0], [-90.0, -91.0], [-89.0, -90.5])
+    bad = make([-5000.0], [-4000.0], [np.nan], status="nonfinite")
+    ax = ladder(result_of(good, bad))
+    assert bars(ax) == bars(ladder(result_of(good)))
+    assert "1 not finite" in ax.get_title(loc="left")
+
+
+def test_full_rank_is_left_out_where_it_was_not_fitted_everywhere(three):
+    table = three.to_frame()
+    table.loc[0, "elbo_star_full_rank"] = np.nan
+    ax = ladder(Result(table, summarise(table), {}))
+    assert not any("full rank" in label.get_text() for label in ax.get_yticklabels())
+
+
+def test_the_scatter_shows_every_datapoint(three):
+    ax = gap_scatter(three)
+    expected = three.to_frame()[["approximation_gap", "amortization_gap"]].to_numpy()
+    np.testing.assert_allclose(np.sort(points(ax), axis=0), np.sort(expected, axis=0))
+    assert {"0", "1", "2"} == set(texts(ax))
+
+
+def test_colour_is_the_source_and_another_marker_a_status(three):
+    labels = [part.get_label() for part in gap_scatter(three).collections]
+    assert labels == ["log p(x) by importance sampling", "log p(x) by importance sampling, flagged", "log p(x) by AIS"]
+    paths = [part.get_paths()[0].vertices for part in gap_scatter(three).collections]
+    assert len(paths[0]) != len(paths[1])
+    assert len(paths[0]) == len(paths[2])
+
+
+def test_the_diagonal_of_equal_gaps_does_not_change_the_limits(three):
+    ax = gap_scatter(three)
+    (line,) = ax.lines
+    assert line.get_slope() == 1
+    assert line.get_xy1() == (0, 0)
+    assert ax.get_xlim()[1] < three.to_frame()["approximation_gap"].max() * 1.2
+
+
+def test_the_three_largest_total_gaps_are_named():
+    elbo = [-91.0, -120.0, -92.0, -140.0, -101.0]
+    ax = gap_scatter(result_of(make(elbo, [-90.0, -89.5, -90.0, -88.0, -90.0], [-80.0] * 5)))
+    assert set(", ".join(texts(ax)).split(", ")) == {"1", "3", "4"}
+
+
+def test_equal_points_share_one_label():
+    ax = gap_scatter(result_of(make([-92.0] * 4, [-91.0] * 4, [-90.0] * 4)))
+    assert texts(ax) == ["0, 1, 2"]
+
+
+def test_rows_that_are_not_finite_are_counted_and_not_drawn():
+    table = result_of(make([-95.0, -np.inf, np.nan], [-90.0] * 3, [-89.0] * 3, status=["ok", "nonfinite", "nonfinite"]))
+    ax = gap_scatter(table)
+    np.testing.assert_allclose(points(ax), [[1.0, 5.0]])
+    assert ax.get_title(loc="left") == "test: 1 datapoint (2 not finite, left out)"
+
+
+def test_many_points_become_one_image():
+    few, many = (result_of(make(-95 - np.arange(n) / n, [-90.0] * n, [-89.0] * n)) for n in (10, 1500))
+    assert not any(part.get_rasterized() for part in gap_scatter(few).collections)
+    assert all(part.get_rasterized() for part in gap_scatter(many).collections)
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(make([-95.0], [-90.0], [-89.0]), id="one datapoint"),
+        pytest.param(make([-90.0] * 3, [-90.0] * 3, [-90.0] * 3), id="gaps of zero"),
+        pytest.param(make([-92.0] * 3, [-91.0] * 3, [-90.0] * 3), id="equal datapoints"),
+        pytest.param(make([-90.0, -91.0], [-91.0, -92.0], [-92.0, -93.0], status="negative_gap"), id="negative gaps"),
+        pytest.param(make([-9e6, -9.1e6], [-8e6, -8e6], [-7e6, -7e6]), id="large"),
+        pytest.param(make([-91.0, -95.0], [-90.0] * 2, [-89.0] * 2, split="a $x_ <b> \\frac"), id="odd split name"),
+        pytest.param(make([-91.0, -95.0], [-90.0] * 2, [-89.0] * 2, split="long" * 40), id="long split name"),
+    ],
+)
+def test_unusual_results_are_drawn_inside_the_limits(plot, frame):
+    ax = plot(result_of(frame))
+    ax.figure.draw_without_rendering()
+    for line in ax.lines:
+        if not hasattr(line, "get_slope"):
+            low, high = ax.get_xlim()
+            assert ((low <= np.asarray(line.get_xdata())) & (np.asarray(line.get_xdata()) <= high)).all()
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_a_result_without_finite_numbers_says_so(plot):
+    ax = plot(result_of(make([np.nan] * 2, [np.nan] * 2, [np.nan] * 2, status="nonfinite")))
+    assert texts(ax) == ["no finite values"]
+    assert "2 not finite" in ax.get_title(loc="left")
+    assert not ax.lines
+    assert not ax.collections
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_a_split_can_be_chosen(plot, three):
+    other = make([-60.0, -61.0], [-58.0, -58.0], [-57.0, -57.0], split="train")
+    both = result_of(three.to_frame(), other)
+    assert plot(both).get_title(loc="left").startswith("test: 3 datapoints")
+    assert plot(both, split="train").get_title(loc="left").startswith("train: 2 datapoints")
+    with pytest.raises(InputError, match="test, train"):
+        plot(both, split="validation")
+
+
+def test_the_ladder_of_another_split_has_its_own_numbers(three):
+    other = make([-60.0, -61.0], [-58.0, -58.0], [-57.0, -57.0], split="train")
+    drawn = bars(ladder(result_of(three.to_frame(), other), split="train"))
+    assert drawn[COLORS["approximation_gap"]] == (-57.0, -58.0)
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_given_axes_are_drawn_on(plot, three):
+    ax = Figure().add_subplot()
+    assert plot(three, ax=ax) is ax
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_nothing_global_changes(plot, three):
+    before, rows = dict(matplotlib.rcParams), three.to_frame()
+    assert isinstance(plot(three), Axes)
+    assert dict(matplotlib.rcParams) == before
+    assert plt.get_fignums() == []
+    pd.testing.assert_frame_equal(three.to_frame(), rows)
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_a_real_analysis_is_drawn(plot):
+    import torch
+
+    from gapkit.engine import analyze
+    from gapkit.models.reference import build
+
+    torch.manual_seed(0)
+    x = (torch.rand(6, 6) < 0.5).float()
+    result = analyze(build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,)), x, effort="quick")
+    assert np.isfinite(result.to_frame()[list(GAPS)].to_numpy()).all()
+    ax = plot(result)
+    ax.figure.draw_without_rendering()
+    assert ax.get_title(loc="left").startswith("test: 6 datapoints")

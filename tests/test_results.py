@@ -1,0 +1,90 @@
+"""Saving, loading and showing results."""
+
+import json
+
+import pandas as pd
+import pytest
+import torch
+
+import gapkit
+from gapkit.checks import InputError
+from gapkit.models.reference import build
+from gapkit.results import Result
+from gapkit.summary import summarise_values
+from gapkit.verdict import verdict
+
+
+@pytest.fixture(scope="module")
+def result():
+    torch.manual_seed(0)
+    model = build("mlp_vae", x_shape=(8,), latent=2, hidden=(8,))
+    return gapkit.analyze(model, torch.eye(8), effort="quick")
+
+
+def test_round_trip(result, tmp_path):
+    folder = result.save(tmp_path / "run")
+    assert sorted(p.name for p in folder.iterdir()) == ["datapoints.parquet", "run.json", "summary.json"]
+    again = Result.load(folder)
+    pd.testing.assert_frame_equal(again.to_frame(), result.to_frame())
+    assert json.loads((folder / "summary.json").read_text())["quantities"].keys() >= {"log_px", "total_gap"}
+    assert json.loads((folder / "run.json").read_text())["settings"]["seed"] == 0
+    assert again.verdict() == result.verdict()
+
+
+def test_another_run_is_never_overwritten(result, tmp_path):
+    result.save(tmp_path / "run")
+    with pytest.raises(InputError, match="another run"):
+        result.save(tmp_path / "run")
+    with pytest.raises(InputError, match="no datapoints"):
+        Result.load(tmp_path)
+
+
+def test_summary_and_card(result):
+    summary = result.summary()
+    frame = result.to_frame()
+    assert summary.loc["total_gap", "mean"] == pytest.approx(frame["total_gap"].mean())
+    assert "amortization" in result._repr_html_()
+    frame["elbo"] = 0.0
+    assert (result.to_frame()["elbo"] != 0).all()  # a copy
+
+
+def test_parts_of_the_mean_gap_sum_to_the_total(result):
+    means = result.summary()["mean"]
+    assert means["amortization_gap"] + means["approximation_gap"] == pytest.approx(means["total_gap"])
+
+
+def quantities(amortization, approximation, difference):
+    def q(mean, low, high):
+        return {"mean": mean, "se_monte_carlo": 0.01, "se_datapoints": 0.05, "ci95": [low, high], "left_out": 0}
+
+    total = amortization + approximation
+    values = {
+        "amortization_gap": q(amortization, 0, 0),
+        "approximation_gap": q(approximation, 0, 0),
+        "total_gap": q(total, total - 0.1, total + 0.1),
+        "amortization_minus_approximation": q(amortization - approximation, *difference),
+    }
+    split = {"quantities": values, "datapoints": 10, "status": {"ok": 10}, "other_mode": 0}
+    return {"quantities": values, "splits": {"test": split}}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (quantities(2.0, 1.0, (0.5, 1.5)), "encoder first"),
+        (quantities(1.0, 2.0, (-1.5, -0.5)), "family first"),
+        (quantities(1.5, 1.4, (-0.2, 0.4)), "Not enough evidence"),
+        (quantities(0.01, 0.01, (-0.1, 0.1)), "too small"),
+    ],
+)
+def test_advice_follows_the_interval(values, words):
+    assert words in " ".join(verdict(values))
+
+
+def test_one_datapoint_has_only_monte_carlo_error():
+    one = summarise_values(torch.tensor([2.0]).numpy(), torch.tensor([0.1]).numpy())
+    assert one["se_datapoints"] is None
+    assert one["ci95"][1] - one["ci95"][0] == pytest.approx(2 * 1.96 * 0.1)
+    none = summarise_values(torch.tensor([float("nan")]).numpy(), torch.tensor([0.1]).numpy())
+    assert none["mean"] is None
+    assert none["left_out"] == 1
