@@ -30,11 +30,14 @@ class Rung:
         name: what the table calls it, such as ``elbo_star``.
         estimate: its values and errors.
         gap_below: the name of the gap between this rung and the next lower one; the lowest rung needs none.
+        shortfall: for a rung found by optimisation, how far below its optimum it may be, shape (B,), in nats; it
+            enters the errors of the gaps on both sides.
     """
 
     name: str
     estimate: Estimate
     gap_below: str = ""
+    shortfall: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,20 @@ def gap(upper: Estimate, lower: Estimate) -> Gap:
 def decompose(ladder: Sequence[Rung]) -> dict[str, Gap]:
     """Return the gap below every rung but the lowest, and ``total_gap`` from the top to the bottom.
 
+    A shortfall of the optimum between moves nats from one gap to the other and leaves the total as it is.
+
     Args:
         ladder: rungs from the highest to the lowest, at least two.
     """
-    gaps = {upper.gap_below: gap(upper.estimate, lower.estimate) for upper, lower in pairwise(ladder)}
+    gaps = {upper.gap_below: _between(upper, lower) for upper, lower in pairwise(ladder)}
     gaps["total_gap"] = gap(ladder[0].estimate, ladder[-1].estimate)
     return gaps
+
+
+def _between(upper: Rung, lower: Rung) -> Gap:
+    found = gap(upper.estimate, lower.estimate)
+    error = found.std_error
+    for rung in (upper, lower):
+        if rung.shortfall is not None:
+            error = (error.square() + rung.shortfall.square()).sqrt()
+    return Gap(found.value, error)

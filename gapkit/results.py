@@ -1,5 +1,6 @@
 """The waist of the hourglass: a frozen result that estimation writes and presentation reads, without model or GPU."""
 
+import html
 import json
 import math
 import os
@@ -38,7 +39,7 @@ class Result:
         return self.datapoints.copy()
 
     def summary(self) -> pd.DataFrame:
-        """The main quantities as a small table: mean, both standard errors and the 95% interval, in nats."""
+        """The main quantities as a small table: mean, both standard errors and 95% interval in nats, and how many."""
         rows = {}
         for name, values in self.summary_values["quantities"].items():
             low, high = values["ci95"] or (None, None)
@@ -48,6 +49,7 @@ class Result:
                 "se_datapoints": values["se_datapoints"],
                 "ci95_low": low,
                 "ci95_high": high,
+                "count": values["count"],
             }
         return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -57,7 +59,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         """A summary card for notebooks."""
-        sentences = "".join(f"<p>{sentence}</p>" for sentence in self.verdict())
+        sentences = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in self.verdict())
         return f"<div><b>gapkit</b>{sentences}{self.summary().to_html(float_format='{:.3f}'.format, na_rep='')}</div>"
 
     def save(self, folder: str | Path) -> Path:
@@ -117,6 +119,9 @@ def write_atomically(path: Path, write: Callable[[str], object]) -> None:
     os.close(handle)
     try:
         write(name)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)  # a temporary file is private; a result is as readable as any other file
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

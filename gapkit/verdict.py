@@ -18,9 +18,9 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     quantities = summary["quantities"]
     first = next(iter(summary["splits"].values()))
     total = quantities["total_gap"]
-    if total["mean"] is None:
-        return ["No datapoint gave finite numbers; see the status column for what went wrong."]
     amortization, approximation = quantities["amortization_gap"], quantities["approximation_gap"]
+    if None in (total["mean"], amortization["mean"], approximation["mean"]):
+        return ["No datapoint gave finite numbers; see the status column for what went wrong."]
     sentences = [
         f"{plus_minus(amortization)} nats of the {total['mean']:.2f}-nat gap are the encoder's (amortization gap) and "
         f"{plus_minus(approximation)} nats are the posterior family's (approximation gap)."
@@ -71,7 +71,9 @@ def _cautions(first: Mapping[str, Any], total: Mapping[str, Any]) -> list[str]:
 
 
 def plus_minus(values: Mapping[str, Any]) -> str:
-    """``mean +- standard error`` with as many decimals as the error deserves (2 to 3)."""
+    """``mean +- standard error`` with as many decimals as the error deserves; without an error only the mean."""
     error = values["se_datapoints"] if values["se_datapoints"] is not None else values["se_monte_carlo"]
+    if error is None:
+        return f"{values['mean']:.2f}"
     decimals = 2 if error >= 0.02 else 3
     return f"{values['mean']:.{decimals}f} +- {error:.{decimals}f}"

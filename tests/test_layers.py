@@ -9,7 +9,7 @@ ROOT = Path(gapkit.__file__).parent
 
 # Rows from the top down; a longer prefix wins.
 ROWS = [
-    {"version", "checks", "numerics", "randomness", "inputs"},
+    {"version", "checks", "numerics", "randomness", "inputs", "status"},
     {"models", "data"},
     {"models.target", "families"},
     {"kernels", "checkpoints", "training"},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from gapkit.engine import Progress as Step
@@ -16,11 +17,11 @@ __all__ = ["print_result", "progress_bar"]
 
 _SHOWN = {
     "log_px": "log p(x)",
-    "elbo_star": "L[q*]  best q of the family, per datapoint",
-    "elbo": "L[q]  what the encoder gives",
-    "approximation_gap": "approximation gap  log p(x) - L[q*]",
-    "amortization_gap": "amortization gap  L[q*] - L[q]",
-    "total_gap": "total gap  log p(x) - L[q]",
+    "elbo_star": "L[q*]  best q of the family",
+    "elbo": "L[q]   the encoder's q",
+    "approximation_gap": "approximation gap (family)",
+    "amortization_gap": "amortization gap (encoder)",
+    "total_gap": "total gap",
 }
 
 
@@ -53,11 +54,11 @@ def print_result(console: Console, result: "Result") -> None:
         for name, label in _SHOWN.items():
             quantity = values["quantities"][name]
             if quantity["mean"] is None:
-                table.add_row(label, "not finite", "", "")
+                table.add_row(Text(label), "not finite", "", "")
                 continue
             low, high = quantity["ci95"]
             row = (f"{quantity['mean']:.3f}", f"{quantity['se_monte_carlo']:.3f}", f"{low:.3f} to {high:.3f}")
-            table.add_row(label, *row)
+            table.add_row(Text(label), *row)
         console.print(table)
     for sentence in result.verdict():
         console.print(sentence, highlight=False, markup=False)

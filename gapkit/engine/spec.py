@@ -62,7 +62,7 @@ def _quick() -> AnalysisSpec:
         elbo=Elbo(num_samples=400, antithetic=True),
         iwae=Iwae(num_samples=400),
         pooled=Iwae(num_samples=400, stage="pooled"),
-        ais=Ais(num_chains=16, num_temperatures=30, num_leapfrogs=2),
+        ais=Ais(num_chains=32, num_temperatures=30),
         ais_everywhere=False,
         fit=FitSettings(num_starts=2, warm_steps=6, polish_steps=40, polish_samples=16),
     )
@@ -74,7 +74,7 @@ def _thorough() -> AnalysisSpec:
         elbo=Elbo(num_samples=5000, antithetic=True),
         iwae=Iwae(num_samples=5000),
         pooled=Iwae(num_samples=5000, stage="pooled"),
-        ais=Ais(num_chains=32, num_temperatures=200, num_leapfrogs=3, pilot_chains=8),
+        ais=Ais(num_chains=64, num_temperatures=150, num_leapfrogs=2, pilot_chains=8),
         fit=FitSettings(num_starts=7, warm_steps=12, polish_steps=400, polish_samples=32, select_samples=256),
     )
 

@@ -17,6 +17,7 @@ from gapkit.local import Bank, FitStatus, LocalFits, fit
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target, unvalidated
 from gapkit.randomness import Key
+from gapkit.status import STATUSES
 
 __all__ = ["STAGES", "Batch", "bounds", "evidence", "fits", "make_batch", "rows"]
 
@@ -61,7 +62,7 @@ def rows(batch: Batch, spec: AnalysisSpec, iwae: Estimate, fitted: LocalFits, to
     star = fitted.family(spec.family or family_name(batch.q))
     ladder = (
         Rung("log_px", top.log_px, "approximation_gap"),
-        Rung("elbo_star", star.elbo, "amortization_gap"),
+        Rung("elbo_star", star.elbo, "amortization_gap", star.shortfall),
         Rung("elbo", fitted.encoder),
     )
     table: dict[str, list[object]] = {"index": list(batch.key.indices)}
@@ -72,6 +73,7 @@ def rows(batch: Batch, spec: AnalysisSpec, iwae: Estimate, fitted: LocalFits, to
 
     for rung in reversed(ladder):
         add(rung.name, rung.estimate)
+    table["elbo_star_shortfall"] = star.shortfall.tolist()
     full_rank = fitted.full_rank.elbo if fitted.full_rank else _missing(star.elbo)
     add("elbo_star_full_rank", full_rank)
     add("iwae", iwae)
@@ -109,5 +111,6 @@ def _status(fit_status: Tensor, top: Evidence, gaps: dict[str, Gap], iwae: Estim
         "modes_disagree": top.disagree,
         "negative_gap": negative,
     }
+    assert flags.keys() <= STATUSES.keys()  # every word has an explanation
     columns = {name: flag.tolist() for name, flag in flags.items()}
     return [",".join(name for name, column in columns.items() if column[row]) or "ok" for row in range(len(fit_status))]

@@ -57,9 +57,9 @@ class Ais:
         True
     """
 
-    num_chains: int = 16
+    num_chains: int = 32
     num_temperatures: int = 50
-    num_leapfrogs: int = 2
+    num_leapfrogs: int = 1
     schedule: str = "sigmoid"
     acceptance: float = 0.75
     pilot_chains: int = 4

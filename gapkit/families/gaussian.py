@@ -93,6 +93,10 @@ class DiagonalGaussian(_Affine):
         """Standard deviation of each latent, shape (B, D)."""
         return self.scale
 
+    def widened(self, factor: float) -> "DiagonalGaussian":
+        """The same Gaussians with all standard deviations multiplied."""
+        return DiagonalGaussian(self.loc, factor * self.scale)
+
     def select(self, rows: Tensor) -> "DiagonalGaussian":
         """Return the Gaussians of some datapoints: rows has shape (P,)."""
         return DiagonalGaussian(self.loc[rows], self.scale[rows])
@@ -136,6 +140,10 @@ class FullRankGaussian(_Affine):
     def marginal_scale(self) -> Tensor:
         """Standard deviation of each latent, shape (B, D)."""
         return self.scale_tril.square().sum(-1).sqrt()
+
+    def widened(self, factor: float) -> "FullRankGaussian":
+        """The same Gaussians with all standard deviations multiplied."""
+        return FullRankGaussian(self.loc, factor * self.scale_tril)
 
     def select(self, rows: Tensor) -> "FullRankGaussian":
         """Return the Gaussians of some datapoints: rows has shape (P,)."""

@@ -56,13 +56,13 @@ class LocalFit:
     Attributes:
         q: the best member found, or the encoder's q where nothing better was found.
         elbo: L[q] on the judge's noise.
-        gain: what the second half of the polish added on fixed noise, shape (B,), in nats.
+        shortfall: about how far below the family's optimum L[q] may still be, shape (B,), in nats.
         status: ``FitStatus`` values, shape (B,).
     """
 
     q: DiagonalGaussian | FullRankGaussian
     elbo: Estimate
-    gain: Tensor
+    shortfall: Tensor
     status: Tensor
 
 
@@ -187,9 +187,13 @@ class _Finish:
         half, total = self.settings.polish_steps // 2, self.settings.polish_steps
         first = steps(begin, range(half))
         second = steps(first, range(half, total))
-        candidates = [begin, first, second]
+        # Two stretches of the polish are nearly independent estimates of the optimum. Halfway between them the
+        # shortfall is about half of theirs, so what the halfway point gains on their mean is what it still lacks.
+        middle = _halfway(first, second)
+        candidates = [begin, first, second, middle]
         levels = [self.level(candidate) for candidate in candidates]
         best, _ = self.pick(candidates, levels)
+        shortfall = (levels[3].value - 0.5 * (levels[1].value + levels[2].value)).abs()
         estimate = self.judge(self.target, self.target.x, best, self.key)
         # An encoder of this family takes part itself; one of another family can only be told that it was not beaten.
         better = (estimate.value >= self.encoder.value) | ~self.encoder.value.isfinite()
@@ -203,7 +207,12 @@ class _Finish:
             keep = better & usable
             best = _merge(keep, best, cast(G, self.q))
             estimate = _merge_estimates(keep, estimate, self.encoder)
-        return LocalFit(best, estimate, gain.value, status)
+        return LocalFit(best, estimate, shortfall, status)
+
+
+def _halfway(one: G, other: G) -> G:
+    theirs = other.tensors()
+    return type(one)(**{name: torch.lerp(tensor, theirs[name], 0.5) for name, tensor in one.tensors().items()})
 
 
 def _merge(keep: Tensor, ours: G, theirs: G) -> G:

@@ -18,9 +18,8 @@ from gapkit.randomness import Key
 __all__ = ["Modes", "find_modes"]
 
 Gaussian = DiagonalGaussian | FullRankGaussian
-# The mixture keeps a little weight for every mode whatever its level, for the encoder's own q, and for a wider copy of
-# the optimum: a fitted Gaussian is narrower than the posterior in the tails, and it is the tails that ruin weights.
-_SHARED_EVENLY, _ENCODER, _WIDER = 0.1, 0.05, 0.15
+# The mixture keeps a little weight for every mode whatever its level, and for the encoder's own q.
+_SHARED_EVENLY, _ENCODER = 0.1, 0.05
 
 
 @dataclass(frozen=True)
@@ -70,20 +69,11 @@ class Modes:
         share = torch.softmax(level, 0).nan_to_num(0.0)
         even = usable / usable.sum(0).clamp(min=1)
         weights = (1 - _SHARED_EVENLY) * share + _SHARED_EVENLY * even
-        weights = weights * (1 - _ENCODER - _WIDER)
-        wider = _WIDER * optimum.loc.isfinite().all(-1)
-        weights = torch.cat([weights, wider[None], (1 - weights.sum(0) - wider)[None]])
+        weights = (1 - _ENCODER) * weights
+        weights = torch.cat([weights, 1 - weights.sum(0, keepdim=True)])
         modes = Modes(loc, tril, level)
-        components = (*(modes.gaussian(k) for k in range(len(loc))), _widened(optimum), encoder)
+        components = (*(modes.gaussian(k) for k in range(len(loc))), encoder)
         return Mixture(weights.clamp(min=0.0).log(), components, frame=optimum)
-
-
-def _widened(q: Gaussian) -> Gaussian:
-    """The same Gaussian, wider by a factor that costs few effective samples in any dimension."""
-    factor = 1.0 + q.dim**-0.5
-    if isinstance(q, DiagonalGaussian):
-        return DiagonalGaussian(q.loc, factor * q.scale)
-    return FullRankGaussian(q.loc, factor * q.scale_tril)
 
 
 def find_modes(target: Target, q: Transport, bank: Bank | None, key: Key, settings: FitSettings) -> Modes:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from gapkit.plots.selection import select
 from gapkit.plots.style import COLORS, new_axes, style, write_note
@@ -64,6 +65,7 @@ def _draw(ax: Axes, rows: pd.DataFrame) -> None:
                 )
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)
+    ax.xaxis.set_major_locator(MaxNLocator(6))
     ax.ticklabel_format(style="plain", useOffset=False)
     _label_worst(ax, rows, x, y)
     ax.set_xlabel("approximation gap (nats): the family's")

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from gapkit.report.figures import Figure, draw
-from gapkit.report.wording import DEFINITIONS, QUANTITIES, STATUSES, UNKNOWN_STATUS
+from gapkit.report.wording import DEFINITIONS, GENERALISATION, QUANTITIES, UNKNOWN_STATUS
 from gapkit.results import Result
+from gapkit.status import STATUSES
 
 __all__ = ["Document", "Fact", "Facts", "Quantity", "SplitSection", "StatusWord", "Term", "WorstDatapoint", "build"]
 
@@ -182,9 +183,8 @@ def _quantity(name: str, label: str, meaning: str, values: Mapping[str, Any], da
 
 
 def _generalisation(summary: Mapping[str, Any], datapoints: int) -> tuple[Quantity, ...]:
-    meaning = "Amortization gap of the first split minus that of the other; above 0, the encoder loses more on the first."
     differences = summary.get("generalisation", {})
-    return tuple(_quantity(name, name, meaning, values, datapoints) for name, values in differences.items())
+    return tuple(_quantity(name, name, GENERALISATION, values, datapoints) for name, values in differences.items())
 
 
 def _worst(datapoints: pd.DataFrame) -> tuple[WorstDatapoint, ...]:

@@ -1,6 +1,13 @@
 """The words of the report: what every number, status and term means, in plain English."""
 
-__all__ = ["DEFINITIONS", "LADDER_CAPTION", "QUANTITIES", "SCATTER_CAPTION", "STATUSES", "UNKNOWN_STATUS"]
+__all__ = [
+    "DEFINITIONS",
+    "GENERALISATION",
+    "LADDER_CAPTION",
+    "QUANTITIES",
+    "SCATTER_CAPTION",
+    "UNKNOWN_STATUS",
+]
 
 # In the order of the table: what to look at first comes first.
 QUANTITIES = {
@@ -43,52 +50,22 @@ QUANTITIES = {
     ),
     "ais": (
         "AIS",
-        "The estimate of log p(x) by annealed importance sampling. A mean over few datapoints (see the last column) "
+        "The estimate of log p(x) by annealed importance sampling. A mean over few datapoints (see the number used) "
         "is that of the hard ones and not comparable with the other rows.",
     ),
 }
 
-STATUSES = {
-    "ok": ("Nothing to mind.", "Nothing to do."),
-    "nonfinite": (
-        "A bound is infinite or undefined; the datapoint is left out of the means.",
-        "Look at the datapoint and at the decoder's output for it: a probability of exactly 0 or 1 is the usual cause.",
-    ),
-    "undefined_weights": (
-        "Some importance weights were undefined and counted as zero.",
-        "Check that the model's log-densities are finite for draws of the encoder.",
-    ),
-    "fit_budget": (
-        "L[q] still rose when the local fit ran out of steps: the true amortization gap is a little larger and the "
-        "approximation gap a little smaller.",
-        "Use a higher effort.",
-    ),
-    "fit_diverged": (
-        "The local fit found no finite optimum.",
-        "Look at the datapoint and the decoder; do not read its gaps.",
-    ),
-    "evidence_weak": (
-        "Neither importance sampling nor AIS can be trusted here by its own diagnostics: log p(x) may be too low, "
-        "and the approximation gap with it.",
-        "Use a higher effort.",
-    ),
-    "modes_disagree": (
-        "AIS found clearly more than importance sampling: a part of the posterior that the fits missed. AIS was taken.",
-        "Use a higher effort, which fits from more starts.",
-    ),
-    "negative_gap": (
-        "A gap is below zero by more than its sampling error allows: an estimate is wrong.",
-        "Use a higher effort; if it stays, check that the model computes the same p(x, z) every time.",
-    ),
-}
+GENERALISATION = (
+    "Amortization gap of the first split minus that of the other; above 0, the encoder loses more on the first split."
+)
 
 UNKNOWN_STATUS = ("This version of the report does not know the word.", "Make the report with a newer gapkit.")
 
 LADDER_CAPTION = (
     "How to read: each dot is a mean bound on log p(x) in nats, further right is better. The bars between the dots are "
-    "the gaps; the whisker at the left end of a bar is the 95% interval of that gap. The dots have no whiskers on "
+    "the gaps; the whisker across the end of a bar is the 95% interval of that gap. The dots have no whiskers on "
     "purpose: datapoints differ in their level far more than in their gaps, so such whiskers would make the gaps look "
-    "uncertain when they are not."
+    "uncertain when they are not. All of this is over the datapoints whose gaps are finite."
 )
 
 SCATTER_CAPTION = (

@@ -1,0 +1,37 @@
+"""The words of the status column: what each one means and what to do about it."""
+
+__all__ = ["STATUSES"]
+
+STATUSES = {
+    "ok": ("Nothing to mind.", "Nothing to do."),
+    "nonfinite": (
+        "A bound is infinite or undefined; the datapoint is left out of the means.",
+        "Look at the datapoint and at the decoder's output for it: a probability of exactly 0 or 1 is the usual cause.",
+    ),
+    "undefined_weights": (
+        "Some importance weights were undefined and counted as zero.",
+        "Check that the model's log-densities are finite for draws of the encoder.",
+    ),
+    "fit_budget": (
+        "L[q*] still rose when the local fit ran out of steps: the true amortization gap is a little larger and the "
+        "approximation gap a little smaller.",
+        "Use a higher effort.",
+    ),
+    "fit_diverged": (
+        "The local fit found no finite optimum.",
+        "Look at the datapoint and the decoder; do not read its gaps.",
+    ),
+    "evidence_weak": (
+        "Neither importance sampling nor AIS can be trusted here by its own diagnostics: log p(x) may be too low, "
+        "and the approximation gap with it.",
+        "Use a higher effort.",
+    ),
+    "modes_disagree": (
+        "AIS found clearly more than importance sampling: a part of the posterior that the fits missed. AIS was taken.",
+        "Use a higher effort, which fits from more starts.",
+    ),
+    "negative_gap": (
+        "A gap is below zero by more than its sampling error allows: an estimate is wrong.",
+        "Use a higher effort; if it stays, check that the model computes the same p(x, z) every time.",
+    ),
+}

@@ -1,0 +1,292 @@
+"""The report, tested by its structure: every number is the summary's, every foreign string is escaped."""
+
+import re
+from dataclasses import FrozenInstanceError, fields, is_dataclass
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from gapkit.engine import analyze
+from gapkit.models.reference import build as build_model
+from gapkit.report import build, render, write_html
+from gapkit.report.html import nats
+from gapkit.report.wording import QUANTITIES as WORDED
+from gapkit.report.wording import STATUSES
+from gapkit.results import Result
+from gapkit.summary import QUANTITIES, summarise
+
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Collects elements, ids and the cells of each table; refuses tags that do not close."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements, self.tables, self.headings = [], [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        if tag == "tr":
+            self.tables[-1].append([])
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+        if tag in ("h1", "h2", "h3"):
+            self.headings.append([tag, ""])
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if {"td", "th"} & set(self.open):
+            self.tables[-1][-1][-1] += data
+        if self.open and self.open[-1] in ("h1", "h2", "h3"):
+            self.headings[-1][1] += data
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.elements if name == tag]
+
+
+def make(elbo, elbo_star, log_px, status="ok", split="test", run=None):
+    """A result by hand: three rungs per datapoint, the rest follows."""
+    elbo, elbo_star, log_px = (np.asarray(values, float) for values in (elbo, elbo_star, log_px))
+    frame = pd.DataFrame({"elbo": elbo, "elbo_star": elbo_star, "log_px": log_px})
+    frame = frame.assign(elbo_star_full_rank=elbo_star + 0.1, iwae=elbo + 0.5, pooled=log_px, ais=np.nan)
+    frame = frame.assign(total_gap=log_px - elbo, amortization_gap=elbo_star - elbo)
+    frame = frame.assign(approximation_gap=log_px - elbo_star)
+    frame = frame.assign(**{f"{name}_se": 0.05 for name in QUANTITIES})
+    frame = frame.assign(index=range(len(elbo)), split=split, status=status, log_px_source="mixture", start=0)
+    return Result(frame, summarise(frame), run or {})
+
+
+def join(*results, run=None):
+    table = pd.concat([result.datapoints for result in results], ignore_index=True)
+    return Result(table, summarise(table), run or {})
+
+
+def three(**changes):
+    return make([-95.0, -92.0, -99.0], [-90.0, -91.0, -93.0], [-89.0, -90.5, -90.0], **changes)
+
+
+def nothing():
+    return make([np.nan] * 2, [np.nan] * 2, [np.nan] * 2, status="nonfinite")
+
+
+@pytest.fixture(scope="module")
+def real():
+    torch.manual_seed(0)
+    model = build_model("mlp_vae", x_shape=(6,), latent=2, hidden=(8,))
+    x = (torch.rand(6, 6, generator=torch.Generator().manual_seed(1)) < 0.5).float()
+    return analyze(model, x, effort="quick")
+
+
+ODD = {
+    "three": three,
+    "one datapoint": lambda: make([-95.0], [-90.0], [-89.0]),
+    "nothing finite": nothing,
+    "some not finite": lambda: join(three(), nothing()),
+    "second split not finite": lambda: join(three(), make([np.nan], [np.nan], [np.nan], split="train")),
+    "first split not finite": lambda: join(nothing(), three(split="train")),
+    "two splits": lambda: join(three(), three(split="train")),
+    "equal values": lambda: make([-90.0] * 3, [-90.0] * 3, [-90.0] * 3),
+    "infinite": lambda: make([-np.inf, -95.0], [-90.0] * 2, [-89.0] * 2, status=["nonfinite", "ok"]),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_results_give_a_well_formed_page_of_its_own(name):
+    page = Page(render(build(ODD[name]())))
+    ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    used = re.findall(r'(?:url\(#|href="#)([^)"]+)', render(build(ODD[name]())))
+    assert set(used) <= set(ids)
+    assert not page.all("script")
+    assert not page.all("link")
+
+
+@pytest.mark.parametrize("make_result", [three, lambda: join(three(), nothing())], ids=["finite", "some not finite"])
+def test_every_number_of_the_gap_table_is_the_summarys(make_result):
+    result = make_result()
+    assert_table_is_summary(result)
+
+
+def test_the_report_of_a_real_analysis(real):
+    assert_table_is_summary(real)
+    page = Page(render(build(real)))
+    worst = page.tables[1][1:]
+    assert len(worst) == 6
+    table = real.to_frame().sort_values("total_gap", ascending=False)
+    for row, (_, datapoint) in zip(worst, table.iterrows(), strict=True):
+        names = ("elbo", "elbo_star", "log_px", "amortization_gap", "approximation_gap")
+        total = f"{nats(datapoint['total_gap'])} +- {nats(datapoint['total_gap_se'])}"
+        expected = [str(datapoint["index"]), "test", *(nats(datapoint[name]) for name in names), total]
+        assert row[:-1] == expected
+
+
+def assert_table_is_summary(result):
+    quantities = result.summary_values["quantities"]
+    rows = [row for row in Page(render(build(result))).tables[0][1:] if len(row) > 1]
+    assert [row[0] for row in rows] == [label for label, _ in WORDED.values()]
+    for (label, *cells), name in zip(rows, WORDED, strict=True):
+        values = quantities[name]
+        expected = [nats(values[key]) for key in ("mean", "se_monte_carlo", "se_datapoints")]
+        expected.append(" to ".join(nats(end) for end in values["ci95"]) if values["ci95"] else "–")
+        assert cells[:4] == expected, label
+        assert cells[4].split(" of ")[0] == str(values["count"])
+
+
+def test_every_quantity_of_a_summary_has_words():
+    assert set(WORDED) == set(three().summary_values["quantities"])
+
+
+def test_the_page_begins_with_the_verdict_and_follows_the_reading_order():
+    result = three()
+    text = render(build(result))
+    assert text.lstrip().startswith("<!DOCTYPE html>")
+    page = Page(text)
+    assert [heading for tag, heading in page.headings if tag == "h2"] == [
+        "The ladder of bounds and the two gaps",
+        "The worst datapoints",
+        "Definitions",
+        "Provenance",
+    ]
+    places = [text.index(mark) for mark in ('class="verdict"', 'id="ladder-1"', 'class="gaps"', 'id="gap-scatter-1"')]
+    assert places == sorted(places)
+    for sentence in result.verdict():
+        assert sentence.replace("'", "&#39;") in text
+
+
+def test_tables_have_captions_and_pictures_have_descriptions():
+    page = Page(render(build(join(three(), three(split="train")))))
+    assert len(page.all("caption")) == len(page.all("table")) == 5
+    pictures = page.all("svg")
+    assert len(pictures) == 4
+    assert all(picture["role"] == "img" and "nats" in picture["aria-label"] for picture in pictures)
+
+
+def test_a_second_split_has_its_table_and_the_generalisation_gap():
+    result = join(three(), make([-61.0, -62.0], [-60.0, -60.5], [-59.0, -59.0], split="train"))
+    document = build(result)
+    (further,) = document.further
+    values = result.summary_values["splits"]["train"]["quantities"]
+    assert {q.name: q.mean for q in further.quantities} == {q.name: values[q.name]["mean"] for q in further.quantities}
+    (difference,) = document.generalisation
+    assert difference.mean == result.summary_values["generalisation"]["test minus train"]["mean"]
+    assert "Further splits" in [heading for _, heading in Page(render(document)).headings]
+
+
+def test_foreign_strings_are_escaped():
+    bad = '<script>alert("x")</script>'
+    run = {
+        "checkpoint": {"name": bad, "sha256": "ab" * 32},
+        "data": {"source": bad, "splits": {bad: {"datapoints": 3}}},
+        "warnings": [bad],
+        "settings": {bad: bad},
+        bad: bad,
+    }
+    text = render(build(three(run=run, split=bad, status=bad)))
+    assert "<script" not in text
+    assert "alert(&#34;x&#34;)" in text
+    assert not Page(text).all("script")
+
+
+def test_nothing_is_fetched_from_elsewhere():
+    text = render(build(three()))
+    addresses = set(re.findall(r'(?:https?:)?//[^\s"<>]+', text))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert "@import" not in text
+    assert "url(http" not in text
+
+
+def test_worst_datapoints_are_the_largest_total_gaps_first():
+    count = 30
+    gaps = np.random.default_rng(0).permutation(count).astype(float)
+    result = make(-100 - gaps, [-95.0] * count, [-94.0] * count)
+    worst = build(result).worst
+    assert [row.total_gap for row in worst] == sorted(gaps + 6, reverse=True)[:20]
+    assert all(row.total_gap == gaps[int(row.index)] + 6 for row in worst)
+
+
+def test_an_infinite_gap_is_the_worst_and_a_missing_one_the_last():
+    result = make([-95.0, np.nan, -np.inf], [-90.0] * 3, [-89.0] * 3, status=["ok", "nonfinite", "nonfinite"])
+    assert [row.index for row in build(result).worst] == ["2", "0", "1"]
+    assert "inf +- 0.050" in render(build(result))
+
+
+def test_statuses_are_explained_and_counted():
+    result = join(three(status=["ok", "fit_budget,evidence_weak", "ok"]), make([-95.0], [-90.0], [-89.0], "odd_word"))
+    statuses = {status.word: status for status in build(result).statuses}
+    assert {word: status.count for word, status in statuses.items()} == {
+        "ok": 2,
+        "fit_budget": 1,
+        "evidence_weak": 1,
+        "odd_word": 1,
+    }
+    assert (statuses["fit_budget"].meaning, statuses["fit_budget"].advice) == STATUSES["fit_budget"]
+    assert "does not know" in statuses["odd_word"].meaning
+
+
+def test_provenance_tells_settings_versions_checkpoint_and_seconds(real):
+    run = {**real.run, "checkpoint": {"name": "model.pt", "sha256": "12" * 32}, "warnings": ["mind this"]}
+    document = build(Result(real.datapoints, real.summary_values, run))
+    groups = {group.title: {fact.name: fact.value for fact in group.facts} for group in document.provenance}
+    assert document.title == "Inference gaps of model.pt"
+    assert groups["Checkpoint"] == {"Name": "model.pt", "Sha256": "12" * 32}
+    assert groups["Settings"]["Seed"] == "0"
+    assert groups["Settings"]["Elbo: num samples"] == "400"
+    assert groups["Versions"]["Torch"] == torch.__version__
+    assert "Total" in groups["Seconds"]
+    assert document.warnings == ("mind this",)
+
+
+def test_the_document_is_frozen_and_has_no_markup(real):
+    document = build(real)
+    with pytest.raises(FrozenInstanceError):
+        document.title = "other"
+    for name, text in strings(document):
+        assert name == "svg" or not re.search(r"</|&\w+;|<\w+>", text)
+
+
+def strings(value, name=""):
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from strings(item, name)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from strings(getattr(value, field.name), field.name)
+
+
+def test_the_same_result_gives_the_same_bytes(real, tmp_path):
+    first = write_html(real, tmp_path / "one.html").read_bytes()
+    assert write_html(real, str(tmp_path / "two.html")).read_bytes() == first
+    real.save(tmp_path / "run")
+    again = render(build(Result.load(tmp_path / "run")))
+    assert again.encode().count(b"<svg") == 2
+    assert again.encode() == first
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.html", "run", "two.html"]
+
+
+@pytest.mark.parametrize("count", [1000, 1001, 20_000])
+def test_pictures_stay_small(count):
+    rng = np.random.default_rng(0)
+    result = make(-100 - rng.exponential(5, count), -95 - rng.random(count), [-94.0] * count)
+    assert all(len(figure.svg) < 200_000 for figure in build(result).main.figures)
+
+
+def test_a_split_whose_name_the_font_cannot_write():
+    assert "テスト" in render(build(three(split="テスト")))
