@@ -5,7 +5,7 @@
 A file written by gapkit carries its own configuration; any other needs the user's factory (``--model``).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ def load(
     model_args: Iterable[str] | Mapping[str, Any] = (),
     state_key: str | None = None,
     trust_pickle: bool = False,
+    methods: Sequence[str] = METHODS,
 ) -> Loaded:
     """Load a checkpoint into a model.
 
@@ -64,6 +65,7 @@ def load(
         model_args: ``name=value`` strings or a mapping, the factory's keyword arguments.
         state_key: place of the weights in the file, with dots for nesting.
         trust_pickle: allow the file to run code while it is opened.
+        methods: what the factory's object must have.
 
     Returns:
         The model and its provenance.
@@ -92,7 +94,7 @@ def load(
         built, extra, how = _self_describing(payload, path, native)
     else:
         built = load_factory(model, args)
-        _require_contract(built, model)
+        _require_contract(built, model, methods)
         _fill(built, find_state_dict(payload, state_key), model)
         extra, how = _small_entries(payload), f"built by {model}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
     holder = _weights_of(built)
@@ -112,8 +114,8 @@ def _self_describing(payload: Any, path: Path, native: bool) -> tuple[Any, dict[
     raise InputError(f"load {path} without --model", f"not written by gapkit: {describe_payload(payload)}", CONTRACT)
 
 
-def _require_contract(built: Any, spec: str) -> None:
-    missing = [name for name in METHODS if not callable(getattr(built, name, None))]
+def _require_contract(built: Any, spec: str, methods: Sequence[str]) -> None:
+    missing = [name for name in methods if not callable(getattr(built, name, None))]
     if missing:
         found = f"{type(built).__name__} without {', '.join(missing)}"
         raise InputError(f"use what {spec} returned as a model", found, CONTRACT)

@@ -62,8 +62,14 @@ def analyze(
     from gapkit.engine import analyze as run
     from gapkit.models.freeze import frozen
 
+    needed = ("encode", "decode") if likelihood else ("encode", "decode", "prior")
     loaded = checkpoints.load(
-        checkpoint, model=model, model_args=model_arg or (), state_key=state_key, trust_pickle=trust_pickle
+        checkpoint,
+        model=model,
+        model_args=model_arg or (),
+        state_key=state_key,
+        trust_pickle=trust_pickle,
+        methods=needed,
     )
     built = loaded.model if likelihood is None else _with_likelihood(loaded.model, likelihood)
     source = data or _trained_on(loaded)

@@ -17,7 +17,7 @@ __all__ = ["print_result", "progress_bar"]
 
 _SHOWN = {
     "log_px": "log p(x)",
-    "elbo_star": "L[q*]  best q of the family",
+    "elbo_star": "L[q*]  best in the family",
     "elbo": "L[q]   the encoder's q",
     "approximation_gap": "approximation gap (family)",
     "amortization_gap": "amortization gap (encoder)",

@@ -146,8 +146,8 @@ def _expect(dist: object, method: str, batch: int) -> None:
     raise InputError(
         f"{method}() returning a torch Distribution with batch shape ({batch},) for {batch} inputs",
         _describe(dist),
-        "wrap factorised distributions in torch.distributions.Independent(dist, number_of_event_dims), or let "
-        "gapkit.from_pair build them from tensors",
+        "wrap factorised distributions in torch.distributions.Independent(dist, number_of_event_dims); if the model "
+        "returns plain tensors, --likelihood NAME (or gapkit.from_pair) makes distributions of them",
     )
 
 

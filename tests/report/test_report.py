@@ -14,8 +14,8 @@ from gapkit.models.reference import build as build_model
 from gapkit.report import build, render, write_html
 from gapkit.report.html import nats
 from gapkit.report.wording import QUANTITIES as WORDED
-from gapkit.report.wording import STATUSES
 from gapkit.results import Result
+from gapkit.status import STATUSES
 from gapkit.summary import QUANTITIES, summarise
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
