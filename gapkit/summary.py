@@ -122,7 +122,7 @@ def summarise(datapoints: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
             "datapoints": len(rows),
             "status": _count_words(rows["status"]),
             "log_px_source": {str(k): int(v) for k, v in rows["log_px_source"].value_counts().items()},
-            "other_mode": int((rows["start"] > 0).sum()),
+            "other_start": int((rows["start"] > 0).sum()),
         }
     first, *others = splits
     summary: dict[str, Any] = {"quantities": splits[first]["quantities"], "splits": splits}

@@ -56,10 +56,10 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
 def _cautions(first: Mapping[str, Any], total: Mapping[str, Any]) -> list[str]:
     cautions = []
     count, status = first["datapoints"], first["status"]
-    if first["other_mode"]:
+    if first["other_start"]:
         cautions.append(
-            f"For {first['other_mode']} of {count} datapoints the best mode of the posterior was not the one the "
-            "encoder chose; what that costs is part of the amortization gap."
+            f"For {first['other_start']} of {count} datapoints another start than the encoder's q led to the best q*; "
+            "what the encoder loses there by its choice of mode is part of the amortization gap."
         )
     if total["left_out"]:
         cautions.append(f"{total['left_out']} of {count} datapoints were not finite and are left out of the means.")

@@ -64,7 +64,7 @@ def quantities(amortization, approximation, difference):
         "total_gap": q(total, total - 0.1, total + 0.1),
         "amortization_minus_approximation": q(amortization - approximation, *difference),
     }
-    split = {"quantities": values, "datapoints": 10, "status": {"ok": 10}, "other_mode": 0}
+    split = {"quantities": values, "datapoints": 10, "status": {"ok": 10}, "other_start": 0}
     return {"quantities": values, "splits": {"test": split}}
 
 

@@ -26,7 +26,8 @@ CONTRACT = """pass --model path/to/file.py:factory, where the file says how to b
         def encode(self, x): ...               # q(z|x), a torch.distributions object with batch shape (B,)
         def decode(self, z): ...               # p(x|z), e.g. Independent(Bernoulli(logits=...), 1)
         def prior(self): ...                   # p(z), e.g. Independent(Normal(zeros, ones), 1)
-    def factory(latent=50): return Model(latent)   # arguments come from --model-arg latent=50"""
+    def factory(latent=50): return Model(latent)   # arguments come from --model-arg latent=50
+If encode returns (mean, logvar) and decode returns logits or means, add --likelihood NAME; prior is then optional."""
 
 
 @dataclass(frozen=True)

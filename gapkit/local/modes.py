@@ -137,25 +137,36 @@ def _improve(
 
 
 def _prune(modes: Modes, keep_within: float) -> Modes:
-    """Switch off modes far below the best one, and all but the best of modes that are the same."""
+    """Switch off modes far below the best one; of modes that are the same keep the best fit, under the earliest start.
+
+    So a mode counts as the encoder's own whenever its start leads there too, whichever fit was the better one.
+    """
+    loc, tril = modes.loc.clone(), modes.tril.clone()
     level = torch.where(modes.level >= modes.level.amax(0) - keep_within, modes.level, -torch.inf)
-    dim = modes.loc.shape[-1]
-    order = level.argsort(0, descending=True)
-    rows = torch.arange(level.shape[1], device=level.device)
-    for better in range(len(order)):
-        for worse in range(better + 1, len(order)):
-            j, k = order[better], order[worse]
-            # The same mode: closer than half of what two draws of one posterior are apart.
-            apart = (modes.loc[j, rows] - modes.loc[k, rows]).unsqueeze(-1)
-            tril = modes.tril[j, rows]
-            if tril.dim() == 2:
-                white = apart / tril.unsqueeze(-1)
-            else:
-                white = torch.linalg.solve_triangular(tril, apart, upper=False)
-            same = white.square().sum((-2, -1)) < 0.5 * dim
-            same &= level[j, rows].isfinite()
-            level[k[same], rows[same]] = -torch.inf
-    return Modes(modes.loc, modes.tril, level)
+    for early in range(len(level)):
+        for late in range(early + 1, len(level)):
+            later_is_better = level[late] > level[early]
+            better_tril = _where(later_is_better, tril[late], tril[early])
+            same = _squared_distance(loc[late] - loc[early], better_tril) < 0.5 * loc.shape[-1]
+            same &= level[early].isfinite() & level[late].isfinite()
+            moved = same & later_is_better
+            loc[early] = _where(moved, loc[late], loc[early])
+            tril[early] = _where(moved, tril[late], tril[early])
+            level[early] = torch.where(moved, level[late], level[early])
+            level[late] = torch.where(same, -torch.inf, level[late])
+    return Modes(loc, tril, level)
+
+
+def _squared_distance(apart: Tensor, tril: Tensor) -> Tensor:
+    """In standard deviations: (B, D) and a scale of shape (B, D) or (B, D, D) to (B,). Draws are about 2 D apart."""
+    if tril.dim() == 2:
+        return (apart / tril).square().sum(-1)
+    return torch.linalg.solve_triangular(tril, apart.unsqueeze(-1), upper=False).square().sum((-2, -1))
+
+
+def _where(mask: Tensor, ours: Tensor, theirs: Tensor) -> Tensor:
+    """Choose per datapoint: the mask has shape (B,), the rest (B, ...)."""
+    return torch.where(mask.reshape(-1, *[1] * (ours.dim() - 1)), ours, theirs)
 
 
 def _eye(matrix: Tensor) -> Tensor:

@@ -1,0 +1,85 @@
+"""Calibration: the 95% intervals cover the truth in 91% to 98% of 200 repeats on an exact model."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import gapkit
+from gapkit.engine import spec_for
+from tests.yardsticks import ppca
+
+REPEATS, DATAPOINTS = 200, 40
+LOW, HIGH = 0.91, 0.98
+
+
+@pytest.fixture(scope="module", params=["quick", "standard"])
+def repeats(request):
+    model = ppca("scaled", 0.9)
+    runs = []
+    for repeat in range(REPEATS):
+        x = model.sample(DATAPOINTS, 1000 + repeat)
+        spec = spec_for(request.param, seed=repeat, unit_size=DATAPOINTS, ais_everywhere=True)
+        result = gapkit.analyze(model, x, spec)
+        log_px, amortization = model.log_px(x).numpy(), model.amortization_gap(x).numpy()
+        runs.append((result, log_px, amortization))
+    return model, runs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    ["log_px", "pooled", "ais", "elbo", "elbo_star", "approximation_gap", "amortization_gap", "total_gap"],
+)
+def test_intervals_of_single_datapoints(repeats, name):
+    model, runs = repeats
+    covered = []
+    for result, log_px, amortization in runs:
+        approximation = np.full(DATAPOINTS, model.approximation_gap())
+        truth = {
+            "log_px": log_px,
+            "pooled": log_px,
+            "ais": log_px,
+            "elbo": log_px - approximation - amortization,
+            "elbo_star": log_px - approximation,
+            "approximation_gap": approximation,
+            "amortization_gap": amortization,
+            "total_gap": approximation + amortization,
+        }[name]
+        frame = result.to_frame()
+        score = ((frame[name] - truth) / frame[f"{name}_se"]).to_numpy()
+        covered.append(np.abs(score[np.isfinite(score)]) < 1.96)
+    covered = np.concatenate(covered)
+    assert LOW < covered.mean() < HIGH
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["elbo", "log_px", "amortization_gap", "total_gap"])
+def test_intervals_of_means_over_datapoints(repeats, name):
+    model, runs = repeats
+    marginal = model.marginal.covariance_matrix
+    log_px = float(-0.5 * torch.logdet(2 * math.pi * math.e * marginal))  # minus the entropy of the data
+    approximation, amortization = model.approximation_gap(), model.expected_amortization_gap()
+    truth = {
+        "elbo": log_px - approximation - amortization,
+        "log_px": log_px,
+        "amortization_gap": amortization,
+        "total_gap": approximation + amortization,
+    }[name]
+    intervals = [result.summary_values["quantities"][name]["ci95"] for result, _, _ in runs]
+    covered = np.mean([low < truth < high for low, high in intervals])
+    assert LOW < covered < HIGH
+
+
+@pytest.mark.slow
+def test_the_error_of_a_mean_from_sampling_noise_alone(repeats):
+    """Monte Carlo error and error over datapoints are kept apart: each is right for its own question."""
+    model, runs = repeats
+    scores = []
+    for result, log_px, amortization in runs:
+        quantity = result.summary_values["quantities"]["elbo"]
+        truth = (log_px - model.approximation_gap() - amortization).mean()  # of these very datapoints
+        scores.append((quantity["mean"] - truth) / quantity["se_monte_carlo"])
+        assert quantity["se_monte_carlo"] < 0.2 * quantity["se_datapoints"]
+    assert LOW < np.mean(np.abs(scores) < 1.96) < HIGH
