@@ -129,7 +129,7 @@ def fit(
         modes = find_modes(target, q, bank, key, settings)
         encoder = judge(target, target.x, q, key)
         finish = _Finish(target, key, settings, judge, q, encoder)
-        diagonal, start = finish.best([modes.diagonal(k) for k in range(len(modes.loc))])
+        diagonal, start = finish.best_start([modes.diagonal(k) for k in range(len(modes.loc))])
         tril = modes.tril[start, torch.arange(len(start), device=start.device)]
         root = None if tril.dim() == 2 else tril
 
@@ -145,7 +145,7 @@ def fit(
             noise = finish.noise(f"full_rank/{steps.start}")
             return polish_full_rank(target, begin, noise, steps, settings.polish_samples)
 
-        full, start = finish.best([FullRankGaussian(modes.loc[k], modes.tril[k]) for k in range(len(modes.loc))])
+        full, start = finish.best_start([FullRankGaussian(modes.loc[k], modes.tril[k]) for k in range(len(modes.loc))])
         full_rank = finish(full, full_rank_steps)
         return LocalFits(encoder, mean_field, full_rank, modes.mixture(q, start, full_rank.q), start)
 
@@ -170,14 +170,19 @@ class _Finish:
         select = Elbo(num_samples=self.settings.select_samples, antithetic=True, stage="fit/select")
         return select(self.target, self.target.x, q, self.key)
 
-    def best(self, candidates: list[G]) -> tuple[G, Tensor]:
-        """Pick the best candidate of each datapoint; also return its number, shape (B,)."""
-        return self.pick(candidates, [self.level(candidate) for candidate in candidates])
+    def best_start(self, candidates: list[G]) -> tuple[G, Tensor]:
+        """Pick the mode to polish; also return its number, shape (B,).
 
-    def pick(self, candidates: list[G], levels: list[Estimate]) -> tuple[G, Tensor]:
-        """Pick by levels that are known already; one that is not finite is never picked if another is."""
-        values = torch.stack([level.value for level in levels])
-        number = torch.where(values.isfinite(), values, -torch.inf).argmax(0)
+        A later start must beat the encoder's own by more than the noise of the comparison (two paired errors).
+        """
+        levels = [self.level(candidate) for candidate in candidates]
+        handicaps = [2 * gap(level, levels[0]).std_error.nan_to_num(0.0) for level in levels]
+        return self.pick(candidates, [level.value - lost for level, lost in zip(levels, handicaps, strict=True)])
+
+    def pick(self, candidates: list[G], values: list[Tensor]) -> tuple[G, Tensor]:
+        """Pick the candidate of the highest value for each datapoint; one that is not finite only if all are."""
+        stacked = torch.stack(values)
+        number = torch.where(stacked.isfinite(), stacked, -torch.inf).argmax(0)
         rows = torch.arange(len(number), device=number.device)
         tensors = [candidate.tensors() for candidate in candidates]
         picked = {name: torch.stack([t[name] for t in tensors])[number, rows] for name in tensors[0]}
@@ -192,7 +197,7 @@ class _Finish:
         middle = _halfway(first, second)
         candidates = [begin, first, second, middle]
         levels = [self.level(candidate) for candidate in candidates]
-        best, _ = self.pick(candidates, levels)
+        best, _ = self.pick(candidates, [level.value for level in levels])
         shortfall = (levels[3].value - 0.5 * (levels[1].value + levels[2].value)).abs()
         estimate = self.judge(self.target, self.target.x, best, self.key)
         # An encoder of this family takes part itself; one of another family can only be told that it was not beaten.
