@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint types format clean
+.PHONY: demo test test-all lint types format readme clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -29,6 +29,9 @@ types: .venv/installed
 format: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+readme: .venv/installed
+	$(BIN)/python -m analyses.readme
 
 clean:
 	rm -rf .venv demo-report
