@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from gapkit.checks import GapkitWarning, InputError
 from gapkit.inputs.sniff import checkpoint_kind, first_damaged_record, unsafe_globals
@@ -86,12 +88,6 @@ def _require_file(path: Path, asked: str) -> None:
 
 
 def _read_safetensors(path: Path, asked: str) -> dict[str, torch.Tensor]:
-    try:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-    except ModuleNotFoundError as err:
-        found = "the safetensors library is not installed"
-        raise InputError(asked, found, "pip install safetensors") from err
     try:
         return load_file(path, device="cpu")
     except (SafetensorError, OSError, ValueError) as err:
