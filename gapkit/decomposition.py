@@ -19,7 +19,7 @@ from torch import Tensor
 from gapkit.estimators.protocol import Bound, Estimate
 from gapkit.numerics import standard_error
 
-__all__ = ["Gap", "Rung", "decompose", "gap"]
+__all__ = ["Gap", "Rung", "contrast", "decompose", "gap"]
 
 
 @dataclass(frozen=True)
@@ -96,3 +96,23 @@ def _between(upper: Rung, lower: Rung) -> Gap:
         if rung.shortfall is not None:
             error = (error.square() + rung.shortfall.square()).sqrt()
     return Gap(found.value, error)
+
+
+def contrast(upper: Rung, middle: Rung, lower: Rung) -> Gap:
+    """The gap below minus the gap above a rung: 2 middle - lower - upper, with its own paired error.
+
+    Args:
+        upper: such as log p(x).
+        middle: such as L[q*]; it enters both gaps with opposite signs, and its shortfall twice.
+        lower: such as L[q].
+    """
+    one, two, three = upper.estimate, middle.estimate, lower.estimate
+    value = 2 * two.value - three.value - one.value
+    if two.draws is not None and three.draws is not None and two.noise is not None and two.noise == three.noise:
+        squared = standard_error(2 * two.draws - three.draws).square()
+    else:
+        squared = 4 * two.std_error.square() + three.std_error.square()
+    squared = squared + one.std_error.square()
+    if middle.shortfall is not None:
+        squared = squared + 4 * middle.shortfall.square()
+    return Gap(value, squared.sqrt())

@@ -97,7 +97,7 @@ def _run(target: Target, proposal: Mixture, key: Key, ais: Ais, rows: Tensor) ->
     """Run AIS for some rows of the batch; NaN elsewhere."""
     empty = torch.full((target.num_datapoints,), torch.nan, dtype=torch.float64, device=target.device)
     if len(rows) == 0:
-        return Estimate(empty, empty, Bound.LOWER, {"acceptance": empty, "ess": empty})
+        return Estimate(empty, empty, Bound.LOWER, {"acceptance": empty, "ess": empty, "nonfinite": empty})
     if len(rows) < target.num_datapoints:
         part = ais(target.select(rows), target.x[rows], proposal.select(rows), key.select(rows))
     else:

@@ -24,23 +24,35 @@ QUANTITIES = (
     "pooled",
     "ais",
     *GAPS,
+    "amortization_minus_approximation",
 )
+# How many times the shortfall of L[q*] enters a quantity, and whether the table's errors hold it already.
+_SHORTFALLS = {
+    "elbo_star": (1, False),
+    "amortization_gap": (1, True),
+    "approximation_gap": (1, True),
+    "amortization_minus_approximation": (2, True),
+}
 _RESAMPLES, _RESAMPLES_AT_ONCE = 2000, 100
 _FEW = 10
 
 
-def summarise_values(values: np.ndarray, errors: np.ndarray, seed: int = 0) -> dict[str, Any]:
+def summarise_values(
+    values: np.ndarray, errors: np.ndarray, seed: int = 0, shortfalls: np.ndarray | None = None
+) -> dict[str, Any]:
     """Summarise one quantity over datapoints; rows that are not finite are left out and counted.
 
     Args:
         values: per-datapoint estimates, shape (N,), in nats.
         errors: their Monte Carlo standard errors, shape (N,).
         seed: of the bootstrap.
+        shortfalls: how far the optimum behind each value may lie above it, shape (N,). Optima fall short on the same
+            side everywhere, so this part of the error does not average out over datapoints: its mean is added.
 
     Returns:
-        ``mean``; ``se_monte_carlo``, the error of the mean from sampling noise alone; ``se_datapoints``, the error of
-        the mean over datapoints (it includes the noise); ``ci95``, a bootstrap interval of the mean over datapoints
-        (Student's t for fewer than 10, the Monte Carlo error alone for one);
+        ``mean``; ``se_monte_carlo``, the error of the mean from sampling noise and shortfalls, None if unknown;
+        ``se_datapoints``, the error of the mean over datapoints (it includes the noise); ``ci95``, a bootstrap
+        interval of the mean over datapoints (Student's t for fewer than 10, the Monte Carlo error alone for one);
         ``count`` of datapoints used and ``left_out``.
 
     Example:
@@ -55,7 +67,9 @@ def summarise_values(values: np.ndarray, errors: np.ndarray, seed: int = 0) -> d
     if count == 0:
         return {**nothing, "count": 0, "left_out": int((~used).sum())}
     mean = float(kept.mean())
-    monte_carlo = float(np.sqrt(np.nansum(kept_errors**2)) / count)
+    monte_carlo = float(np.sqrt(np.sum(kept_errors**2)) / count)
+    if shortfalls is not None:
+        monte_carlo += float(np.mean(shortfalls[used]))
     spread = float(kept.std(ddof=1) / np.sqrt(count)) if count > 1 else None
     if count > 1:
         low, high = _interval(kept, seed)
@@ -63,9 +77,9 @@ def summarise_values(values: np.ndarray, errors: np.ndarray, seed: int = 0) -> d
         low, high = mean - 1.96 * monte_carlo, mean + 1.96 * monte_carlo
     return {
         "mean": mean,
-        "se_monte_carlo": monte_carlo,
+        "se_monte_carlo": monte_carlo if np.isfinite(monte_carlo) else None,
         "se_datapoints": spread,
-        "ci95": [low, high],
+        "ci95": [low, high] if np.isfinite([low, high]).all() else None,
         "count": count,
         "left_out": int((~used).sum()),
     }
@@ -108,15 +122,7 @@ def summarise(datapoints: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
         raise InputError("a summary", "a table without rows", "analyse at least one datapoint")
     splits = {}
     for split, rows in datapoints.groupby("split", sort=False):
-        quantities = {
-            name: summarise_values(rows[name].to_numpy(float), rows[f"{name}_se"].to_numpy(float), seed)
-            for name in QUANTITIES
-        }
-        difference = rows["amortization_gap"] - rows["approximation_gap"]
-        errors = np.hypot(rows["amortization_gap_se"], rows["approximation_gap_se"])
-        quantities["amortization_minus_approximation"] = summarise_values(
-            difference.to_numpy(float), errors.to_numpy(float), seed
-        )
+        quantities = {name: _quantity(rows, name, seed) for name in QUANTITIES}
         splits[str(split)] = {
             "quantities": quantities,
             "datapoints": len(rows),
@@ -133,6 +139,17 @@ def summarise(datapoints: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
     return summary
 
 
+def _quantity(rows: pd.DataFrame, name: str, seed: int) -> dict[str, Any]:
+    values, errors = rows[name].to_numpy(float), rows[f"{name}_se"].to_numpy(float)
+    if name not in _SHORTFALLS or "elbo_star_shortfall" not in rows:
+        return summarise_values(values, errors, seed)
+    times, included = _SHORTFALLS[name]
+    shortfalls = times * rows["elbo_star_shortfall"].to_numpy(float)
+    if included:  # take the shortfall out of the table's error again, to add its mean instead
+        errors = np.sqrt(np.maximum(errors**2 - shortfalls**2, 0.0))
+    return summarise_values(values, errors, seed, shortfalls)
+
+
 def _unpaired(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     a, b = (part["quantities"]["amortization_gap"] for part in (one, other))
     if a["se_datapoints"] is None or b["se_datapoints"] is None:
@@ -140,7 +157,7 @@ def _unpaired(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     mean, error = a["mean"] - b["mean"], float(np.hypot(a["se_datapoints"], b["se_datapoints"]))
     return {
         "mean": mean,
-        "se_monte_carlo": float(np.hypot(a["se_monte_carlo"], b["se_monte_carlo"])),
+        "se_monte_carlo": float(np.hypot(a["se_monte_carlo"] or np.nan, b["se_monte_carlo"] or np.nan)),
         "se_datapoints": error,
         "ci95": [mean - 1.96 * error, mean + 1.96 * error],
     }

@@ -12,7 +12,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from gapkit.checkpoints.state import describe_payload, find_state_dict, load_strictly, require_finite, strip_prefixes
+from gapkit.checkpoints.state import (
+    describe_payload,
+    find_state_dict,
+    load_strictly,
+    require_finite,
+    strip_prefixes,
+    strip_wrappers,
+)
 from gapkit.checks import InputError
 from gapkit.inputs.read import file_sha256, read
 from gapkit.inputs.usercode import METHODS, load_factory, parse_model_args
@@ -135,7 +142,7 @@ def _fill(built: Any, state: dict[str, Tensor], spec: str) -> None:
         raise InputError(f"load the weights into what {spec} returned", found, "keep its modules as attributes")
     stripped = strip_prefixes(state)
     for target in targets:
-        for candidate in (state, stripped):
+        for candidate in (state, stripped, strip_wrappers(state)):
             if set(candidate) == set(target.state_dict()):
                 return load_strictly(target, candidate)
     return load_strictly(targets[-1], stripped)  # nothing fits: let it say what is missing

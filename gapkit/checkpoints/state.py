@@ -65,6 +65,20 @@ def strip_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return stripped
 
 
+def strip_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Remove ``module`` and ``_orig_mod`` wherever they stand in a name, as wrapped submodules leave them.
+
+    Names stay as they are where that would make two of them equal.
+
+    Example:
+        >>> list(strip_wrappers({"encoder._orig_mod.weight": torch.ones(1)}))
+        ['encoder.weight']
+    """
+    words = {wrapper.rstrip(".") for wrapper in WRAPPERS}
+    short = [".".join(part for part in name.split(".") if part not in words) for name in state]
+    return dict(zip(short, state.values(), strict=True)) if len(set(short)) == len(short) else dict(state)
+
+
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Copy a state dict into a module; every name and shape must fit, every weight must be finite.
 

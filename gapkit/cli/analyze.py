@@ -75,7 +75,7 @@ def analyze(
     source = data or _trained_on(loaded)
     how = binarize or _binarized_as(loaded, source)
     splits, provenance = _load_splits(source, split or ["test"], data_key, limit, how, seed)
-    bank_split, bank_x = _other_data(source, list(splits), data_key, spec.bank_data, how, seed)
+    bank_split, bank_x = _other_data(source, data_key, spec.bank_data, how, seed)
     provenance |= {
         "checkpoint": {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description},
         "model": model,
@@ -165,19 +165,25 @@ def _load_splits(
     from gapkit.data import binarize, load
 
     loaded = {split: load(source, split=split, key=key, limit=limit) for split in dict.fromkeys(splits)}
+    if len(loaded) > 1 and any(part.split == "all" for part in loaded.values()):
+        found = f"{source} makes no difference between {' and '.join(loaded)}"
+        raise InputError("two splits", found, "give a source with both, such as an .npz with x_train and x_test")
     facts = {split: {"datapoints": len(part), "sha256": part.sha256} for split, part in loaded.items()}
     provenance = {"data": {"source": source, "binarize": how, "key": key, "limit": limit, "splits": facts}}
-    return {split: binarize(part.x, how, seed) for split, part in loaded.items()}, provenance
+    return {split: binarize(part.x, how, _draw_of(split, seed)) for split, part in loaded.items()}, provenance
 
 
-def _other_data(
-    source: str, splits: list[str], key: str | None, limit: int, how: str, seed: int
-) -> tuple[str | None, "Tensor | None"]:
+def _draw_of(split: str, seed: int) -> int:
+    """Seed of the binarisation: training and test data are not thresholded at the same uniform numbers."""
+    return seed if split == "test" else seed + 2**32
+
+
+def _other_data(source: str, key: str | None, limit: int, how: str, seed: int) -> tuple[str | None, "Tensor | None"]:
     """Training data, if the source has them apart: their encodings are starts of the fits."""
     from gapkit.data import binarize, load
     from gapkit.data.named import NAMED
 
-    if key is not None or "train" in splits or not (source in NAMED or Path(source).suffix in (".npz", ".pt", ".pth")):
+    if key is not None or not (source in NAMED or Path(source).suffix in (".npz", ".pt", ".pth")):
         return None, None
     try:
         other = load(source, split="train", limit=limit)
@@ -185,4 +191,4 @@ def _other_data(
         return None, None
     if other.split != "train":
         return None, None  # a source without splits: these are the analysed data themselves
-    return "train", binarize(other.x, how, seed)
+    return "train", binarize(other.x, how, _draw_of("train", seed))

@@ -56,8 +56,12 @@ def print_result(console: Console, result: "Result") -> None:
             if quantity["mean"] is None:
                 table.add_row(Text(label), "not finite", "", "")
                 continue
-            low, high = quantity["ci95"]
-            row = (f"{quantity['mean']:.3f}", f"{quantity['se_monte_carlo']:.3f}", f"{low:.3f} to {high:.3f}")
+            error, interval = quantity["se_monte_carlo"], quantity["ci95"]
+            row = (
+                f"{quantity['mean']:.3f}",
+                "unknown" if error is None else f"{error:.3f}",
+                "unknown" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}",
+            )
             table.add_row(Text(label), *row)
         console.print(table)
     for sentence in result.verdict():

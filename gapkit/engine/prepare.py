@@ -15,6 +15,7 @@ from gapkit.models.target import unvalidated
 
 __all__ = ["fit_to_model", "model_dtypes", "prepare"]
 
+_DTYPES = (torch.float32, torch.float64)
 _CONTRACT = (
     "an object with encode(x) -> Distribution, decode(z) -> Distribution and prior() -> Distribution "
     "(gapkit.from_pair wraps an ordinary encoder and decoder)"
@@ -62,10 +63,12 @@ def prepare(model: LatentModel, x: Tensor, device: torch.device | str = "cpu") -
 def model_dtypes(model: object, x: Tensor) -> list[torch.dtype]:
     """Floating-point types to try, the likeliest first."""
     dtypes = [p.dtype for p in model.parameters() if p.is_floating_point()] if isinstance(model, nn.Module) else []
+    if dtypes and dtypes[0] not in _DTYPES:
+        raise InputError("a model in float32 or float64", f"weights in {dtypes[0]}", "convert it: model.float()")
     if dtypes:
         return dtypes[:1]
-    own = [x.dtype] if x.is_floating_point() else []
-    return list(dict.fromkeys([*own, torch.float32, torch.float64]))
+    own = [x.dtype] if x.dtype in _DTYPES else []
+    return list(dict.fromkeys([*own, *_DTYPES]))
 
 
 def fit_to_model(model: LatentModel, x: Tensor) -> Tensor:
@@ -142,6 +145,7 @@ def _decode_one(model: LatentModel, x: Tensor) -> Distribution:
 
 def _expect(dist: object, method: str, batch: int) -> None:
     if isinstance(dist, Distribution) and dist.batch_shape == (batch,):
+        _expect_unvalidated(dist, method)
         return
     raise InputError(
         f"{method}() returning a torch Distribution with batch shape ({batch},) for {batch} inputs",
@@ -149,6 +153,16 @@ def _expect(dist: object, method: str, batch: int) -> None:
         "wrap factorised distributions in torch.distributions.Independent(dist, number_of_event_dims); if the model "
         "returns plain tensors, --likelihood NAME (or gapkit.from_pair) makes distributions of them",
     )
+
+
+def _expect_unvalidated(dist: Distribution, method: str) -> None:
+    """Validation that is asked for explicitly would turn one undefined latent into an error for all datapoints."""
+    inner: object = dist
+    while isinstance(inner, Distribution):
+        if vars(inner).get("_validate_args"):
+            found = f"{method}() passes validate_args=True to {type(inner).__name__}"
+            raise InputError("distributions whose arguments gapkit checks itself", found, "leave validate_args out")
+        inner = getattr(inner, "base_dist", None)
 
 
 def _describe(dist: object) -> str:

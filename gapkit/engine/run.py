@@ -2,7 +2,8 @@
 
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -83,7 +84,8 @@ def analyze(
         effort: ``quick``, ``standard`` or ``thorough``.
         seed: of all random numbers.
         family: the family of q*, ``mean_field`` or ``full_rank``; None takes the encoder's own.
-        other_x: further data whose encodings serve as starts of the fits (training data, say).
+        other_x: data whose encodings serve as starts of the fits (training data, say); None takes the analysed data
+            themselves, so that a datapoint's further starts then depend on the company it is analysed in.
         device: where to compute.
         progress: called after every stage.
         provenance: further facts for ``run.json``.
@@ -109,10 +111,8 @@ def analyze(
     device = torch.device(device)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"device {device}", "CUDA is not available here", "use --device cpu")
-    if isinstance(model, nn.Module):
-        model.to(device)
     began, frames = time.time(), []
-    with frozen(model):
+    with frozen(model), _moved_to(model, device):
         ready = {name: prepare(model, torch.as_tensor(data), device) for name, data in splits.items()}
         units = {name: plan_units(len(data), spec.unit_size) for name, data in ready.items()}
         total = 1 + sum(len(u) for u in units.values()) * len(stages.STAGES)
@@ -143,19 +143,34 @@ def analyze(
     return Result(datapoints, summarise(datapoints, spec.seed), run)
 
 
+@contextmanager
+def _moved_to(model: LatentModel, device: torch.device) -> Iterator[None]:
+    """Compute on a device and bring the model back. A model that is no module must be there already."""
+    weights = list(model.parameters()) if isinstance(model, nn.Module) else []
+    home = weights[0].device if weights else device
+    if not isinstance(model, nn.Module) or home == device:
+        yield
+        return
+    model.to(device)
+    try:
+        yield
+    finally:
+        model.to(home)
+
+
 def _seed_of(seed: int, split: str) -> int:
     """Each split has random numbers of its own, whichever other splits are analysed with it."""
     return int(np.random.SeedSequence([seed, *split.encode()]).generate_state(1)[0])
 
 
 def _bank(model: LatentModel, ready: Mapping[str, Tensor], other_x: Tensor | None, spec: AnalysisSpec) -> Bank | None:
-    """Starts shared by all datapoints: prior draws, and encodings of the analysed and of other data."""
+    """Starts shared by all datapoints: prior draws, and encodings of other data or, without any, of these."""
     if spec.fit.num_starts == 0:
         return None
     first = next(iter(ready.values()))
     sources = [*ready.values()]
     if other_x is not None:
-        sources.append(fit_to_model(model, torch.as_tensor(other_x)[: spec.bank_data].to(first.device)))
+        sources = [fit_to_model(model, torch.as_tensor(other_x)[: spec.bank_data].to(first.device))]
     loc, scale = [], []
     with torch.no_grad(), unvalidated():
         for data in sources:
@@ -163,7 +178,8 @@ def _bank(model: LatentModel, ready: Mapping[str, Tensor], other_x: Tensor | Non
                 q = recognise(model.encode(part))
                 loc.append(q.loc)
                 scale.append(q.marginal_scale())
-    return build_bank(Target(model, first[:1]), torch.cat(loc), torch.cat(scale), spec.bank_prior, spec.seed)
+        target = Target(model, first[:1], latent_shape=model.encode(first[:1]).event_shape)
+    return build_bank(target, torch.cat(loc), torch.cat(scale), spec.bank_prior, spec.seed)
 
 
 def _versions() -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gapkit.decomposition import Gap, Rung, decompose
+from gapkit.decomposition import Gap, Rung, contrast, decompose
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.estimators import Estimate
 from gapkit.evidence import SOURCES, Evidence, estimate_evidence
@@ -88,7 +88,8 @@ def rows(batch: Batch, spec: AnalysisSpec, iwae: Estimate, fitted: LocalFits, to
     gaps = decompose(ladder)
     for name, gap in gaps.items():
         add(name, gap)
-    table["start"] = fitted.start.tolist()
+    add("amortization_minus_approximation", contrast(*ladder))
+    table["start"] = star.start.tolist()
     table["status"] = _status(star.status, top, gaps, iwae)
     return table
 
@@ -104,7 +105,9 @@ def _status(fit_status: Tensor, top: Evidence, gaps: dict[str, Gap], iwae: Estim
     negative = torch.stack([gap.value < -4 * gap.std_error - 0.05 for gap in gaps.values()]).any(0)
     flags = {
         "nonfinite": ~finite,
-        "undefined_weights": (iwae.diagnostics["nonfinite"] > 0) | (top.mixture.diagnostics["nonfinite"] > 0),
+        "undefined_weights": (iwae.diagnostics["nonfinite"] > 0)
+        | (top.mixture.diagnostics["nonfinite"] > 0)
+        | (top.ais.diagnostics["nonfinite"] > 0),
         "fit_budget": fit_status == FitStatus.BUDGET,
         "fit_diverged": fit_status == FitStatus.DIVERGED,
         "evidence_weak": top.weak,

@@ -13,14 +13,13 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from gapkit.checks import InputError
-from gapkit.estimators.protocol import Bound, Estimate, as_target, without_nan
-from gapkit.families import as_proposal
+from gapkit.estimators.protocol import Bound, Estimate, bound_inputs, without_nan
 from gapkit.families.protocol import Proposal
 from gapkit.kernels import GeometricPath, temperatures, transition
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
 from gapkit.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
-from gapkit.randomness import Key, as_key
+from gapkit.randomness import Key
 
 __all__ = ["Ais"]
 
@@ -81,11 +80,9 @@ class Ais:
                 "both must be at least 1",
                 "raise the smaller one",
             )
-        target, proposal = as_target(model, x), as_proposal(q)
-        key = as_key(seed, target.num_datapoints)
         betas = temperatures(self.schedule, self.num_temperatures).tolist()
-        path = GeometricPath(target, proposal, proposal.whitening())
-        with torch.no_grad():
+        with bound_inputs(model, x, q, seed) as (target, proposal, key):
+            path = GeometricPath(target, proposal, proposal.whitening())
             steps = self._pilot(path, betas, key)
             log_w, acceptance, _ = self._anneal(path, betas, key, self.stage, self.num_chains, steps, adapt=False)
             log_w, nonfinite = without_nan(log_w)

@@ -11,18 +11,15 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from gapkit.checks import InputError
-from gapkit.estimators.protocol import Bound, Estimate, as_target
-from gapkit.families import DiagonalGaussian, FullRankGaussian, as_proposal
+from gapkit.estimators.protocol import Bound, Estimate, blocks, bound_inputs
+from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.families.gaussian import standard_normal_log_prob
 from gapkit.families.protocol import Proposal, Transport
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
-from gapkit.randomness import Key, as_key
+from gapkit.randomness import Key
 
 __all__ = ["Elbo"]
-
-# Samples drawn at a time, whatever the batch: memory is bounded and the draws do not depend on how work is cut.
-BLOCK = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +56,7 @@ class Elbo:
         """
         if self.num_samples < 1 or (self.antithetic and self.num_samples % 2):
             raise InputError(f"{self.num_samples} samples", "antithetic draws come in pairs", "ask for an even number")
-        target, proposal = as_target(model, x), as_proposal(q)
-        key = as_key(seed, target.num_datapoints)
-        with torch.no_grad():
+        with bound_inputs(model, x, q, seed) as (target, proposal, key):
             if self.analytic_kl:
                 draws = self._log_likelihoods(target, proposal, key) - _gaussian_kl(target, proposal).double()
             else:
@@ -69,9 +64,8 @@ class Elbo:
             if self.antithetic:
                 draws = draws.reshape(-1, 2, draws.shape[1]).mean(1)
             noise = (self.stage, key, self.num_samples, self.antithetic)
-            return Estimate.from_draws(
-                draws.mean(0), draws, Bound.LOWER, noise, {"nonfinite": (~draws.isfinite()).sum(0)}
-            )
+            diagnostics = {"nonfinite": (~draws.isfinite()).sum(0)}
+            return Estimate.from_draws(draws.mean(0), draws, Bound.LOWER, noise, diagnostics)
 
     def _log_ratios(self, target: Target, q: Proposal, key: Key) -> Tensor:
         parts = [(target.log_joint(z).double() - log_q.double()) for z, log_q in self._blocks(target, q, key)]
@@ -92,8 +86,7 @@ class Elbo:
             half = streams.normal(count // 2, target.dim)
             return _transport(q).push(torch.stack([half, -half], 1).flatten(0, 1))
 
-        sizes = [min(BLOCK, self.num_samples - start) for start in range(0, self.num_samples, BLOCK)]
-        return (draw(size) for size in sizes)
+        return (draw(size) for size in blocks(self.num_samples, target))
 
 
 def _transport(q: Proposal) -> Transport:

@@ -11,14 +11,12 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from gapkit.checks import InputError
-from gapkit.estimators.elbo import BLOCK
-from gapkit.estimators.protocol import Bound, Estimate, as_target, without_nan
-from gapkit.families import as_proposal
+from gapkit.estimators.protocol import Bound, Estimate, blocks, bound_inputs, without_nan
 from gapkit.families.protocol import Proposal
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
 from gapkit.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence, pareto_k
-from gapkit.randomness import Key, as_key
+from gapkit.randomness import Key
 
 __all__ = ["Iwae"]
 
@@ -56,13 +54,11 @@ class Iwae:
         """
         if self.num_samples < 1:
             raise InputError(f"IWAE with {self.num_samples} samples", "at least 1 is needed", "raise num_samples")
-        target, proposal = as_target(model, x), as_proposal(q)
-        key = as_key(seed, target.num_datapoints)
-        streams = key.streams(self.stage, target.dtype, target.device)
-        parts = []
-        with torch.no_grad():
-            for start in range(0, self.num_samples, BLOCK):
-                z, log_q = proposal.draw(streams, min(BLOCK, self.num_samples - start))
+        with bound_inputs(model, x, q, seed) as (target, proposal, key):
+            streams = key.streams(self.stage, target.dtype, target.device)
+            parts = []
+            for size in blocks(self.num_samples, target):
+                z, log_q = proposal.draw(streams, size)
                 parts.append(target.log_joint(z).double() - log_q.double())
             log_w, nonfinite = without_nan(torch.cat(parts))
             diagnostics = {"ess": effective_sample_size(log_w), "khat": pareto_k(log_w), "nonfinite": nonfinite}

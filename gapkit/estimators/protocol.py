@@ -1,6 +1,8 @@
 """What an estimator returns: a bound on log p(x) for each datapoint, with an error bar."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -9,13 +11,18 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from gapkit.families import as_proposal
 from gapkit.families.protocol import Proposal
+from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
 from gapkit.numerics import standard_error
-from gapkit.randomness import Key
+from gapkit.randomness import Key, as_key
 
-__all__ = ["Bound", "Estimate", "Estimator", "as_target"]
+__all__ = ["Bound", "Estimate", "Estimator", "blocks", "bound_inputs", "without_nan"]
+
+
+_LARGEST_BLOCK, _VALUES_PER_BLOCK = 512, 8_000_000
 
 
 class Bound(Enum):
@@ -67,9 +74,28 @@ class Estimator(Protocol):
         ...
 
 
-def as_target(model: LatentModel | Target, x: Tensor) -> Target:
-    """Accept a model, or a target already bound to these data."""
-    return model if isinstance(model, Target) else Target(model, x)
+@contextmanager
+def bound_inputs(
+    model: LatentModel | Target, x: Tensor, q: Distribution | Proposal, seed: int | Key
+) -> Iterator[tuple[Target, Proposal, Key]]:
+    """Bring the arguments of an estimator into one form; gradients to the model are off meanwhile.
+
+    A model is frozen in eval mode and put back afterwards; a target is bound to its data and frozen already.
+    """
+    with contextlib.ExitStack() as stack:
+        if not isinstance(model, Target):
+            stack.enter_context(frozen(model))
+            model = Target(model, x)
+        stack.enter_context(torch.no_grad())
+        proposal = as_proposal(q, model.num_datapoints, model.dtype, model.device)
+        yield model, proposal, as_key(seed, model.num_datapoints)
+
+
+def blocks(num_samples: int, target: Target) -> Iterator[int]:
+    """Cut S samples into even blocks to draw at a time (the last may be odd), so that memory stays bounded."""
+    size = max(2, min(_LARGEST_BLOCK, _VALUES_PER_BLOCK // (target.num_datapoints * target.dim)) // 2 * 2)
+    for start in range(0, num_samples, size):
+        yield min(size, num_samples - start)
 
 
 def without_nan(log_w: Tensor) -> tuple[Tensor, Tensor]:

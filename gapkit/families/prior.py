@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from gapkit.families.gaussian import DiagonalGaussian
+from gapkit.models.target import unvalidated
 from gapkit.randomness import Streams, seeded
 
 __all__ = ["PriorProposal"]
@@ -32,9 +33,11 @@ class PriorProposal:
         """Return z of shape (S, B, D) and log p(z) of shape (S, B).
 
         A distribution's own ``sample`` knows only the global generator, so each datapoint's draws are made on a seed
-        taken from its stream.
+        taken from its stream: unlike those of a transport, draws of one call are not the continuation of another's.
         """
-        seeds = (streams.uniform(1, 1).double() * 2**24).long().flatten().tolist()
+        # Two uniforms of 24 bits each make a seed that no two datapoints are likely to share.
+        halves = (streams.uniform(2, 1).double() * 2**24).long()[..., 0].tolist()
+        seeds = [high * 2**24 + low for high, low in zip(*halves, strict=True)]
         draws = []
         for seed in seeds:
             with seeded(int(seed), "prior"):
@@ -44,7 +47,8 @@ class PriorProposal:
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log p(z): shape (S, B, D) to (S, B), in nats."""
-        return self.prior.log_prob(z.reshape(*z.shape[:-1], *self.prior.event_shape))
+        with unvalidated():
+            return self.prior.log_prob(z.reshape(*z.shape[:-1], *self.prior.event_shape))
 
     def select(self, rows: Tensor) -> "PriorProposal":
         """The same prior for another number of datapoints."""
@@ -57,5 +61,7 @@ class PriorProposal:
         except NotImplementedError:
             loc = torch.zeros(self.prior.event_shape.numel())
             scale = torch.ones_like(loc)
-        loc = loc.to(self.device, self.dtype).expand(self.num_datapoints, -1)
-        return DiagonalGaussian(loc, scale.to(self.device, self.dtype).expand(self.num_datapoints, -1))
+        loc, scale = loc.to(self.device, self.dtype), scale.to(self.device, self.dtype)
+        loc = torch.where(loc.isfinite(), loc, 0.0).expand(self.num_datapoints, -1)
+        scale = torch.where(scale.isfinite() & (scale > 0), scale, 1.0).expand(self.num_datapoints, -1)
+        return DiagonalGaussian(loc, scale)

@@ -3,7 +3,7 @@
 modes (from the encoder and the bank) -> best mode -> polish in each family -> never below the encoder's own q.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeVar, cast
@@ -15,13 +15,14 @@ from gapkit.checks import InputError
 from gapkit.decomposition import gap
 from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.protocol import Estimate
-from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture, family_name
+from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture
 from gapkit.families.protocol import Transport
 from gapkit.local.curvature import MAX_DIM
-from gapkit.local.modes import find_modes
+from gapkit.local.modes import Modes, find_modes
 from gapkit.local.natural import polish_diagonal, polish_full_rank
 from gapkit.local.settings import FitSettings
 from gapkit.local.starts import Bank
+from gapkit.models.freeze import frozen
 from gapkit.models.target import Target
 from gapkit.randomness import Key
 
@@ -45,7 +46,7 @@ class FitStatus(IntEnum):
         return {
             FitStatus.CONVERGED: "no evidence that the second half of the polish gained more than the tolerance",
             FitStatus.BUDGET: "L[q] still rose when the steps ran out: use a higher effort",
-            FitStatus.DIVERGED: "no finite optimum was found: look at the datapoint and the decoder",
+            FitStatus.DIVERGED: "no finite optimum was found, q* is the encoder's q: look at the datapoint",
         }[self]
 
 
@@ -58,12 +59,14 @@ class LocalFit:
         elbo: L[q] on the judge's noise.
         shortfall: about how far below the family's optimum L[q] may still be, shape (B,), in nats.
         status: ``FitStatus`` values, shape (B,).
+        start: 0 where the fit began at the encoder's q, else the number of the start that led to it, shape (B,).
     """
 
     q: DiagonalGaussian | FullRankGaussian
     elbo: Estimate
     shortfall: Tensor
     status: Tensor
+    start: Tensor
 
 
 @dataclass(frozen=True)
@@ -75,14 +78,12 @@ class LocalFits:
         mean_field: best factorised Gaussian.
         full_rank: best full-rank Gaussian; None where the latents are too many for one.
         mixture: modes and the encoder's q, weighted by what they reach: the proposal for log p(x).
-        start: 0 where the best mode is the encoder's own, else the number of the start that led to it, shape (B,).
     """
 
     encoder: Estimate
     mean_field: LocalFit
     full_rank: LocalFit | None
     mixture: Mixture
-    start: Tensor
 
     def family(self, name: str) -> LocalFit:
         """The fit of a family by name.
@@ -122,44 +123,52 @@ def fit(
             L[q*] is never below L[q] in the same table.
 
     Returns:
-        Both optima, the mixture and where the best mode came from.
+        Both optima and the mixture. The nesting of the families holds in the same table: L[q*] is not below the
+        encoder's L[q] in the encoder's own family, nor the full-rank optimum below the mean-field one. Where the
+        encoder is at the optimum already, L[q*] - L[q] is therefore the positive part of noise around zero.
     """
     settings, judge = settings or FitSettings(), judge or Elbo(antithetic=True)
-    with torch.no_grad():
+    with torch.no_grad(), frozen(target.model):
         modes = find_modes(target, q, bank, key, settings)
         encoder = judge(target, target.x, q, key)
-        finish = _Finish(target, key, settings, judge, q, encoder)
-        diagonal, start = finish.best_start([modes.diagonal(k) for k in range(len(modes.loc))])
-        tril = modes.tril[start, torch.arange(len(start), device=start.device)]
-        root = None if tril.dim() == 2 else tril
+        finish = _Finish(target, key, settings, judge, modes)
+        everyone = range(len(modes.loc))
 
-        def mean_field_steps(begin: DiagonalGaussian, steps: range) -> DiagonalGaussian:
+        def mean_field_steps(begin: DiagonalGaussian, start: Tensor, steps: range) -> DiagonalGaussian:
+            tril = modes.tril[start, torch.arange(len(start), device=start.device)]
             noise = finish.noise(f"mean_field/{steps.start}")
+            root = None if tril.dim() == 2 else tril
             return polish_diagonal(target, begin, noise, steps, settings.polish_samples, root)
 
-        mean_field = finish(diagonal, mean_field_steps)
-        if target.dim > MAX_DIM:
-            return LocalFits(encoder, mean_field, None, modes.mixture(q, start, mean_field.q), start)
-
-        def full_rank_steps(begin: FullRankGaussian, steps: range) -> FullRankGaussian:
+        def full_rank_steps(begin: FullRankGaussian, start: Tensor, steps: range) -> FullRankGaussian:
             noise = finish.noise(f"full_rank/{steps.start}")
             return polish_full_rank(target, begin, noise, steps, settings.polish_samples)
 
-        full, start = finish.best_start([FullRankGaussian(modes.loc[k], modes.tril[k]) for k in range(len(modes.loc))])
-        full_rank = finish(full, full_rank_steps)
-        return LocalFits(encoder, mean_field, full_rank, modes.mixture(q, start, full_rank.q), start)
+        own = [(q, encoder)] if isinstance(q, DiagonalGaussian) else []
+        mean_field = finish([modes.diagonal(k) for k in everyone], mean_field_steps, own)
+        if target.dim > MAX_DIM:
+            mixture = modes.mixture(q, mean_field.start, mean_field.q)
+            return LocalFits(encoder, mean_field, None, mixture)
+        candidates = [FullRankGaussian(modes.loc[k], modes.tril[k]) for k in everyone]
+        inner = [(_as_full_rank(mean_field.q), mean_field.elbo)]
+        inner += [(q, encoder)] if isinstance(q, FullRankGaussian) else []
+        full_rank = finish(candidates, full_rank_steps, inner)
+        return LocalFits(encoder, mean_field, full_rank, modes.mixture(q, full_rank.start, full_rank.q))
+
+
+def _as_full_rank(q: DiagonalGaussian | FullRankGaussian) -> FullRankGaussian:
+    return FullRankGaussian(q.loc, torch.diag_embed(q.scale)) if isinstance(q, DiagonalGaussian) else q
 
 
 @dataclass(frozen=True)
 class _Finish:
-    """Polish the best mode in one family and judge it against the encoder's q."""
+    """Polish the best mode in one family, and judge the outcome against members of the family known already."""
 
     target: Target
     key: Key
     settings: FitSettings
     judge: Elbo
-    q: Transport
-    encoder: Estimate
+    modes: Modes
 
     def noise(self, stage: str) -> Callable[[int], Tensor]:
         streams = self.key.streams(f"fit/{stage}", self.target.dtype, self.target.device)
@@ -173,11 +182,17 @@ class _Finish:
     def best_start(self, candidates: list[G]) -> tuple[G, Tensor]:
         """Pick the mode to polish; also return its number, shape (B,).
 
-        A later start must beat the encoder's own by more than the noise of the comparison (two paired errors).
+        A later start must beat the encoder's own by more than the noise of the comparison (two paired errors), and
+        modes that were switched off (absent, negligible, found twice) take no part while there is another.
         """
         levels = [self.level(candidate) for candidate in candidates]
-        handicaps = [2 * gap(level, levels[0]).std_error.nan_to_num(0.0) for level in levels]
-        return self.pick(candidates, [level.value - lost for level, lost in zip(levels, handicaps, strict=True)])
+        alive = self.modes.level.isfinite() | ~self.modes.level.isfinite().any(0)
+        values = []
+        for number, level in enumerate(levels):
+            handicap = 2 * gap(level, levels[0]).std_error
+            handicap = torch.where(alive[0] & handicap.isfinite(), handicap, 0.0)
+            values.append(torch.where(alive[number], level.value - handicap, -torch.inf))
+        return self.pick(candidates, values)
 
     def pick(self, candidates: list[G], values: list[Tensor]) -> tuple[G, Tensor]:
         """Pick the candidate of the highest value for each datapoint; one that is not finite only if all are."""
@@ -188,31 +203,34 @@ class _Finish:
         picked = {name: torch.stack([t[name] for t in tensors])[number, rows] for name in tensors[0]}
         return type(candidates[0])(**picked), number
 
-    def __call__(self, begin: G, steps: Callable[[G, range], G]) -> LocalFit:
+    def __call__(
+        self,
+        candidates: list[G],
+        polish: Callable[[G, Tensor, range], G],
+        known: Sequence[tuple[Transport, Estimate]],
+    ) -> LocalFit:
+        begin, start = self.best_start(candidates)
         half, total = self.settings.polish_steps // 2, self.settings.polish_steps
-        first = steps(begin, range(half))
-        second = steps(first, range(half, total))
+        first = polish(begin, start, range(half))
+        second = polish(first, start, range(half, total))
         # Two stretches of the polish are nearly independent estimates of the optimum. Halfway between them the
         # shortfall is about half of theirs, so what the halfway point gains on their mean is what it still lacks.
         middle = _halfway(first, second)
-        candidates = [begin, first, second, middle]
-        levels = [self.level(candidate) for candidate in candidates]
-        best, _ = self.pick(candidates, [level.value for level in levels])
+        outcomes = [begin, first, second, middle]
+        levels = [self.level(outcome) for outcome in outcomes]
+        best, _ = self.pick(outcomes, [level.value for level in levels])
         shortfall = (levels[3].value - 0.5 * (levels[1].value + levels[2].value)).abs()
         estimate = self.judge(self.target, self.target.x, best, self.key)
-        # An encoder of this family takes part itself; one of another family can only be told that it was not beaten.
-        better = (estimate.value >= self.encoder.value) | ~self.encoder.value.isfinite()
         usable = best.loc.isfinite().all(-1) & estimate.value.isfinite()
         gain = gap(levels[2], levels[1])
         # Converged means: no evidence on shared noise that the second half gained more than the tolerance.
         converged = gain.value <= self.settings.tolerance + 2 * gain.std_error
         status = torch.where(converged, int(FitStatus.CONVERGED), int(FitStatus.BUDGET))
         status = torch.where(usable, status, int(FitStatus.DIVERGED))
-        if family_name(self.q) == family_name(best):
-            keep = better & usable
-            best = _merge(keep, best, cast(G, self.q))
-            estimate = _merge_estimates(keep, estimate, self.encoder)
-        return LocalFit(best, estimate, shortfall, status)
+        for other, its_estimate in known:
+            keep = usable & ((estimate.value >= its_estimate.value) | ~its_estimate.value.isfinite())
+            best, estimate = _merge(keep, best, cast(G, other)), _merge_estimates(keep, estimate, its_estimate)
+        return LocalFit(best, estimate, shortfall, status, start)
 
 
 def _halfway(one: G, other: G) -> G:
@@ -230,16 +248,19 @@ def _merge(keep: Tensor, ours: G, theirs: G) -> G:
 
 
 def _merge_estimates(keep: Tensor, ours: Estimate, theirs: Estimate) -> Estimate:
+    """Take our value where ``keep``, theirs elsewhere: two estimates on the same noise.
+
+    Our draws stay where both are finite, moved to the value taken: the uncertainty of a tie is that of the comparison.
+    """
     assert ours.draws is not None
     assert theirs.draws is not None
-    diagnostics = {
-        name: torch.where(keep, ours.diagnostics[name], theirs.diagnostics[name]) for name in ours.diagnostics
-    }
+    value = torch.where(keep, ours.value, theirs.value)
+    moved = ours.draws + (value - ours.value)
     return Estimate(
-        torch.where(keep, ours.value, theirs.value),
+        value,
         torch.where(keep, ours.std_error, theirs.std_error),
         ours.bound,
-        diagnostics,
-        torch.where(keep, ours.draws, theirs.draws),
+        {name: torch.where(keep, mine, theirs.diagnostics[name]) for name, mine in ours.diagnostics.items()},
+        torch.where(keep | moved.isfinite().all(0), moved, theirs.draws),
         ours.noise,
     )

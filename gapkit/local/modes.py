@@ -69,8 +69,10 @@ class Modes:
         share = torch.softmax(level, 0).nan_to_num(0.0)
         even = usable / usable.sum(0).clamp(min=1)
         weights = (1 - _SHARED_EVENLY) * share + _SHARED_EVENLY * even
-        weights = (1 - _ENCODER) * weights
-        weights = torch.cat([weights, 1 - weights.sum(0, keepdim=True)])
+        # The encoder's q has a little weight where it is a number, and all of it where there is no usable mode.
+        sound = encoder.loc.isfinite().all(-1) & encoder.marginal_scale().isfinite().all(-1)
+        given = torch.where(usable.any(0), _ENCODER * sound, 1.0)
+        weights = torch.cat([(1 - given) * weights, given.unsqueeze(0)])
         modes = Modes(loc, tril, level)
         components = (*(modes.gaussian(k) for k in range(len(loc))), encoder)
         return Mixture(weights.clamp(min=0.0).log(), components, frame=optimum)

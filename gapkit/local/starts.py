@@ -60,7 +60,8 @@ class Bank:
         candidates = self.z[order] / self.spread
         dim = encoded.shape[1]
         apart = 2.0 * dim + 3.0 * (8.0 * dim) ** 0.5
-        free = scores.isfinite() & self._far(candidates, encoded / self.spread, apart)
+        # Everything is far from an encoding that is not a number.
+        free = scores.isfinite() & self._far(candidates, encoded.nan_to_num(nan=torch.inf) / self.spread, apart)
         rows = torch.arange(len(x), device=x.device)
         chosen, exists = [], []
         for _ in range(count):

@@ -14,6 +14,7 @@ __all__ = ["frozen", "layer_warnings"]
 
 Model = TypeVar("Model")
 
+_CONTRACT = ("encode", "decode", "prior")
 _MAX_DEPTH = 4  # plain objects inside plain objects; modules are followed to any depth
 
 
@@ -29,6 +30,7 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((str(key), part) for key, part in value.items())
     elif isinstance(value, types.MethodType):
         yield "", value.__self__
+        yield "", value.__func__
     elif isinstance(value, functools.partial):
         yield from (("", value.func), *((str(i), part) for i, part in enumerate(value.args)), *value.keywords.items())
     elif isinstance(value, types.FunctionType):
@@ -37,8 +39,16 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
                 yield name, cell.cell_contents
             except ValueError:  # a cell that is not filled yet
                 continue
+        # Networks that a function uses as globals of its file: an ordinary way to write a small model.
+        for name in value.__code__.co_names:
+            part = value.__globals__.get(name)
+            if isinstance(part, nn.Module | nn.Parameter):
+                yield name, part
     elif not isinstance(value, Tensor | type | types.ModuleType) and hasattr(value, "__dict__"):
         yield from vars(value).items()
+    if not isinstance(value, type):
+        methods = (vars(base).get(name) for base in type(value).__mro__ for name in _CONTRACT)
+        yield from (("", method) for method in methods if isinstance(method, types.FunctionType))
 
 
 def _collect(model: Any) -> tuple[dict[str, nn.Module], list[nn.Parameter]]:

@@ -29,6 +29,11 @@ def _innermost(dist: Distribution) -> Distribution:
     return dist
 
 
+def _flat(values: Tensor) -> Tensor:
+    """(N, ...) to (N, M); a parameter per datapoint, (N,), becomes (N, 1)."""
+    return values.reshape(len(values), -1)
+
+
 def fisher_features(dist: Distribution) -> tuple[Tensor, Tensor]:
     """Return phi and w, both (N, M), such that the Fisher information of z is sum_m w_m (dphi_m/dz)(dphi_m/dz)'.
 
@@ -46,20 +51,20 @@ def fisher_features(dist: Distribution) -> tuple[Tensor, Tensor]:
     base = _innermost(dist)
     if isinstance(base, Bernoulli):
         p = torch.sigmoid(base.logits)
-        return base.logits.flatten(1), (p * (1 - p)).flatten(1)
+        return _flat(base.logits), _flat(p * (1 - p))
     if isinstance(base, Categorical):
         roots = 2.0 * torch.exp(0.5 * torch.log_softmax(base.logits, -1))  # Fisher information is 4 sum (d sqrt p)^2
-        return roots.flatten(1), torch.ones_like(roots).flatten(1)
+        return _flat(roots), _flat(torch.ones_like(roots))
     if isinstance(base, Normal):
         loc, scale = torch.broadcast_tensors(base.loc, base.scale)
-        phi = torch.cat([loc.flatten(1), scale.log().flatten(1)], 1)
-        return phi, torch.cat([scale.pow(-2).flatten(1), torch.full_like(scale, 2.0).flatten(1)], 1)
+        phi = torch.cat([_flat(loc), _flat(scale.log())], 1)
+        return phi, torch.cat([_flat(scale.pow(-2)), _flat(torch.full_like(scale, 2.0))], 1)
     if isinstance(base, DiscretizedLogistic):
         loc, scale = torch.broadcast_tensors(base.loc, base.scale)
-        phi = torch.cat([loc.flatten(1), scale.log().flatten(1)], 1)
-        location = scale.pow(-2).flatten(1) / 3.0
+        phi = torch.cat([_flat(loc), _flat(scale.log())], 1)
+        location = _flat(scale.pow(-2)) / 3.0
         return phi, torch.cat([location, torch.full_like(location, (3.0 + math.pi**2) / 9.0)], 1)
-    mean, variance = base.mean.flatten(1), base.variance.flatten(1)
+    mean, variance = _flat(base.mean), _flat(base.variance)
     return mean, 1.0 / (variance + 1e-8)
 
 
@@ -69,23 +74,23 @@ def cross_log_prob(dist: Distribution, x: Tensor) -> Tensor:
     Terms that depend on x alone are left out where a matrix product is used: rows can be ranked, not compared.
     """
     base = _innermost(dist)
-    flat = x.flatten(1)
+    flat = x.reshape(len(x), -1)
     if isinstance(base, Bernoulli):
-        logits = base.logits.flatten(1)
+        logits = _flat(base.logits)
         return flat @ logits.T - softplus(logits).sum(1)
     if isinstance(base, ContinuousBernoulli):
-        logits = base.logits.flatten(1)
-        return flat @ logits.T + base.log_prob(torch.zeros_like(base.logits)).flatten(1).sum(1)
+        logits = _flat(base.logits)
+        return flat @ logits.T + _flat(base.log_prob(torch.zeros_like(base.logits))).sum(1)
     if isinstance(base, Poisson):
-        rate = base.rate.flatten(1)
+        rate = _flat(base.rate)
         return flat @ rate.log().T - rate.sum(1)
     if isinstance(base, Normal):
-        loc, scale = (part.flatten(1) for part in torch.broadcast_tensors(base.loc, base.scale))
+        loc, scale = (_flat(part) for part in torch.broadcast_tensors(base.loc, base.scale))
         inverse = scale.pow(-2)
         constant = (0.5 * loc.square() * inverse + scale.log()).sum(1)
         return flat @ (loc * inverse).T - 0.5 * flat.square() @ inverse.T - constant
     if isinstance(base, Categorical):
         logits = torch.log_softmax(base.logits, -1)
-        return one_hot(flat.long(), logits.shape[-1]).to(logits).flatten(1) @ logits.flatten(1).T
+        return one_hot(flat.long(), logits.shape[-1]).to(logits).reshape(len(flat), -1) @ _flat(logits).T
     rows = [dist.log_prob(row.expand(dist.batch_shape + row.shape)) for row in x]
     return torch.stack(rows)

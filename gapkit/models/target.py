@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from gapkit.models.priors import moved
 from gapkit.models.protocol import LatentModel
 
 __all__ = ["Target", "unvalidated"]
@@ -59,7 +60,7 @@ class Target:
     ) -> None:
         self.model, self.x = model, x
         if latent_shape is None:
-            with torch.no_grad():
+            with torch.no_grad(), unvalidated():
                 latent_shape = model.encode(x[:1]).event_shape
         self.latent_shape = latent_shape
         self.num_datapoints = x.shape[0]
@@ -67,7 +68,7 @@ class Target:
         self.max_rows = max_rows or max(16, min(_MAX_ROWS, _VALUES_PER_CALL // max(1, x[0].numel())))
         self._repeated: tuple[int, Tensor] | None = None
         with torch.no_grad(), unvalidated():
-            self.prior = model.prior()
+            self.prior: Distribution = moved(model.prior(), x.dtype, x.device)
 
     @property
     def dtype(self) -> torch.dtype:

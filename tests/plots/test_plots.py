@@ -31,6 +31,7 @@ def make(elbo, elbo_star, log_px, status="ok", split="test", source="mixture"):
         "total_gap": log_px - elbo,
         "amortization_gap": elbo_star - elbo,
         "approximation_gap": log_px - elbo_star,
+        "amortization_minus_approximation": 2 * elbo_star - elbo - log_px,
     }
     assert set(columns) == set(QUANTITIES)
     frame = pd.DataFrame(columns).assign(**{f"{name}_se": 0.05 for name in QUANTITIES})

@@ -66,6 +66,7 @@ def make(elbo, elbo_star, log_px, status="ok", split="test", run=None):
     frame = pd.DataFrame({"elbo": elbo, "elbo_star": elbo_star, "log_px": log_px})
     frame = frame.assign(elbo_star_full_rank=elbo_star + 0.1, iwae=elbo + 0.5, pooled=log_px, ais=np.nan)
     frame = frame.assign(total_gap=log_px - elbo, amortization_gap=elbo_star - elbo)
+    frame = frame.assign(amortization_minus_approximation=2 * elbo_star - elbo - log_px)
     frame = frame.assign(approximation_gap=log_px - elbo_star)
     frame = frame.assign(**{f"{name}_se": 0.05 for name in QUANTITIES})
     frame = frame.assign(index=range(len(elbo)), split=split, status=status, log_px_source="mixture", start=0)
