@@ -73,13 +73,28 @@ def test_intervals_of_means_over_datapoints(repeats, name):
 
 
 @pytest.mark.slow
-def test_the_error_of_a_mean_from_sampling_noise_alone(repeats):
-    """Monte Carlo error and error over datapoints are kept apart: each is right for its own question."""
+@pytest.mark.parametrize("name", ["elbo", "elbo_star", "approximation_gap", "amortization_gap", "total_gap"])
+def test_the_error_of_a_mean_from_sampling_noise_alone(repeats, name):
+    """Monte Carlo error and error over datapoints are kept apart: each is right for its own question.
+
+    Where q* is involved the error also holds the mean shortfall of the optimum, which makes it wide rather than exact.
+    """
     model, runs = repeats
     scores = []
     for result, log_px, amortization in runs:
-        quantity = result.summary_values["quantities"]["elbo"]
-        truth = (log_px - model.approximation_gap() - amortization).mean()  # of these very datapoints
+        approximation = model.approximation_gap()
+        truth = {
+            "elbo": log_px - approximation - amortization,
+            "elbo_star": log_px - approximation,
+            "approximation_gap": np.full(DATAPOINTS, approximation),
+            "amortization_gap": amortization,
+            "total_gap": approximation + amortization,
+        }[name].mean()  # of these very datapoints
+        quantity = result.summary_values["quantities"][name]
         scores.append((quantity["mean"] - truth) / quantity["se_monte_carlo"])
+    covered = np.mean(np.abs(scores) < 1.96)
+    assert covered > LOW
+    if name in {"elbo", "total_gap"}:
+        assert covered < HIGH
+    if name == "elbo":
         assert quantity["se_monte_carlo"] < 0.2 * quantity["se_datapoints"]
-    assert LOW < np.mean(np.abs(scores) < 1.96) < HIGH

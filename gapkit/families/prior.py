@@ -41,7 +41,7 @@ class PriorProposal:
         draws = []
         for seed in seeds:
             with seeded(int(seed), "prior"):
-                draws.append(self.prior.sample((num_samples,)).flatten(1))
+                draws.append(self.prior.sample((num_samples,)).reshape(num_samples, -1))
         z = torch.stack(draws, 1).to(self.device, self.dtype)
         return z, self.log_prob(z)
 

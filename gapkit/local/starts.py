@@ -97,7 +97,7 @@ def build_bank(
     """
     with torch.no_grad():
         with seeded(seed, "bank"):
-            drawn = target.prior.sample((num_prior,)).flatten(1)
+            drawn = target.prior.sample((num_prior,)).reshape(num_prior, -1)
         z = torch.cat([drawn.to(encoded), encoded])
         z = z[z.isfinite().all(1)]
         most = max(256, max_values // max(1, target.x[0].numel()))

@@ -183,6 +183,11 @@ BAD = {
     "no datapoints": (lambda c: empty(c.parent), ["--data", "x.npy"], "at least one"),
     "unknown effort": (None, ["--data", "x.npz", "--effort", "huge"], "thorough"),
     "unknown family": (None, ["--data", "x.npz", "--family", "flow"], "mean_field"),
+    "two splits of a source that has none": (
+        lambda c: np.save(c.parent / "x.npy", np.zeros((4, 1, 2, 3), np.float32)),
+        ["--data", "x.npy", "--split", "test", "--split", "train"],
+        "both",
+    ),
     "unknown split": (None, ["--data", "x.npz", "--split", "tset"], "test"),
     "unknown binarization": (None, ["--data", "x.npz", "--binarize", "yes"], "threshold"),
     "unknown likelihood": (None, ["--data", "x.npz", "--likelihood", "gamma"], "bernoulli"),

@@ -188,7 +188,7 @@ def test_an_undefined_decoder_flags_and_finishes():
     frame = gapkit.analyze(Unusual(hole=True), x, spec()).to_frame()
     assert len(frame) == 6
     assert (frame["status"] != "ok").all()
-    assert frame["log_px"].notna().all()
+    assert np.isfinite(frame["log_px"]).all()
 
 
 class Brittle:
@@ -249,7 +249,7 @@ def test_dropout_is_named_and_switched_off():
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.5), nn.Linear(8, 6))
     model = gapkit.from_pair(nn.Linear(6, 4), net, encoder_output="chunk_logvar")
-    with pytest.warns(GapkitWarning, match="1"):
+    with pytest.warns(GapkitWarning, match="Dropout"):
         first = gapkit.analyze(model, torch.ones(3, 6), spec())
     with pytest.warns(GapkitWarning, match="Dropout"):
         assert first.to_frame().equals(gapkit.analyze(model, torch.ones(3, 6), spec()).to_frame())

@@ -74,4 +74,5 @@ def test_standard_errors_are_honest(two_latents):
     model, x, train_x, truth = two_latents
     frame = gapkit.analyze(model, x, other_x=train_x).to_frame()
     scores = torch.tensor(((frame["log_px"] - truth) / frame["log_px_se"]).to_numpy())
-    assert float(scores.abs().median()) < 1.5  # 0.67 for exact error bars; missed mass is no sampling error
+    assert float(scores.abs().median()) < 0.9  # 0.67 for exact error bars
+    assert float((scores.abs() < 4).double().mean()) >= 0.95  # missed mass is no sampling error, and rare

@@ -1,0 +1,208 @@
+"""Models that the contract allows and that are easy to get wrong."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, StudentT
+
+import gapkit
+from gapkit.checks import InputError
+from gapkit.engine import spec_for
+from gapkit.estimators import Ais, Elbo, Iwae
+from gapkit.families import PriorProposal
+from gapkit.local import FitSettings
+from gapkit.models.freeze import frozen, layer_warnings
+from tests.yardsticks import ppca
+
+
+def spec(**changes):
+    return spec_for("quick", **{"unit_size": 8, **changes})
+
+
+class Simple:
+    """Bernoulli data of six bits from two latents; methods are replaced one by one."""
+
+    def encode(self, x):
+        return Independent(Normal(x[:, :2] - 0.5, 0.8), 1)
+
+    def decode(self, z):
+        return Independent(Bernoulli(logits=z.repeat(1, 3)), 1)
+
+    def prior(self):
+        return Independent(Normal(torch.zeros(2), 1.0), 1)
+
+
+def bits(count=8, width=6, seed=0):
+    return torch.bernoulli(torch.full((count, width), 0.5), generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("bad", [0, 3, 7])
+def test_an_encoding_that_is_not_a_number(bad):
+    x = bits()
+    x[bad] = 1.0
+
+    class Encoder(Simple):
+        def encode(self, x):
+            loc = torch.where((x.sum(1, keepdim=True) == 6), torch.nan, x[:, :2] - 0.5)
+            return Independent(Normal(loc, 0.8), 1)
+
+    frame = gapkit.analyze(Encoder(), x, spec()).to_frame()
+    fine = gapkit.analyze(Simple(), x, spec()).to_frame()
+    assert "nonfinite" in frame.loc[bad, "status"]
+    # The decoder is healthy, so log p(x) and q* are found from other starts.
+    assert abs(frame.loc[bad, "log_px"] - fine.loc[bad, "log_px"]) < 0.05
+    others = [i for i in range(8) if i != bad and x[i].sum() < 6]
+    np.testing.assert_allclose(frame.loc[others, "elbo"], fine.loc[others, "elbo"], rtol=1e-5)
+
+
+def test_explicit_validation_is_refused():
+    class Validated(Simple):
+        def decode(self, z):
+            return Independent(Bernoulli(logits=z.repeat(1, 3), validate_args=True), 1)
+
+    with pytest.raises(InputError, match="validate_args"):
+        gapkit.analyze(Validated(), bits(), spec())
+
+
+def test_scalar_latents_and_scalar_data():
+    class Scalar(Simple):
+        def encode(self, x):
+            return Normal(0.5 * x, 0.7)
+
+        def decode(self, z):
+            return Normal(z, 1.0)
+
+        def prior(self):
+            return Normal(torch.tensor(0.0), torch.tensor(1.0))
+
+    x = torch.linspace(-2, 2, 6)
+    frame = gapkit.analyze(Scalar(), x, spec()).to_frame()
+    truth = Normal(0.0, 2**0.5).log_prob(x).numpy()
+    assert (np.abs(frame["log_px"] - truth) < 4 * frame["log_px_se"] + 1e-3).all()
+
+
+def test_batched_multivariate_normals_are_refused():
+    class Batched(Simple):
+        def encode(self, x):
+            loc = x.reshape(-1, 2, 3)
+            return Independent(MultivariateNormal(loc, torch.eye(3).expand(len(x), 2, 3, 3)), 1)
+
+        def prior(self):
+            return Independent(Normal(torch.zeros(2, 3), 1.0), 2)
+
+        def decode(self, z):
+            return Independent(Bernoulli(logits=z.flatten(1)), 1)
+
+    with pytest.raises(InputError, match="flat latents"):
+        gapkit.analyze(Batched(), bits(), spec())
+
+
+def test_priors_without_moments():
+    class Heavy(Simple):
+        def prior(self):
+            return Independent(StudentT(torch.full((2,), 2.0)), 1)
+
+    model, x = Heavy(), bits()
+    frame = gapkit.analyze(model, x, spec()).to_frame()
+    other = Ais(num_chains=300, num_temperatures=60)(model, x, model.prior(), 0)
+    error = np.abs(frame["log_px"].to_numpy() - other.value.numpy())
+    assert (error < 4 * np.hypot(frame["log_px_se"].to_numpy(), other.std_error.numpy())).all()
+
+
+def test_ais_from_the_models_prior_as_it_is():
+    model = ppca()
+    x = model.sample(5, 0)
+    ais = Ais(num_chains=16, num_temperatures=20)
+    assert torch.equal(
+        ais(model, x, model.prior(), 0).value, ais(model, x, PriorProposal(model.prior(), 5, torch.float64), 0).value
+    )
+
+
+def test_chains_that_diverge_from_the_prior():
+    class Root(Simple):
+        def decode(self, z):
+            return Independent(Bernoulli(logits=(z + 1).sqrt().repeat(1, 3)), 1)
+
+    model, x = Root(), bits()
+    estimate = Ais(num_chains=32, num_temperatures=10)(model, x, PriorProposal(model.prior(), 8), 0)
+    assert bool(estimate.value.isfinite().all())
+    assert bool((estimate.diagnostics["nonfinite"] > 0).any())
+
+
+def test_half_precision_is_refused_or_raised():
+    class Half(nn.Module):
+        encode, decode, prior = Simple.encode, Simple.decode, Simple.prior
+
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(1, dtype=torch.bfloat16))
+
+    with pytest.raises(InputError, match="float32"):
+        gapkit.analyze(Half(), bits(), spec())
+    assert gapkit.analyze(Simple(), bits().half(), spec()).to_frame()["log_px"].notna().all()
+
+
+GLOBAL_NET = nn.Sequential(nn.Linear(2, 6), nn.Dropout(0.5))
+
+
+class UsesGlobals(Simple):
+    def decode(self, z):
+        return Independent(Bernoulli(logits=GLOBAL_NET(z)), 1)
+
+
+def test_networks_that_are_globals_are_frozen_too():
+    model = UsesGlobals()
+    assert GLOBAL_NET.training
+    with frozen(model):
+        assert not GLOBAL_NET.training
+        assert not GLOBAL_NET[0].weight.requires_grad
+    assert GLOBAL_NET.training
+    assert any("Dropout" in line for line in layer_warnings(model))
+
+
+@pytest.mark.parametrize("estimator", [Elbo(num_samples=20), Iwae(num_samples=20), Ais(num_chains=4)])
+def test_estimators_alone_freeze_the_model(estimator):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 6), nn.BatchNorm1d(6), nn.Dropout(0.5))
+    model = gapkit.from_pair(nn.Linear(6, 4), net, encoder_output="chunk_logvar").train()
+    x = bits()
+    q = model.encode(x)
+    before = net[1].running_mean.clone()
+    first, second = (estimator(model, x, q, 0).value for _ in range(2))
+    assert torch.equal(first, second)
+    assert torch.equal(before, net[1].running_mean)
+    assert net.training
+
+
+def test_families_are_nested_and_never_below_the_encoder():
+    model = ppca("scaled", 0.8)
+    x = model.sample(16, 0)
+    rushed = FitSettings(warm_steps=2, polish_steps=4)
+    for family in (None, "full_rank"):
+        frame = gapkit.analyze(model, x, spec(family=family, fit=rushed)).to_frame()
+        assert (frame["elbo_star"] >= frame["elbo"]).all()
+        assert (frame["elbo_star_full_rank"] >= frame["elbo_star"]).all()
+
+
+def test_one_mode_is_the_encoders_own_whatever_the_starts():
+    model = ppca("scaled", 0.9)
+    frame = gapkit.analyze(model, model.sample(60, 0), spec_for("standard", unit_size=20)).to_frame()
+    assert (frame["start"] == 0).all()
+
+
+def test_errors_that_are_not_known_are_not_zero():
+    model = ppca()
+    odd = spec(elbo=Elbo(num_samples=2, antithetic=True), iwae=Iwae(num_samples=1))
+    quantities = gapkit.analyze(model, model.sample(8, 0), odd).summary_values["quantities"]
+    assert quantities["elbo"]["se_monte_carlo"] is None
+    assert quantities["iwae"]["se_monte_carlo"] is None
+    assert quantities["elbo"]["se_datapoints"] > 0
+
+
+def test_rows_do_not_depend_on_company_when_other_data_give_the_starts():
+    model = ppca("scaled", 0.9)
+    x, other = model.sample(16, 0), model.sample(30, 1)
+    whole = gapkit.analyze(model, x, spec(), other_x=other).to_frame()
+    part = gapkit.analyze(model, x[:8], spec(), other_x=other).to_frame()
+    assert whole.head(8).equals(part)
