@@ -10,8 +10,8 @@ from gapkit.version import __version__
 
 if TYPE_CHECKING:
     from gapkit.checks import GapkitWarning, InputError
-    from gapkit.engine import AnalysisSpec, analyze, spec_for
-    from gapkit.estimators import Ais, Elbo, Estimate, Iwae
+    from gapkit.engine import AnalysisSpec, analyze, certify, spec_for
+    from gapkit.estimators import Ais, Bdmc, Elbo, Estimate, Iwae
     from gapkit.local import FitSettings, fit
     from gapkit.models import LatentModel, from_pair, load_model, save_model
     from gapkit.randomness import Key
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Ais": "gapkit.estimators",
     "AnalysisSpec": "gapkit.engine",
+    "Bdmc": "gapkit.estimators",
     "Elbo": "gapkit.estimators",
     "Estimate": "gapkit.estimators",
     "FitSettings": "gapkit.local",
@@ -30,6 +31,7 @@ _HOMES = {
     "LatentModel": "gapkit.models",
     "Result": "gapkit.results",
     "analyze": "gapkit.engine",
+    "certify": "gapkit.engine",
     "fit": "gapkit.local",
     "from_pair": "gapkit.models",
     "load_model": "gapkit.models",
@@ -40,6 +42,7 @@ _HOMES = {
 __all__ = [
     "Ais",
     "AnalysisSpec",
+    "Bdmc",
     "Elbo",
     "Estimate",
     "FitSettings",
@@ -51,6 +54,7 @@ __all__ = [
     "Result",
     "__version__",
     "analyze",
+    "certify",
     "fit",
     "from_pair",
     "load_model",

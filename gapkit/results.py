@@ -73,8 +73,8 @@ class Result:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / _TABLE, lambda path: self.datapoints.to_parquet(path, index=False))
-            write_text(folder / _SUMMARY, _json(self.summary_values))
-            write_text(folder / _RUN, _json(self.run))
+            write_json(folder / _SUMMARY, self.summary_values)
+            write_json(folder / _RUN, self.run)
         except OSError as error:
             raise InputError(f"write the results to {folder}", str(error), "choose another --out") from error
         return folder
@@ -133,8 +133,9 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda name: Path(name).write_text(text, "utf-8"))
 
 
-def _json(values: object) -> str:
-    return json.dumps(_plain(values), indent=2, allow_nan=False) + "\n"
+def write_json(path: Path, values: object) -> None:
+    """Write a JSON file wholly or not at all; numbers that are not finite become null."""
+    write_text(path, json.dumps(_plain(values), indent=2, allow_nan=False) + "\n")
 
 
 def _plain(value: object) -> object:

@@ -11,7 +11,7 @@ ROOT = Path(gapkit.__file__).parent
 ROWS = [
     {"version", "checks", "numerics", "randomness", "inputs", "status"},
     {"models", "data"},
-    {"models.target", "families"},
+    {"models.target", "models.simulate", "families"},
     {"kernels", "checkpoints", "training"},
     {"estimators"},
     {"decomposition", "evidence", "summary", "verdict"},

@@ -8,6 +8,7 @@ import typer
 
 from gapkit.checks import GapkitWarning, InputError
 from gapkit.cli.analyze import analyze
+from gapkit.cli.certify import certify
 from gapkit.cli.demo import demo
 from gapkit.cli.train import train
 from gapkit.version import __version__
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(analyze)
+app.command()(certify)
 app.command()(train)
 app.command()(demo)
 

@@ -1,7 +1,18 @@
 """From settings to a result: plan the units, run the stages, gather the rows."""
 
+from gapkit.engine.certify import Certificate, certify
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.run import Progress, analyze
 from gapkit.engine.spec import EFFORTS, AnalysisSpec, spec_for
 
-__all__ = ["EFFORTS", "AnalysisSpec", "Progress", "Unit", "analyze", "plan_units", "spec_for"]
+__all__ = [
+    "EFFORTS",
+    "AnalysisSpec",
+    "Certificate",
+    "Progress",
+    "Unit",
+    "analyze",
+    "certify",
+    "plan_units",
+    "spec_for",
+]

@@ -27,7 +27,7 @@ from gapkit.results import Result
 from gapkit.summary import summarise
 from gapkit.version import __version__
 
-__all__ = ["Progress", "analyze"]
+__all__ = ["Progress", "analyze", "build_shared_bank", "moved_to"]
 
 T = TypeVar("T")
 
@@ -112,12 +112,12 @@ def analyze(
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"device {device}", "CUDA is not available here", "use --device cpu")
     began, frames = time.time(), []
-    with frozen(model), _moved_to(model, device):
+    with frozen(model), moved_to(model, device):
         ready = {name: prepare(model, torch.as_tensor(data), device) for name, data in splits.items()}
         units = {name: plan_units(len(data), spec.unit_size) for name, data in ready.items()}
         total = 1 + sum(len(u) for u in units.values()) * len(stages.STAGES)
         run_stage = _Stopwatch(total, progress)
-        bank = run_stage("bank", _bank, model, ready, other_x, spec)
+        bank = run_stage("bank", build_shared_bank, model, ready, other_x, spec)
         for split, data in ready.items():
             split_seed = _seed_of(spec.seed, split)
             tables = {}
@@ -144,7 +144,7 @@ def analyze(
 
 
 @contextmanager
-def _moved_to(model: LatentModel, device: torch.device) -> Iterator[None]:
+def moved_to(model: LatentModel, device: torch.device) -> Iterator[None]:
     """Compute on a device and bring the model back. A model that is no module must be there already."""
     weights = list(model.parameters()) if isinstance(model, nn.Module) else []
     home = weights[0].device if weights else device
@@ -163,7 +163,9 @@ def _seed_of(seed: int, split: str) -> int:
     return int(np.random.SeedSequence([seed, *split.encode()]).generate_state(1)[0])
 
 
-def _bank(model: LatentModel, ready: Mapping[str, Tensor], other_x: Tensor | None, spec: AnalysisSpec) -> Bank | None:
+def build_shared_bank(
+    model: LatentModel, ready: Mapping[str, Tensor], other_x: Tensor | None, spec: AnalysisSpec
+) -> Bank | None:
     """Starts shared by all datapoints: prior draws, and encodings of other data or, without any, of these."""
     if spec.fit.num_starts == 0:
         return None

@@ -1,8 +1,9 @@
 """Estimators of bounds on log p(x), one a file: ``(model, x, q, seed) -> Estimate``."""
 
 from gapkit.estimators.ais import Ais
+from gapkit.estimators.bdmc import Bdmc, Sandwich
 from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.iwae import Iwae
 from gapkit.estimators.protocol import Bound, Estimate, Estimator
 
-__all__ = ["Ais", "Bound", "Elbo", "Estimate", "Estimator", "Iwae"]
+__all__ = ["Ais", "Bdmc", "Bound", "Elbo", "Estimate", "Estimator", "Iwae", "Sandwich"]

@@ -5,7 +5,6 @@ Salakhutdinov, Grosse (2017), https://arxiv.org/abs/1611.04273. Chains move in t
 which needs about a thousand times fewer gradients than a start at the prior.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +14,7 @@ from torch.distributions import Distribution
 from gapkit.checks import InputError
 from gapkit.estimators.protocol import Bound, Estimate, bound_inputs, without_nan
 from gapkit.families.protocol import Proposal
-from gapkit.kernels import GeometricPath, temperatures, transition
+from gapkit.kernels import Annealing, GeometricPath, temperatures
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
 from gapkit.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
@@ -80,64 +79,31 @@ class Ais:
                 "both must be at least 1",
                 "raise the smaller one",
             )
-        betas = temperatures(self.schedule, self.num_temperatures).tolist()
         with bound_inputs(model, x, q, seed) as (target, proposal, key):
-            path = GeometricPath(target, proposal, proposal.whitening())
-            steps = self._pilot(path, betas, key)
-            log_w, acceptance, _ = self._anneal(path, betas, key, self.stage, self.num_chains, steps, adapt=False)
+            run = self.annealing(target, proposal)
+            z, _ = proposal.draw(key.streams(self.stage, target.dtype, target.device), self.num_chains)
+            moves = key.streams(f"{self.stage}/moves", target.dtype, target.device)
+            log_w, acceptance = run.forward(z, moves, self.pilot(run, key))
             log_w, nonfinite = without_nan(log_w)
             diagnostics = {"acceptance": acceptance, "ess": effective_sample_size(log_w), "nonfinite": nonfinite}
             draws = log_mean_exp_influence(log_w)
             return Estimate.from_draws(log_mean_exp(log_w), draws, Bound.LOWER, (self.stage, key), diagnostics)
 
-    def _pilot(self, path: GeometricPath, betas: list[float], key: Key) -> Tensor:
-        """Learn step sizes, shape (T - 1, B)."""
-        first = self.step or 1.6 * path.target.dim**-0.25
-        shape = (max(len(betas) - 2, 0), path.target.num_datapoints)
-        steps = torch.full(shape, first, dtype=path.target.dtype, device=path.target.device)
-        if self.pilot_chains < 1 or shape[0] == 0:
-            return steps
-        return self._anneal(path, betas, key, f"{self.stage}/pilot", self.pilot_chains, steps, adapt=True)[2]
+    def annealing(self, target: Target, proposal: Proposal) -> Annealing:
+        """The path from a start to the posteriors, with these settings."""
+        betas = temperatures(self.schedule, self.num_temperatures).tolist()
+        path = GeometricPath(target, proposal, proposal.whitening())
+        return Annealing(path, betas, self.num_leapfrogs, self.jitter)
 
-    def _anneal(
-        self,
-        path: GeometricPath,
-        betas: list[float],
-        key: Key,
-        stage: str,
-        num_chains: int,
-        steps: Tensor,
-        *,
-        adapt: bool,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Run all chains; return log weights (S, B), mean acceptance (B,) and the step sizes used or learned."""
-        target = path.target
-        start = key.streams(stage, target.dtype, target.device)
-        moves = key.streams(f"{stage}/moves", target.dtype, target.device)
-        z, _ = path.proposal.draw(start, num_chains)
-        state = path.evaluate(path.transport.inverse(z))
-        log_w = torch.zeros(num_chains, target.num_datapoints, dtype=torch.float64, device=target.device)
-        accepted = torch.zeros(target.num_datapoints, dtype=target.dtype, device=target.device)
-        learned = steps.clone()
-        log_step = steps[0].log() if len(steps) else torch.zeros_like(accepted)
-        for t in range(1, len(betas)):
-            log_w += (betas[t] - betas[t - 1]) * (state.log_target - state.log_base).double()
-            if t == len(betas) - 1:
-                break  # a move at the last temperature would not touch the weights
-            noise = moves.normal(num_chains, target.dim)
-            uniforms = moves.uniform(num_chains, 2)
-            base = log_step.exp() if adapt else steps[t - 1]
-            learned[t - 1] = base
-            jittered = base * (1.0 + self.jitter * (2.0 * uniforms[..., 1] - 1.0))
-            state, probability = transition(
-                path.evaluate, state, betas[t], jittered, noise, uniforms[..., 0], self.num_leapfrogs
-            )
-            rate = probability.mean(0)
-            accepted += rate
-            if adapt:
-                log_step = (log_step + _LEARNING_RATE * (rate - self.acceptance)).clamp(min=_LOG_SMALLEST_STEP)
-        return log_w, accepted / max(len(betas) - 2, 1), learned
-
-
-_LEARNING_RATE = 0.2
-_LOG_SMALLEST_STEP = math.log(1e-5)
+    def pilot(self, run: Annealing, key: Key) -> Tensor:
+        """Learn step sizes with chains of their own, shape (T - 1, B)."""
+        target = run.path.target
+        first = self.step or 1.6 * target.dim**-0.25
+        if self.pilot_chains < 1 or run.num_moves < 1:
+            shape = (max(run.num_moves, 0), target.num_datapoints)
+            return torch.full(shape, first, dtype=target.dtype, device=target.device)
+        z, _ = run.path.proposal.draw(
+            key.streams(f"{self.stage}/pilot", target.dtype, target.device), self.pilot_chains
+        )
+        moves = key.streams(f"{self.stage}/pilot/moves", target.dtype, target.device)
+        return run.learn_steps(z, moves, first, self.acceptance)

@@ -1,0 +1,43 @@
+"""``gapkit certify``: is AIS close to the truth on this model? A lower and an upper bound on simulated data."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from gapkit.checks import InputError
+from gapkit.cli.console import progress_bar
+
+__all__ = ["certify"]
+
+
+def certify(
+    checkpoint: Annotated[Path, typer.Argument(help="The trained model's file.")],
+    model: Annotated[
+        str | None, typer.Option(help="path/to/file.py:factory or package.module:factory that builds your model.")
+    ] = None,
+    model_arg: Annotated[list[str] | None, typer.Option(help="Argument of the factory, name=value; repeat.")] = None,
+    state_key: Annotated[str | None, typer.Option(help="Where the weights lie in the file, dots for nesting.")] = None,
+    datapoints: Annotated[int, typer.Option(help="How many datapoints to simulate.")] = 100,
+    effort: Annotated[str, typer.Option(help="quick, standard or thorough.")] = "standard",
+    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    out: Annotated[Path | None, typer.Option(help="File to write the summary to, .json.")] = None,
+) -> None:
+    """Bracket log p(x) of data simulated from the model: forward AIS from below, backward AIS from above."""
+    if out is not None and out.exists():
+        raise InputError(f"write the certificate to {out}", "a file of that name", "choose another --out")
+    from gapkit import checkpoints
+    from gapkit.engine import certify as run
+    from gapkit.results import write_json
+
+    loaded = checkpoints.load(checkpoint, model=model, model_args=model_arg or (), state_key=state_key)
+    console = Console(soft_wrap=True)
+    with progress_bar(console) as progress:
+        found = run(loaded.model, num_datapoints=datapoints, effort=effort, seed=seed, device=device, progress=progress)
+    console.print(found.sentence(), highlight=False, markup=False)
+    if out is not None:
+        facts = {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description}
+        write_json(out, {"summary": found.summary, "checkpoint": facts, "settings": found.settings})
+        typer.echo(f"certificate: {out}")

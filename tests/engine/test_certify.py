@@ -1,0 +1,48 @@
+"""Certificates on exact models and through the command line."""
+
+import json
+import sys
+
+import pytest
+
+import gapkit
+from gapkit.checks import InputError
+from gapkit.cli import main
+from gapkit.models.native import save_model
+from gapkit.models.reference import build
+from gapkit.models.simulate import simulate
+from tests.yardsticks import ppca
+
+
+def test_the_sandwich_holds_the_truth():
+    model = ppca("scaled", 0.5)
+    certificate = gapkit.certify(model, num_datapoints=60, seed=3)
+    x, _ = simulate(model, 60, 3)
+    exact = model.log_px(x).numpy()
+    frame = certificate.datapoints
+    for side in (exact - frame["lower"], frame["upper"] - exact):
+        assert side.mean() > -4 * side.std() / 60**0.5
+    assert certificate.summary["gap"]["mean"] < 0.02
+    assert "60 datapoints" in certificate.sentence()
+    assert len(frame) == 60
+    again = gapkit.certify(model, num_datapoints=60, seed=3).datapoints
+    assert frame.equals(again)
+
+
+def test_too_few_datapoints():
+    with pytest.raises(InputError, match="at least 2"):
+        gapkit.certify(ppca(), num_datapoints=1)
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    save_model(build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,)), tmp_path / "m.pt")
+    words = ["gapkit", "certify", str(tmp_path / "m.pt"), "--datapoints", "12", "--effort", "quick"]
+    monkeypatch.setattr(sys, "argv", [*words, "--out", str(tmp_path / "c.json")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert "sandwich of" in capsys.readouterr().out
+    assert json.loads((tmp_path / "c.json").read_text())["summary"]["gap"]["count"] == 12
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2  # the file is there
