@@ -22,7 +22,7 @@ def test_the_sandwich_holds_the_truth():
     frame = certificate.datapoints
     for side in (exact - frame["lower"], frame["upper"] - exact):
         assert side.mean() > -4 * side.std() / 60**0.5
-    assert certificate.summary["gap"]["mean"] < 0.02
+    assert certificate.summary["gap"]["mean"] < 0.05
     assert "60 datapoints" in certificate.sentence()
     assert len(frame) == 60
     again = gapkit.certify(model, num_datapoints=60, seed=3).datapoints
