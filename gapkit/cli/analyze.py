@@ -11,6 +11,7 @@ from rich.console import Console
 
 from gapkit.checks import GapkitWarning, InputError
 from gapkit.cli.console import print_result, progress_bar
+from gapkit.cli.options import Checkpoint, Device, Effort, Model, ModelArgs, Seed, StateKey, TrustPickle
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,12 +23,10 @@ __all__ = ["analyze", "publish"]
 
 
 def analyze(
-    checkpoint: Annotated[Path, typer.Argument(help="The trained model's file.")],
-    model: Annotated[
-        str | None, typer.Option(help="path/to/file.py:factory or package.module:factory that builds your model.")
-    ] = None,
-    model_arg: Annotated[list[str] | None, typer.Option(help="Argument of the factory, name=value; repeat.")] = None,
-    state_key: Annotated[str | None, typer.Option(help="Where the weights lie in the file, dots for nesting.")] = None,
+    checkpoint: Checkpoint,
+    model: Model = None,
+    model_arg: ModelArgs = None,
+    state_key: StateKey = None,
     data: Annotated[
         str | None, typer.Option(help="Name, file, image folder or file.py:function.", show_default="as in training")
     ] = None,
@@ -40,14 +39,14 @@ def analyze(
     binarize: Annotated[
         str | None, typer.Option(help="none, threshold or sample.", show_default="as in training, else none")
     ] = None,
-    effort: Annotated[str, typer.Option(help="quick, standard or thorough.")] = "standard",
+    effort: Effort = "standard",
     family: Annotated[
         str | None, typer.Option(help="Family of q*: mean_field or full_rank.", show_default="the encoder's own")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    seed: Seed = 0,
+    device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default="gapkit-CHECKPOINT")] = None,
-    trust_pickle: Annotated[bool, typer.Option(help="Allow the checkpoint to run code: only your own files.")] = False,
+    trust_pickle: TrustPickle = False,
 ) -> None:
     """Estimate log p(x), fit q* for every datapoint, and split the gap into the encoder's and the family's part."""
     from gapkit.engine import spec_for

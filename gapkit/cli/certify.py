@@ -8,21 +8,21 @@ from rich.console import Console
 
 from gapkit.checks import InputError
 from gapkit.cli.console import progress_bar
+from gapkit.cli.options import Checkpoint, Device, Effort, Model, ModelArgs, Seed, StateKey, TrustPickle
 
 __all__ = ["certify"]
 
 
 def certify(
-    checkpoint: Annotated[Path, typer.Argument(help="The trained model's file.")],
-    model: Annotated[
-        str | None, typer.Option(help="path/to/file.py:factory or package.module:factory that builds your model.")
-    ] = None,
-    model_arg: Annotated[list[str] | None, typer.Option(help="Argument of the factory, name=value; repeat.")] = None,
-    state_key: Annotated[str | None, typer.Option(help="Where the weights lie in the file, dots for nesting.")] = None,
+    checkpoint: Checkpoint,
+    model: Model = None,
+    model_arg: ModelArgs = None,
+    state_key: StateKey = None,
     datapoints: Annotated[int, typer.Option(help="How many datapoints to simulate.")] = 100,
-    effort: Annotated[str, typer.Option(help="quick, standard or thorough.")] = "standard",
-    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    effort: Effort = "standard",
+    seed: Seed = 0,
+    device: Device = "cpu",
+    trust_pickle: TrustPickle = False,
     out: Annotated[Path | None, typer.Option(help="File to write the summary to, .json.")] = None,
 ) -> None:
     """Bracket log p(x) of data simulated from the model: forward AIS from below, backward AIS from above."""
@@ -32,7 +32,9 @@ def certify(
     from gapkit.engine import certify as run
     from gapkit.results import write_json
 
-    loaded = checkpoints.load(checkpoint, model=model, model_args=model_arg or (), state_key=state_key)
+    loaded = checkpoints.load(
+        checkpoint, model=model, model_args=model_arg or (), state_key=state_key, trust_pickle=trust_pickle
+    )
     console = Console(soft_wrap=True)
     with progress_bar(console) as progress:
         found = run(loaded.model, num_datapoints=datapoints, effort=effort, seed=seed, device=device, progress=progress)

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from gapkit.cli.analyze import publish
 from gapkit.cli.console import print_result, progress_bar
+from gapkit.cli.options import Effort, Seed
 
 __all__ = ["demo"]
 
@@ -16,8 +17,8 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("demo-report"),
     epochs: Annotated[int, typer.Option(help="Epochs of training.")] = 100,
     limit: Annotated[int, typer.Option(help="Test digits to analyse.")] = 297,
-    effort: Annotated[str, typer.Option(help="quick, standard or thorough.")] = "standard",
-    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    effort: Effort = "standard",
+    seed: Seed = 0,
 ) -> None:
     """Train a small VAE on scikit-learn's digits, analyse it, and leave a report."""
     from gapkit.results import check_folder

@@ -1,6 +1,7 @@
 """Gaussian families as affine transports: mean-field z = m + s * u and full-rank z = m + L u, with u ~ N(0, I)."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Self
 
@@ -19,17 +20,19 @@ def standard_normal_log_prob(u: Tensor) -> Tensor:
     return -0.5 * (u.square().sum(-1) + u.shape[-1] * _LOG_2PI)
 
 
-class _Affine:
+class _Affine(ABC):
     """What both Gaussian transports share: everything that follows from forward, inverse and a constant log det."""
 
-    def forward(self, u: Tensor) -> Tensor:
-        raise NotImplementedError
+    loc: Tensor
 
-    def inverse(self, z: Tensor) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def forward(self, u: Tensor) -> Tensor: ...
 
-    def log_abs_det(self, u: Tensor) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def inverse(self, z: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def log_abs_det(self, u: Tensor) -> Tensor: ...
 
     def draw(self, streams: Streams, num_samples: int) -> tuple[Tensor, Tensor]:
         """Return z of shape (S, B, D) and log q(z) of shape (S, B)."""
@@ -52,8 +55,6 @@ class _Affine:
     def whitening(self) -> Self:
         """The family's own coordinates are the ones in which it is isotropic."""
         return self
-
-    loc: Tensor
 
 
 @dataclass(frozen=True)
