@@ -9,7 +9,7 @@ from gapkit.estimators.elbo import Elbo
 from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture
 from gapkit.families.protocol import Transport
 from gapkit.local.curvature import MAX_DIM, available
-from gapkit.local.natural import Curvature, Moments, polish_diagonal, warm_start
+from gapkit.local.natural import Curvature, Moments, eye_like, polish_diagonal, warm_start
 from gapkit.local.settings import FitSettings
 from gapkit.local.starts import Bank
 from gapkit.models.target import Target
@@ -47,7 +47,7 @@ class Modes:
         """The best factorised Gaussian for mode k: variances 1 / P_ii."""
         if self.tril.dim() == 3:
             return DiagonalGaussian(self.loc[k], self.tril[k])
-        inverse = torch.linalg.solve_triangular(self.tril[k], _eye(self.tril[k]), upper=False)
+        inverse = torch.linalg.solve_triangular(self.tril[k], eye_like(self.tril[k]), upper=False)
         return DiagonalGaussian(self.loc[k], inverse.square().sum(-2).rsqrt())
 
     def mixture(self, encoder: Transport, best: Tensor, optimum: Gaussian) -> Mixture:
@@ -169,7 +169,3 @@ def _squared_distance(apart: Tensor, tril: Tensor) -> Tensor:
 def _where(mask: Tensor, ours: Tensor, theirs: Tensor) -> Tensor:
     """Choose per datapoint: the mask has shape (B,), the rest (B, ...)."""
     return torch.where(mask.reshape(-1, *[1] * (ours.dim() - 1)), ours, theirs)
-
-
-def _eye(matrix: Tensor) -> Tensor:
-    return torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device).expand_as(matrix)

@@ -26,7 +26,15 @@ from torch import Tensor
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.models.target import Target
 
-__all__ = ["Curvature", "Moments", "cholesky_of_inverse", "polish_diagonal", "polish_full_rank", "warm_start"]
+__all__ = [
+    "Curvature",
+    "Moments",
+    "cholesky_of_inverse",
+    "eye_like",
+    "polish_diagonal",
+    "polish_full_rank",
+    "warm_start",
+]
 
 Curvature = Callable[[Target, Tensor], Tensor]
 
@@ -46,12 +54,13 @@ class Moments:
 def cholesky_of_inverse(precision: Tensor) -> Tensor:
     """Lower Cholesky factor of the inverse of (B, D, D) precisions; NaN where a matrix is not positive definite."""
     factor, failed = torch.linalg.cholesky_ex(precision)
-    covariance = torch.cholesky_inverse(torch.where((failed > 0)[:, None, None], _eye_like(factor), factor))
+    covariance = torch.cholesky_inverse(torch.where((failed > 0)[:, None, None], eye_like(factor), factor))
     result, failed_again = torch.linalg.cholesky_ex(covariance)
     return torch.where(((failed > 0) | (failed_again > 0))[:, None, None], torch.nan, result)
 
 
-def _eye_like(matrix: Tensor) -> Tensor:
+def eye_like(matrix: Tensor) -> Tensor:
+    """Identity matrices in the shape of (..., D, D) ones."""
     return torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device).expand_as(matrix)
 
 

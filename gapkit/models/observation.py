@@ -37,6 +37,8 @@ def _flat(values: Tensor) -> Tensor:
 def fisher_features(dist: Distribution) -> tuple[Tensor, Tensor]:
     """Return phi and w, both (N, M), such that the Fisher information of z is sum_m w_m (dphi_m/dz)(dphi_m/dz)'.
 
+    The weights are constants: they carry no derivative, which forward mode would have to push along for nothing.
+
     Exact for Bernoulli, categorical, normal and every one-parameter exponential family (there phi is the mean and
     1/w the variance); close for the discretised logistic; a quasi-likelihood for anything else with mean and variance.
 
@@ -50,22 +52,21 @@ def fisher_features(dist: Distribution) -> tuple[Tensor, Tensor]:
     """
     base = _innermost(dist)
     if isinstance(base, Bernoulli):
-        p = torch.sigmoid(base.logits)
+        p = torch.sigmoid(base.logits.detach())
         return _flat(base.logits), _flat(p * (1 - p))
     if isinstance(base, Categorical):
         roots = 2.0 * torch.exp(0.5 * torch.log_softmax(base.logits, -1))  # Fisher information is 4 sum (d sqrt p)^2
-        return _flat(roots), _flat(torch.ones_like(roots))
+        return _flat(roots), _flat(torch.ones_like(roots.detach()))
     if isinstance(base, Normal):
         loc, scale = torch.broadcast_tensors(base.loc, base.scale)
-        phi = torch.cat([_flat(loc), _flat(scale.log())], 1)
-        return phi, torch.cat([_flat(scale.pow(-2)), _flat(torch.full_like(scale, 2.0))], 1)
+        phi, fixed = torch.cat([_flat(loc), _flat(scale.log())], 1), scale.detach()
+        return phi, torch.cat([_flat(fixed.pow(-2)), _flat(torch.full_like(fixed, 2.0))], 1)
     if isinstance(base, DiscretizedLogistic):
         loc, scale = torch.broadcast_tensors(base.loc, base.scale)
         phi = torch.cat([_flat(loc), _flat(scale.log())], 1)
-        location = _flat(scale.pow(-2)) / 3.0
+        location = _flat(scale.detach().pow(-2)) / 3.0
         return phi, torch.cat([location, torch.full_like(location, (3.0 + math.pi**2) / 9.0)], 1)
-    mean, variance = _flat(base.mean), _flat(base.variance)
-    return mean, 1.0 / (variance + 1e-8)
+    return _flat(base.mean), 1.0 / (_flat(base.variance).detach() + 1e-8)
 
 
 def cross_log_prob(dist: Distribution, x: Tensor) -> Tensor:
