@@ -75,7 +75,9 @@ def _thorough() -> AnalysisSpec:
         iwae=Iwae(num_samples=5000),
         pooled=Iwae(num_samples=5000, stage="pooled"),
         ais=Ais(num_chains=64, num_temperatures=150, num_leapfrogs=2, pilot_chains=8),
-        fit=FitSettings(num_starts=7, warm_steps=12, polish_steps=400, polish_samples=32, select_samples=256),
+        fit=FitSettings(
+            num_starts=7, warm_steps=12, coarse_samples=4, polish_steps=400, polish_samples=32, select_samples=256
+        ),
     )
 
 

@@ -109,6 +109,7 @@ def _improve(
     modes: Modes, target: Target, key: Key, settings: FitSettings, curvature: Curvature | None, steps: range
 ) -> Modes:
     """Take some steps with every mode that is alive and measure its level."""
+    samples = settings.coarse_samples if steps.start == 0 else settings.warm_samples
     number, rows = modes.level.isfinite().nonzero(as_tuple=True)
     if len(rows) == 0 or len(steps) == 0:
         return modes
@@ -124,11 +125,11 @@ def _improve(
         diagonal = DiagonalGaussian(loc, tril if tril.dim() == 2 else tril.diagonal(dim1=-2, dim2=-1))
         # Without curvature a step knows less, but costs only its gradients: take more of them.
         longer = range(8 * steps.start, 8 * steps.stop)
-        fitted = polish_diagonal(problems, diagonal, noise, longer, settings.warm_samples)
+        fitted = polish_diagonal(problems, diagonal, noise, longer, samples)
         new_tril = fitted.scale if tril.dim() == 2 else torch.diag_embed(fitted.scale)
     else:
         moments = Moments(loc, torch.cholesky_inverse(tril))
-        fitted = warm_start(problems, moments, curvature, noise, steps, settings.warm_samples).gaussian()
+        fitted = warm_start(problems, moments, curvature, noise, steps, samples).gaussian()
         new_tril = fitted.scale_tril
     judge = Elbo(num_samples=settings.select_samples, antithetic=True, stage="modes/level")
     level = judge(problems, problems.x, fitted, key).value.to(loc.dtype)

@@ -11,8 +11,9 @@ class FitSettings:
 
     Attributes:
         num_starts: starts from the bank besides the encoder's q.
-        warm_steps: natural-gradient steps from every start.
-        warm_samples: samples of each, even.
+        warm_steps: natural-gradient steps: the first half from every start, the rest for the modes that are left.
+        coarse_samples: samples of each step of the first half, even.
+        warm_samples: samples of each step of the rest, even.
         polish_steps: path-gradient steps of the best mode.
         polish_samples: samples of each, even.
         select_samples: fixed noise on which candidates are compared, even.
@@ -23,6 +24,7 @@ class FitSettings:
 
     num_starts: int = 3
     warm_steps: int = 8
+    coarse_samples: int = 2
     warm_samples: int = 4
     polish_steps: int = 100
     polish_samples: int = 16
