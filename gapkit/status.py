@@ -19,7 +19,7 @@ STATUSES = {
     ),
     "fit_diverged": (
         "The local fit found no finite optimum.",
-        "Look at the datapoint and the decoder; the encoder's q stands in for q*, so its gaps say little.",
+        "Look at the datapoint and the decoder; if the encoder's q stands in for q*, the gaps say little.",
     ),
     "evidence_weak": (
         "Neither importance sampling nor AIS can be trusted here by its own diagnostics: log p(x) may be too low, "

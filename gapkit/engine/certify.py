@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -55,6 +56,7 @@ class Certificate:
             f"{self.summary['lower']['mean']:.3f} and {self.summary['upper']['mean']:.3f} nats on average: "
             f"a sandwich of {gap['mean']:.3f} nats "
             f"(95% interval {low:.3f} to {high:.3f}). AIS with these settings is that close to the truth there."
+            + (f" {gap['left_out']} datapoints were not finite and are left out." if gap["left_out"] else "")
         )
 
 
@@ -82,7 +84,8 @@ def certify(
         progress: called after every stage.
 
     Raises:
-        InputError: fewer than two datapoints, or a model that cannot be analysed.
+        InputError: fewer than two datapoints, a model that cannot be analysed, or a pair that does not know its
+            latent shape yet (pass ``latent_shape=`` to ``from_pair``).
 
     Example:
         >>> from gapkit.models.reference import build
@@ -119,8 +122,10 @@ def certify(
                 progress(Progress(number, len(units), "sandwich"))
     frame = pd.concat(rows, ignore_index=True)
     frame["gap_se"] = (frame["lower_se"] ** 2 + frame["upper_se"] ** 2) ** 0.5
+    # Both means over the same datapoints: a run that failed on one side must not make the sandwich look better.
+    used = frame[["lower", "upper"]].where(np.isfinite(frame["gap"]), axis=0).assign(gap=frame["gap"])
     summary = {
-        name: summarise_values(frame[name].to_numpy(float), frame[f"{name}_se"].to_numpy(float), spec.seed)
+        name: summarise_values(used[name].to_numpy(float), frame[f"{name}_se"].to_numpy(float), spec.seed)
         for name in ("lower", "upper", "gap")
     }
     settings = {**spec.to_dict(), "num_datapoints": num_datapoints, "seconds": time.time() - began}

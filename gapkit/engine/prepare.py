@@ -15,6 +15,7 @@ from gapkit.models.target import unvalidated
 
 __all__ = ["fit_to_model", "model_dtypes", "prepare"]
 
+_ROWS_CHECKED = 500
 _DTYPES = (torch.float32, torch.float64)
 _CONTRACT = (
     "an object with encode(x) -> Distribution, decode(z) -> Distribution and prior() -> Distribution "
@@ -53,8 +54,9 @@ def prepare(model: LatentModel, x: Tensor, device: torch.device | str = "cpu") -
             "finite data", f"NaN or infinity in {int(bad.sum())} datapoints, first in {first}", "clean them"
         )
     x = fit_to_model(model, x.to(device))
-    decoded = _decode_one(model, x[:2])
-    check_support(decoded, x)
+    # Bounds of a support may differ from datapoint to datapoint, so each is checked against its own distribution.
+    for part in x.split(_ROWS_CHECKED):
+        check_support(_decode_one(model, part), part)
     for warning in layer_warnings(model):
         warnings.warn(warning, GapkitWarning, stacklevel=2)
     return x

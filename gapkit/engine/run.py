@@ -17,8 +17,8 @@ from gapkit.engine import stages
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.prepare import fit_to_model, prepare
 from gapkit.engine.spec import AnalysisSpec, spec_for
-from gapkit.families import recognise
-from gapkit.local import Bank, build_bank
+from gapkit.families import family_name, recognise
+from gapkit.local import FAMILIES, Bank, build_bank
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target, unvalidated
@@ -114,6 +114,7 @@ def analyze(
     began, frames = time.time(), []
     with frozen(model), moved_to(model, device):
         ready = {name: prepare(model, torch.as_tensor(data), device) for name, data in splits.items()}
+        _check_family(model, next(iter(ready.values())), spec)
         units = {name: plan_units(len(data), spec.unit_size) for name, data in ready.items()}
         total = 1 + sum(len(u) for u in units.values()) * len(stages.STAGES)
         run_stage = _Stopwatch(total, progress)
@@ -141,6 +142,20 @@ def analyze(
         **(provenance or {}),
     }
     return Result(datapoints, summarise(datapoints, spec.seed), run)
+
+
+def _check_family(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> None:
+    """Refuse, before any work, an encoder whose own family cannot be fitted.
+
+    Raises:
+        InputError: no family was asked for and there is no fit for the encoder's own.
+    """
+    with torch.no_grad(), unvalidated():
+        own = family_name(recognise(model.encode(x[:1])))
+    if spec.family is None and own not in FAMILIES:
+        known = " or ".join(f"--family {name}" for name in FAMILIES)
+        found = f"the encoder's family is {own!r}, for which there is no fit"
+        raise InputError("q* in the encoder's own family", found, f"use {known}; the gaps then compare families")
 
 
 @contextmanager

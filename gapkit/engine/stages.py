@@ -90,7 +90,10 @@ def rows(batch: Batch, spec: AnalysisSpec, iwae: Estimate, fitted: LocalFits, to
         add(name, gap)
     add("amortization_minus_approximation", contrast(*ladder))
     table["start"] = star.start.tolist()
-    table["status"] = _status(star.status, top, gaps, iwae)
+    # Without a place for the encoder's q in the family of q*, its gap may well be negative.
+    signed = [gap for name, gap in gaps.items() if name == "approximation_gap" or _holds_encoder(spec, batch.q)]
+    finite = torch.stack([gap.value.isfinite() for gap in gaps.values()]).all(0)
+    table["status"] = _status(star.status, top, signed, finite, iwae)
     return table
 
 
@@ -99,10 +102,15 @@ def _missing(like: Estimate) -> Estimate:
     return Estimate(nothing, nothing, like.bound)
 
 
-def _status(fit_status: Tensor, top: Evidence, gaps: dict[str, Gap], iwae: Estimate) -> list[object]:
+def _holds_encoder(spec: AnalysisSpec, q: Transport) -> bool:
+    """Whether the encoder's q is a member of the family of q*: mean-field lies within full-rank."""
+    own = family_name(q)
+    return (spec.family or own) in {own, "full_rank" if own == "mean_field" else own}
+
+
+def _status(fit_status: Tensor, top: Evidence, signed: list[Gap], finite: Tensor, iwae: Estimate) -> list[object]:
     """Words for each datapoint: ``ok``, or what to mind, joined by commas."""
-    finite = torch.stack([gap.value.isfinite() for gap in gaps.values()]).all(0)
-    negative = torch.stack([gap.value < -4 * gap.std_error - 0.05 for gap in gaps.values()]).any(0)
+    negative = torch.stack([gap.value < -4 * gap.std_error - 0.05 for gap in signed]).any(0)
     flags = {
         "nonfinite": ~finite,
         "undefined_weights": (iwae.diagnostics["nonfinite"] > 0)

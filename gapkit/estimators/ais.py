@@ -86,8 +86,8 @@ class Ais:
             log_w, acceptance = run.forward(z, moves, self.pilot(run, key))
             log_w, nonfinite = without_nan(log_w)
             diagnostics = {"acceptance": acceptance, "ess": effective_sample_size(log_w), "nonfinite": nonfinite}
-            draws = log_mean_exp_influence(log_w)
-            return Estimate.from_draws(log_mean_exp(log_w), draws, Bound.LOWER, (self.stage, key), diagnostics)
+            draws, noise = log_mean_exp_influence(log_w), (self.stage, key, self.num_chains)
+            return Estimate.from_draws(log_mean_exp(log_w), draws, Bound.LOWER, noise, diagnostics)
 
     def annealing(self, target: Target, proposal: Proposal) -> Annealing:
         """The path from a start to the posteriors, with these settings."""

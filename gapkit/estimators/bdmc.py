@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from gapkit.estimators.ais import Ais
-from gapkit.estimators.protocol import Bound, Estimate, bound_inputs
+from gapkit.estimators.protocol import Bound, Estimate, bound_inputs, without_nan
 from gapkit.families.protocol import Proposal
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
@@ -82,11 +82,13 @@ class Bdmc:
             z = posterior_draws.to(target.device, target.dtype).expand(self.ais.num_chains, -1, -1)
             moves = key.streams(f"{self.ais.stage}/backward", target.dtype, target.device)
             log_w, acceptance = run.backward(z, moves, self.ais.pilot(run, key))
+            # An undefined weight counts as an inverse of zero: that can only raise the upper bound.
+            inverse, nonfinite = without_nan(-log_w)
             upper = Estimate.from_draws(
-                -log_mean_exp(-log_w),
-                -log_mean_exp_influence(-log_w),
+                -log_mean_exp(inverse),
+                -log_mean_exp_influence(inverse),
                 Bound.UPPER,
-                (f"{self.ais.stage}/backward", key),
-                {"acceptance": acceptance},
+                (f"{self.ais.stage}/backward", key, self.ais.num_chains),
+                {"acceptance": acceptance, "nonfinite": nonfinite},
             )
         return Sandwich(lower, upper)

@@ -46,7 +46,7 @@ class FitStatus(IntEnum):
         return {
             FitStatus.CONVERGED: "no evidence that the second half of the polish gained more than the tolerance",
             FitStatus.BUDGET: "L[q] still rose when the steps ran out: use a higher effort",
-            FitStatus.DIVERGED: "no finite optimum was found, q* is the encoder's q: look at the datapoint",
+            FitStatus.DIVERGED: "no finite optimum was found: look at the datapoint and the decoder",
         }[self]
 
 
@@ -55,7 +55,7 @@ class LocalFit:
     """The optimum of one family for every datapoint of a batch.
 
     Attributes:
-        q: the best member found, or the encoder's q where nothing better was found.
+        q: the best member found; the encoder's q, if it is of this family, where nothing better was found.
         elbo: L[q] on the judge's noise.
         shortfall: about how far below the family's optimum L[q] may still be, shape (B,), in nats.
         status: ``FitStatus`` values, shape (B,).
@@ -144,14 +144,15 @@ def fit(
             noise = finish.noise(f"full_rank/{steps.start}")
             return polish_full_rank(target, begin, noise, steps, settings.polish_samples)
 
-        own = [(q, encoder)] if isinstance(q, DiagonalGaussian) else []
+        first = torch.zeros(target.num_datapoints, dtype=torch.long, device=target.device)
+        own = [(q, encoder, first)] if isinstance(q, DiagonalGaussian) else []
         mean_field = finish([modes.diagonal(k) for k in everyone], mean_field_steps, own)
         if target.dim > MAX_DIM:
             mixture = modes.mixture(q, mean_field.start, mean_field.q)
             return LocalFits(encoder, mean_field, None, mixture)
         candidates = [FullRankGaussian(modes.loc[k], modes.tril[k]) for k in everyone]
-        inner = [(_as_full_rank(mean_field.q), mean_field.elbo)]
-        inner += [(q, encoder)] if isinstance(q, FullRankGaussian) else []
+        inner = [(_as_full_rank(mean_field.q), mean_field.elbo, mean_field.start)]
+        inner += [(q, encoder, first)] if isinstance(q, FullRankGaussian) else []
         full_rank = finish(candidates, full_rank_steps, inner)
         return LocalFits(encoder, mean_field, full_rank, modes.mixture(q, full_rank.start, full_rank.q))
 
@@ -207,7 +208,7 @@ class _Finish:
         self,
         candidates: list[G],
         polish: Callable[[G, Tensor, range], G],
-        known: Sequence[tuple[Transport, Estimate]],
+        known: Sequence[tuple[Transport, Estimate, Tensor]],
     ) -> LocalFit:
         begin, start = self.best_start(candidates)
         half, total = self.settings.polish_steps // 2, self.settings.polish_steps
@@ -220,6 +221,7 @@ class _Finish:
         levels = [self.level(outcome) for outcome in outcomes]
         best, _ = self.pick(outcomes, [level.value for level in levels])
         shortfall = (levels[3].value - 0.5 * (levels[1].value + levels[2].value)).abs()
+        shortfall = torch.where(shortfall.isfinite(), shortfall, 0.0)  # nothing is known where a stretch diverged
         estimate = self.judge(self.target, self.target.x, best, self.key)
         usable = best.loc.isfinite().all(-1) & estimate.value.isfinite()
         gain = gap(levels[2], levels[1])
@@ -227,8 +229,9 @@ class _Finish:
         converged = gain.value <= self.settings.tolerance + 2 * gain.std_error
         status = torch.where(converged, int(FitStatus.CONVERGED), int(FitStatus.BUDGET))
         status = torch.where(usable, status, int(FitStatus.DIVERGED))
-        for other, its_estimate in known:
+        for other, its_estimate, its_start in known:
             keep = usable & ((estimate.value >= its_estimate.value) | ~its_estimate.value.isfinite())
+            start = torch.where(keep, start, its_start)
             best, estimate = _merge(keep, best, cast(G, other)), _merge_estimates(keep, estimate, its_estimate)
         return LocalFit(best, estimate, shortfall, status, start)
 

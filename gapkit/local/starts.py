@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from gapkit.models.observation import cross_log_prob
+from gapkit.models.observation import cross_log_prob, stored_values
 from gapkit.models.target import Target
 from gapkit.randomness import seeded
 
@@ -100,7 +100,7 @@ def build_bank(
             drawn = target.prior.sample((num_prior,)).reshape(num_prior, -1)
         z = torch.cat([drawn.to(encoded), encoded])
         z = z[z.isfinite().all(1)]
-        most = max(256, max_values // max(1, target.x[0].numel()))
+        most = max(256, max_values // max(1, stored_values(target.decode(z[:1]))))
         if len(z) > most:
             z = z[torch.linspace(0, len(z) - 1, most, device=z.device).long()]
         decoded = tuple(target.decode(part) for part in z.split(target.max_rows))

@@ -1,5 +1,6 @@
 """Hold a model still during an analysis, and name layers that make p or q depend on more than one datapoint."""
 
+import dis
 import functools
 import types
 from collections.abc import Iterator
@@ -40,7 +41,8 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
             except ValueError:  # a cell that is not filled yet
                 continue
         # Networks that a function uses as globals of its file: an ordinary way to write a small model.
-        for name in value.__code__.co_names:
+        used = (step.argval for step in dis.get_instructions(value) if step.opname == "LOAD_GLOBAL")
+        for name in dict.fromkeys(used):
             part = value.__globals__.get(name)
             if isinstance(part, nn.Module | nn.Parameter):
                 yield name, part
@@ -51,9 +53,9 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield from (("", method) for method in methods if isinstance(method, types.FunctionType))
 
 
-def _collect(model: Any) -> tuple[dict[str, nn.Module], list[nn.Parameter]]:
-    """Return the modules by path and the parameters that ``model`` reaches, each once."""
-    modules: dict[str, nn.Module] = {}
+def _collect(model: Any) -> tuple[list[tuple[str, nn.Module]], list[nn.Parameter]]:
+    """Return the modules with a path and the parameters that ``model`` reaches, each once; paths may repeat."""
+    modules: list[tuple[str, nn.Module]] = []
     parameters: list[nn.Parameter] = []
     seen: set[int] = set()
 
@@ -64,7 +66,7 @@ def _collect(model: Any) -> tuple[dict[str, nn.Module], list[nn.Parameter]]:
         if isinstance(value, nn.Parameter):
             parameters.append(value)
         if isinstance(value, nn.Module):
-            modules[path] = value
+            modules.append((path, value))
             depth = 0
         for name, part in _parts(value):
             visit(".".join(filter(None, (path, name))), part, depth + 1)
@@ -93,7 +95,7 @@ def frozen(model: Model) -> Iterator[Model]:
         (True, True)
     """
     modules, parameters = _collect(model)
-    training = [(module, module.training) for module in modules.values()]
+    training = [(module, module.training) for _, module in modules]
     requires_grad = [(parameter, parameter.requires_grad) for parameter in parameters]
     try:
         for module, _ in training:
@@ -128,7 +130,7 @@ def layer_warnings(model: Any) -> list[str]:
         0 (BatchNorm1d without running statistics): couples the datapoints of a batch even in eval mode, ...
     """
     lines = []
-    for path, module in _collect(model)[0].items():
+    for path, module in _collect(model)[0]:
         where = f"{path or 'model'} ({type(module).__name__}"
         rate = _dropout_rate(module)
         if rate > 0:

@@ -20,7 +20,7 @@ from torch.nn.functional import one_hot, softplus
 
 from gapkit.models.distributions import ContinuousBernoulli, DiscretizedLogistic
 
-__all__ = ["cross_log_prob", "fisher_features"]
+__all__ = ["cross_log_prob", "fisher_features", "stored_values"]
 
 
 def _innermost(dist: Distribution) -> Distribution:
@@ -32,6 +32,12 @@ def _innermost(dist: Distribution) -> Distribution:
 def _flat(values: Tensor) -> Tensor:
     """(N, ...) to (N, M); a parameter per datapoint, (N,), becomes (N, 1)."""
     return values.reshape(len(values), -1)
+
+
+def stored_values(dist: Distribution) -> int:
+    """How many numbers the parameters of a distribution hold: what keeping it costs."""
+    tensors = {id(part): part for part in vars(_innermost(dist)).values() if isinstance(part, Tensor)}
+    return sum(part.numel() for part in tensors.values())
 
 
 def fisher_features(dist: Distribution) -> tuple[Tensor, Tensor]:

@@ -129,4 +129,6 @@ def _moved(value: Any, dtype: torch.dtype, device: torch.device, done: dict[int,
         done[id(value)] = result = copy.copy(value)
         for name, part in vars(value).items():
             result.__dict__[name] = _moved(part, dtype, device, done)
+        if "_validate_args" in vars(value):  # a copy of ours: one undefined latent must not stop a whole batch
+            result.__dict__["_validate_args"] = False
     return done[id(value)]

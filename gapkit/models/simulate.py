@@ -1,8 +1,9 @@
 """Data drawn from the model itself, together with the latents they came from: exact posterior draws."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from gapkit.models.priors import moved
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import unvalidated
 from gapkit.randomness import seeded
@@ -28,7 +29,12 @@ def simulate(model: LatentModel, count: int, seed: int = 0) -> tuple[Tensor, Ten
         >>> x.shape, z.shape
         (torch.Size([5, 4]), torch.Size([5, 2]))
     """
+    weights = model.parameters() if isinstance(model, nn.Module) else iter(())
+    weight = next((p for p in weights if p.is_floating_point()), None)
     with torch.no_grad(), unvalidated(), seeded(seed, "simulate"):
-        z = model.prior().sample((count,))
+        prior = model.prior()
+        if weight is not None:  # a prior made of plain tensors knows nothing of the model's type and device
+            prior = moved(prior, weight.dtype, weight.device)
+        z = prior.sample((count,))
         x = model.decode(z).sample()
     return x.to(z.dtype), z.reshape(count, -1)

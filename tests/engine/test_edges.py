@@ -206,3 +206,111 @@ def test_rows_do_not_depend_on_company_when_other_data_give_the_starts():
     whole = gapkit.analyze(model, x, spec(), other_x=other).to_frame()
     part = gapkit.analyze(model, x[:8], spec(), other_x=other).to_frame()
     assert whole.head(8).equals(part)
+
+
+encoder = nn.Sequential(nn.Linear(6, 4), nn.Dropout(0.9))  # a global that shares its name with an attribute below
+
+
+class SameName(nn.Module):
+    """Its own encoder, beside a global of the same name that it does not use."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(6, 4), nn.Dropout(0.5))
+
+    def encode(self, x):
+        mean, logvar = self.encoder(x).chunk(2, -1)
+        return Independent(Normal(mean, (logvar / 2).exp()), 1)
+
+    decode, prior = Simple.decode, Simple.prior
+
+
+def test_a_global_of_the_same_name_hides_nothing():
+    model = SameName().train()
+    with frozen(model):
+        assert not model.encoder[1].training
+        assert encoder[1].training  # not part of the model
+    assert model.encoder[1].training
+
+
+def test_certify_in_float64_with_a_plain_prior():
+    class Double(SameName):
+        def __init__(self):
+            super().__init__()
+            self.encoder, self.decoder = nn.Linear(6, 4), nn.Linear(2, 6)
+            self.double()
+
+        def decode(self, z):
+            return Independent(Bernoulli(logits=self.decoder(z)), 1)
+
+    assert gapkit.certify(Double(), num_datapoints=4, effort="quick").summary["gap"]["left_out"] == 0
+
+
+def test_supports_with_bounds_of_their_own():
+    class Counts(Simple):
+        def decode(self, z):
+            return Independent(torch.distributions.Binomial(5, logits=z.repeat(1, 3)), 1)
+
+    x = torch.randint(0, 6, (7, 6), generator=torch.Generator().manual_seed(0)).float()
+    assert gapkit.analyze(Counts(), x, spec()).to_frame()["log_px"].notna().all()
+    with pytest.raises(InputError):
+        gapkit.analyze(Counts(), x + 3, spec())
+
+
+def test_the_bank_counts_what_it_stores():
+    from gapkit.local import build_bank
+    from gapkit.models.target import Target
+
+    class Classes(Simple):
+        def decode(self, z):
+            return Independent(torch.distributions.Categorical(logits=torch.zeros(len(z), 6, 50)), 1)
+
+    target, z = Target(Classes(), bits(2)), torch.zeros(5000, 2)
+    bank = build_bank(target, z, z + 1, 100, 0, max_values=300 * 400)
+    assert len(bank.z) == 400
+
+
+def test_a_stretch_of_a_fit_that_diverges_does_not_wipe_the_errors():
+    class Holes(Simple):
+        def decode(self, z):
+            return Independent(Bernoulli(logits=torch.where(z[:, :1] > 1.0, torch.nan, z.repeat(1, 3))), 1)
+
+    quantities = gapkit.analyze(Holes(), bits(20), spec()).summary_values["quantities"]
+    finite = quantities["elbo_star"]["count"] > 0
+    assert not finite or quantities["elbo_star"]["se_monte_carlo"] is not None
+
+
+def test_another_family_may_be_worse_than_the_encoder():
+    frame = gapkit.analyze(ppca("posterior"), ppca().sample(8, 0), spec(family="mean_field")).to_frame()
+    assert (frame["amortization_gap"] < -0.2).all()
+    assert (frame["status"] == "ok").all()
+
+
+def test_a_prior_that_validates():
+    class Validates(Simple):
+        def __init__(self):
+            self.p = Independent(Normal(0.0, 1.0, validate_args=True).expand((2,)), 1, validate_args=True)
+
+        def encode(self, x):
+            loc = torch.where((x.sum(1, keepdim=True) == 6), torch.nan, x[:, :2] - 0.5)
+            return Independent(Normal(loc, 0.8), 1)
+
+        def prior(self):
+            return self.p
+
+    x = bits()
+    x[2] = 1.0
+    model = Validates()
+    frame = gapkit.analyze(model, x, spec()).to_frame()
+    assert "nonfinite" in frame.loc[2, "status"]
+    assert frame["log_px"].notna().all()
+    assert model.p._validate_args
+
+
+def test_runs_with_other_numbers_of_chains_are_not_paired():
+    from gapkit.decomposition import gap
+
+    model = ppca()
+    x = model.sample(3, 0)
+    few, many = (Ais(num_chains=n, num_temperatures=5)(model, x, model.encode(x), 0) for n in (8, 16))
+    assert bool(gap(many, few).std_error.isfinite().all())
