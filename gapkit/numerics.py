@@ -103,9 +103,10 @@ def good_k(num_samples: int) -> float:
 def pareto_k(log_w: Tensor) -> Tensor:
     """Shape of the generalised Pareto distribution fitted to the largest weights, by ``arviz_stats``.
 
-    Below :func:`good_k` the estimate and its standard error can be trusted; above about 1 the weights have no mean
-    that this many samples could show. Constant weights have no tail and give 0; fewer than 25 samples, or a weight
-    that is NaN, give NaN.
+    Above :func:`good_k` neither the estimate nor its standard error can be trusted. Below it they usually can, but
+    k-hat sees only what was drawn: a tail, or a mode, that no draw reached is not in it. Above about 1 the weights
+    have no mean that this many samples could show. Constant weights have no tail and give 0; fewer than 25 samples, or
+    a weight that is NaN, give NaN.
 
     Args:
         log_w: log weights, shape (S, B).

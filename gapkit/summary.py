@@ -1,7 +1,6 @@
 """From per-datapoint rows to means with errors: Monte Carlo error and error over datapoints kept apart.
 
-Gaps are differences within each datapoint, so their spread over datapoints is small where that of the bounds is large:
-the standard error of mean ELBO over 100 images is about 2 nats, that of a mean gap a twentieth of it.
+Gaps are differences within each datapoint, so their spread over datapoints is small where that of the bounds is large.
 """
 
 from typing import Any

@@ -55,7 +55,13 @@ def test_intervals_of_single_datapoints(repeats, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["elbo", "log_px", "amortization_gap", "total_gap"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("elbo", "elbo_star", "log_px", "amortization_gap", "approximation_gap", "total_gap"),
+        "amortization_minus_approximation",
+    ],
+)
 def test_intervals_of_means_over_datapoints(repeats, name):
     model, runs = repeats
     marginal = model.marginal.covariance_matrix
@@ -63,8 +69,11 @@ def test_intervals_of_means_over_datapoints(repeats, name):
     approximation, amortization = model.approximation_gap(), model.expected_amortization_gap()
     truth = {
         "elbo": log_px - approximation - amortization,
+        "elbo_star": log_px - approximation,
         "log_px": log_px,
         "amortization_gap": amortization,
+        "approximation_gap": approximation,
+        "amortization_minus_approximation": amortization - approximation,
         "total_gap": approximation + amortization,
     }[name]
     intervals = [result.summary_values["quantities"][name]["ci95"] for result, _, _ in runs]

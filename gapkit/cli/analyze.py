@@ -49,13 +49,13 @@ def analyze(
     trust_pickle: TrustPickle = False,
 ) -> None:
     """Estimate log p(x), fit q* for every datapoint, and split the gap into the encoder's and the family's part."""
-    from gapkit.engine import spec_for
+    from gapkit.engine import checked_device, spec_for
     from gapkit.results import check_folder
 
     out = out or Path(f"gapkit-{checkpoint.stem}")
     check_folder(out)
     spec = spec_for(effort, seed=seed, family=family)
-    _check_device(device)
+    checked_device(device)
 
     from gapkit import checkpoints
     from gapkit.engine import analyze as run
@@ -120,17 +120,6 @@ def publish(result: "Result", out: Path) -> None:
         raise InputError(f"write the results to {out}", str(error), "choose another --out") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-
-
-def _check_device(device: str) -> None:
-    import torch
-
-    try:
-        kind = torch.device(device).type
-    except RuntimeError as error:
-        raise InputError(f"--device {device}", str(error).splitlines()[0], "use cpu, cuda or cuda:N") from error
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"--device {device}", "CUDA is not available here", "use --device cpu")
 
 
 def _with_likelihood(model: Any, likelihood: str) -> Any:

@@ -1,5 +1,6 @@
 """``gapkit certify``: is AIS close to the truth on this model? A lower and an upper bound on simulated data."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,9 @@ def certify(
     """Bracket log p(x) of data simulated from the model: forward AIS from below, backward AIS from above."""
     if out is not None and out.exists():
         raise InputError(f"write the certificate to {out}", "a file of that name", "choose another --out")
+    if out is not None and not (out.parent.is_dir() and os.access(out.parent, os.W_OK)):
+        missing = f"no folder {out.parent} that can be written to"
+        raise InputError(f"write the certificate to {out}", missing, "make the folder, or choose another --out")
     from gapkit import checkpoints
     from gapkit.engine import certify as run
     from gapkit.results import write_json

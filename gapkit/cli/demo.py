@@ -1,4 +1,4 @@
-"""``gapkit demo``: train a small VAE on real 8x8 digits and analyse it, in about half a minute."""
+"""``gapkit demo``: train a small VAE on real 8x8 digits and analyse it."""
 
 from pathlib import Path
 from typing import Annotated

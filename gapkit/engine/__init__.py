@@ -2,6 +2,7 @@
 
 from gapkit.engine.certify import Certificate, certify
 from gapkit.engine.plan import Unit, plan_units
+from gapkit.engine.prepare import checked_device
 from gapkit.engine.run import Progress, analyze
 from gapkit.engine.spec import EFFORTS, AnalysisSpec, spec_for
 
@@ -13,6 +14,7 @@ __all__ = [
     "Unit",
     "analyze",
     "certify",
+    "checked_device",
     "plan_units",
     "spec_for",
 ]

@@ -17,7 +17,7 @@ import torch
 from gapkit.checks import InputError
 from gapkit.engine import stages
 from gapkit.engine.plan import plan_units
-from gapkit.engine.prepare import prepare
+from gapkit.engine.prepare import checked_device, prepare
 from gapkit.engine.run import Progress, build_shared_bank, moved_to
 from gapkit.engine.spec import AnalysisSpec, spec_for
 from gapkit.estimators import Bdmc
@@ -96,7 +96,7 @@ def certify(
     if num_datapoints < 2:
         raise InputError(f"{num_datapoints} simulated datapoints", "an interval needs at least 2", "ask for 50 or more")
     spec = spec or spec_for(effort, seed=seed)
-    device, began, rows = torch.device(device), time.time(), []
+    device, began, rows = checked_device(device), time.time(), []
     with frozen(model), moved_to(model, device):
         drawn, latents = simulate(model, num_datapoints, spec.seed)
         x = prepare(model, drawn, device)

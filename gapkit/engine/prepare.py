@@ -13,7 +13,7 @@ from gapkit.models.protocol import LatentModel
 from gapkit.models.support import check_support
 from gapkit.models.target import unvalidated
 
-__all__ = ["fit_to_model", "model_dtypes", "prepare"]
+__all__ = ["checked_device", "fit_to_model", "model_dtypes", "prepare"]
 
 _ROWS_CHECKED = 500
 _DTYPES = (torch.float32, torch.float64)
@@ -21,6 +21,21 @@ _CONTRACT = (
     "an object with encode(x) -> Distribution, decode(z) -> Distribution and prior() -> Distribution "
     "(gapkit.from_pair wraps an ordinary encoder and decoder)"
 )
+
+
+def checked_device(device: torch.device | str) -> torch.device:
+    """Return a device that exists here.
+
+    Raises:
+        InputError: an unknown name, or CUDA where there is none.
+    """
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise InputError(f"device {device}", str(error).splitlines()[0], "use cpu, cuda or cuda:N") from error
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"device {device}", "CUDA is not available here", "use --device cpu")
+    return found
 
 
 def prepare(model: LatentModel, x: Tensor, device: torch.device | str = "cpu") -> Tensor:

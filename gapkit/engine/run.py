@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gapkit.checks import InputError
 from gapkit.engine import stages
 from gapkit.engine.plan import Unit, plan_units
-from gapkit.engine.prepare import fit_to_model, prepare
+from gapkit.engine.prepare import checked_device, fit_to_model, prepare
 from gapkit.engine.spec import AnalysisSpec, spec_for
 from gapkit.families import family_name, recognise
 from gapkit.local import FAMILIES, Bank, build_bank
@@ -108,9 +108,7 @@ def analyze(
     splits = dict(x) if isinstance(x, Mapping) else {"test": x}
     if not splits:
         raise InputError("data to analyse", "an empty mapping", "give at least one split")
-    device = torch.device(device)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"device {device}", "CUDA is not available here", "use --device cpu")
+    device = checked_device(device)
     began, frames = time.time(), []
     with frozen(model), moved_to(model, device):
         ready = {name: prepare(model, torch.as_tensor(data), device) for name, data in splits.items()}

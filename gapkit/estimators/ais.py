@@ -1,8 +1,8 @@
 """Annealed importance sampling from any start: a lower bound on log p(x) that tightens with more temperatures.
 
 Source: Neal, "Annealed Importance Sampling" (2001), https://arxiv.org/abs/physics/9803008; for decoders Wu, Burda,
-Salakhutdinov, Grosse (2017), https://arxiv.org/abs/1611.04273. Chains move in the whitened coordinates of the start,
-which needs about a thousand times fewer gradients than a start at the prior.
+Salakhutdinov, Grosse (2017), https://arxiv.org/abs/1611.04273. Chains move in the whitened coordinates of the start:
+from a fitted q* the path is short, where one from the prior is long.
 """
 
 from dataclasses import dataclass

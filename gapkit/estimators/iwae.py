@@ -25,8 +25,9 @@ __all__ = ["Iwae"]
 class Iwae:
     """IWAE-k with effective sample size and Pareto k-hat per datapoint.
 
-    Diagnostics: ``ess`` (between 1 and k), ``khat`` (trust the value and its error below ``gapkit.numerics.good_k``),
-    ``nonfinite`` (draws whose weight was undefined and counted as zero).
+    Diagnostics: ``ess`` (between 1 and k), ``khat`` (above ``gapkit.numerics.good_k`` neither value nor error can be
+    trusted; below it they usually can, but a q too narrow in some direction may leave the value lower than its error
+    says), ``nonfinite`` (draws whose weight was undefined and counted as zero).
 
     Attributes:
         num_samples: k, the draws per datapoint.

@@ -17,7 +17,7 @@ from gapkit.models.protocol import LatentModel
 __all__ = ["Target", "unvalidated"]
 
 # Rows of one decoder call hold about this many data values: enough to keep the cores busy, small enough for the caches
-# (an MNIST decoder on two cores measured a fifth faster than at three times as many) and for decoders whose inner
+# and for decoders whose inner
 # layers are many times wider than the data.
 _VALUES_PER_CALL = 700_000
 _MAX_ROWS = 4096

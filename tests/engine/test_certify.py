@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+import torch
 
 import gapkit
 from gapkit.checks import InputError
@@ -46,3 +47,28 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2  # the file is there
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--device", "tpu9"], "cuda:N"),
+        (["--out", "nowhere/c.json"], "nowhere"),
+        (["--effort", "huge"], "thorough"),
+        (["--datapoints", "1"], "at least 2"),
+        pytest.param(
+            ["--device", "cuda"],
+            "--device cpu",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device to use"),
+        ),
+    ],
+)
+def test_bad_input_is_explained(words, message, tmp_path, monkeypatch, capsys):
+    save_model(build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,)), tmp_path / "m.pt")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["gapkit", "certify", "m.pt", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["m.pt"]
