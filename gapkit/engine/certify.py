@@ -24,6 +24,7 @@ from gapkit.estimators import Bdmc
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.models.simulate import simulate
+from gapkit.models.target import Target
 from gapkit.randomness import Key
 from gapkit.summary import summarise_values
 
@@ -100,11 +101,12 @@ def certify(
     with frozen(model), moved_to(model, device):
         drawn, latents = simulate(model, num_datapoints, spec.seed)
         x = prepare(model, drawn, device)
-        bank = build_shared_bank(model, {"simulated": x}, None, spec)
+        like = Target(model, x[:1])
+        bank = build_shared_bank(like, {"simulated": x}, None, spec)
         units = plan_units(num_datapoints, spec.unit_size)
         for number, unit in enumerate(units, 1):
             indices = list(unit.indices)
-            batch = stages.make_batch(model, x[indices], Key(spec.seed, unit.indices))
+            batch = stages.make_batch(like, x[indices], Key(spec.seed, unit.indices))
             proposal = stages.fits(batch, bank, spec).mixture
             sandwich = Bdmc(ais=spec.ais)(batch.target, batch.target.x, proposal, latents[indices], batch.key)
             table = {

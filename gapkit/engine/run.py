@@ -116,12 +116,13 @@ def analyze(
         units = {name: plan_units(len(data), spec.unit_size) for name, data in ready.items()}
         total = 1 + sum(len(u) for u in units.values()) * len(stages.STAGES)
         run_stage = _Stopwatch(total, progress)
-        bank = run_stage("bank", build_shared_bank, model, ready, other_x, spec)
+        like = Target(model, next(iter(ready.values()))[:1])
+        bank = run_stage("bank", build_shared_bank, like, ready, other_x, spec)
         for split, data in ready.items():
             split_seed = _seed_of(spec.seed, split)
             tables = {}
             for unit in order(units[split]):
-                batch = stages.make_batch(model, data[list(unit.indices)], Key(split_seed, unit.indices))
+                batch = stages.make_batch(like, data[list(unit.indices)], Key(split_seed, unit.indices))
                 iwae = run_stage("bounds", stages.bounds, batch, spec)
                 fitted = run_stage("fits", stages.fits, batch, bank, spec)
                 top = run_stage("evidence", stages.evidence, batch, fitted, spec)
@@ -177,24 +178,22 @@ def _seed_of(seed: int, split: str) -> int:
 
 
 def build_shared_bank(
-    model: LatentModel, ready: Mapping[str, Tensor], other_x: Tensor | None, spec: AnalysisSpec
+    like: Target, ready: Mapping[str, Tensor], other_x: Tensor | None, spec: AnalysisSpec
 ) -> Bank | None:
     """Starts shared by all datapoints: prior draws, and encodings of other data or, without any, of these."""
     if spec.fit.num_starts == 0:
         return None
-    first = next(iter(ready.values()))
     sources = [*ready.values()]
     if other_x is not None:
-        sources = [fit_to_model(model, torch.as_tensor(other_x)[: spec.bank_data].to(first.device))]
+        sources = [fit_to_model(like.model, torch.as_tensor(other_x)[: spec.bank_data].to(like.device))]
     loc, scale = [], []
     with torch.no_grad(), unvalidated():
         for data in sources:
             for part in data[: spec.bank_data].split(1000):
-                q = recognise(model.encode(part))
+                q = recognise(like.model.encode(part))
                 loc.append(q.loc)
                 scale.append(q.marginal_scale())
-        target = Target(model, first[:1], latent_shape=model.encode(first[:1]).event_shape)
-    return build_bank(target, torch.cat(loc), torch.cat(scale), spec.bank_prior, spec.seed)
+    return build_bank(like, torch.cat(loc), torch.cat(scale), spec.bank_prior, spec.seed)
 
 
 def _versions() -> dict[str, str]:

@@ -14,7 +14,6 @@ from gapkit.estimators import Estimate
 from gapkit.evidence import SOURCES, Evidence, estimate_evidence
 from gapkit.families import Transport, family_name, recognise
 from gapkit.local import Bank, FitStatus, LocalFits, fit
-from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target, unvalidated
 from gapkit.randomness import Key
 from gapkit.status import STATUSES
@@ -33,11 +32,11 @@ class Batch:
     key: Key
 
 
-def make_batch(model: LatentModel, x: Tensor, key: Key) -> Batch:
-    """Encode a unit's datapoints: x has shape (B, *x_shape)."""
+def make_batch(like: Target, x: Tensor, key: Key) -> Batch:
+    """Encode a unit's datapoints: x has shape (B, *x_shape), ``like`` is any target of the model."""
     with torch.no_grad(), unvalidated():
-        q = model.encode(x)
-    return Batch(Target(model, x, latent_shape=q.event_shape), recognise(q), key)
+        q = like.model.encode(x)
+    return Batch(Target(like.model, x, like=like), recognise(q), key)
 
 
 def bounds(batch: Batch, spec: AnalysisSpec) -> Estimate:

@@ -72,10 +72,7 @@ class Elbo:
         return torch.cat(parts)
 
     def _log_likelihoods(self, target: Target, q: Proposal, key: Key) -> Tensor:
-        parts = []
-        for z, _ in self._blocks(target, q, key):
-            parts += [target.log_likelihood(part).double() for part in z.split(target.chunks(z.shape[0]))]
-        return torch.cat(parts)
+        return torch.cat([target.log_likelihood(z).double() for z, _ in self._blocks(target, q, key)])
 
     def _blocks(self, target: Target, q: Proposal, key: Key) -> Iterator[tuple[Tensor, Tensor]]:
         streams = key.streams(self.stage, target.dtype, target.device)

@@ -9,12 +9,11 @@ https://arxiv.org/abs/1412.1193, section 8.
 
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from gapkit.models.observation import fisher_features
+from gapkit.models.precision import has_fast_bfloat16
 from gapkit.models.target import Target
 
 __all__ = ["MAX_DIM", "available", "gauss_newton", "hessian", "prior_precision"]
@@ -38,25 +37,16 @@ def prior_precision(target: Target) -> Tensor:
 def gauss_newton(target: Target, z: Tensor) -> Tensor:
     """Gauss-Newton approximation of -hess log p(x, z), averaged over samples: (S, B, D) to (B, D, D).
 
-    Costs D forward-mode columns per latent point.
+    Costs D columns of the decoder's Jacobian per latent point. They are made in bfloat16 where the processor has units
+    for it: a preconditioner needs no more, and the last product, in full precision, keeps it positive definite.
     """
     num_samples, batch, dim = z.shape
-    basis = torch.eye(dim, dtype=z.dtype, device=z.device)
+    precision = "bfloat16" if has_fast_bfloat16(z.device) and target.by_hand else "full"
     rows = max(1, 4 * target.max_rows // dim)
     parts = []
     for part in z.reshape(-1, dim).split(rows):
-
-        def features(points: Tensor) -> tuple[Tensor, Tensor]:
-            return fisher_features(target.decode(points))
-
-        def column(direction: Tensor, part: Tensor = part) -> tuple[Tensor, Tensor]:
-            tangent = direction.expand_as(part)
-            result: Any = torch.func.jvp(features, (part,), (tangent,), has_aux=True)
-            return result[1], result[2]
-
-        slopes, weights = torch.func.vmap(column, out_dims=(0, None))(basis)  # type: ignore[arg-type]
-        scaled = (slopes * weights.sqrt()).transpose(0, 1)  # (N, D, M)
-        parts.append(torch.bmm(scaled, scaled.mT))
+        root = target.root_fisher(part, precision).to(z.dtype)
+        parts.append(torch.bmm(root, root.mT))
     curvature = torch.cat(parts).reshape(num_samples, batch, dim, dim).mean(0)
     return curvature + torch.diag(prior_precision(target))
 
@@ -66,6 +56,7 @@ def hessian(target: Target, z: Tensor) -> Tensor:
 
     Costs D gradient-of-gradient evaluations per latent point.
     """
+    target.work.columns += 4 * z.numel()  # D gradients of gradients, each twice a gradient
     total = torch.zeros(*z.shape[1:], z.shape[-1], dtype=z.dtype, device=z.device)
     for part in z.detach().split(target.chunks(z.shape[0])):
         with torch.enable_grad():

@@ -96,7 +96,7 @@ def warm_start(
     for rho in step_sizes(steps):
         u = noise(num_samples // 2)
         z = FullRankGaussian(mean, scale).forward(torch.cat([u, -u]))
-        _, grad = target.log_joint_and_grad(z)
+        grad = target.grad(z)
         moved = torch.lerp(precision, curvature(target, z), rho)
         factor, failed = torch.linalg.cholesky_ex(moved)
         step = torch.cholesky_solve(grad.mean(0).unsqueeze(-1), factor).squeeze(-1)
@@ -136,7 +136,7 @@ def polish_full_rank(
         u = torch.cat([u, -u])
         now = FullRankGaussian(loc, tril)
         # grad log q at z = m + L u is -L^-T u, so L' r = L' grad log p + u.
-        s = now.pull_gradient(u, target.log_joint_and_grad(now.forward(u))[1]) + u
+        s = now.pull_gradient(u, target.grad(now.forward(u))) + u
         outer = torch.einsum("spi,spj->pij", s, u) / u.shape[0]
         change = outer.tril(-1) + torch.diag_embed(0.5 * outer.diagonal(dim1=-2, dim2=-1))
         shift = _bounded(size * s.mean(0), 1.0)
@@ -172,7 +172,7 @@ def polish_diagonal(
         u = noise(num_samples // 2)
         u = torch.cat([u, -u])
         scale = log_scale.exp()
-        r = target.log_joint_and_grad(DiagonalGaussian(loc, scale).forward(u))[1] + u / scale
+        r = target.grad(DiagonalGaussian(loc, scale).forward(u)) + u / scale
         shift = _bounded(size * (root.mT @ r.mean(0).unsqueeze(-1)).squeeze(-1), 1.0)
         loc = loc + (root @ shift.unsqueeze(-1)).squeeze(-1)
         log_scale = log_scale + _bounded(0.5 * size * (scale * r * u).mean(0), 0.5)

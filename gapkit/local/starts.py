@@ -104,6 +104,7 @@ def build_bank(
         if len(z) > most:
             z = z[torch.linspace(0, len(z) - 1, most, device=z.device).long()]
         decoded = tuple(target.decode(part) for part in z.split(target.max_rows))
+        target.work.values += len(z)
         log_prior = target.log_prior(z.unsqueeze(0))[0]
         spread = encoded_scale[encoded_scale.isfinite().all(1)].square().mean(0).sqrt()
         spread = torch.where(spread.isfinite() & (spread > 0), spread, 1.0)

@@ -1,6 +1,7 @@
 """Priors p(z): the standard normal, and two learned ones."""
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch.distributions import Categorical, Distribution, Independent, MixtureS
 from gapkit.checks import InputError
 from gapkit.models.support import describe
 
-__all__ = ["GaussianMixturePrior", "VampPrior", "moved", "standard_normal"]
+__all__ = ["GaussianMixturePrior", "VampPrior", "log_prob_and_grad", "moved", "standard_normal"]
 
 
 def standard_normal(
@@ -132,3 +133,26 @@ def _moved(value: Any, dtype: torch.dtype, device: torch.device, done: dict[int,
         if "_validate_args" in vars(value):  # a copy of ours: one undefined latent must not stop a whole batch
             result.__dict__["_validate_args"] = False
     return done[id(value)]
+
+
+def log_prob_and_grad(prior: Distribution, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Log p(z) and its gradient: z has shape (..., *event), the results (...) and (..., *event).
+
+    Closed form for independent normals, automatic differentiation for everything else.
+
+    Example:
+        >>> log_prob_and_grad(standard_normal((2,)), torch.ones(1, 2))[1]
+        tensor([[-1., -1.]])
+    """
+    base = prior.base_dist if isinstance(prior, Independent) else prior
+    if type(base) is Normal and base.batch_shape == prior.event_shape:
+        inverse = 1.0 / base.scale
+        standard = (z - base.loc) * inverse
+        event = tuple(range(z.dim() - len(prior.event_shape), z.dim()))
+        constant = 0.5 * math.log(2 * math.pi) * base.loc.numel() + base.scale.log().sum()
+        return -0.5 * standard.square().sum(event) - constant, -standard * inverse
+    with torch.enable_grad():
+        leaf = z.detach().requires_grad_(True)
+        value = prior.log_prob(leaf)
+        (gradient,) = torch.autograd.grad(value.sum(), leaf)
+    return value.detach(), gradient

@@ -11,14 +11,17 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from gapkit.models.priors import moved
+from gapkit.models.dense import DenseDecoder, read_dense
+from gapkit.models.observation import fisher_features
+from gapkit.models.precision import gradient_dtype, tf32
+from gapkit.models.priors import log_prob_and_grad, moved
 from gapkit.models.protocol import LatentModel
+from gapkit.models.work import Work
 
 __all__ = ["Target", "unvalidated"]
 
 # Rows of one decoder call hold about this many data values: enough to keep the cores busy, small enough for the caches
-# and for decoders whose inner
-# layers are many times wider than the data.
+# and for decoders whose inner layers are many times wider than the data.
 _VALUES_PER_CALL = 700_000
 _MAX_ROWS = 4096
 
@@ -44,32 +47,33 @@ class Target:
     Samples are processed in chunks of at most ``max_rows`` decoder rows, so memory stays bounded whatever S is. The
     chunk is a function of shapes alone, never of free memory, so that results can be repeated.
 
+    A decoder that is a chain of linear maps and pointwise functions with a Bernoulli or a normal likelihood is
+    differentiated by hand; every other one by automatic differentiation.
+
     Args:
         model: an object of the model contract.
         x: data, shape (B, *x_shape).
         max_rows: decoder rows per call; None chooses from the size of a datapoint.
-        latent_shape: event shape of z; None asks the encoder.
+        like: a target of the same model, whose reading of the decoder and whose count of work are shared.
+
+    Attributes:
+        work: what has been evaluated so far, for this target and all that share its count.
     """
 
     def __init__(
-        self,
-        model: LatentModel,
-        x: Tensor,
-        *,
-        max_rows: int | None = None,
-        latent_shape: torch.Size | None = None,
+        self, model: LatentModel, x: Tensor, *, max_rows: int | None = None, like: "Target | None" = None
     ) -> None:
         self.model, self.x = model, x
-        if latent_shape is None:
-            with torch.no_grad(), unvalidated():
-                latent_shape = model.encode(x[:1]).event_shape
-        self.latent_shape = latent_shape
         self.num_datapoints = x.shape[0]
-        self.dim = math.prod(latent_shape)
-        self.max_rows = max_rows or max(16, min(_MAX_ROWS, _VALUES_PER_CALL // max(1, x[0].numel())))
-        self._repeated: tuple[int, Tensor] | None = None
         with torch.no_grad(), unvalidated():
+            self.latent_shape = like.latent_shape if like else model.encode(x[:1]).event_shape
             self.prior: Distribution = moved(model.prior(), x.dtype, x.device)
+            self._dense: DenseDecoder | None = like._dense if like else read_dense(model, x[:1], self.latent_shape)
+        self.work = like.work if like else Work()
+        self.dim = math.prod(self.latent_shape)
+        self.max_rows = max_rows or max(16, min(_MAX_ROWS, _VALUES_PER_CALL // max(1, x[0].numel())))
+        self._bound = self._dense.bind(x) if self._dense else None
+        self._repeated: tuple[int, Tensor] | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -81,9 +85,14 @@ class Target:
         """Device of the data and the latents."""
         return self.x.device
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether the decoder's derivatives are written out, not left to automatic differentiation."""
+        return self._bound is not None
+
     def select(self, rows: Tensor) -> "Target":
         """Return the target of some rows of the batch (a row may be repeated): rows has shape (P,)."""
-        return Target(self.model, self.x[rows], max_rows=self.max_rows, latent_shape=self.latent_shape)
+        return Target(self.model, self.x[rows], max_rows=self.max_rows, like=self)
 
     def decode(self, z: Tensor) -> Distribution:
         """Return p(x|z) for flat latents z of shape (N, D)."""
@@ -101,31 +110,99 @@ class Target:
             return self.prior.log_prob(z.reshape(*z.shape[:-1], *self.latent_shape))
 
     def log_likelihood(self, z: Tensor) -> Tensor:
-        """Log p(x|z): z has shape (S, B, D), the result (S, B), in nats. One decoder call: the caller cuts chunks."""
-        num_samples = z.shape[0]
-        with unvalidated():
-            values = self.decode(z).log_prob(self._repeat(num_samples))
-        return values.reshape(num_samples, self.num_datapoints)
+        """Log p(x|z): z has shape (S, B, D), the result (S, B), in nats; chunked over samples."""
+        self.work.values += z.shape[0] * z.shape[1]
+        return _joined([self._log_likelihood(part) for part in z.split(self.chunks(z.shape[0]))])
 
     def log_joint(self, z: Tensor) -> Tensor:
         """Log p(x, z): z has shape (S, B, D), the result (S, B), in nats; chunked over samples."""
-        sizes = self.chunks(z.shape[0])
-        parts = [self.log_likelihood(part) + self.log_prior(part) for part in z.split(sizes)]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        return self.log_likelihood(z) + self.log_prior(z)
 
-    def log_joint_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Log p(x, z) and its gradient in z: shapes (S, B) and (S, B, D); chunked over samples, no graph is kept."""
+    def log_joint_and_grad(self, z: Tensor, precision: str = "full") -> tuple[Tensor, Tensor]:
+        """Log p(x, z) and its gradient in z: shapes (S, B) and (S, B, D); chunked over samples, no graph is kept.
+
+        Args:
+            z: latents, shape (S, B, D).
+            precision: of the gradient's products; the value keeps the model's own type.
+        """
+        dtype = gradient_dtype(precision, self.dtype, self.device)
+        self.work.gradients += z.shape[0] * z.shape[1]
         values, gradients = [], []
         for part in z.detach().split(self.chunks(z.shape[0])):
-            with torch.enable_grad():
-                leaf = part.detach().requires_grad_(True)
-                value = self.log_likelihood(leaf) + self.log_prior(leaf)
-                (gradient,) = torch.autograd.grad(value.sum(), leaf)
-            values.append(value.detach())
+            value, gradient = self._value_and_grad(part, dtype, coarse=precision == "tf32")
+            values.append(value)
             gradients.append(gradient)
-        if len(values) == 1:
-            return values[0], gradients[0]
-        return torch.cat(values), torch.cat(gradients)
+        prior, prior_grad = self._log_prior_and_grad(z.detach())
+        return _joined(values) + prior, _joined(gradients).add_(prior_grad)
+
+    def grad(self, z: Tensor, precision: str = "full") -> Tensor:
+        """The gradient of log p(x, z) alone, shape (S, B, D): inner steps of a trajectory and fits need no value."""
+        dtype = gradient_dtype(precision, self.dtype, self.device)
+        self.work.gradients += z.shape[0] * z.shape[1]
+        chunks = z.detach().split(self.chunks(z.shape[0]))
+        parts = [self._grad(part, dtype, coarse=precision == "tf32") for part in chunks]
+        return _joined(parts).add_(self._log_prior_and_grad(z.detach())[1])
+
+    def root_fisher(self, z: Tensor, precision: str = "full") -> Tensor:
+        """A root R of the Gauss-Newton curvature of -log p(x|z): rows z of shape (N, D) to (N, D, M), R R' = curvature.
+
+        Costs D columns of the decoder's Jacobian per row; not chunked.
+        """
+        self.work.columns += z.numel()
+        if self._bound is not None:
+            with tf32(precision == "tf32"):
+                return self._bound.root_fisher(z, gradient_dtype(precision, self.dtype, self.device))
+        basis = torch.eye(self.dim, dtype=z.dtype, device=z.device)
+
+        def features(points: Tensor) -> tuple[Tensor, Tensor]:
+            return fisher_features(self.decode(points))
+
+        def column(direction: Tensor) -> tuple[Tensor, Tensor]:
+            result = torch.func.jvp(features, (z,), (direction.expand_as(z),), has_aux=True)
+            return result[1], result[2]  # type: ignore[misc]
+
+        slopes, weights = torch.func.vmap(column, out_dims=(0, None))(basis)  # type: ignore[arg-type]
+        return (slopes * weights.sqrt()).transpose(0, 1)
+
+    def _log_likelihood(self, z: Tensor) -> Tensor:
+        """One decoder call: (S, B, D) to (S, B). Differentiable where gradients are on."""
+        if self._bound is not None and not torch.is_grad_enabled():
+            return self._bound.value(z)
+        with unvalidated():
+            values = self.decode(z).log_prob(self._repeat(z.shape[0]))
+        return values.reshape(z.shape[:2])
+
+    def _value_and_grad(self, z: Tensor, dtype: torch.dtype, *, coarse: bool) -> tuple[Tensor, Tensor]:
+        if self._bound is not None and not coarse:
+            return self._bound.value_and_grad(z, dtype)
+        if dtype == self.dtype and not coarse:
+            return self._by_autograd(z)
+        with torch.no_grad():
+            value = self._log_likelihood(z)
+        return value, self._grad(z, dtype, coarse=coarse)
+
+    def _grad(self, z: Tensor, dtype: torch.dtype, *, coarse: bool) -> Tensor:
+        with tf32(coarse):
+            if self._bound is not None:
+                return self._bound.grad(z, dtype)
+            with self._autocast(dtype):
+                return self._by_autograd(z)[1]
+
+    def _by_autograd(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.enable_grad():
+            leaf = z.detach().requires_grad_(True)
+            value = self._log_likelihood(leaf)
+            (gradient,) = torch.autograd.grad(value.sum(), leaf)
+        return value.detach(), gradient
+
+    def _autocast(self, dtype: torch.dtype) -> contextlib.AbstractContextManager[object]:
+        lower = dtype != self.dtype
+        return torch.autocast(self.device.type, dtype) if lower else contextlib.nullcontext()
+
+    def _log_prior_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        with unvalidated():
+            value, gradient = log_prob_and_grad(self.prior, z.reshape(*z.shape[:-1], *self.latent_shape))
+        return value, gradient.reshape(z.shape)
 
     def _repeat(self, num_samples: int) -> Tensor:
         # The data are repeated once per chunk size and kept: a chain of transitions asks for the same size every time.
@@ -134,3 +211,7 @@ class Target:
             repeated = self.x.expand(num_samples, *shape).reshape(num_samples * shape[0], *shape[1:])
             self._repeated = (num_samples, repeated)
         return self._repeated[1]
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
