@@ -5,7 +5,8 @@ Salakhutdinov, Grosse (2017), https://arxiv.org/abs/1611.04273. Chains move in t
 from a fitted q* the path is short, where one from the prior is long.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,36 +15,56 @@ from torch.distributions import Distribution
 from gapkit.checks import InputError
 from gapkit.estimators.protocol import Bound, Estimate, bound_inputs, without_nan
 from gapkit.families.protocol import Proposal
-from gapkit.kernels import Annealing, GeometricPath, temperatures
+from gapkit.kernels import Annealing, GeometricPath, MoveNoise, Run, learn_curve, learn_steps, temperatures
+from gapkit.models.precision import gradient_dtype
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
 from gapkit.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
 from gapkit.randomness import Key
 
-__all__ = ["Ais"]
+__all__ = ["Ais", "Plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Some datapoints of a batch and the frozen run that is meant for them.
+
+    Attributes:
+        rows: their places in the batch, shape (P,).
+        run: path, temperatures and steps of these datapoints.
+        key: seed and indices of these datapoints.
+    """
+
+    rows: Tensor
+    run: Annealing
+    key: Key
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ais:
     """AIS with Hamiltonian transitions; q is the start (the encoder's q, a fitted q*, a mixture, or the prior).
 
-    A pilot run with chains of its own learns a step size for every datapoint and temperature; the weighted run then
-    uses them frozen, because weights of a chain that adapts itself are not valid. One run costs
-    ``num_chains * (1 + (num_temperatures - 1) * num_leapfrogs)`` gradients per datapoint, the pilot the same with
-    ``pilot_chains``.
+    A pilot run with chains of its own learns a step size for every datapoint and temperature, and for the adaptive
+    schedule the temperatures too; the weighted run then uses them frozen, because weights of a chain that adapts itself
+    are not valid. One run costs ``num_chains * (1 + (num_temperatures - 1) * num_leapfrogs)`` gradients per datapoint,
+    the pilot of a fixed schedule the same with ``pilot_chains``.
 
     Diagnostics: ``acceptance`` (mean over the weighted run), ``ess`` (of the chains), ``nonfinite`` (chains whose
-    weight was undefined and counted as zero).
+    weight was undefined and counted as zero), ``temperatures`` (T of each datapoint).
 
     Attributes:
         num_chains: independent chains per datapoint.
-        num_temperatures: T; 1 makes no move and is plain importance sampling.
-        num_leapfrogs: gradients per transition.
-        schedule: ``sigmoid`` or ``linear``.
+        num_temperatures: T; 1 makes no move and is plain importance sampling. For the adaptive schedule, at most.
+        num_leapfrogs: gradients per transition; 1 is the Metropolis-adjusted Langevin algorithm.
+        schedule: ``sigmoid``, ``linear``, or ``adaptive``: each datapoint's own temperatures, as many as it needs.
+        conditional_ess: of each step of the adaptive schedule: the closer to 1, the more temperatures.
         acceptance: the acceptance rate that the pilot aims at.
-        pilot_chains: chains of the pilot; 0 skips it and keeps ``step``.
+        pilot_chains: chains of the pilot; 0 skips it and keeps ``step``. An adaptive schedule uses at least 8.
         step: first step size in whitened coordinates; None scales with the latent dimension, as optimal tuning does.
         jitter: each transition's step is multiplied by a uniform draw from [1 - jitter, 1 + jitter].
+        refresh: share of the momentum that is replaced before each transition; less than 1 keeps some direction.
+        precision: of gradients: ``full``, ``tf32`` (CUDA) or ``bfloat16``. Energies and weights are always full, so the
+            estimate stays valid; see :mod:`gapkit.models.precision`.
         stage: names the noise.
 
     Example:
@@ -59,10 +80,13 @@ class Ais:
     num_temperatures: int = 50
     num_leapfrogs: int = 1
     schedule: str = "sigmoid"
+    conditional_ess: float = 0.999
     acceptance: float = 0.75
     pilot_chains: int = 4
     step: float | None = None
     jitter: float = 0.2
+    refresh: float = 1.0
+    precision: str = "full"
     stage: str = "ais"
 
     def __call__(
@@ -71,39 +95,147 @@ class Ais:
         """Estimate log p(x): x has shape (B, *x_shape), the estimate (B,), in nats.
 
         Raises:
-            InputError: fewer than one chain, temperature or leapfrog, or an unknown schedule.
+            InputError: a setting out of range, an unknown schedule, or a precision that the device has not.
         """
-        if min(self.num_chains, self.num_leapfrogs) < 1:
-            raise InputError(
-                f"AIS with {self.num_chains} chains and {self.num_leapfrogs} leapfrogs",
-                "both must be at least 1",
-                "raise the smaller one",
-            )
         with bound_inputs(model, x, q, seed) as (target, proposal, key):
-            run = self.annealing(target, proposal)
-            z, _ = proposal.draw(key.streams(self.stage, target.dtype, target.device), self.num_chains)
-            moves = key.streams(f"{self.stage}/moves", target.dtype, target.device)
-            log_w, acceptance = run.forward(z, moves, self.pilot(run, key))
-            log_w, nonfinite = without_nan(log_w)
-            diagnostics = {"acceptance": acceptance, "ess": effective_sample_size(log_w), "nonfinite": nonfinite}
-            draws, noise = log_mean_exp_influence(log_w), (self.stage, key, self.num_chains)
-            return Estimate.from_draws(log_mean_exp(log_w), draws, Bound.LOWER, noise, diagnostics)
+            return self.estimate(self.forward(self.plans(target, proposal, key)), key)
 
-    def annealing(self, target: Target, proposal: Proposal) -> Annealing:
-        """The path from a start to the posteriors, with these settings."""
-        betas = temperatures(self.schedule, self.num_temperatures).tolist()
-        path = GeometricPath(target, proposal, proposal.whitening())
-        return Annealing(path, betas, self.num_leapfrogs, self.jitter)
+    def forward(self, plans: Sequence[Plan]) -> tuple[Run, Tensor]:
+        """The weighted chains of all datapoints, and the number of temperatures of each."""
 
-    def pilot(self, run: Annealing, key: Key) -> Tensor:
-        """Learn step sizes with chains of their own, shape (T - 1, B)."""
-        target = run.path.target
-        first = self.step or 1.6 * target.dim**-0.25
-        if self.pilot_chains < 1 or run.num_moves < 1:
-            shape = (max(run.num_moves, 0), target.num_datapoints)
-            return torch.full(shape, first, dtype=target.dtype, device=target.device)
-        z, _ = run.path.proposal.draw(
-            key.streams(f"{self.stage}/pilot", target.dtype, target.device), self.pilot_chains
+        def chains(plan: Plan) -> Run:
+            like = plan.run.path.target
+            draws = plan.key.streams(self.stage, like.dtype, like.device)
+            z, _ = plan.run.path.proposal.draw(draws, self.num_chains)
+            return plan.run.forward(z, MoveNoise.of(plan.key, f"{self.stage}/moves", z))
+
+        return _gather(plans, chains)
+
+    def backward(self, plans: Sequence[Plan], z: Tensor) -> tuple[Run, Tensor]:
+        """The reversed chains, from posterior draws of shape (S, B, D), with the same temperatures and steps."""
+
+        def chains(plan: Plan) -> Run:
+            start = z[:, plan.rows]
+            return plan.run.backward(start, MoveNoise.of(plan.key, f"{self.stage}/backward", start))
+
+        return _gather(plans, chains)
+
+    def estimate(self, outcome: tuple[Run, Tensor], key: Key) -> Estimate:
+        """The bound that weighted chains give."""
+        run, counts = outcome
+        log_w, nonfinite = without_nan(run.log_w)
+        diagnostics = {
+            "acceptance": run.acceptance,
+            "ess": effective_sample_size(log_w),
+            "nonfinite": nonfinite,
+            "temperatures": counts,
+        }
+        noise = (self.stage, key, self.num_chains)
+        return Estimate.from_draws(
+            log_mean_exp(log_w), log_mean_exp_influence(log_w), Bound.LOWER, noise, diagnostics
         )
-        moves = key.streams(f"{self.stage}/pilot/moves", target.dtype, target.device)
-        return run.learn_steps(z, moves, first, self.acceptance)
+
+    def estimate_above(self, outcome: tuple[Run, Tensor], key: Key) -> Estimate:
+        """The bound from above that reversed chains give."""
+        run, counts = outcome
+        # An undefined weight counts as an inverse of zero: that can only raise the bound.
+        inverse, nonfinite = without_nan(-run.log_w)
+        return Estimate.from_draws(
+            -log_mean_exp(inverse),
+            -log_mean_exp_influence(inverse),
+            Bound.UPPER,
+            (f"{self.stage}/backward", key, len(inverse)),
+            {"acceptance": run.acceptance, "nonfinite": nonfinite, "temperatures": counts},
+        )
+
+    def plans(self, target: Target, proposal: Proposal, key: Key) -> list[Plan]:
+        """Pilot runs, and the frozen runs that follow from them, for parts of the batch.
+
+        Raises:
+            InputError: a setting out of range, or an unknown schedule.
+        """
+        self._check(target)
+        path = GeometricPath(target, proposal, proposal.whitening(), self.precision)
+        everyone = torch.arange(target.num_datapoints, device=target.device)
+        if self.schedule != "adaptive":
+            betas = temperatures(self.schedule, self.num_temperatures).to(target.device)
+            return [Plan(everyone, self._fixed(path, betas.unsqueeze(1).expand(-1, len(everyone)), key), key)]
+        z, noise = self._pilot_chains(path, key, max(8, self.pilot_chains))
+        curve = learn_curve(path, z, noise, **self._pilot_settings(target))
+        wanted = curve.temperatures_for(self.conditional_ess, self.num_temperatures)
+        # Datapoints that need about as many temperatures run together, so that none waits for the hardest one.
+        groups = _rounded_up(wanted).clamp(max=self.num_temperatures)
+        plans = []
+        for count in groups.unique().tolist():
+            rows = everyone[groups == count]
+            betas, steps = curve.schedule(count)
+            part = path
+            if len(rows) < len(everyone):
+                chosen = proposal.select(rows)
+                part = replace(path, target=target.select(rows), proposal=chosen, transport=chosen.whitening())
+            run = self._run(part, betas[:, rows], steps[:, rows].to(target.dtype))
+            plans.append(Plan(rows, run, key.select(rows)))
+        return plans
+
+    def _fixed(self, path: GeometricPath, betas: Tensor, key: Key) -> Annealing:
+        first = self._first_step(path.target)
+        if self.pilot_chains < 1 or len(betas) < 3:
+            like = path.target.x
+            steps = torch.full((max(len(betas) - 2, 0), betas.shape[1]), first, dtype=like.dtype, device=like.device)
+        else:
+            z, noise = self._pilot_chains(path, key, self.pilot_chains)
+            steps = learn_steps(path, betas, z, noise, **self._pilot_settings(path.target))
+        return self._run(path, betas, steps)
+
+    def _run(self, path: GeometricPath, betas: Tensor, steps: Tensor) -> Annealing:
+        return Annealing(path, betas, steps, self.num_leapfrogs, self.jitter, self.refresh)
+
+    def _pilot_chains(self, path: GeometricPath, key: Key, count: int) -> tuple[Tensor, MoveNoise]:
+        streams = key.streams(f"{self.stage}/pilot", path.target.dtype, path.target.device)
+        z, _ = path.proposal.draw(streams, count)
+        return z, MoveNoise.of(key, f"{self.stage}/pilot/moves", z)
+
+    def _pilot_settings(self, target: Target) -> dict[str, float | int]:
+        return {
+            "num_leapfrogs": self.num_leapfrogs,
+            "jitter": self.jitter,
+            "first": self._first_step(target),
+            "acceptance": self.acceptance,
+        }
+
+    def _first_step(self, target: Target) -> float:
+        return self.step or 1.6 * target.dim**-0.25
+
+    def _check(self, target: Target) -> None:
+        gradient_dtype(self.precision, target.dtype, target.device)
+        if self.schedule == "adaptive" and self.num_temperatures < 1:
+            raise InputError(f"{self.num_temperatures} temperatures", "AIS needs at least 1", "ask for 1 or more")
+        if min(self.num_chains, self.num_leapfrogs) < 1:
+            asked = f"AIS with {self.num_chains} chains and {self.num_leapfrogs} leapfrogs"
+            raise InputError(asked, "both must be at least 1", "raise the smaller one")
+        for name in ("conditional_ess", "refresh"):
+            value = getattr(self, name)
+            if not 0.0 < value <= 1.0 or (name == "conditional_ess" and value == 1.0):
+                raise InputError(f"AIS with {name}={value}", "it is a share", "choose a number above 0 and below 1")
+
+
+def _gather(plans: Sequence[Plan], chains: Callable[[Plan], Run]) -> tuple[Run, Tensor]:
+    """Run chains for every plan and put the outcomes in the batch's order; also the numbers of temperatures."""
+    runs = [chains(plan) for plan in plans]
+    order = torch.cat([plan.rows for plan in plans]).argsort()
+    counts = torch.cat([torch.full_like(plan.rows, len(plan.run.betas) - 1) for plan in plans])
+    run = Run(
+        torch.cat([run.log_w for run in runs], 1)[:, order],
+        torch.cat([run.acceptance for run in runs])[order],
+        torch.cat([run.z for run in runs], 1)[:, order],
+    )
+    return run, counts[order]
+
+
+def _rounded_up(counts: Tensor) -> Tensor:
+    """Whole numbers to the next of 1, 2, 3, 4, 6, 8, 12, 16, 24, ...: few different ones, none much larger."""
+    power = 2.0 ** counts.double().log2().floor()
+    middle = 1.5 * power
+    return torch.where(
+        counts <= power, power, torch.where(counts <= middle, middle.ceil(), 2.0 * power)
+    ).long()

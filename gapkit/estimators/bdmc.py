@@ -12,11 +12,10 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from gapkit.estimators.ais import Ais
-from gapkit.estimators.protocol import Bound, Estimate, bound_inputs, without_nan
+from gapkit.estimators.protocol import Estimate, bound_inputs
 from gapkit.families.protocol import Proposal
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
-from gapkit.numerics import log_mean_exp, log_mean_exp_influence
 from gapkit.randomness import Key
 
 __all__ = ["Bdmc", "Sandwich"]
@@ -76,19 +75,9 @@ class Bdmc:
                 upper bound no bound.
             seed: an integer, or a key.
         """
-        lower = self.ais(model, x, q, seed)
         with bound_inputs(model, x, q, seed) as (target, proposal, key):
-            run = self.ais.annealing(target, proposal)
-            z = posterior_draws.to(target.device, target.dtype).expand(self.ais.num_chains, -1, -1)
-            moves = key.streams(f"{self.ais.stage}/backward", target.dtype, target.device)
-            log_w, acceptance = run.backward(z, moves, self.ais.pilot(run, key))
-            # An undefined weight counts as an inverse of zero: that can only raise the upper bound.
-            inverse, nonfinite = without_nan(-log_w)
-            upper = Estimate.from_draws(
-                -log_mean_exp(inverse),
-                -log_mean_exp_influence(inverse),
-                Bound.UPPER,
-                (f"{self.ais.stage}/backward", key, self.ais.num_chains),
-                {"acceptance": acceptance, "nonfinite": nonfinite},
-            )
-        return Sandwich(lower, upper)
+            ais = self.ais
+            plans = ais.plans(target, proposal, key)
+            z = posterior_draws.to(target.device, target.dtype).expand(ais.num_chains, -1, -1)
+            forward, backward = ais.forward(plans), ais.backward(plans, z)
+            return Sandwich(ais.estimate(forward, key), ais.estimate_above(backward, key))

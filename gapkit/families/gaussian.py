@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import torch
@@ -52,6 +53,15 @@ class _Affine(ABC):
         u = self.inverse(z)
         return standard_normal_log_prob(u) - self.log_abs_det(u)
 
+    @abstractmethod
+    def _push_gradient(self, grad_u: Tensor) -> Tensor:
+        """T'^-T grad: a gradient in u, (S, B, D), to the gradient in z of the same function."""
+
+    def log_prob_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Log q(z), shape (S, B), and its gradient in z, shape (S, B, D)."""
+        u = self.inverse(z)
+        return standard_normal_log_prob(u) - self.log_abs_det(u), self._push_gradient(-u)
+
     def whitening(self) -> Self:
         """The family's own coordinates are the ones in which it is isotropic."""
         return self
@@ -90,6 +100,9 @@ class DiagonalGaussian(_Affine):
         """Gradient in u of f(T(u)) + log|det dT/du| from the gradient of f in z: s * grad."""
         return self.scale * grad_z
 
+    def _push_gradient(self, grad_u: Tensor) -> Tensor:
+        return grad_u / self.scale
+
     def marginal_scale(self) -> Tensor:
         """Standard deviation of each latent, shape (B, D)."""
         return self.scale
@@ -125,14 +138,26 @@ class FullRankGaussian(_Affine):
         moved = torch.baddbmm(self.loc.unsqueeze(1), u.transpose(0, 1), self.scale_tril.mT)
         return moved.transpose(0, 1)
 
+    @cached_property
+    def _inverse_tril(self) -> Tensor:
+        # Kept, because a product is much faster than solving a triangular system anew for every draw.
+        eye = torch.eye(self.dim, dtype=self.loc.dtype, device=self.loc.device)
+        return torch.linalg.solve_triangular(self.scale_tril, eye.expand_as(self.scale_tril), upper=False)
+
+    @cached_property
+    def _log_det(self) -> Tensor:
+        return self.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
     def inverse(self, z: Tensor) -> Tensor:
         """U = L^-1 (z - m)."""
-        centred = (z - self.loc).permute(1, 2, 0)
-        return torch.linalg.solve_triangular(self.scale_tril, centred, upper=False).permute(2, 0, 1)
+        return torch.bmm((z - self.loc).transpose(0, 1), self._inverse_tril.mT).transpose(0, 1)
 
     def log_abs_det(self, u: Tensor) -> Tensor:
         """Sum of log diag L: shape (B,), the same for every u."""
-        return self.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return self._log_det
+
+    def _push_gradient(self, grad_u: Tensor) -> Tensor:
+        return torch.bmm(grad_u.transpose(0, 1), self._inverse_tril).transpose(0, 1)
 
     def pull_gradient(self, u: Tensor, grad_z: Tensor) -> Tensor:
         """Gradient in u of f(T(u)) + log|det dT/du| from the gradient of f in z: L' grad."""

@@ -5,12 +5,14 @@ Sampling Techniques for Monte Carlo Rendering", 1995, section 3.3): no component
 long as another one covers it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from gapkit.families.protocol import Transport
+from gapkit.families.protocol import Transport, log_prob_and_grad
 from gapkit.randomness import Streams
 
 __all__ = ["Mixture"]
@@ -43,21 +45,45 @@ class Mixture:
             self.log_weights.exp().cumsum(0).mT.contiguous(), uniform.mT.contiguous(), right=True
         ).mT.clamp_(max=len(self.components) - 1)
         z = torch.zeros_like(block[..., :dim])
-        for k, component in enumerate(self.components):
-            moved = component.forward(block[..., :dim])
+        for k in self._switched_on:
+            moved = self.components[k].forward(block[..., :dim])
             z = torch.where((label == k).unsqueeze(-1), moved, z)
         return z, self.log_prob(z)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log density of the whole mixture: shape (S, B, D) to (S, B), in nats."""
         terms = []
-        for log_weight, component in zip(self.log_weights, self.components, strict=True):
+        for log_weight, component in self._parts():
             # A component that is switched off may have parameters that are not numbers: masking both its input and
             # its output keeps them out of the value and of the gradient.
             off = log_weight.isneginf()
             term = component.log_prob(torch.where(off.unsqueeze(-1), 0.0, z))
             terms.append(torch.where(off, -torch.inf, log_weight + term))
         return torch.logsumexp(torch.stack(terms), 0)
+
+    def log_prob_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Log density (S, B) and its gradient (S, B, D): the components' gradients, weighted by responsibilities."""
+        terms, gradients = [], []
+        for log_weight, component in self._parts():
+            off = log_weight.isneginf()
+            term, gradient = log_prob_and_grad(component, torch.where(off.unsqueeze(-1), 0.0, z))
+            terms.append(torch.where(off, -torch.inf, log_weight + term))
+            gradients.append(torch.where(off.unsqueeze(-1), 0.0, gradient))
+        stacked = torch.stack(terms)
+        log_q = torch.logsumexp(stacked, 0)
+        total = torch.zeros_like(z)
+        for term, gradient in zip(terms, gradients, strict=True):
+            total.addcmul_((term - log_q).exp().unsqueeze(-1), gradient)
+        return log_q, total
+
+    def _parts(self) -> Iterator[tuple[Tensor, Transport]]:
+        """Weights and components, without those that are switched off for every datapoint."""
+        return ((self.log_weights[k], self.components[k]) for k in self._switched_on)
+
+    @cached_property
+    def _switched_on(self) -> list[int]:
+        on = (~self.log_weights.isneginf()).any(1).tolist()
+        return [k for k, used in enumerate(on) if used]
 
     def select(self, rows: Tensor) -> "Mixture":
         """Return the mixtures of some datapoints: rows has shape (P,)."""

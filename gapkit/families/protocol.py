@@ -2,11 +2,12 @@
 
 from typing import Protocol, Self
 
+import torch
 from torch import Tensor
 
 from gapkit.randomness import Streams
 
-__all__ = ["Proposal", "Transport"]
+__all__ = ["Proposal", "Transport", "log_prob_and_grad"]
 
 
 class Proposal(Protocol):
@@ -65,3 +66,19 @@ class Transport(Proposal, Protocol):
     def push(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Return z = T(u) and log q(z), shapes (S, B, D) and (S, B)."""
         ...
+
+
+def log_prob_and_grad(q: Proposal, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Log q(z), shape (S, B), and its gradient, shape (S, B, D), at z of shape (S, B, D).
+
+    By the proposal's own ``log_prob_and_grad`` where it has one, else by automatic differentiation.
+    """
+    own = getattr(q, "log_prob_and_grad", None)
+    if own is not None:
+        value, gradient = own(z)
+        return value, gradient
+    with torch.enable_grad():
+        leaf = z.detach().requires_grad_(True)
+        log_q = q.log_prob(leaf)
+        (gradient,) = torch.autograd.grad(log_q.sum(), leaf)
+    return log_q.detach(), gradient

@@ -1,8 +1,23 @@
 """Markov kernels and annealing paths."""
 
-from gapkit.kernels.annealing import Annealing
+from gapkit.kernels.annealing import Annealing, Run
 from gapkit.kernels.hmc import transition
+from gapkit.kernels.noise import MoveNoise
 from gapkit.kernels.path import GeometricPath, State
+from gapkit.kernels.pilot import Curve, conditional_ess, learn_curve, learn_steps
 from gapkit.kernels.schedules import SCHEDULES, temperatures
 
-__all__ = ["SCHEDULES", "Annealing", "GeometricPath", "State", "temperatures", "transition"]
+__all__ = [
+    "SCHEDULES",
+    "Annealing",
+    "Curve",
+    "GeometricPath",
+    "MoveNoise",
+    "Run",
+    "State",
+    "conditional_ess",
+    "learn_curve",
+    "learn_steps",
+    "temperatures",
+    "transition",
+]

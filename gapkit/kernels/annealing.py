@@ -6,98 +6,110 @@ Ghahramani, Adams, "Sandwiching the marginal likelihood using bidirectional Mont
 https://arxiv.org/abs/1511.02543.
 """
 
-import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from gapkit.kernels.hmc import transition
+from gapkit.kernels.hmc import refreshed, transition
+from gapkit.kernels.noise import MoveNoise
 from gapkit.kernels.path import GeometricPath, State
-from gapkit.randomness import Streams
 
-__all__ = ["Annealing"]
+__all__ = ["Annealing", "Run", "jittered"]
 
-_LEARNING_RATE = 0.2
-_LOG_SMALLEST_STEP = math.log(1e-5)
+
+class Run(NamedTuple):
+    """What a run gives.
+
+    Attributes:
+        log_w: log weights of the chains, shape (S, B), float64.
+        acceptance: mean acceptance of the moves, shape (B,).
+        z: where the chains end, shape (S, B, D).
+    """
+
+    log_w: Tensor
+    acceptance: Tensor
+    z: Tensor
 
 
 @dataclass(frozen=True)
 class Annealing:
-    """A path, its inverse temperatures and how chains move at each of them.
+    """A path, its inverse temperatures and how chains move at each of them; everything is frozen before the run.
 
     Attributes:
         path: evaluates both ends.
-        betas: from 0 to 1, T + 1 of them; chains move at the T - 1 in between.
+        betas: from 0 to 1, shape (T + 1, B), float64; chains move at the T - 1 in between.
+        steps: step sizes of the moves, shape (T - 1, B).
         num_leapfrogs: gradients per move.
         jitter: each step is multiplied by a uniform draw from [1 - jitter, 1 + jitter].
+        refresh: share of the momentum that is replaced before each move.
     """
 
     path: GeometricPath
-    betas: list[float]
+    betas: Tensor
+    steps: Tensor
     num_leapfrogs: int
     jitter: float
+    refresh: float = 1.0
 
     @property
     def num_moves(self) -> int:
         """T - 1: a move at the last temperature would not touch the weights."""
         return len(self.betas) - 2
 
-    def forward(self, z: Tensor, moves: Streams, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """From draws of q0 to the posterior.
-
-        Args:
-            z: draws of q0, shape (S, B, D).
-            moves: noise of the moves.
-            steps: step sizes, shape (T - 1, B).
-
-        Returns:
-            Log weights (S, B), float64, and the mean acceptance (B,).
-        """
-        state, log_w, accepted = self._begin(z)
-        for t in range(1, len(self.betas)):
-            log_w += self._increment(state, t)
-            if t <= self.num_moves:
-                state, rate = self._move(state, t, moves, steps[t - 1])
-                accepted += rate
-        return log_w, accepted / max(self.num_moves, 1)
-
-    def backward(self, z: Tensor, moves: Streams, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """From exact posterior draws to q0: the same weights of the reversed chains, shapes as for ``forward``."""
-        state, log_w, accepted = self._begin(z)
-        for t in range(len(self.betas) - 1, 0, -1):
-            if t <= self.num_moves:
-                state, rate = self._move(state, t, moves, steps[t - 1])
-                accepted += rate
-            log_w += self._increment(state, t)
-        return log_w, accepted / max(self.num_moves, 1)
-
-    def learn_steps(self, z: Tensor, moves: Streams, first: float, acceptance: float) -> Tensor:
-        """A pilot run that adapts each datapoint's step along the path, shape (T - 1, B); its weights are not used."""
-        state, _, accepted = self._begin(z)
-        log_step = torch.full_like(accepted, math.log(first))
-        learned = []
-        for t in range(1, self.num_moves + 1):
-            learned.append(log_step.exp())
-            state, rate = self._move(state, t, moves, learned[-1])
-            log_step = (log_step + _LEARNING_RATE * (rate - acceptance)).clamp(min=_LOG_SMALLEST_STEP)
-        return torch.stack(learned)
-
-    def _begin(self, z: Tensor) -> tuple[State, Tensor, Tensor]:
+    def forward(self, z: Tensor, noise: MoveNoise) -> Run:
+        """From draws of q0, shape (S, B, D), to the posterior."""
         state = self.path.evaluate(self.path.transport.inverse(z))
-        log_w = torch.zeros(z.shape[:2], dtype=torch.float64, device=z.device)
-        return state, log_w, torch.zeros(z.shape[1], dtype=z.dtype, device=z.device)
+        log_w, accepted = self._zeros(state)
+        momentum: Tensor | None = None
+        moves = noise.moves(self.num_moves, *_chains(z))
+        for t, (fresh, uniform, wobble) in enumerate(moves, 1):
+            log_w += self._increment(state, t)
+            momentum = fresh if momentum is None else refreshed(momentum, fresh, self.refresh)
+            state, momentum, rate = self._move(state, t, momentum, uniform, wobble)
+            accepted += rate
+        log_w += self._increment(state, len(self.betas) - 1)
+        return Run(log_w, accepted / max(self.num_moves, 1), self.path.transport.forward(state.u))
+
+    def backward(self, z: Tensor, noise: MoveNoise) -> Run:
+        """From posterior draws, shape (S, B, D), to q0: the weights that the reversed chains would have had.
+
+        Every step of ``forward`` is undone in reverse: momenta are turned round, moved with, and then refreshed.
+        """
+        state = self.path.evaluate(self.path.transport.inverse(z))
+        log_w, accepted = self._zeros(state)
+        log_w += self._increment(state, len(self.betas) - 1)
+        momentum: Tensor | None = None
+        moves = noise.moves(self.num_moves, *_chains(z))
+        for t, (fresh, uniform, wobble) in zip(range(self.num_moves, 0, -1), moves, strict=True):
+            momentum = fresh if momentum is None else refreshed(-momentum, fresh, self.refresh)
+            state, momentum, rate = self._move(state, t, -momentum, uniform, wobble)
+            log_w += self._increment(state, t)
+            accepted += rate
+        return Run(log_w, accepted / max(self.num_moves, 1), self.path.transport.forward(state.u))
+
+    def _zeros(self, state: State) -> tuple[Tensor, Tensor]:
+        return torch.zeros_like(state.log_base, dtype=torch.float64), torch.zeros_like(state.log_base[0])
 
     def _increment(self, state: State, t: int) -> Tensor:
         return (self.betas[t] - self.betas[t - 1]) * (state.log_target - state.log_base).double()
 
-    def _move(self, state: State, t: int, moves: Streams, step: Tensor) -> tuple[State, Tensor]:
-        """One transition at temperature t; also return its mean acceptance, shape (B,)."""
-        num_chains, _, dim = state.u.shape
-        momentum = moves.normal(num_chains, dim)
-        uniforms = moves.uniform(num_chains, 2)
-        jittered = step * (1.0 + self.jitter * (2.0 * uniforms[..., 1] - 1.0))
-        state, probability = transition(
-            self.path.evaluate, state, self.betas[t], jittered, momentum, uniforms[..., 0], self.num_leapfrogs
-        )
-        return state, probability.mean(0)
+    def _move(
+        self, state: State, t: int, momentum: Tensor, uniform: Tensor, wobble: Tensor
+    ) -> tuple[State, Tensor, Tensor]:
+        """One transition at temperature t; the last part is its mean acceptance, shape (B,)."""
+        beta = self.betas[t].to(state.u.dtype)
+        step = jittered(self.steps[t - 1], self.jitter, wobble)
+        state, momentum, probability = transition(self.path, state, beta, step, momentum, uniform, self.num_leapfrogs)
+        return state, momentum, probability.mean(0)
+
+
+def jittered(step: Tensor, jitter: float, uniform: Tensor) -> Tensor:
+    """Steps of shape (B,) times uniform draws from [1 - jitter, 1 + jitter]: shape (S, B)."""
+    return step * (1.0 + jitter * (2.0 * uniform - 1.0))
+
+
+def _chains(z: Tensor) -> tuple[int, int]:
+    """Number of chains and of latent dimensions."""
+    return z.shape[0], z.shape[2]

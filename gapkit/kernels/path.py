@@ -3,6 +3,7 @@
     log pi_beta(u) = (1 - beta) log q0(T(u)) + beta log p(x, T(u)) + log|det dT/du|
 
 T is a transport in whose coordinates chains move easily; the start q0 may be T's own Gaussian, a mixture, or the prior.
+Inverse temperatures are tensors of shape (B,): every datapoint may have its own.
 Source: Neal, "Annealed Importance Sampling" (2001), https://arxiv.org/abs/physics/9803008, equation 3.
 """
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from gapkit.families.gaussian import standard_normal_log_prob
-from gapkit.families.protocol import Proposal, Transport
+from gapkit.families.protocol import Proposal, Transport, log_prob_and_grad
 from gapkit.models.target import Target
 
 __all__ = ["GeometricPath", "State"]
@@ -32,17 +33,14 @@ class State(NamedTuple):
     log_target: Tensor  # (S, B): log p(x, T(u)) + log|det|
     grad_target: Tensor  # (S, B, D)
 
-    def log_prob(self, beta: float) -> Tensor:
+    def log_prob(self, beta: Tensor) -> Tensor:
         """Log pi_beta(u): shape (S, B). An end with weight zero does not count, even where it is infinite."""
-        if beta == 0.0:
-            return self.log_base
-        if beta == 1.0:
-            return self.log_target
-        return (1.0 - beta) * self.log_base + beta * self.log_target
+        mixed = torch.lerp(self.log_base, self.log_target, beta)
+        return torch.where(beta == 0.0, self.log_base, torch.where(beta == 1.0, self.log_target, mixed))
 
-    def grad(self, beta: float) -> Tensor:
-        """Gradient of log pi_beta in u: shape (S, B, D)."""
-        return torch.lerp(self.grad_base, self.grad_target, beta)
+    def grad(self, beta: Tensor) -> Tensor:
+        """Gradient of log pi_beta in u, shape (S, B, D), for 0 < beta."""
+        return torch.lerp(self.grad_base, self.grad_target, beta.unsqueeze(-1))
 
 
 @dataclass(frozen=True)
@@ -53,23 +51,36 @@ class GeometricPath:
         target: the posteriors' log joint.
         proposal: the start density q0.
         transport: the coordinates to move in.
+        precision: of gradients; values keep the model's own type.
     """
 
     target: Target
     proposal: Proposal
     transport: Transport
+    precision: str = "full"
 
     def evaluate(self, u: Tensor) -> State:
-        """One gradient evaluation of the decoder at u, shape (S, B, D)."""
+        """One gradient evaluation of the decoder at u, shape (S, B, D), with values."""
         z = self.transport.forward(u)
-        log_joint, grad_z = self.target.log_joint_and_grad(z)
+        log_joint, grad_z = self.target.log_joint_and_grad(z, self.precision)
         log_det = self.transport.log_abs_det(u)
-        if self.proposal is self.transport:
-            log_base, grad_base = standard_normal_log_prob(u), -u
-        else:
-            with torch.enable_grad():
-                leaf = z.detach().requires_grad_(True)
-                log_q = self.proposal.log_prob(leaf)
-                (grad_q,) = torch.autograd.grad(log_q.sum(), leaf)
-            log_base, grad_base = log_q.detach() + log_det, self.transport.pull_gradient(u, grad_q)
+        log_base, grad_base = self._base(u, z, log_det)
         return State(u, log_base, grad_base, log_joint + log_det, self.transport.pull_gradient(u, grad_z))
+
+    def grad(self, u: Tensor, beta: Tensor) -> Tensor:
+        """One gradient evaluation without values, for points that a trajectory only passes: shape (S, B, D).
+
+        It may round differently from that of :meth:`evaluate`. A trajectory is reversible all the same: run backward
+        it passes the same inner points, where this function is used again, and ends at the same ends.
+        """
+        z = self.transport.forward(u)
+        grad_target = self.transport.pull_gradient(u, self.target.grad(z, self.precision))
+        _, grad_base = self._base(u, z, None)
+        return torch.lerp(grad_base, grad_target, beta.unsqueeze(-1))
+
+    def _base(self, u: Tensor, z: Tensor, log_det: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Value and gradient of the start density in u coordinates; without log|det| the value is not used."""
+        if self.proposal is self.transport:
+            return (u if log_det is None else standard_normal_log_prob(u)), -u
+        log_q, grad_q = log_prob_and_grad(self.proposal, z)
+        return log_q if log_det is None else log_q + log_det, self.transport.pull_gradient(u, grad_q)

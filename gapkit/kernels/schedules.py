@@ -23,6 +23,7 @@ def sigmoid(num_temperatures: int, *, delta: float = 4.0) -> Tensor:
     return (raw - raw[0]) / (raw[-1] - raw[0])
 
 
+# ``adaptive`` is no formula: a pilot places each datapoint's temperatures.
 SCHEDULES = {"linear": linear, "sigmoid": sigmoid}
 
 
@@ -37,7 +38,7 @@ def temperatures(schedule: str, num_temperatures: int) -> Tensor:
         tensor([0.0000, 0.5000, 1.0000], dtype=torch.float64)
     """
     if schedule not in SCHEDULES:
-        raise InputError(f"schedule {schedule!r}", "no such schedule", f"use one of {', '.join(sorted(SCHEDULES))}")
+        raise InputError(f"schedule {schedule!r}", "no such schedule", f"use one of adaptive, {', '.join(sorted(SCHEDULES))}")
     if num_temperatures < 1:
         raise InputError(f"{num_temperatures} temperatures", "AIS needs at least 1", "ask for 1 (no move) or more")
     return SCHEDULES[schedule](num_temperatures)
