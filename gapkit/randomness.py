@@ -6,11 +6,11 @@ nothing.
 """
 
 import contextlib
-import functools
+import math
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,6 +78,7 @@ class Streams:
         ]
         self.dtype, self.device = dtype, torch.device(device)
         self._numpy_dtype = np.float64 if dtype == torch.float64 else np.float32
+        self._scratch: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
         """Number of streams B."""
@@ -85,37 +86,49 @@ class Streams:
 
     def normal(self, num_samples: int, *shape: int) -> Tensor:
         """Standard normal draws, shape (S, B, *shape)."""
-        return self._fill(lambda source, row: source.standard_normal(out=row, dtype=self._numpy_dtype), num_samples, shape)
+        if self._numpy_dtype == np.float64:
+            out = self._array("out", np.float64, num_samples, *shape)
+            for source, row in zip(self._sources, out, strict=True):
+                source.standard_normal(out=row)
+            return self._deliver(out)
+        # Box and Muller (1958): pairs of integers to pairs of normals. For all streams at once this is several times
+        # faster than a generator's own method, and noise is a tenth of the cost of a small decoder's gradient.
+        per_sample = math.prod(shape)
+        pairs = (per_sample + 1) // 2  # a sample has its own pairs: streams stay aligned however they are cut
+        bits = self._array("bits", np.uint64, num_samples, pairs)
+        for source, row in zip(self._sources, bits, strict=True):
+            row[...] = source.bit_generator.random_raw(row.size).reshape(row.shape)
+        halves = bits.view(np.uint32).reshape(*bits.shape, 2)
+        radius, angle = (self._array(name, np.float32, num_samples, pairs) for name in ("radius", "angle"))
+        np.multiply(halves[..., 0], np.float32(2.0**-32), out=radius, casting="unsafe")
+        np.log(np.add(radius, np.float32(2.0**-33), out=radius), out=radius)
+        np.sqrt(np.multiply(radius, np.float32(-2.0), out=radius), out=radius)
+        np.multiply(halves[..., 1], np.float32(2.0 * np.pi * 2.0**-32), out=angle, casting="unsafe")
+        out = self._array("out", np.float32, num_samples, pairs, 2)
+        np.multiply(np.cos(angle, out=out[..., 0]), radius, out=out[..., 0])
+        np.multiply(np.sin(angle, out=out[..., 1]), radius, out=out[..., 1])
+        flat = out.reshape(*out.shape[:2], 2 * pairs)[..., :per_sample]
+        return self._deliver(flat.reshape(*flat.shape[:2], *shape))
 
     def uniform(self, num_samples: int, *shape: int) -> Tensor:
         """Uniform draws in [0, 1), shape (S, B, *shape)."""
-        return self._fill(lambda source, row: source.random(out=row, dtype=self._numpy_dtype), num_samples, shape)
+        out = self._array("out", self._numpy_dtype, num_samples, *shape)
+        for source, row in zip(self._sources, out, strict=True):
+            source.random(out=row, dtype=self._numpy_dtype)
+        return self._deliver(out)
 
-    def _fill(self, draw: Callable[[np.random.Generator, np.ndarray], object], num: int, shape: tuple[int, ...]) -> Tensor:
-        out = np.empty((len(self._sources), num, *shape), self._numpy_dtype)
+    def _array(self, name: str, dtype: Any, *shape: int) -> np.ndarray:
+        """Scratch of shape (B, *shape): kept for the next call, which most often asks for the same."""
+        shape = (len(self._sources), *shape)
+        kept = self._scratch.get(name)
+        if kept is None or kept.shape != shape or kept.dtype != dtype:
+            kept = self._scratch[name] = np.empty(shape, dtype)
+        return kept
 
-        def fill(first: int, last: int) -> None:
-            for source, row in zip(self._sources[first:last], out[first:last], strict=True):
-                draw(source, row)
-
-        # Streams are independent, so they can be drawn from at the same time: noise costs a tenth of a short decoder's
-        # gradient otherwise, with all cores but one waiting.
-        parts = torch.get_num_threads() if out.size >= _WORTH_THREADS else 1
-        cuts = [len(self._sources) * part // parts for part in range(parts + 1)]
-        waiting = [_helpers().submit(fill, *ends) for ends in zip(cuts[1:-1], cuts[2:], strict=True)]
-        fill(cuts[0], cuts[1])
-        for part in waiting:
-            part.result()
-        return torch.from_numpy(out).to(self.device, self.dtype).transpose(0, 1).contiguous()
-
-
-_WORTH_THREADS = 100_000
-
-
-@functools.cache
-def _helpers() -> ThreadPoolExecutor:
-    """Threads that fill arrays; ``numpy`` lets go of the interpreter meanwhile."""
-    return ThreadPoolExecutor(max(1, torch.get_num_threads() - 1), thread_name_prefix="noise")
+    def _deliver(self, out: np.ndarray) -> Tensor:
+        """Samples first; always a copy, because the next call fills the same array."""
+        result = torch.empty((out.shape[1], out.shape[0], *out.shape[2:]), dtype=self.dtype, device=self.device)
+        return result.copy_(torch.from_numpy(out).transpose(0, 1))
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from gapkit.randomness import Key, Streams
 
 __all__ = ["MoveNoise"]
 
-_VALUES_AHEAD = 1_000_000
+_VALUES_AHEAD = 300_000
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gapkit.models.dense.activations import Activation
 from gapkit.models.dense.heads import Head
+from gapkit.models.dense.workspace import Workspace
 
 __all__ = ["BoundDecoder", "DenseDecoder", "Layer"]
 
@@ -32,15 +33,15 @@ class DenseDecoder:
         head: makes the likelihood for data of shape (B, M).
     """
 
-    def __init__(self, layers: Sequence[Layer], head: Callable[[Tensor], Head | None]) -> None:
+    def __init__(self, layers: Sequence[Layer], head: Callable[[Tensor, Workspace], Head | None]) -> None:
         self._head = head
         self.layers = tuple(Layer(w.detach(), None if b is None else b.detach(), f) for w, b, f in layers)
         self._cast: dict[torch.dtype, tuple[Layer, ...]] = {layers[0].weight.dtype: self.layers}
-        self._buffers: dict[tuple[object, ...], Tensor] = {}
+        self._work = Workspace()
 
     def bind(self, x: Tensor) -> "BoundDecoder":
         """Log p(x|z) as a function of z, for data x of shape (B, *x_shape)."""
-        head = self._head(x.reshape(len(x), -1))
+        head = self._head(x.reshape(len(x), -1), self._work)
         assert head is not None  # the same likelihood was read before
         return BoundDecoder(self, head, len(x))
 
@@ -53,30 +54,21 @@ class DenseDecoder:
             )
         return self._cast[dtype]
 
-    def buffer(self, name: object, like: Tensor, width: int) -> Tensor:
-        """A matrix of as many rows as ``like``, made once and used again by every call that names it."""
-        key = (name, len(like), width, like.dtype, like.device)
-        if key not in self._buffers:
-            if len(self._buffers) > 200:  # many different shapes: keep memory bounded
-                self._buffers.clear()
-            self._buffers[key] = torch.empty(len(like), width, dtype=like.dtype, device=like.device)
-        return self._buffers[key]
-
     def forward(self, z: Tensor, dtype: torch.dtype) -> tuple[Tensor, list[Tensor]]:
         """Rows z of shape (N, D) to outputs (N, M), and what each layer's derivative needs. Both lie in buffers."""
         h, saved = z.to(dtype), []
         for number, (weight, bias, activation) in enumerate(self.cast(dtype)):
-            out = self.buffer(("out", number), h, len(weight))
+            out = self._work(("out", number), h, len(h), len(weight))
             if bias is None:
                 torch.mm(h, weight.t(), out=out)
             else:
                 torch.addmm(bias, h, weight.t(), out=out)
             h = out
             if activation is not None:
-                h = activation.apply(out, out if activation.in_place else self.buffer(("f", number), out, len(weight)))
+                h = activation.apply(out, out if activation.in_place else self._work(("f", number), out))
                 # A likelihood may overwrite the output: what the derivative needs of the last layer is put aside.
                 last = number == len(self.layers) - 1
-                out = self.buffer("last", out, len(weight)).copy_(out) if last and activation.in_place else out
+                out = self._work("last", out).copy_(out) if last and activation.in_place else out
             saved.append(out)
         return h, saved
 
@@ -89,9 +81,22 @@ class DenseDecoder:
                 grad = activation.backward(grad.to(full), saved[number])
             grad = grad.to(dtype)
             # The last product leaves as the result; the others live only until the next call.
-            out = self.buffer(("back", number), grad, weight.shape[1]) if number else None
+            out = self._work(("back", number), grad, len(grad), weight.shape[1]) if number else None
             grad = torch.mm(grad, weight, out=out)
         return grad.to(full)
+
+
+    def slopes(self, factors: list[Tensor], dtype: torch.dtype) -> Tensor:
+        """The Jacobian (N, D, M) from the factor of each layer, (N, width); it lies in a buffer."""
+        first, *rest = self.cast(dtype)
+        rows, dim = len(factors[0]), first.weight.shape[1]
+        slopes = self._work(("slopes", 0), factors[0], rows, dim, len(first.weight))
+        torch.mul(first.weight.t(), factors[0].unsqueeze(1), out=slopes)
+        for number, ((weight, _, _), factor) in enumerate(zip(rest, factors[1:], strict=True), 1):
+            wider = self._work(("slopes", number), factor, rows * dim, len(weight))
+            torch.mm(slopes.reshape(rows * dim, -1), weight.t(), out=wider)
+            slopes = wider.view(rows, dim, -1).mul_(factor.unsqueeze(1))
+        return slopes
 
 
 class BoundDecoder(NamedTuple):
@@ -123,20 +128,14 @@ class BoundDecoder(NamedTuple):
     def root_fisher(self, z: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """Jacobian of the output times the root of its Fisher information, for rows z of shape (N, D): (N, D, M).
 
-        R R' is the Gauss-Newton curvature of -log p(x|z), whatever x is.
+        R R' is the Gauss-Newton curvature of -log p(x|z), whatever x is. The result lies in a buffer.
         """
         dtype = dtype or z.dtype
         output, saved = self.decoder.forward(z, dtype)
-        rows, dim = z.shape
         # The factor of each layer's slopes, put where it costs least: on the way to the next product.
         factors = [
             torch.ones_like(kept) if f is None else f.backward(torch.ones_like(kept), kept)
             for (_, _, f), kept in zip(self.decoder.layers, saved, strict=True)
         ]
         factors[-1] *= self.head.root_fisher(output)
-        first, *rest = self.decoder.cast(dtype)
-        slopes = first.weight.t() * factors[0].unsqueeze(1)
-        for (weight, _, _), factor in zip(rest, factors[1:], strict=True):
-            product = slopes.reshape(rows * dim, -1) @ weight.t()
-            slopes = product.reshape(rows, dim, -1).mul_(factor.unsqueeze(1))
-        return slopes
+        return self.decoder.slopes(factors, dtype)

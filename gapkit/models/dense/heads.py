@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Distribution, Normal
 from torch.nn.functional import softplus
 
+from gapkit.models.dense.workspace import Workspace
+
 __all__ = ["BernoulliHead", "Head", "NormalHead", "head_of"]
 
 class Head(Protocol):
@@ -37,8 +39,8 @@ class Head(Protocol):
 class BernoulliHead:
     """Logits of pixels in {0, 1}; other values count as weights between both, as in binary cross-entropy."""
 
-    def __init__(self, x: Tensor) -> None:
-        self._x = x
+    def __init__(self, x: Tensor, work: Workspace) -> None:
+        self._x, self._work = x, work
         # A pixel's probability is sigmoid(y) with y = +-logit.
         self._sign = 2.0 * x - 1.0 if bool(((x == 0) | (x == 1)).all()) else None
 
@@ -47,15 +49,16 @@ class BernoulliHead:
         if self._sign is None:
             return (self._x * output).sum(-1) - softplus(output).sum(-1)
         signed = output.mul_(self._sign)
-        return _sum_log_sigmoid(signed, torch.sigmoid(signed))
+        return self._sum_log_sigmoid(signed, torch.sigmoid(signed, out=self._work("sigmoid", signed)))
 
     def value_and_grad(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Log p(x|z) and its gradient in the logits."""
         if self._sign is None:
             return self.value(output), self.grad(output)
         signed = output.mul_(self._sign)
-        sigmoid = torch.sigmoid(signed)
-        return _sum_log_sigmoid(signed, sigmoid), torch.addcmul(self._sign, self._sign, sigmoid, value=-1.0)
+        sigmoid = torch.sigmoid(signed, out=self._work("sigmoid", signed))
+        value = self._sum_log_sigmoid(signed, sigmoid)
+        return value, torch.addcmul(self._sign, self._sign, sigmoid, value=-1.0, out=sigmoid)
 
     def grad(self, output: Tensor) -> Tensor:
         """x - sigmoid(logit)."""
@@ -65,20 +68,20 @@ class BernoulliHead:
         """Root of p (1 - p), which is 1 / (2 cosh(logit / 2))."""
         return 0.5 / torch.cosh(0.5 * output)
 
+    def _sum_log_sigmoid(self, y: Tensor, sigmoid: Tensor) -> Tensor:
+        """Sum of log sigmoid(y) over the last axis, given both; y is overwritten.
 
-def _sum_log_sigmoid(y: Tensor, sigmoid: Tensor) -> Tensor:
-    """Sum of log sigmoid(y) over the last axis, given both; y is overwritten.
-
-    log sigmoid(y) = min(y, 0) + log sigmoid(|y|), and sigmoid(|y|) lies in [1/2, 1]: 64 of them can be multiplied
-    without underflow before a logarithm is taken, which is dear.
-    """
-    larger = torch.maximum(sigmoid, 1.0 - sigmoid)
-    total = y.clamp_(max=0.0).sum(-1)
-    width, halvings = larger.shape[-1], 0
-    while width % 2 == 0 and halvings < 6:
-        width, halvings = width // 2, halvings + 1
-        torch.mul(larger[..., :width], larger[..., width : 2 * width], out=larger[..., :width])
-    return total + larger[..., :width].log().sum(-1)
+        log sigmoid(y) = min(y, 0) + log sigmoid(|y|), and sigmoid(|y|) lies in [1/2, 1]: 64 of them can be multiplied
+        without underflow before a logarithm is taken, which is dear.
+        """
+        larger = torch.sub(1.0, sigmoid, out=self._work("larger", sigmoid))
+        torch.maximum(larger, sigmoid, out=larger)
+        total = y.clamp_(max=0.0).sum(-1)
+        width, halvings = larger.shape[-1], 0
+        while width % 2 == 0 and halvings < 6:
+            width, halvings = width // 2, halvings + 1
+            torch.mul(larger[..., :width], larger[..., width : 2 * width], out=larger[..., :width])
+        return total + larger[..., :width].log().sum(-1)
 
 
 class NormalHead:
@@ -110,13 +113,13 @@ class NormalHead:
         return self._inverse.to(output.dtype)
 
 
-def head_of(base: Distribution, x: Tensor) -> Head | None:
+def head_of(base: Distribution, x: Tensor, work: Workspace) -> Head | None:
     """Return the head of a decoded distribution's innermost part, for data x of shape (B, M); None if there is none.
 
     The caller makes sure that the chain's output is the distribution's first parameter, and checks the outcome.
     """
     if type(base) is Bernoulli and "logits" in vars(base):
-        return BernoulliHead(x)
+        return BernoulliHead(x, work)
     if type(base) is Normal:
         scale = base.scale.reshape(len(base.scale), -1)[0] if base.scale.dim() > 1 else base.scale
         return NormalHead(x, scale)

@@ -95,7 +95,7 @@ def _read(model: LatentModel, z: Tensor, x: Tensor, latent_shape: torch.Size) ->
         raise _NotAChainError
     if layers[-1].weight.shape[0] != x[0].numel():
         raise _NotAChainError
-    return DenseDecoder(layers, lambda data: head_of(base, data))
+    return DenseDecoder(layers, lambda data, work: head_of(base, data, work))
 
 
 def _layers(calls: list[_Call], z: Tensor) -> tuple[list[Layer], Tensor]:
