@@ -3,6 +3,7 @@
 Gaps are differences within each datapoint, so their spread over datapoints is small where that of the bounds is large.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -107,12 +108,18 @@ def _interval(values: np.ndarray, seed: int) -> tuple[float, float]:
     return float(mean - high * error), float(mean - low * error)
 
 
-def summarise(datapoints: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
+def summarise(datapoints: pd.DataFrame, seed: int = 0, certificate: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Summarise a table of datapoints, one split at a time.
 
+    Args:
+        datapoints: the table.
+        seed: of the bootstrap.
+        certificate: what bidirectional Monte Carlo on simulated data found; kept as it is.
+
     Returns:
-        ``quantities`` of the first split; ``splits`` with the quantities, statuses and comparison of every split; for
-        more than one split ``generalisation``: the amortization gap of the first split minus that of each other one.
+        ``quantities`` of the first split; ``splits`` with the quantities, statuses and checks of every split; for more
+        than one split ``generalisation``: the amortization gap of the first split minus that of each other one; and
+        the ``certificate``, if there is one.
 
     Raises:
         InputError: an empty table.
@@ -128,6 +135,7 @@ def summarise(datapoints: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
             "status": _count_words(rows["status"]),
             "log_px_source": {str(k): int(v) for k, v in rows["log_px_source"].value_counts().items()},
             "other_start": int((rows["start"] > 0).sum()),
+            "checks": _checks(rows, seed),
         }
     first, *others = splits
     summary: dict[str, Any] = {"quantities": splits[first]["quantities"], "splits": splits}
@@ -135,7 +143,30 @@ def summarise(datapoints: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
         summary["generalisation"] = {
             f"{first} minus {other}": _unpaired(splits[first], splits[other]) for other in others
         }
+    if certificate is not None:
+        summary["certificate"] = dict(certificate)
     return summary
+
+
+def _checks(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """How two routes to log p(x) agree on the random control subset, and how close chains come from both sides."""
+    if "ais_reason" not in rows:
+        return {}
+    control = rows[rows["ais_reason"] == "control"]
+    difference = (control["ais"] - control["pooled"]).to_numpy(float)
+    error = np.hypot(control["ais_se"].to_numpy(float), control["pooled_se"].to_numpy(float))
+    above = (rows["ais_upper"] - rows["ais"]).to_numpy(float)
+    ran = rows["ais_reason"] != ""
+    return {
+        "ais_reason": {str(k): int(v) for k, v in rows["ais_reason"].value_counts().items() if k},
+        "control": {
+            **summarise_values(difference, error, seed),
+            "within_two_errors": int((np.abs(difference) <= 2 * error).sum()),
+        },
+        "approximate_sandwich": summarise_values(
+            above[ran], np.hypot(rows["ais_se"], rows["ais_upper_se"]).to_numpy(float)[ran], seed
+        ),
+    }
 
 
 def _quantity(rows: pd.DataFrame, name: str, seed: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["verdict"]
+__all__ = ["certificate_sentence", "trust", "verdict"]
 
 
 def verdict(summary: Mapping[str, Any]) -> list[str]:
@@ -51,6 +51,57 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
                 f"The encoder's generalisation gap ({name}) is {plus_minus(gap)} nats of amortization gap."
             )
     return sentences
+
+
+def trust(summary: Mapping[str, Any]) -> list[str]:
+    """Return sentences on how far log p(x) can be trusted: agreement of two routes, and bounds from both sides.
+
+    Args:
+        summary: see :func:`gapkit.summary.summarise`.
+    """
+    checks = next(iter(summary["splits"].values())).get("checks", {})
+    sentences = []
+    control = checks.get("control")
+    if control and control["mean"] is not None:
+        sentences.append(
+            f"On {control['count']} datapoints chosen at random, AIS minus importance sampling is "
+            f"{_signed(control)} nats on average (Monte Carlo error after +-); {control['within_two_errors']} of them "
+            "agree within two standard errors."
+        )
+    sandwich = checks.get("approximate_sandwich")
+    if sandwich and sandwich["mean"] is not None:
+        sentences.append(
+            f"On the {sandwich['count']} datapoints that AIS was run for, chains sent back from where it ended give an "
+            f"approximate upper bound {sandwich['mean']:.3f} nats above it on average. It is approximate because there "
+            "is no exact posterior draw to start from: a mode that all chains missed is missing in it too."
+        )
+    certificate = summary.get("certificate")
+    if certificate:
+        skipped = certificate.get("skipped")
+        sentences.append(
+            f"AIS was not certified on simulated data: {skipped}." if skipped else certificate_sentence(certificate)
+        )
+    return sentences
+
+
+def certificate_sentence(certificate: Mapping[str, Any]) -> str:
+    """The outcome of bidirectional Monte Carlo in words, from the summaries of ``lower``, ``upper`` and ``gap``."""
+    gap = certificate["gap"]
+    if gap["mean"] is None or gap["ci95"] is None:
+        return "The bounds are not finite: AIS cannot be certified on this model."
+    low, high = gap["ci95"]
+    return (
+        f"On {gap['count']} datapoints simulated from the model, log p(x) lies between "
+        f"{certificate['lower']['mean']:.3f} and {certificate['upper']['mean']:.3f} nats on average: "
+        f"a sandwich of {gap['mean']:.3f} nats (95% interval {low:.3f} to {high:.3f}). "
+        "AIS with these settings is that close to the truth there; the same number bounds the Jeffreys divergence "
+        "between the posterior and where the chains end."
+        + (f" {gap['left_out']} datapoints were not finite and are left out." if gap["left_out"] else "")
+    )
+
+
+def _signed(values: Mapping[str, Any]) -> str:
+    return f"{values['mean']:+.3f} +- {values['se_monte_carlo']:.3f}"
 
 
 def _cautions(first: Mapping[str, Any], total: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,8 @@
 from gapkit.engine.certify import Certificate, certify
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.prepare import checked_device
-from gapkit.engine.run import Progress, analyze
+from gapkit.engine.progress import Progress
+from gapkit.engine.run import analyze
 from gapkit.engine.spec import EFFORTS, AnalysisSpec, spec_for
 
 __all__ = [

@@ -16,19 +16,22 @@ import torch
 
 from gapkit.checks import InputError
 from gapkit.engine import stages
+from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.plan import plan_units
-from gapkit.engine.prepare import checked_device, prepare
-from gapkit.engine.run import Progress, build_shared_bank, moved_to
+from gapkit.engine.prepare import checked_device, moved_to, prepare
+from gapkit.engine.progress import Progress
 from gapkit.engine.spec import AnalysisSpec, spec_for
 from gapkit.estimators import Bdmc
+from gapkit.local import Bank
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.models.simulate import simulate
 from gapkit.models.target import Target
 from gapkit.randomness import Key
 from gapkit.summary import summarise_values
+from gapkit.verdict import certificate_sentence
 
-__all__ = ["Certificate", "certify"]
+__all__ = ["Certificate", "certify", "sandwiches"]
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,7 @@ class Certificate:
 
     def sentence(self) -> str:
         """The outcome in words."""
-        gap = self.summary["gap"]
-        if gap["mean"] is None or gap["ci95"] is None:
-            return "The bounds are not finite: AIS cannot be certified on this model."
-        low, high = gap["ci95"]
-        return (
-            f"On {gap['count']} datapoints simulated from the model, log p(x) lies between "
-            f"{self.summary['lower']['mean']:.3f} and {self.summary['upper']['mean']:.3f} nats on average: "
-            f"a sandwich of {gap['mean']:.3f} nats "
-            f"(95% interval {low:.3f} to {high:.3f}). AIS with these settings is that close to the truth there."
-            + (f" {gap['left_out']} datapoints were not finite and are left out." if gap["left_out"] else "")
-        )
+        return certificate_sentence(self.summary)
 
 
 def certify(
@@ -97,31 +90,45 @@ def certify(
     if num_datapoints < 2:
         raise InputError(f"{num_datapoints} simulated datapoints", "an interval needs at least 2", "ask for 50 or more")
     spec = spec or spec_for(effort, seed=seed)
-    device, began, rows = checked_device(device), time.time(), []
+    device, began = checked_device(device), time.time()
     with frozen(model), moved_to(model, device):
-        drawn, latents = simulate(model, num_datapoints, spec.seed)
-        x = prepare(model, drawn, device)
+        x = _simulated(model, num_datapoints, spec, device)[0]
         like = Target(model, x[:1])
         bank = build_shared_bank(like, {"simulated": x}, None, spec)
-        units = plan_units(num_datapoints, spec.unit_size)
-        for number, unit in enumerate(units, 1):
-            indices = list(unit.indices)
-            batch = stages.make_batch(like, x[indices], Key(spec.seed, unit.indices))
-            proposal = stages.fits(batch, bank, spec).mixture
-            sandwich = Bdmc(ais=spec.ais)(batch.target, batch.target.x, proposal, latents[indices], batch.key)
-            table = {
-                "index": indices,
-                "lower": sandwich.lower.value.tolist(),
-                "lower_se": sandwich.lower.std_error.tolist(),
-                "upper": sandwich.upper.value.tolist(),
-                "upper_se": sandwich.upper.std_error.tolist(),
-                "gap": sandwich.gap.tolist(),
-                "acceptance_forward": sandwich.lower.diagnostics["acceptance"].tolist(),
-                "acceptance_backward": sandwich.upper.diagnostics["acceptance"].tolist(),
-            }
-            rows.append(pd.DataFrame(table).head(unit.size))
-            if progress:
-                progress(Progress(number, len(units), "sandwich"))
+        found = sandwiches(like, bank, spec, num_datapoints, progress)
+    settings = {**spec.to_dict(), "num_datapoints": num_datapoints, "seconds": time.time() - began}
+    return Certificate(found.datapoints, found.summary, settings)
+
+
+def sandwiches(
+    like: Target,
+    bank: Bank | None,
+    spec: AnalysisSpec,
+    num_datapoints: int,
+    progress: Callable[[Progress], None] | None = None,
+) -> Certificate:
+    """Certify with a bank of starts at hand; ``like`` is any target of the model, which is frozen and in its place."""
+    x, latents = _simulated(like.model, num_datapoints, spec, like.device)
+    units = plan_units(num_datapoints, spec.unit_size)
+    rows = []
+    for number, unit in enumerate(units, 1):
+        indices = list(unit.indices)
+        batch = stages.make_batch(like, x[indices], Key(spec.seed, unit.indices))
+        proposal = stages.fits(batch, bank, spec).mixture
+        sandwich = Bdmc(ais=spec.evidence.ais)(batch.target, batch.target.x, proposal, latents[indices], batch.key)
+        table = {
+            "index": indices,
+            "lower": sandwich.lower.value.tolist(),
+            "lower_se": sandwich.lower.std_error.tolist(),
+            "upper": sandwich.upper.value.tolist(),
+            "upper_se": sandwich.upper.std_error.tolist(),
+            "gap": sandwich.gap.tolist(),
+            "acceptance_forward": sandwich.lower.diagnostics["acceptance"].tolist(),
+            "acceptance_backward": sandwich.upper.diagnostics["acceptance"].tolist(),
+        }
+        rows.append(pd.DataFrame(table).head(unit.size))
+        if progress:
+            progress(Progress(number, len(units), "sandwich"))
     frame = pd.concat(rows, ignore_index=True)
     frame["gap_se"] = (frame["lower_se"] ** 2 + frame["upper_se"] ** 2) ** 0.5
     # Both means over the same datapoints: a run that failed on one side must not make the sandwich look better.
@@ -130,5 +137,12 @@ def certify(
         name: summarise_values(used[name].to_numpy(float), frame[f"{name}_se"].to_numpy(float), spec.seed)
         for name in ("lower", "upper", "gap")
     }
-    settings = {**spec.to_dict(), "num_datapoints": num_datapoints, "seconds": time.time() - began}
-    return Certificate(frame, summary, settings)
+    return Certificate(frame, summary, {})
+
+
+def _simulated(
+    model: LatentModel, count: int, spec: AnalysisSpec, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Data from the model in the form it wants, and the latents behind them."""
+    drawn, latents = simulate(model, count, spec.seed)
+    return prepare(model, drawn, device), latents

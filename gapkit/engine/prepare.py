@@ -1,6 +1,8 @@
 """Everything that is checked before any work: the model keeps the contract, and the data fit the model."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +15,7 @@ from gapkit.models.protocol import LatentModel
 from gapkit.models.support import check_support
 from gapkit.models.target import unvalidated
 
-__all__ = ["checked_device", "fit_to_model", "model_dtypes", "prepare"]
+__all__ = ["checked_device", "fit_to_model", "model_dtypes", "moved_to", "prepare"]
 
 _ROWS_CHECKED = 500
 _DTYPES = (torch.float32, torch.float64)
@@ -187,3 +189,18 @@ def _describe(dist: object) -> str:
         shapes = f"batch shape {tuple(dist.batch_shape)} and event shape {tuple(dist.event_shape)}"
         return f"{type(dist).__name__} with {shapes}"
     return f"an object of type {type(dist).__name__}"
+
+
+@contextmanager
+def moved_to(model: LatentModel, device: torch.device) -> Iterator[None]:
+    """Compute on a device and bring the model back. A model that is no module must be there already."""
+    weights = list(model.parameters()) if isinstance(model, nn.Module) else []
+    home = weights[0].device if weights else device
+    if not isinstance(model, nn.Module) or home == device:
+        yield
+        return
+    model.to(device)
+    try:
+        yield
+    finally:
+        model.to(home)

@@ -2,23 +2,25 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gapkit.checks import InputError
 from gapkit.engine import stages
+from gapkit.engine.bank import build_shared_bank
+from gapkit.engine.certify import sandwiches
 from gapkit.engine.plan import Unit, plan_units
-from gapkit.engine.prepare import checked_device, fit_to_model, prepare
+from gapkit.engine.prepare import checked_device, moved_to, prepare
+from gapkit.engine.progress import Progress, Stopwatch
 from gapkit.engine.spec import AnalysisSpec, spec_for
 from gapkit.families import family_name, recognise
-from gapkit.local import FAMILIES, Bank, build_bank
+from gapkit.local import FAMILIES, Bank
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target, unvalidated
@@ -27,37 +29,7 @@ from gapkit.results import Result
 from gapkit.summary import summarise
 from gapkit.version import __version__
 
-__all__ = ["Progress", "analyze", "build_shared_bank", "moved_to"]
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a progress callback hears after every stage: ``done`` of ``total`` stage runs, and the stage's name."""
-
-    done: int
-    total: int
-    stage: str
-
-
-@dataclass
-class _Stopwatch:
-    """Runs stages, adds up their seconds and reports them."""
-
-    total: int
-    report: Callable[[Progress], None] | None
-    seconds: dict[str, float] = field(default_factory=dict)
-    done: int = 0
-
-    def __call__(self, stage: str, work: Callable[..., T], *args: Any) -> T:
-        start = time.perf_counter()
-        out = work(*args)
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
-        self.done += 1
-        if self.report:
-            self.report(Progress(self.done, self.total, stage))
-        return out
+__all__ = ["analyze"]
 
 
 def analyze(
@@ -114,8 +86,8 @@ def analyze(
         ready = {name: prepare(model, torch.as_tensor(data), device) for name, data in splits.items()}
         _check_family(model, next(iter(ready.values())), spec)
         units = {name: plan_units(len(data), spec.unit_size) for name, data in ready.items()}
-        total = 1 + sum(len(u) for u in units.values()) * len(stages.STAGES)
-        run_stage = _Stopwatch(total, progress)
+        total = 1 + sum(len(u) for u in units.values()) * len(stages.STAGES) + (spec.certificate > 0)
+        run_stage = Stopwatch(total, progress)
         like = Target(model, next(iter(ready.values()))[:1])
         bank = run_stage("bank", build_shared_bank, like, ready, other_x, spec)
         for split, data in ready.items():
@@ -130,6 +102,7 @@ def analyze(
             frame = pd.concat([tables[number] for number in sorted(tables)], ignore_index=True)
             frame.insert(0, "split", split)
             frames.append(frame)
+        certificate = run_stage("certificate", _certificate, like, bank, spec) if spec.certificate else None
     datapoints = pd.concat(frames, ignore_index=True)
     run = {
         "settings": spec.to_dict(),
@@ -138,9 +111,18 @@ def analyze(
         "device": str(device),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "seconds": {**run_stage.seconds, "total": time.time() - began},
+        "decoder_evaluations": {**asdict(like.work), "gradient_equivalents": like.work.equivalents},
         **(provenance or {}),
     }
-    return Result(datapoints, summarise(datapoints, spec.seed), run)
+    return Result(datapoints, summarise(datapoints, spec.seed, certificate), run)
+
+
+def _certificate(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, Any]:
+    """Certify AIS on data simulated from the model; say why where the model cannot be simulated from."""
+    try:
+        return sandwiches(like, bank, spec, spec.certificate).summary
+    except (InputError, NotImplementedError) as error:
+        return {"skipped": f"the model cannot be simulated from ({str(error).splitlines()[0] or type(error).__name__})"}
 
 
 def _check_family(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> None:
@@ -157,43 +139,9 @@ def _check_family(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> None:
         raise InputError("q* in the encoder's own family", found, f"use {known}; the gaps then compare families")
 
 
-@contextmanager
-def moved_to(model: LatentModel, device: torch.device) -> Iterator[None]:
-    """Compute on a device and bring the model back. A model that is no module must be there already."""
-    weights = list(model.parameters()) if isinstance(model, nn.Module) else []
-    home = weights[0].device if weights else device
-    if not isinstance(model, nn.Module) or home == device:
-        yield
-        return
-    model.to(device)
-    try:
-        yield
-    finally:
-        model.to(home)
-
-
 def _seed_of(seed: int, split: str) -> int:
     """Each split has random numbers of its own, whichever other splits are analysed with it."""
     return int(np.random.SeedSequence([seed, *split.encode()]).generate_state(1)[0])
-
-
-def build_shared_bank(
-    like: Target, ready: Mapping[str, Tensor], other_x: Tensor | None, spec: AnalysisSpec
-) -> Bank | None:
-    """Starts shared by all datapoints: prior draws, and encodings of other data or, without any, of these."""
-    if spec.fit.num_starts == 0:
-        return None
-    sources = [*ready.values()]
-    if other_x is not None:
-        sources = [fit_to_model(like.model, torch.as_tensor(other_x)[: spec.bank_data].to(like.device))]
-    loc, scale = [], []
-    with torch.no_grad(), unvalidated():
-        for data in sources:
-            for part in data[: spec.bank_data].split(1000):
-                q = recognise(like.model.encode(part))
-                loc.append(q.loc)
-                scale.append(q.marginal_scale())
-    return build_bank(like, torch.cat(loc), torch.cat(scale), spec.bank_prior, spec.seed)
 
 
 def _versions() -> dict[str, str]:

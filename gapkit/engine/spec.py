@@ -6,6 +6,7 @@ from typing import Any
 
 from gapkit.checks import InputError
 from gapkit.estimators import Ais, Elbo, Iwae
+from gapkit.evidence import Policy
 from gapkit.local import FAMILIES, FitSettings
 
 __all__ = ["EFFORTS", "AnalysisSpec", "spec_for"]
@@ -22,12 +23,11 @@ class AnalysisSpec:
         family: the family of q*; None takes the encoder's own.
         elbo: estimator of L[q] and L[q*], on shared noise.
         iwae: estimator of the encoder's IWAE bound.
-        pooled: importance sampling from the mixture of fitted modes.
-        ais: annealed importance sampling from that mixture.
-        ais_everywhere: run AIS for all datapoints, else only where the pooled weights are not to be trusted.
+        evidence: how log p(x) is estimated, from the mixture of fitted modes.
         fit: budget of the local fits.
         bank_prior: latents drawn from the prior for the bank of starts.
         bank_data: encodings of other data in the bank, at most.
+        certificate: datapoints simulated from the model on which AIS is certified from both sides; 0 skips it.
     """
 
     seed: int = 0
@@ -36,18 +36,20 @@ class AnalysisSpec:
     family: str | None = None
     elbo: Elbo = field(default_factory=lambda: Elbo(num_samples=1000, antithetic=True))
     iwae: Iwae = field(default_factory=lambda: Iwae(num_samples=1000))
-    pooled: Iwae = field(default_factory=lambda: Iwae(num_samples=1000, stage="pooled"))
-    ais: Ais = field(default_factory=Ais)
-    ais_everywhere: bool = True
+    evidence: Policy = field(default_factory=Policy)
     fit: FitSettings = field(default_factory=FitSettings)
     bank_prior: int = 4096
     bank_data: int = 10_000
+    certificate: int = 50
 
     def __post_init__(self) -> None:
         if self.unit_size < 1:
             raise InputError(f"unit_size={self.unit_size}", "a unit holds at least one datapoint", "use 1 or more")
         if self.seed < 0:
             raise InputError(f"seed={self.seed}", "seeds are not negative", "use 0 or more")
+        if self.certificate < 0 or self.certificate == 1:
+            found = "a mean over simulated datapoints needs at least 2"
+            raise InputError(f"certificate={self.certificate}", found, "use 0 for none, or 50")
         if self.family is not None and self.family not in FAMILIES:
             raise InputError(f"family {self.family!r}", "no such family", f"use one of {', '.join(FAMILIES)}")
 
@@ -61,10 +63,11 @@ def _quick() -> AnalysisSpec:
         effort="quick",
         elbo=Elbo(num_samples=400, antithetic=True),
         iwae=Iwae(num_samples=400),
-        pooled=Iwae(num_samples=400, stage="pooled"),
-        ais=Ais(num_chains=32, num_temperatures=30),
-        ais_everywhere=False,
+        evidence=Policy(
+            pooled=Iwae(num_samples=400, stage="pooled"), max_samples=1600, ais=Ais(num_temperatures=30), control=0.05
+        ),
         fit=FitSettings(num_starts=2, warm_steps=6, polish_steps=40, polish_samples=16),
+        certificate=0,
     )
 
 
@@ -73,11 +76,17 @@ def _thorough() -> AnalysisSpec:
         effort="thorough",
         elbo=Elbo(num_samples=5000, antithetic=True),
         iwae=Iwae(num_samples=5000),
-        pooled=Iwae(num_samples=5000, stage="pooled"),
-        ais=Ais(num_chains=64, num_temperatures=150, num_leapfrogs=2, pilot_chains=8),
+        evidence=Policy(
+            target_se=0.03,
+            pooled=Iwae(num_samples=5000, stage="pooled"),
+            max_samples=40_000,
+            ais=Ais(num_chains=64, num_temperatures=150, num_leapfrogs=2, pilot_chains=8),
+            control=1.0,
+        ),
         fit=FitSettings(
             num_starts=7, warm_steps=12, coarse_samples=4, polish_steps=400, polish_samples=32, select_samples=256
         ),
+        certificate=100,
     )
 
 

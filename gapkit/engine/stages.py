@@ -11,7 +11,7 @@ from torch import Tensor
 from gapkit.decomposition import Gap, Rung, contrast, decompose
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.estimators import Estimate
-from gapkit.evidence import SOURCES, Evidence, estimate_evidence
+from gapkit.evidence import REASONS, SOURCES, Evidence, estimate_evidence
 from gapkit.families import Transport, family_name, recognise
 from gapkit.local import Bank, FitStatus, LocalFits, fit
 from gapkit.models.target import Target, unvalidated
@@ -51,9 +51,7 @@ def fits(batch: Batch, bank: Bank | None, spec: AnalysisSpec) -> LocalFits:
 
 def evidence(batch: Batch, fitted: LocalFits, spec: AnalysisSpec) -> Evidence:
     """The estimate of log p(x), from the mixture of modes."""
-    return estimate_evidence(
-        batch.target, fitted.mixture, batch.key, spec.pooled, spec.ais, ais_everywhere=spec.ais_everywhere
-    )
+    return estimate_evidence(batch.target, fitted.mixture, batch.key, spec.evidence)
 
 
 def rows(batch: Batch, spec: AnalysisSpec, iwae: Estimate, fitted: LocalFits, top: Evidence) -> dict[str, list[object]]:
@@ -80,7 +78,11 @@ def rows(batch: Batch, spec: AnalysisSpec, iwae: Estimate, fitted: LocalFits, to
     table["khat"] = iwae.diagnostics["khat"].tolist()
     add("pooled", top.mixture)
     table["pooled_khat"] = top.mixture.diagnostics["khat"].tolist()
+    table["pooled_samples"] = top.samples.tolist()
     add("ais", top.ais)
+    add("ais_upper", top.upper)
+    table["ais_reason"] = [REASONS[number] for number in top.reason.tolist()]
+    table["ais_temperatures"] = top.ais.diagnostics["temperatures"].tolist()
     table["ais_acceptance"] = top.ais.diagnostics["acceptance"].tolist()
     table["ais_ess"] = top.ais.diagnostics["ess"].tolist()
     table["log_px_source"] = [SOURCES[number] for number in top.source.tolist()]

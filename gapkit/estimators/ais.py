@@ -15,7 +15,7 @@ from torch.distributions import Distribution
 from gapkit.checks import InputError
 from gapkit.estimators.protocol import Bound, Estimate, bound_inputs, without_nan
 from gapkit.families.protocol import Proposal
-from gapkit.kernels import Annealing, GeometricPath, MoveNoise, Run, learn_curve, learn_steps, temperatures
+from gapkit.kernels import Annealing, GeometricPath, MoveNoise, Run, Tuning, learn_curve, learn_steps, temperatures
 from gapkit.models.precision import gradient_dtype
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
@@ -131,9 +131,22 @@ class Ais:
             "temperatures": counts,
         }
         noise = (self.stage, key, self.num_chains)
-        return Estimate.from_draws(
-            log_mean_exp(log_w), log_mean_exp_influence(log_w), Bound.LOWER, noise, diagnostics
-        )
+        return Estimate.from_draws(log_mean_exp(log_w), log_mean_exp_influence(log_w), Bound.LOWER, noise, diagnostics)
+
+    def ends(self, outcome: tuple[Run, Tensor], key: Key) -> Tensor:
+        """Where the weighted chains ended, drawn again in proportion to their weights: shape (S, B, D).
+
+        These are posterior draws as far as AIS has converged, so reversed chains from them give an *approximate* upper
+        bound: on real data there is no exact draw to start from, and a mode that the forward chains missed is missing
+        here too.
+        """
+        run, _ = outcome
+        log_w, _ = without_nan(run.log_w)
+        weights = torch.softmax(log_w, 0).nan_to_num(1.0 / len(log_w)).cumsum(0).mT.contiguous()
+        start = key.streams(f"{self.stage}/ends", weights.dtype, weights.device).uniform(1)
+        comb = (torch.arange(len(log_w), device=log_w.device).unsqueeze(1) + start) / len(log_w)
+        chosen = torch.searchsorted(weights, comb.mT.contiguous()).clamp(max=len(log_w) - 1).mT
+        return run.z.gather(0, chosen.unsqueeze(-1).expand_as(run.z))
 
     def estimate_above(self, outcome: tuple[Run, Tensor], key: Key) -> Estimate:
         """The bound from above that reversed chains give."""
@@ -161,7 +174,7 @@ class Ais:
             betas = temperatures(self.schedule, self.num_temperatures).to(target.device)
             return [Plan(everyone, self._fixed(path, betas.unsqueeze(1).expand(-1, len(everyone)), key), key)]
         z, noise = self._pilot_chains(path, key, max(8, self.pilot_chains))
-        curve = learn_curve(path, z, noise, **self._pilot_settings(target))
+        curve = learn_curve(path, z, noise, self._tuning(target))
         wanted = curve.temperatures_for(self.conditional_ess, self.num_temperatures)
         # Datapoints that need about as many temperatures run together, so that none waits for the hardest one.
         groups = _rounded_up(wanted).clamp(max=self.num_temperatures)
@@ -184,7 +197,7 @@ class Ais:
             steps = torch.full((max(len(betas) - 2, 0), betas.shape[1]), first, dtype=like.dtype, device=like.device)
         else:
             z, noise = self._pilot_chains(path, key, self.pilot_chains)
-            steps = learn_steps(path, betas, z, noise, **self._pilot_settings(path.target))
+            steps = learn_steps(path, betas, z, noise, self._tuning(path.target))
         return self._run(path, betas, steps)
 
     def _run(self, path: GeometricPath, betas: Tensor, steps: Tensor) -> Annealing:
@@ -195,13 +208,8 @@ class Ais:
         z, _ = path.proposal.draw(streams, count)
         return z, MoveNoise.of(key, f"{self.stage}/pilot/moves", z)
 
-    def _pilot_settings(self, target: Target) -> dict[str, float | int]:
-        return {
-            "num_leapfrogs": self.num_leapfrogs,
-            "jitter": self.jitter,
-            "first": self._first_step(target),
-            "acceptance": self.acceptance,
-        }
+    def _tuning(self, target: Target) -> Tuning:
+        return Tuning(self.num_leapfrogs, self.jitter, self._first_step(target), self.acceptance)
 
     def _first_step(self, target: Target) -> float:
         return self.step or 1.6 * target.dim**-0.25
@@ -236,6 +244,4 @@ def _rounded_up(counts: Tensor) -> Tensor:
     """Whole numbers to the next of 1, 2, 3, 4, 6, 8, 12, 16, 24, ...: few different ones, none much larger."""
     power = 2.0 ** counts.double().log2().floor()
     middle = 1.5 * power
-    return torch.where(
-        counts <= power, power, torch.where(counts <= middle, middle.ceil(), 2.0 * power)
-    ).long()
+    return torch.where(counts <= power, power, torch.where(counts <= middle, middle.ceil(), 2.0 * power)).long()

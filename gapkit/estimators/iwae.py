@@ -56,14 +56,21 @@ class Iwae:
         if self.num_samples < 1:
             raise InputError(f"IWAE with {self.num_samples} samples", "at least 1 is needed", "raise num_samples")
         with bound_inputs(model, x, q, seed) as (target, proposal, key):
-            streams = key.streams(self.stage, target.dtype, target.device)
-            parts = []
+            return self.estimate(self.log_weights(target, proposal, key), key)
+
+    def log_weights(self, target: Target, proposal: Proposal, key: Key) -> Tensor:
+        """Log p(x, z) - log q(z) of fresh draws: shape (k, B), float64, in nats; NaN where undefined."""
+        streams = key.streams(self.stage, target.dtype, target.device)
+        parts = []
+        with torch.no_grad():
             for size in blocks(self.num_samples, target):
                 z, log_q = proposal.draw(streams, size)
                 parts.append(target.log_joint(z).double() - log_q.double())
-            log_w, nonfinite = without_nan(torch.cat(parts))
-            diagnostics = {"ess": effective_sample_size(log_w), "khat": pareto_k(log_w), "nonfinite": nonfinite}
-            noise = (self.stage, key, self.num_samples)
-            return Estimate.from_draws(
-                log_mean_exp(log_w), log_mean_exp_influence(log_w), Bound.LOWER, noise, diagnostics
-            )
+        return torch.cat(parts)
+
+    def estimate(self, log_w: Tensor, key: Key) -> Estimate:
+        """The bound that log weights of shape (S, B) give, with its diagnostics."""
+        log_w, nonfinite = without_nan(log_w)
+        diagnostics = {"ess": effective_sample_size(log_w), "khat": pareto_k(log_w), "nonfinite": nonfinite}
+        noise = (self.stage, key, len(log_w))
+        return Estimate.from_draws(log_mean_exp(log_w), log_mean_exp_influence(log_w), Bound.LOWER, noise, diagnostics)

@@ -4,7 +4,7 @@ from gapkit.kernels.annealing import Annealing, Run
 from gapkit.kernels.hmc import transition
 from gapkit.kernels.noise import MoveNoise
 from gapkit.kernels.path import GeometricPath, State
-from gapkit.kernels.pilot import Curve, conditional_ess, learn_curve, learn_steps
+from gapkit.kernels.pilot import Curve, Tuning, conditional_ess, learn_curve, learn_steps
 from gapkit.kernels.schedules import SCHEDULES, temperatures
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "MoveNoise",
     "Run",
     "State",
+    "Tuning",
     "conditional_ess",
     "learn_curve",
     "learn_steps",

@@ -6,6 +6,7 @@ sequential Monte Carlo approach" (2016), https://arxiv.org/abs/1303.3123, sectio
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from gapkit.kernels.hmc import transition
 from gapkit.kernels.noise import MoveNoise
 from gapkit.kernels.path import GeometricPath, State
 
-__all__ = ["Curve", "conditional_ess", "learn_curve", "learn_steps"]
+__all__ = ["Curve", "Tuning", "conditional_ess", "learn_curve", "learn_steps"]
 
 _LEARNING_RATE = 0.2
 _LOG_SMALLEST_STEP = math.log(1e-5)
@@ -23,47 +24,44 @@ _LOG_SMALLEST_STEP = math.log(1e-5)
 _STRIDE_ESS, _MOVES_PER_STRIDE, _MOST_STRIDES = 0.8, 3, 200
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """How a pilot's chains move, and toward what they adapt.
+
+    Attributes:
+        num_leapfrogs: gradients per move.
+        jitter: each step is multiplied by a uniform draw from [1 - jitter, 1 + jitter].
+        first: first step size.
+        acceptance: aimed at.
+    """
+
+    num_leapfrogs: int
+    jitter: float
+    first: float
+    acceptance: float
+
+
 class _Mover:
     """Chains that move while their steps are adapted toward an acceptance rate."""
 
-    def __init__(
-        self,
-        path: GeometricPath,
-        z: Tensor,
-        noise: MoveNoise,
-        num_moves: int,
-        num_leapfrogs: int,
-        jitter: float,
-        first: float,
-        acceptance: float,
-    ) -> None:
-        self.path, self.num_leapfrogs, self.jitter, self.acceptance = path, num_leapfrogs, jitter, acceptance
+    def __init__(self, path: GeometricPath, z: Tensor, noise: MoveNoise, num_moves: int, tuning: Tuning) -> None:
+        self.path, self.tuning = path, tuning
         self.state: State = path.evaluate(path.transport.inverse(z))
-        self.log_step = torch.full_like(self.state.log_base[0], math.log(first))
+        self.log_step = torch.full_like(self.state.log_base[0], math.log(tuning.first))
         self._moves = noise.moves(num_moves, z.shape[0], z.shape[2])
 
     def __call__(self, beta: Tensor) -> None:
         """Move once at inverse temperatures of shape (B,), then adapt."""
         momentum, uniform, wobble = next(self._moves)
-        step = jittered(self.log_step.exp(), self.jitter, wobble)
+        step = jittered(self.log_step.exp(), self.tuning.jitter, wobble)
         self.state, _, probability = transition(
-            self.path, self.state, beta.to(step.dtype), step, momentum, uniform, self.num_leapfrogs
+            self.path, self.state, beta.to(step.dtype), step, momentum, uniform, self.tuning.num_leapfrogs
         )
-        change = _LEARNING_RATE * (probability.mean(0) - self.acceptance)
+        change = _LEARNING_RATE * (probability.mean(0) - self.tuning.acceptance)
         self.log_step = (self.log_step + change).clamp(min=_LOG_SMALLEST_STEP)
 
 
-def learn_steps(
-    path: GeometricPath,
-    betas: Tensor,
-    z: Tensor,
-    noise: MoveNoise,
-    *,
-    num_leapfrogs: int,
-    jitter: float,
-    first: float,
-    acceptance: float,
-) -> Tensor:
+def learn_steps(path: GeometricPath, betas: Tensor, z: Tensor, noise: MoveNoise, tuning: Tuning) -> Tensor:
     """Adapt each datapoint's step along given temperatures.
 
     Args:
@@ -71,16 +69,13 @@ def learn_steps(
         betas: inverse temperatures, shape (T + 1, B).
         z: draws of q0, shape (P, B, D).
         noise: of the moves.
-        num_leapfrogs: gradients per move.
-        jitter: of the steps.
-        first: first step size.
-        acceptance: aimed at.
+        tuning: how to move and adapt.
 
     Returns:
         Shape (T - 1, B).
     """
     num_moves = len(betas) - 2
-    mover = _Mover(path, z, noise, num_moves, num_leapfrogs, jitter, first, acceptance)
+    mover = _Mover(path, z, noise, num_moves, tuning)
     learned = []
     for t in range(1, num_moves + 1):
         learned.append(mover.log_step.exp())
@@ -126,22 +121,17 @@ class Curve:
         return betas, at(self.log_steps)[1:-1].exp()
 
 
-def learn_curve(
-    path: GeometricPath,
-    z: Tensor,
-    noise: MoveNoise,
-    *,
-    num_leapfrogs: int,
-    jitter: float,
-    first: float,
-    acceptance: float,
-) -> Curve:
+def learn_curve(path: GeometricPath, z: Tensor, noise: MoveNoise, tuning: Tuning) -> Curve:
     """Go from q0 to the posterior in strides of equal conditional effective sample size, each datapoint in its own.
 
-    Args: as for :func:`learn_steps`.
+    Args:
+        path: evaluates both ends.
+        z: draws of q0, shape (P, B, D).
+        noise: of the moves.
+        tuning: how to move and adapt.
     """
     most = _MOST_STRIDES * _MOVES_PER_STRIDE
-    mover = _Mover(path, z, noise, most, num_leapfrogs, jitter, first, acceptance)
+    mover = _Mover(path, z, noise, most, tuning)
     beta = torch.zeros(z.shape[1], dtype=torch.float64, device=z.device)
     lengths = torch.zeros_like(beta)
     betas, log_steps = [beta], [mover.log_step]

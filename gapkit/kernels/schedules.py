@@ -38,7 +38,9 @@ def temperatures(schedule: str, num_temperatures: int) -> Tensor:
         tensor([0.0000, 0.5000, 1.0000], dtype=torch.float64)
     """
     if schedule not in SCHEDULES:
-        raise InputError(f"schedule {schedule!r}", "no such schedule", f"use one of adaptive, {', '.join(sorted(SCHEDULES))}")
+        raise InputError(
+            f"schedule {schedule!r}", "no such schedule", f"use one of adaptive, {', '.join(sorted(SCHEDULES))}"
+        )
     if num_temperatures < 1:
         raise InputError(f"{num_temperatures} temperatures", "AIS needs at least 1", "ask for 1 (no move) or more")
     return SCHEDULES[schedule](num_temperatures)

@@ -8,7 +8,7 @@ https://arxiv.org/abs/1412.1193, section 8.
 """
 
 import warnings
-from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,7 +16,16 @@ from torch import Tensor
 from gapkit.models.precision import has_fast_bfloat16
 from gapkit.models.target import Target
 
-__all__ = ["MAX_DIM", "available", "gauss_newton", "hessian", "prior_precision"]
+__all__ = ["MAX_DIM", "Curvature", "available", "gauss_newton", "hessian", "prior_precision"]
+
+
+class Curvature(Protocol):
+    """-hess log p(x, z) averaged over samples, or something close that is positive definite."""
+
+    def __call__(self, target: Target, z: Tensor, *, coarse: bool = False) -> Tensor:
+        """(S, B, D) to (B, D, D)."""
+        ...
+
 
 # Above this many latents a full covariance costs more than it gives: fits fall back to diagonal preconditioning.
 MAX_DIM = 256
@@ -34,14 +43,21 @@ def prior_precision(target: Target) -> Tensor:
     return torch.where(precision.isfinite(), precision, 1.0)
 
 
-def gauss_newton(target: Target, z: Tensor) -> Tensor:
+def gauss_newton(target: Target, z: Tensor, *, coarse: bool = False) -> Tensor:
     """Gauss-Newton approximation of -hess log p(x, z), averaged over samples: (S, B, D) to (B, D, D).
 
-    Costs D columns of the decoder's Jacobian per latent point. They are made in bfloat16 where the processor has units
-    for it: a preconditioner needs no more, and the last product, in full precision, keeps it positive definite.
+    Costs D columns of the decoder's Jacobian per latent point.
+
+    Args:
+        target: the batch.
+        z: latents.
+        coarse: a preconditioner to half a percent is enough, as for first steps: the columns of a float32 decoder are
+            then made in bfloat16 where the processor has units for it. The last product, in full precision, keeps the
+            outcome positive definite.
     """
     num_samples, batch, dim = z.shape
-    precision = "bfloat16" if has_fast_bfloat16(z.device) and target.by_hand else "full"
+    low = coarse and target.by_hand and z.dtype == torch.float32 and has_fast_bfloat16(z.device)
+    precision = "bfloat16" if low else "full"
     rows = max(1, 4 * target.max_rows // dim)
     parts = []
     for part in z.reshape(-1, dim).split(rows):
@@ -51,10 +67,10 @@ def gauss_newton(target: Target, z: Tensor) -> Tensor:
     return curvature + torch.diag(prior_precision(target))
 
 
-def hessian(target: Target, z: Tensor) -> Tensor:
+def hessian(target: Target, z: Tensor, *, coarse: bool = False) -> Tensor:
     """-hess log p(x, z) by double backward, averaged over samples and clamped: (S, B, D) to (B, D, D).
 
-    Costs D gradient-of-gradient evaluations per latent point.
+    Costs D gradient-of-gradient evaluations per latent point; ``coarse`` makes no difference.
     """
     target.work.columns += 4 * z.numel()  # D gradients of gradients, each twice a gradient
     total = torch.zeros(*z.shape[1:], z.shape[-1], dtype=z.dtype, device=z.device)
@@ -73,7 +89,7 @@ def hessian(target: Target, z: Tensor) -> Tensor:
     return (vectors * values.clamp(min=_SMALLEST_EIGENVALUE).unsqueeze(-2)) @ vectors.mT
 
 
-def available(target: Target) -> Callable[[Target, Tensor], Tensor] | None:
+def available(target: Target) -> Curvature | None:
     """Return the curvature that this model's decoder supports, found by trying it on one latent point."""
     if target.dim > MAX_DIM:
         return None

@@ -8,8 +8,8 @@ from torch import Tensor
 from gapkit.estimators.elbo import Elbo
 from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture
 from gapkit.families.protocol import Transport
-from gapkit.local.curvature import MAX_DIM, available
-from gapkit.local.natural import Curvature, Moments, eye_like, polish_diagonal, warm_start
+from gapkit.local.curvature import MAX_DIM, Curvature, available
+from gapkit.local.natural import Moments, eye_like, polish_diagonal, warm_start
 from gapkit.local.settings import FitSettings
 from gapkit.local.starts import Bank
 from gapkit.models.target import Target
@@ -129,7 +129,8 @@ def _improve(
         new_tril = fitted.scale if tril.dim() == 2 else torch.diag_embed(fitted.scale)
     else:
         moments = Moments(loc, torch.cholesky_inverse(tril))
-        fitted = warm_start(problems, moments, curvature, noise, steps, samples).gaussian()
+        first = steps.start == 0
+        fitted = warm_start(problems, moments, curvature, noise, steps, samples, coarse=first).gaussian()
         new_tril = fitted.scale_tril
     judge = Elbo(num_samples=settings.select_samples, antithetic=True, stage="modes/level")
     level = judge(problems, problems.x, fitted, key).value.to(loc.dtype)

@@ -24,10 +24,10 @@ import torch
 from torch import Tensor
 
 from gapkit.families import DiagonalGaussian, FullRankGaussian
+from gapkit.local.curvature import Curvature
 from gapkit.models.target import Target
 
 __all__ = [
-    "Curvature",
     "Moments",
     "cholesky_of_inverse",
     "eye_like",
@@ -35,8 +35,6 @@ __all__ = [
     "polish_full_rank",
     "warm_start",
 ]
-
-Curvature = Callable[[Target, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -77,6 +75,8 @@ def warm_start(
     noise: Callable[[int], Tensor],
     steps: range,
     num_samples: int,
+    *,
+    coarse: bool = False,
 ) -> Moments:
     """Take natural-gradient steps on mean and full precision for all problems at once.
 
@@ -89,6 +89,7 @@ def warm_start(
         noise: gives standard normal draws of shape (S, P, D) for S samples.
         steps: which steps of the whole warm start these are; sizes go on where an earlier call stopped.
         num_samples: samples per step, even (used as antithetic pairs).
+        coarse: these are first steps, for which the curvature to half a percent is enough.
     """
     mean, precision = start.mean, start.precision
     scale = cholesky_of_inverse(precision)
@@ -97,7 +98,7 @@ def warm_start(
         u = noise(num_samples // 2)
         z = FullRankGaussian(mean, scale).forward(torch.cat([u, -u]))
         grad = target.grad(z)
-        moved = torch.lerp(precision, curvature(target, z), rho)
+        moved = torch.lerp(precision, curvature(target, z, coarse=coarse), rho)
         factor, failed = torch.linalg.cholesky_ex(moved)
         step = torch.cholesky_solve(grad.mean(0).unsqueeze(-1), factor).squeeze(-1)
         length = torch.einsum("pi,pij,pj->p", step, moved, step).clamp(min=1e-30).sqrt()

@@ -22,7 +22,7 @@ __all__ = ["Target", "unvalidated"]
 
 # Rows of one decoder call hold about this many data values: enough to keep the cores busy, small enough for the caches
 # and for decoders whose inner layers are many times wider than the data.
-_VALUES_PER_CALL = 700_000
+_VALUES_PER_CALL = 1_300_000
 _MAX_ROWS = 4096
 
 
@@ -66,10 +66,10 @@ class Target:
         self.model, self.x = model, x
         self.num_datapoints = x.shape[0]
         with torch.no_grad(), unvalidated():
-            self.latent_shape = like.latent_shape if like else model.encode(x[:1]).event_shape
+            self.latent_shape: torch.Size = like.latent_shape if like else model.encode(x[:1]).event_shape
             self.prior: Distribution = moved(model.prior(), x.dtype, x.device)
             self._dense: DenseDecoder | None = like._dense if like else read_dense(model, x[:1], self.latent_shape)
-        self.work = like.work if like else Work()
+        self.work: Work = like.work if like else Work()
         self.dim = math.prod(self.latent_shape)
         self.max_rows = max_rows or max(16, min(_MAX_ROWS, _VALUES_PER_CALL // max(1, x[0].numel())))
         self._bound = self._dense.bind(x) if self._dense else None

@@ -1,6 +1,7 @@
 """The whole path on exact models: gaps, invariances, refusals."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,9 @@ COLUMNS = [
     *("approximation_gap", "approximation_gap_se", "amortization_gap", "amortization_gap_se"),
     *("total_gap", "total_gap_se", "status"),
 ]
+
+
+EVERYWHERE = replace(spec_for("quick").evidence, control=1.0)
 
 
 def spec(**changes):
@@ -82,8 +86,8 @@ def test_order_and_repetition_give_bit_equal_tables(small):
 
 def test_a_unit_done_alone_gives_the_rows_of_the_whole_run(small):
     model, x = small
-    whole = gapkit.analyze(model, x, spec(ais_everywhere=True)).to_frame()
-    one = gapkit.analyze(model, x, spec(ais_everywhere=True), order=lambda units: (units[2],)).to_frame()
+    whole = gapkit.analyze(model, x, spec(evidence=EVERYWHERE)).to_frame()
+    one = gapkit.analyze(model, x, spec(evidence=EVERYWHERE), order=lambda units: (units[2],)).to_frame()
     pd.testing.assert_frame_equal(whole.iloc[16:].reset_index(drop=True), one, check_exact=True)
 
 
@@ -138,7 +142,7 @@ def test_two_splits_give_the_generalisation_gap(small):
 
 def test_the_source_of_log_px_follows_k_hat(small):
     model, x = small
-    frame = gapkit.analyze(model, x, spec(ais_everywhere=True)).to_frame()
+    frame = gapkit.analyze(model, x, spec(evidence=EVERYWHERE)).to_frame()
     pooled = frame["log_px_source"] == "mixture"
     assert (frame.loc[pooled, "log_px"] == frame.loc[pooled, "pooled"]).all()
     assert (frame.loc[~pooled, "log_px"] == frame.loc[~pooled, "ais"]).all()
@@ -177,7 +181,7 @@ class Unusual:
 
 def test_any_latent_shape_and_any_prior():
     x = torch.bernoulli(torch.full((6, 10), 0.5), generator=torch.Generator().manual_seed(1))
-    frame = gapkit.analyze(Unusual(), x, spec(ais_everywhere=True)).to_frame()
+    frame = gapkit.analyze(Unusual(), x, spec(evidence=EVERYWHERE)).to_frame()
     assert (frame["status"] == "ok").all()
     difference = (frame["ais"] - frame["pooled"]).abs()
     assert (difference < 4 * np.hypot(frame["ais_se"], frame["pooled_se"])).all()

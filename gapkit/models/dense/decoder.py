@@ -85,7 +85,6 @@ class DenseDecoder:
             grad = torch.mm(grad, weight, out=out)
         return grad.to(full)
 
-
     def slopes(self, factors: list[Tensor], dtype: torch.dtype) -> Tensor:
         """The Jacobian (N, D, M) from the factor of each layer, (N, width); it lies in a buffer."""
         first, *rest = self.cast(dtype)

@@ -16,6 +16,7 @@ from gapkit.models.dense.workspace import Workspace
 
 __all__ = ["BernoulliHead", "Head", "NormalHead", "head_of"]
 
+
 class Head(Protocol):
     """A likelihood bound to data x of shape (B, M); the chain's output comes as (S, B, M) and may be overwritten."""
 
@@ -61,7 +62,7 @@ class BernoulliHead:
         return value, torch.addcmul(self._sign, self._sign, sigmoid, value=-1.0, out=sigmoid)
 
     def grad(self, output: Tensor) -> Tensor:
-        """x - sigmoid(logit)."""
+        """X - sigmoid(logit)."""
         return torch.sub(self._x.to(output.dtype), torch.sigmoid(output, out=output), out=output)
 
     def root_fisher(self, output: Tensor) -> Tensor:

@@ -100,7 +100,7 @@ def _read(model: LatentModel, z: Tensor, x: Tensor, latent_shape: torch.Size) ->
 
 def _layers(calls: list[_Call], z: Tensor) -> tuple[list[Layer], Tensor]:
     """Follow z through the recording: every operation that touches it must continue the chain."""
-    current, layers = z, []
+    current, layers = z, list[Layer]()
     seen = {id(z)}
     for call in calls:
         inputs = [arg for arg in (*call.args, *call.kwargs.values()) if isinstance(arg, Tensor)]
