@@ -12,7 +12,6 @@ standard errors and half a nat has seen a part of the posterior that all proposa
 flagged.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -33,7 +32,7 @@ SOURCES = ("mixture", "ais")
 REASONS = ("", "forced", "khat", "rising", "error", "control")
 _SIGMAS, _NATS = 4.0, 0.5
 _DEFENSIVE = 0.15
-_MORE_TEMPERATURES, _ROUNDS = 3, 2
+_MORE, _ROUNDS = 2, 2
 _PARTS = 8
 
 
@@ -46,7 +45,8 @@ class Policy:
         target_se: standard error at which a datapoint is done, in nats.
         pooled: importance sampling of the first round.
         max_samples: draws that a datapoint may have before AIS takes over.
-        ais: annealed importance sampling of the first round; a second and a third have 3 and 9 times its temperatures.
+        ais: annealed importance sampling of the first round; a second and a third have 2 and 4 times its temperatures
+            and as many times its chains.
         control: share of the datapoints, chosen at random, that AIS is run for whatever their weights say.
     """
 
@@ -112,9 +112,12 @@ def estimate_evidence(target: Target, proposal: Mixture, key: Key, policy: Polic
         reason = torch.where(holds, number, reason)
     if policy.method == "ais":
         reason = torch.ones_like(reason)
-    whole = any(isinstance(part, TransformedGaussian) for part in proposal.components)
-    run = torch.ones_like(healthy) if whole and bool((reason > 0).any()) else reason > 0
-    annealed, upper = _annealed(target, proposal, key, policy, run)
+    run = reason > 0
+    insist = run & (reason != REASONS.index("control"))
+    if any(isinstance(part, TransformedGaussian) for part in proposal.components):
+        # Such a proposal cannot be cut into single datapoints: all of them run, or none.
+        run, insist = run.any().expand_as(run), insist.any().expand_as(insist)
+    annealed, upper = _annealed(target, proposal, key, policy, run, insist)
     margin = _SIGMAS * (annealed.std_error.square() + mixture.std_error.square()).sqrt()
     disagree = annealed.value - mixture.value > margin.clamp(min=_NATS)
     disagree &= healthy & steady
@@ -156,6 +159,16 @@ def _healthy(estimate: Estimate, samples: Tensor) -> Tensor:
     return (estimate.diagnostics["khat"].to(limit.device) < limit) & estimate.value.isfinite()
 
 
+def _worth_more(estimate: Estimate, samples: Tensor, rise: Tensor, policy: Policy) -> Tensor:
+    """Whether more draws may make importance sampling good enough, shape (B,).
+
+    Weights that no number of draws can mend, by their k-hat, are left to AIS at once.
+    """
+    mendable = estimate.diagnostics["khat"].to(rise.device) < good_k(10**9)
+    enough = _healthy(estimate, samples) & (rise <= policy.target_se) & (estimate.std_error <= policy.target_se)
+    return mendable & estimate.value.isfinite() & ~enough
+
+
 def _pooled(target: Target, proposal: Mixture, key: Key, policy: Policy) -> tuple[Estimate, Tensor, Tensor]:
     """Importance sampling with more draws where only they are missing.
 
@@ -169,7 +182,7 @@ def _pooled(target: Target, proposal: Mixture, key: Key, policy: Policy) -> tupl
     rows, number = torch.arange(target.num_datapoints, device=target.device), 0
     whole = any(isinstance(part, TransformedGaussian) for part in proposal.components)
     while not whole and len(log_w) * 2 <= policy.max_samples:
-        wanted = _healthy(estimate, samples)[rows] & (estimate.std_error[rows] > policy.target_se)
+        wanted = _worth_more(estimate, samples, rise, policy)[rows]
         if not bool(wanted.any()):
             break
         rows, log_w, number = rows[wanted], log_w[:, wanted], number + 1
@@ -191,34 +204,48 @@ def _rise(log_w: Tensor) -> Tensor:
     return torch.where(rise.isnan(), torch.inf, rise)
 
 
-def _annealed(target: Target, proposal: Mixture, key: Key, policy: Policy, run: Tensor) -> tuple[Estimate, Estimate]:
-    """AIS and the approximate upper bound for the datapoints in ``run``, shape (B,); NaN elsewhere."""
+def _annealed(
+    target: Target, proposal: Mixture, key: Key, policy: Policy, run: Tensor, insist: Tensor
+) -> tuple[Estimate, Estimate]:
+    """AIS for the datapoints in ``run``, with further rounds for those in ``insist``, shape (B,); NaN elsewhere.
+
+    Returns:
+        The estimate, and the approximate upper bound that the first round's chains give.
+    """
     missing = torch.full((target.num_datapoints,), torch.nan, dtype=torch.float64, device=target.device)
     names = ("acceptance", "ess", "nonfinite", "temperatures")
     estimate = upper = Estimate(missing, missing, Bound.LOWER, dict.fromkeys(names, missing))
-    for ais, rows in _rounds(policy, run):
-        wanted = rows if rows is not None else run & (estimate.std_error > policy.target_se)
+    wanted = run
+    for number in range(_ROUNDS + 1):
         places = wanted.nonzero()[:, 0]
         if len(places) == 0:
             break
         part, q, part_key = target, proposal, key
         if len(places) < target.num_datapoints:
             part, q, part_key = target.select(places), proposal.select(places), key.select(places)
+        ais = _round(policy.ais, number)
         with torch.no_grad():
             plans = ais.plans(part, q, part_key)
             forward = ais.forward(plans)
             estimate = _placed(estimate, ais.estimate(forward, part_key), places)
-            above = ais.estimate_above(ais.backward(plans, ais.ends(forward, part_key)), part_key)
-            upper = _placed(upper, above, places)
+            if number == 0:
+                above = ais.estimate_above(ais.backward(plans, ais.ends(forward, part_key)), part_key)
+                upper = _placed(upper, above, places)
+        wanted = insist & (estimate.std_error > policy.target_se)
     return estimate, upper
 
 
-def _rounds(policy: Policy, run: Tensor) -> Iterator[tuple[Ais, Tensor | None]]:
-    """The first round for some datapoints, then longer ones for whoever still needs them."""
-    yield policy.ais, run
-    for number in range(1, _ROUNDS + 1):
-        temperatures = policy.ais.num_temperatures * _MORE_TEMPERATURES**number
-        yield replace(policy.ais, num_temperatures=temperatures, stage=f"{policy.ais.stage}/{number}"), None
+def _round(ais: Ais, number: int) -> Ais:
+    """Each round has more temperatures and more chains than the one before, and noise of its own."""
+    if number == 0:
+        return ais
+    times = _MORE**number
+    return replace(
+        ais,
+        num_temperatures=times * ais.num_temperatures,
+        num_chains=times * ais.num_chains,
+        stage=f"{ais.stage}/{number}",
+    )
 
 
 def _placed(whole: Estimate, part: Estimate, rows: Tensor) -> Estimate:

@@ -16,7 +16,7 @@ from torch import Tensor
 from gapkit.models.precision import has_fast_bfloat16
 from gapkit.models.target import Target
 
-__all__ = ["MAX_DIM", "Curvature", "available", "gauss_newton", "hessian", "prior_precision"]
+__all__ = ["MAX_DIM", "Curvature", "available", "coarse_precision", "gauss_newton", "hessian", "prior_precision"]
 
 
 class Curvature(Protocol):
@@ -43,6 +43,12 @@ def prior_precision(target: Target) -> Tensor:
     return torch.where(precision.isfinite(), precision, 1.0)
 
 
+def coarse_precision(target: Target) -> str:
+    """The precision of first steps: bfloat16 for a float32 decoder where the processor has units for it."""
+    low = target.by_hand and target.dtype == torch.float32 and has_fast_bfloat16(target.device)
+    return "bfloat16" if low else "full"
+
+
 def gauss_newton(target: Target, z: Tensor, *, coarse: bool = False) -> Tensor:
     """Gauss-Newton approximation of -hess log p(x, z), averaged over samples: (S, B, D) to (B, D, D).
 
@@ -56,12 +62,11 @@ def gauss_newton(target: Target, z: Tensor, *, coarse: bool = False) -> Tensor:
             outcome positive definite.
     """
     num_samples, batch, dim = z.shape
-    low = coarse and target.by_hand and z.dtype == torch.float32 and has_fast_bfloat16(z.device)
-    precision = "bfloat16" if low else "full"
+    precision = coarse_precision(target) if coarse else "full"
     rows = max(1, 4 * target.max_rows // dim)
     parts = []
     for part in z.reshape(-1, dim).split(rows):
-        root = target.root_fisher(part, precision).to(z.dtype)
+        root = target.root_fisher(part, precision)
         parts.append(torch.bmm(root, root.mT))
     curvature = torch.cat(parts).reshape(num_samples, batch, dim, dim).mean(0)
     return curvature + torch.diag(prior_precision(target))

@@ -37,11 +37,11 @@ class DenseDecoder:
         self._head = head
         self.layers = tuple(Layer(w.detach(), None if b is None else b.detach(), f) for w, b, f in layers)
         self._cast: dict[torch.dtype, tuple[Layer, ...]] = {layers[0].weight.dtype: self.layers}
-        self._work = Workspace()
+        self.work = Workspace()
 
     def bind(self, x: Tensor) -> "BoundDecoder":
         """Log p(x|z) as a function of z, for data x of shape (B, *x_shape)."""
-        head = self._head(x.reshape(len(x), -1), self._work)
+        head = self._head(x.reshape(len(x), -1), self.work)
         assert head is not None  # the same likelihood was read before
         return BoundDecoder(self, head, len(x))
 
@@ -58,17 +58,17 @@ class DenseDecoder:
         """Rows z of shape (N, D) to outputs (N, M), and what each layer's derivative needs. Both lie in buffers."""
         h, saved = z.to(dtype), []
         for number, (weight, bias, activation) in enumerate(self.cast(dtype)):
-            out = self._work(("out", number), h, len(h), len(weight))
+            out = self.work(("out", number), h, len(h), len(weight))
             if bias is None:
                 torch.mm(h, weight.t(), out=out)
             else:
                 torch.addmm(bias, h, weight.t(), out=out)
             h = out
             if activation is not None:
-                h = activation.apply(out, out if activation.in_place else self._work(("f", number), out))
+                h = activation.apply(out, out if activation.in_place else self.work(("f", number), out))
                 # A likelihood may overwrite the output: what the derivative needs of the last layer is put aside.
                 last = number == len(self.layers) - 1
-                out = self._work("last", out).copy_(out) if last and activation.in_place else out
+                out = self.work("last", out).copy_(out) if last and activation.in_place else out
             saved.append(out)
         return h, saved
 
@@ -81,7 +81,7 @@ class DenseDecoder:
                 grad = activation.backward(grad.to(full), saved[number])
             grad = grad.to(dtype)
             # The last product leaves as the result; the others live only until the next call.
-            out = self._work(("back", number), grad, len(grad), weight.shape[1]) if number else None
+            out = self.work(("back", number), grad, len(grad), weight.shape[1]) if number else None
             grad = torch.mm(grad, weight, out=out)
         return grad.to(full)
 
@@ -89,10 +89,10 @@ class DenseDecoder:
         """The Jacobian (N, D, M) from the factor of each layer, (N, width); it lies in a buffer."""
         first, *rest = self.cast(dtype)
         rows, dim = len(factors[0]), first.weight.shape[1]
-        slopes = self._work(("slopes", 0), factors[0], rows, dim, len(first.weight))
+        slopes = self.work(("slopes", 0), factors[0], rows, dim, len(first.weight))
         torch.mul(first.weight.t(), factors[0].unsqueeze(1), out=slopes)
         for number, ((weight, _, _), factor) in enumerate(zip(rest, factors[1:], strict=True), 1):
-            wider = self._work(("slopes", number), factor, rows * dim, len(weight))
+            wider = self.work(("slopes", number), factor, rows * dim, len(weight))
             torch.mm(slopes.reshape(rows * dim, -1), weight.t(), out=wider)
             slopes = wider.view(rows, dim, -1).mul_(factor.unsqueeze(1))
         return slopes
@@ -137,4 +137,5 @@ class BoundDecoder(NamedTuple):
             for (_, _, f), kept in zip(self.decoder.layers, saved, strict=True)
         ]
         factors[-1] *= self.head.root_fisher(output)
-        return self.decoder.slopes(factors, dtype)
+        slopes = self.decoder.slopes(factors, dtype)
+        return slopes if dtype == z.dtype else self.decoder.work("slopes", z, *slopes.shape).copy_(slopes)
