@@ -23,11 +23,13 @@ class Unit:
 def plan_units(num_datapoints: int, unit_size: int) -> tuple[Unit, ...]:
     """Return the units of a run. Every unit has the same shape, so that matrix products round the same way.
 
+    Fewer datapoints than a unit holds make one unit of their own size.
+
     Example:
         >>> [unit.indices for unit in plan_units(5, 3)]
         [(0, 1, 2), (3, 4, 4)]
     """
-    units = []
+    units, unit_size = [], min(unit_size, num_datapoints)
     for number, start in enumerate(range(0, num_datapoints, unit_size)):
         real = tuple(range(start, min(start + unit_size, num_datapoints)))
         units.append(Unit(number, real + (real[-1],) * (unit_size - len(real)), len(real)))

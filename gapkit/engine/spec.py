@@ -31,7 +31,7 @@ class AnalysisSpec:
     """
 
     seed: int = 0
-    unit_size: int = 50
+    unit_size: int = 100
     effort: str = "standard"
     family: str | None = None
     elbo: Elbo = field(default_factory=lambda: Elbo(num_samples=1000, antithetic=True))
@@ -61,12 +61,12 @@ class AnalysisSpec:
 def _quick() -> AnalysisSpec:
     return AnalysisSpec(
         effort="quick",
-        elbo=Elbo(num_samples=400, antithetic=True),
-        iwae=Iwae(num_samples=400),
+        elbo=Elbo(num_samples=256, antithetic=True),
+        iwae=Iwae(num_samples=256),
         evidence=Policy(
-            pooled=Iwae(num_samples=400, stage="pooled"), max_samples=1600, ais=Ais(num_temperatures=30), control=0.05
+            pooled=Iwae(num_samples=256, stage="pooled"), max_samples=2048, ais=Ais(num_temperatures=30), control=0.02
         ),
-        fit=FitSettings(num_starts=2, warm_steps=6, polish_steps=40, polish_samples=16),
+        fit=FitSettings(num_starts=2, warm_steps=6, polish_steps=16, polish_samples=16, select_samples=32),
         certificate=0,
     )
 

@@ -22,7 +22,8 @@ from gapkit.randomness import Key, as_key
 __all__ = ["Bound", "Estimate", "Estimator", "blocks", "bound_inputs", "without_nan"]
 
 
-_LARGEST_BLOCK, _VALUES_PER_BLOCK = 512, 8_000_000
+# Latents of a block fit the caches, and arrays of their size are quickly had; larger ones are no faster.
+_LARGEST_BLOCK, _VALUES_PER_BLOCK = 512, 250_000
 
 
 class Bound(Enum):
@@ -93,7 +94,10 @@ def bound_inputs(
 
 def blocks(num_samples: int, target: Target) -> Iterator[int]:
     """Cut S samples into even blocks to draw at a time (the last may be odd), so that memory stays bounded."""
-    size = max(2, min(_LARGEST_BLOCK, _VALUES_PER_BLOCK // (target.num_datapoints * target.dim)) // 2 * 2)
+    size = max(2, min(_LARGEST_BLOCK, _VALUES_PER_BLOCK // (target.num_datapoints * target.dim)))
+    chunk = target.chunks(size)[0]
+    size = size // chunk * chunk if size > 2 * chunk else size  # whole decoder calls, no small rest
+    size = max(2, size // 2 * 2)
     for start in range(0, num_samples, size):
         yield min(size, num_samples - start)
 

@@ -17,7 +17,7 @@ from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.protocol import Estimate
 from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture
 from gapkit.families.protocol import Transport
-from gapkit.local.curvature import MAX_DIM
+from gapkit.local.curvature import MAX_DIM, coarse_precision
 from gapkit.local.modes import Modes, find_modes
 from gapkit.local.natural import polish_diagonal, polish_full_rank
 from gapkit.local.settings import FitSettings
@@ -138,11 +138,13 @@ def fit(
             tril = modes.tril[start, torch.arange(len(start), device=start.device)]
             noise = finish.noise(f"mean_field/{steps.start}")
             root = None if tril.dim() == 2 else tril
-            return polish_diagonal(target, begin, noise, steps, settings.polish_samples, root)
+            samples, precision = settings.polish_samples, finish.precision(steps)
+            return polish_diagonal(target, begin, noise, steps, samples, root, precision=precision)
 
         def full_rank_steps(begin: FullRankGaussian, start: Tensor, steps: range) -> FullRankGaussian:
             noise = finish.noise(f"full_rank/{steps.start}")
-            return polish_full_rank(target, begin, noise, steps, settings.polish_samples)
+            samples, precision = settings.polish_samples, finish.precision(steps)
+            return polish_full_rank(target, begin, noise, steps, samples, precision=precision)
 
         first = torch.zeros(target.num_datapoints, dtype=torch.long, device=target.device)
         own = [(q, encoder, first)] if isinstance(q, DiagonalGaussian) else []
@@ -174,6 +176,10 @@ class _Finish:
     def noise(self, stage: str) -> Callable[[int], Tensor]:
         streams = self.key.streams(f"fit/{stage}", self.target.dtype, self.target.device)
         return lambda count: streams.normal(count, self.target.dim)
+
+    def precision(self, steps: range) -> str:
+        """The first stretch of a polish may be coarse: its end is judged, and polished on, in full precision."""
+        return coarse_precision(self.target) if steps.start == 0 else "full"
 
     def level(self, q: Transport) -> Estimate:
         """L[q] on the fixed selection noise."""

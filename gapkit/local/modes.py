@@ -129,8 +129,7 @@ def _improve(
         new_tril = fitted.scale if tril.dim() == 2 else torch.diag_embed(fitted.scale)
     else:
         moments = Moments(loc, torch.cholesky_inverse(tril))
-        first = steps.start == 0
-        fitted = warm_start(problems, moments, curvature, noise, steps, samples, coarse=first).gaussian()
+        fitted = warm_start(problems, moments, curvature, noise, steps, samples).gaussian()
         new_tril = fitted.scale_tril
     judge = Elbo(num_samples=settings.select_samples, antithetic=True, stage="modes/level")
     level = judge(problems, problems.x, fitted, key).value.to(loc.dtype)

@@ -75,8 +75,6 @@ def warm_start(
     noise: Callable[[int], Tensor],
     steps: range,
     num_samples: int,
-    *,
-    coarse: bool = False,
 ) -> Moments:
     """Take natural-gradient steps on mean and full precision for all problems at once.
 
@@ -89,7 +87,6 @@ def warm_start(
         noise: gives standard normal draws of shape (S, P, D) for S samples.
         steps: which steps of the whole warm start these are; sizes go on where an earlier call stopped.
         num_samples: samples per step, even (used as antithetic pairs).
-        coarse: these are first steps, for which the curvature to half a percent is enough.
     """
     mean, precision = start.mean, start.precision
     scale = cholesky_of_inverse(precision)
@@ -98,7 +95,7 @@ def warm_start(
         u = noise(num_samples // 2)
         z = FullRankGaussian(mean, scale).forward(torch.cat([u, -u]))
         grad = target.grad(z)
-        moved = torch.lerp(precision, curvature(target, z, coarse=coarse), rho)
+        moved = torch.lerp(precision, curvature(target, z), rho)
         factor, failed = torch.linalg.cholesky_ex(moved)
         step = torch.cholesky_solve(grad.mean(0).unsqueeze(-1), factor).squeeze(-1)
         length = torch.einsum("pi,pij,pj->p", step, moved, step).clamp(min=1e-30).sqrt()
@@ -127,7 +124,13 @@ def polish_steps(steps: range) -> Iterator[tuple[float, float]]:
 
 
 def polish_full_rank(
-    target: Target, q: FullRankGaussian, noise: Callable[[int], Tensor], steps: range, num_samples: int
+    target: Target,
+    q: FullRankGaussian,
+    noise: Callable[[int], Tensor],
+    steps: range,
+    num_samples: int,
+    *,
+    precision: str = "full",
 ) -> FullRankGaussian:
     """Stochastic natural-gradient ascent on L[q] over full-rank Gaussians; returns the average of the last half."""
     loc, tril = q.loc, q.scale_tril
@@ -137,7 +140,7 @@ def polish_full_rank(
         u = torch.cat([u, -u])
         now = FullRankGaussian(loc, tril)
         # grad log q at z = m + L u is -L^-T u, so L' r = L' grad log p + u.
-        s = now.pull_gradient(u, target.grad(now.forward(u))) + u
+        s = now.pull_gradient(u, target.grad(now.forward(u), precision)) + u
         outer = torch.einsum("spi,spj->pij", s, u) / u.shape[0]
         change = outer.tril(-1) + torch.diag_embed(0.5 * outer.diagonal(dim1=-2, dim2=-1))
         shift = _bounded(size * s.mean(0), 1.0)
@@ -154,6 +157,8 @@ def polish_diagonal(
     steps: range,
     num_samples: int,
     covariance_tril: Tensor | None = None,
+    *,
+    precision: str = "full",
 ) -> DiagonalGaussian:
     """Stochastic natural-gradient ascent on L[q] over mean-field Gaussians; returns the average of the last half.
 
@@ -165,6 +170,7 @@ def polish_diagonal(
         num_samples: samples per step, even.
         covariance_tril: Cholesky factor of the posterior's covariance, shape (P, D, D), which preconditions the mean;
             None uses the family's own variances.
+        precision: of the gradients.
     """
     loc, log_scale = q.loc, q.scale.log()
     root = torch.diag_embed(q.scale) if covariance_tril is None else covariance_tril
@@ -173,7 +179,7 @@ def polish_diagonal(
         u = noise(num_samples // 2)
         u = torch.cat([u, -u])
         scale = log_scale.exp()
-        r = target.grad(DiagonalGaussian(loc, scale).forward(u)) + u / scale
+        r = target.grad(DiagonalGaussian(loc, scale).forward(u), precision) + u / scale
         shift = _bounded(size * (root.mT @ r.mean(0).unsqueeze(-1)).squeeze(-1), 1.0)
         loc = loc + (root @ shift.unsqueeze(-1)).squeeze(-1)
         log_scale = log_scale + _bounded(0.5 * size * (scale * r * u).mean(0), 0.5)
