@@ -11,7 +11,7 @@ from gapkit.version import __version__
 if TYPE_CHECKING:
     from gapkit.checks import GapkitWarning, InputError
     from gapkit.engine import AnalysisSpec, analyze, certify, spec_for
-    from gapkit.estimators import Ais, Bdmc, Elbo, Estimate, Iwae
+    from gapkit.estimators import Ais, Bdmc, Elbo, Estimate, Iwae, ReciprocalIs
     from gapkit.local import FitSettings, fit
     from gapkit.models import LatentModel, from_pair, load_model, save_model
     from gapkit.randomness import Key
@@ -29,6 +29,7 @@ _HOMES = {
     "Iwae": "gapkit.estimators",
     "Key": "gapkit.randomness",
     "LatentModel": "gapkit.models",
+    "ReciprocalIs": "gapkit.estimators",
     "Result": "gapkit.results",
     "analyze": "gapkit.engine",
     "certify": "gapkit.engine",
@@ -51,6 +52,7 @@ __all__ = [
     "Iwae",
     "Key",
     "LatentModel",
+    "ReciprocalIs",
     "Result",
     "__version__",
     "analyze",

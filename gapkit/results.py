@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from gapkit.checks import InputError
-from gapkit.verdict import verdict
+from gapkit.verdict import trust, verdict
 
 __all__ = ["Result"]
 
@@ -56,6 +56,10 @@ class Result:
     def verdict(self) -> list[str]:
         """The diagnosis in sentences: how large the gap is, whose it is, and how sure that is."""
         return verdict(self.summary_values)
+
+    def trust(self) -> list[str]:
+        """How far log p(x) can be trusted, in sentences: agreement of two routes, bounds from both sides."""
+        return trust(self.summary_values)
 
     def _repr_html_(self) -> str:
         """A summary card for notebooks."""

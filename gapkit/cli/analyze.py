@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,6 +44,13 @@ def analyze(
     family: Annotated[
         str | None, typer.Option(help="Family of q*: mean_field or full_rank.", show_default="the encoder's own")
     ] = None,
+    log_px: Annotated[
+        str, typer.Option(help="How log p(x) is estimated: auto, or ais for every datapoint.", show_default="auto")
+    ] = "auto",
+    target_se: Annotated[
+        float | None,
+        typer.Option(help="Standard error of log p(x) to reach for every datapoint, in nats.", show_default="0.1"),
+    ] = None,
     seed: Seed = 0,
     device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default="gapkit-CHECKPOINT")] = None,
@@ -55,6 +63,10 @@ def analyze(
     out = out or Path(f"gapkit-{checkpoint.stem}")
     check_folder(out)
     spec = spec_for(effort, seed=seed, family=family)
+    policy = replace(
+        spec.evidence, method=log_px, target_se=spec.evidence.target_se if target_se is None else target_se
+    )
+    spec = replace(spec, evidence=policy)
     checked_device(device)
 
     from gapkit import checkpoints

@@ -39,14 +39,14 @@ def progress_bar(console: Console) -> Iterator[Callable[["Step"], None]]:
 
         yield line
         return
-    columns = (TextColumn("{task.fields[stage]:>9}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"))
+    columns = (TextColumn("{task.fields[stage]:>11}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"))
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
         task = bar.add_task("analyze", total=None, stage="bank")
         yield lambda step: bar.update(task, completed=step.done, total=step.total, stage=step.stage)
 
 
 def print_result(console: Console, result: "Result") -> None:
-    """Print one table per split and the verdict in words."""
+    """Print one table per split, the verdict in words, and how far log p(x) can be trusted."""
     for split, values in result.summary_values["splits"].items():
         table = Table(title=f"{split}: {values['datapoints']} datapoints, nats", title_justify="left")
         for heading in ("quantity", "mean", "MC error", "95% interval over datapoints"):
@@ -64,5 +64,5 @@ def print_result(console: Console, result: "Result") -> None:
             )
             table.add_row(Text(label), *row)
         console.print(table)
-    for sentence in result.verdict():
+    for sentence in [*result.verdict(), *result.trust()]:
         console.print(sentence, highlight=False, markup=False)

@@ -5,5 +5,6 @@ from gapkit.estimators.bdmc import Bdmc, Sandwich
 from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.iwae import Iwae
 from gapkit.estimators.protocol import Bound, Estimate, Estimator
+from gapkit.estimators.reciprocal import ReciprocalIs
 
-__all__ = ["Ais", "Bdmc", "Bound", "Elbo", "Estimate", "Estimator", "Iwae", "Sandwich"]
+__all__ = ["Ais", "Bdmc", "Bound", "Elbo", "Estimate", "Estimator", "Iwae", "ReciprocalIs", "Sandwich"]

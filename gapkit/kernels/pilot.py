@@ -16,7 +16,7 @@ from gapkit.kernels.hmc import transition
 from gapkit.kernels.noise import MoveNoise
 from gapkit.kernels.path import GeometricPath, State
 
-__all__ = ["Curve", "Tuning", "conditional_ess", "learn_curve", "learn_steps"]
+__all__ = ["Curve", "Mover", "Tuning", "conditional_ess", "learn_curve", "learn_steps"]
 
 _LEARNING_RATE = 0.2
 _LOG_SMALLEST_STEP = math.log(1e-5)
@@ -41,7 +41,7 @@ class Tuning:
     acceptance: float
 
 
-class _Mover:
+class Mover:
     """Chains that move while their steps are adapted toward an acceptance rate."""
 
     def __init__(self, path: GeometricPath, z: Tensor, noise: MoveNoise, num_moves: int, tuning: Tuning) -> None:
@@ -75,7 +75,7 @@ def learn_steps(path: GeometricPath, betas: Tensor, z: Tensor, noise: MoveNoise,
         Shape (T - 1, B).
     """
     num_moves = len(betas) - 2
-    mover = _Mover(path, z, noise, num_moves, tuning)
+    mover = Mover(path, z, noise, num_moves, tuning)
     learned = []
     for t in range(1, num_moves + 1):
         learned.append(mover.log_step.exp())
@@ -131,7 +131,7 @@ def learn_curve(path: GeometricPath, z: Tensor, noise: MoveNoise, tuning: Tuning
         tuning: how to move and adapt.
     """
     most = _MOST_STRIDES * _MOVES_PER_STRIDE
-    mover = _Mover(path, z, noise, most, tuning)
+    mover = Mover(path, z, noise, most, tuning)
     beta = torch.zeros(z.shape[1], dtype=torch.float64, device=z.device)
     lengths = torch.zeros_like(beta)
     betas, log_steps = [beta], [mover.log_step]

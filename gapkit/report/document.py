@@ -113,6 +113,7 @@ class Document:
     Attributes:
         title: of the report; names the checkpoint where there is one.
         verdict: the diagnosis in sentences.
+        trust: how far log p(x) can be trusted, in sentences.
         main: the first split, which the verdict is about.
         further: the other splits.
         generalisation: for several splits, differences of the amortization gap between them.
@@ -125,6 +126,7 @@ class Document:
 
     title: str
     verdict: tuple[str, ...]
+    trust: tuple[str, ...]
     main: SplitSection
     further: tuple[SplitSection, ...]
     generalisation: tuple[Quantity, ...]
@@ -141,6 +143,7 @@ def build(result: Result) -> Document:
     return Document(
         title=_title(result.run),
         verdict=tuple(result.verdict()),
+        trust=tuple(result.trust()),
         main=main,
         further=tuple(further),
         generalisation=_generalisation(result.summary_values, main.datapoints),

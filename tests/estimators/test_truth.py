@@ -7,7 +7,7 @@ from gapkit.estimators import Ais, Bound, Elbo, Estimate, Iwae
 from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture, PriorProposal, as_proposal
 from gapkit.models.target import Target
 from gapkit.numerics import good_k
-from tests.registry import ESTIMATORS
+from tests.registry import ESTIMATORS, UPPER
 from tests.yardsticks import ppca
 
 SEEDS = [0, 1, 2, 3]
@@ -45,15 +45,16 @@ def test_iwae_and_ais_reach_log_px(seed):
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_lower_bound_exceeds_log_px(name, seed):
+def test_no_bound_lies_on_the_wrong_side_of_log_px(name, seed):
     model = ppca("scaled", 0.7)
     x = model.sample(10, seed)
     estimate = ESTIMATORS[name](model, x, model.encode(x), seed)
-    assert estimate.bound is Bound.LOWER
-    assert_matches(estimate, model.log_px(x), sided="one")
+    assert estimate.bound is (Bound.UPPER if name in UPPER else Bound.LOWER)
+    wrong_side = model.log_px(x) - estimate.value if name in UPPER else estimate.value - model.log_px(x)
+    assert bool((wrong_side <= 4 * estimate.std_error + 1e-9).all())
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", sorted(ESTIMATORS.keys() - UPPER))
 def test_posterior_as_q_has_no_variance(name):
     model = ppca("posterior")
     x = model.sample(5, 0)
