@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from gapkit.models.dense import DenseDecoder, read_dense
+from gapkit.models.dense import DenseDecoder, Layer, read_dense
 from gapkit.models.observation import fisher_features
 from gapkit.models.precision import gradient_dtype, tf32
 from gapkit.models.priors import log_prob_and_grad, moved
@@ -89,6 +89,11 @@ class Target:
     def by_hand(self) -> bool:
         """Whether the decoder's derivatives are written out, not left to automatic differentiation."""
         return self._bound is not None
+
+    @property
+    def dense_layers(self) -> tuple[Layer, ...]:
+        """The linear layers of the decoder where its derivatives are written out, else none."""
+        return self._dense.layers if self._dense else ()
 
     def select(self, rows: Tensor) -> "Target":
         """Return the target of some rows of the batch (a row may be repeated): rows has shape (P,)."""

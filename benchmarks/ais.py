@@ -1,0 +1,152 @@
+"""``python -m benchmarks.ais --json FILE``: cost and speed of log p(x), everything side by side in one run.
+
+gapkit, the textbook configuration as settings of the same code, the matrix products alone, and peers that install
+(``pip install -r benchmarks/requirements.txt``; a peer that is missing is left out and named).
+"""
+
+import argparse
+import json
+import math
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import curves, peers
+from benchmarks.problem import Gold, Problem, gold, images, make_problem, rms, trained
+from benchmarks.speed import shares_of_the_limit
+from gapkit import __version__, analyze, checkpoints
+from gapkit.engine import spec_for
+from gapkit.models.freeze import frozen
+
+
+def main() -> None:
+    """Run all parts, or those asked for, and write one JSON file."""
+    arguments = _arguments()
+    folder = arguments.json.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    path = trained(arguments.model, arguments.data, folder / "model")
+    model = checkpoints.load(path).model
+    results: dict[str, Any] = {"machine": _machine(), "arguments": {k: str(v) for k, v in vars(arguments).items()}}
+    with frozen(model):
+        problem = _timed("fits", lambda: make_problem(model, arguments.data, arguments.images))
+        best = _timed("gold", lambda: gold(problem, arguments.gold_temperatures))
+        results["gold"] = {"mean_log_px": float(best.log_px.mean()), "two_runs_apart_rms": best.apart}
+        results |= _timed("gradients", lambda: gradients(problem, best, arguments))
+        speed_problem = _timed("fits for speed", lambda: make_problem(model, arguments.data, 2 * arguments.images))
+        results |= _timed("speed", lambda: speed(speed_problem))
+        results |= _timed("whole analyses", lambda: whole(problem, best, arguments))
+        results["peers"] = _timed("peers", lambda: against_peers(problem, best))
+    arguments.json.write_text(json.dumps(_plain(results), indent=2) + "\n", "utf-8")
+    print(json.dumps({k: v for k, v in results.items() if isinstance(v, float)}, indent=2))
+
+
+def gradients(problem: Problem, best: Gold, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Work per datapoint for a given error, gapkit against the textbook."""
+    runs = [(16, 1000), (arguments.textbook_chains, arguments.textbook_temperatures)]
+    points = {
+        "textbook": curves.textbook(problem, best, runs, arguments.textbook_precision),
+        "ais_from_optimum": curves.ais_from_optimum(problem, best),
+        "policy": curves.policy(problem, best),
+        "end_to_end": curves.end_to_end(problem, best),
+    }
+    needs = {(name, rmse): curves.work_at(part, rmse) for name, part in points.items() for rmse in (0.1, 0.2)}
+    return {
+        "ais_gradient_ratio_at_rmse_0.2": needs["textbook", 0.2] / needs["ais_from_optimum", 0.2],
+        "gradient_ratio_at_rmse_0.1": needs["textbook", 0.1] / needs["policy", 0.1],
+        "end_to_end_ratio": needs["textbook", 0.1] / needs["end_to_end", 0.1],
+        "gradients_needed": {f"{name} at rmse {rmse}": work for (name, rmse), work in needs.items()},
+        "points": {name: [asdict(point) for point in part] for name, part in points.items()},
+    }
+
+
+def speed(problem: Problem) -> dict[str, Any]:
+    """Shares of the limit that matrix products set; the headline numbers are the best of the numbers of leapfrogs."""
+    rates = shares_of_the_limit(problem)
+    shares = {name: value for name, value in rates.items() if "share" in name}
+    full = [value for name, value in shares.items() if name.startswith("full")]
+    low = [value for name, value in shares.items() if name.startswith("bfloat16")]
+    found: dict[str, Any] = {"share_of_limit_cpu": max(full), "speed": rates}
+    return found | ({"bf16_over_fp32_limit_cpu": max(low)} if low else {})
+
+
+def whole(problem: Problem, best: Gold, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Analyses of many images: seconds, and error on those with a gold value."""
+    x, others = images(arguments.data, arguments.analysed), images(arguments.data, 10_000, "train")
+    found: dict[str, Any] = {}
+    for effort in ("quick", "standard"):
+        start = time.perf_counter()
+        result = analyze(problem.model, x, spec_for(effort), other_x=others)
+        found[f"seconds_{arguments.analysed}_{effort}"] = time.perf_counter() - start
+        frame = result.to_frame()
+        known = torch.tensor(frame["log_px"].to_numpy()[: len(best.log_px)])
+        found[f"rmse_{effort}"] = rms(known - best.log_px)
+        found[f"flagged_{effort}"] = float((frame["status"] != "ok").mean())
+        found[f"analysis_{effort}"] = {"run": dict(result.run), "summary": result.summary_values["splits"]["test"]}
+    return found
+
+
+def against_peers(problem: Problem, best: Gold) -> dict[str, Any]:
+    """Each peer on the same model and images; its absence is an entry, not an end."""
+    x = problem.target.x
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "pythae": lambda: peers.pythae_against_gapkit(problem.model, x[:20]),
+        "pythae_exact_model": peers.pythae_on_the_exact_model,
+        "blackjax": lambda: peers.blackjax_smc(problem.model, x[:5], best.log_px[:5]),
+    }
+    found: dict[str, Any] = {}
+    for name, part in parts.items():
+        try:
+            found[name] = part()
+        except ImportError as error:
+            found[name] = {"missing": str(error)}
+    return found
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ais", description=__doc__)
+    parser.add_argument("--json", type=Path, required=True, help="file to write")
+    parser.add_argument("--model", type=Path, help="a trained model; without it one is trained beside the JSON file")
+    parser.add_argument("--data", default="mnist", help="mnist, or an .npz file with x_train and x_test")
+    parser.add_argument("--images", type=int, default=100, help="test images with gold values")
+    parser.add_argument("--analysed", type=int, default=1000, help="test images of the whole analyses")
+    parser.add_argument("--gold-temperatures", type=int, default=1000)
+    parser.add_argument("--textbook-chains", type=int, default=48)
+    parser.add_argument("--textbook-temperatures", type=int, default=5000)
+    parser.add_argument("--textbook-precision", default="bfloat16", help="of gradients: counts are the same")
+    return parser.parse_args()
+
+
+def _timed(name: str, work: Callable[[], Any]) -> Any:
+    start = time.perf_counter()
+    out = work()
+    print(f"{name}: {time.perf_counter() - start:.1f} s", flush=True)
+    return out
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "gapkit": __version__,
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "processor": platform.machine(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, bool | int | float | str) or value is None else str(value)
+
+
+if __name__ == "__main__":
+    main()
