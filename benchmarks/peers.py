@@ -5,11 +5,12 @@ https://arxiv.org/abs/2206.08309. BlackJAX: Cabezas et al., "BlackJAX: Composabl
 https://arxiv.org/abs/2402.10797. Neither is needed by gapkit: ``pip install -r benchmarks/requirements.txt``.
 """
 
+import contextlib
 import importlib
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -30,7 +31,14 @@ _ASKED, _BATCH = (1, 50, 150, 250), 100
 
 
 def pythae_against_gapkit(
-    model: PairModel, x: Tensor, num_samples: int = 100, *, batch_size: int = 100, repeats: int = 3, seed: int = 0
+    model: PairModel,
+    x: Tensor,
+    num_samples: int = 100,
+    *,
+    batch_size: int = 100,
+    repeats: int = 3,
+    num_threads: int | None = 1,
+    seed: int = 0,
 ) -> dict[str, float]:
     """``pythae.models.VAE.get_nll`` and gapkit's ``Iwae``: the same networks, data and number of samples.
 
@@ -45,6 +53,7 @@ def pythae_against_gapkit(
         num_samples: what pythae is asked for.
         batch_size: pythae's rows per call.
         repeats: timed calls of each, after one that is not timed.
+        num_threads: of torch for both; None leaves it as it is. With one, other work on the machine disturbs least.
         seed: of both.
 
     Returns:
@@ -68,8 +77,9 @@ def pythae_against_gapkit(
         with torch.no_grad():
             return Iwae(num_samples=samples)(model, x, model.encode(x), seed)
 
-    returned, estimate = pythae(), gapkit()
-    seconds = _medians({"pythae": pythae, "pythae_no_grad": pythae_no_grad, "gapkit": gapkit}, repeats)
+    with _threads(num_threads):
+        returned, estimate = pythae(), gapkit()
+        seconds = _medians({"pythae": pythae, "pythae_no_grad": pythae_no_grad, "gapkit": gapkit}, repeats)
     return {
         "samples": float(samples),
         "pythae_returned": returned,
@@ -144,7 +154,7 @@ def blackjax_smc(
 
     Returns:
         Per datapoint: ``log_px``, ``error`` (log_px - gold), ``gradients``, ``temperatures``, mean ``acceptance``,
-        ``seconds``.
+        ``seconds``, and ``cpu_seconds`` of all cores: JAX may use several.
     """
     jax, jnp, blackjax = _peer("jax"), _peer("jax.numpy"), _peer("blackjax")
     decoder, dim = _jax_decoder(model, x)
@@ -195,14 +205,15 @@ def blackjax_smc(
     rows = jnp.asarray(x.flatten(1).float().numpy())
     keys = jax.random.split(jax.random.key(seed), len(rows))
     jax.block_until_ready(run(keys[0], rows[0]))
-    names = ("log_px", "error", "gradients", "temperatures", "acceptance", "seconds")
+    names = ("log_px", "error", "gradients", "temperatures", "acceptance", "seconds", "cpu_seconds")
     found: dict[str, list[float]] = {name: [] for name in names}
     for key, row, truth in zip(keys, rows, gold.tolist(), strict=True):
-        begin = time.perf_counter()
+        begin, cpu_begin = time.perf_counter(), time.process_time()
         log_px, count, accepted = (float(value) for value in jax.block_until_ready(run(key, row)))
-        seconds = time.perf_counter() - begin
+        spent = time.perf_counter() - begin, time.process_time() - cpu_begin
         gradients = num_particles * count * (1 + num_mcmc_steps * num_leapfrogs)
-        for name, value in zip(names, (log_px, log_px - truth, gradients, count, accepted, seconds), strict=True):
+        values = (log_px, log_px - truth, gradients, count, accepted, *spent)
+        for name, value in zip(names, values, strict=True):
             found[name].append(value)
     return found
 
@@ -214,6 +225,17 @@ def _peer(name: str) -> Any:
     except ModuleNotFoundError as err:
         do = "pip install -r benchmarks/requirements.txt"
         raise ImportError(f"this benchmark needs {name}, but {err.name} is not installed: {do}") from err
+
+
+@contextlib.contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Let torch use so many threads for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _medians(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
@@ -297,7 +319,8 @@ def _jax_decoder(model: PairModel, x: Tensor) -> tuple[Callable[[Any], Any], int
         raise InputError(asked, f"likelihood {model.likelihood.name}, prior {model.latent_prior}", do)
     for module in model.decoder.modules():
         if isinstance(module, nn.Linear):
-            weight, bias = (jnp.asarray(part.detach().float().numpy()) for part in (module.weight, module.bias))
+            weight = jnp.asarray(module.weight.detach().float().numpy())
+            bias = 0.0 if module.bias is None else jnp.asarray(module.bias.detach().float().numpy())
             layers.append(lambda h, weight=weight, bias=bias: weight @ h + bias)
         elif type(module) in activations:
             layers.append(activations[type(module)])
@@ -309,7 +332,7 @@ def _jax_decoder(model: PairModel, x: Tensor) -> tuple[Callable[[Any], Any], int
             z = layer(z)
         return z
 
-    z = model.encode(x).mean.detach()
+    z = model.encode(x[:2]).mean.detach()
     ours = model.decode(z).base_dist.logits.detach().flatten(1)
     theirs = torch.tensor(jax.vmap(decoder)(jnp.asarray(z.float().numpy())).tolist())
     if not torch.allclose(ours.float(), theirs, rtol=1e-3, atol=1e-3):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from gapkit.checks import InputError
 
@@ -95,7 +95,7 @@ def _interval(values: np.ndarray, seed: int) -> tuple[float, float]:
     count, mean = len(values), values.mean()
     error = values.std(ddof=1) / np.sqrt(count)
     if count < _FEW or error <= 1e-12 * max(1.0, abs(mean)):
-        half = stats.t.ppf(0.975, count - 1) * error
+        half = special.stdtrit(count - 1, 0.975) * error
         return float(mean - half), float(mean + half)
     rng = np.random.default_rng([seed, count])
     centred = values - mean

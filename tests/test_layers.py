@@ -9,7 +9,7 @@ ROOT = Path(gapkit.__file__).parent
 
 # Rows from the top down; a longer prefix wins.
 ROWS = [
-    {"version", "checks", "numerics", "randomness", "inputs", "status"},
+    {"version", "checks", "numerics", "pareto", "randomness", "inputs", "status"},
     {"models", "data"},
     {"models.target", "models.simulate", "families"},
     {"kernels", "checkpoints", "training"},

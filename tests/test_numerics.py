@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from scipy import stats
@@ -30,20 +29,6 @@ def test_zero_weights_count_as_samples():
 def test_influence_has_the_value_as_mean():
     log_w = torch.randn(100, 2, dtype=torch.float64)
     torch.testing.assert_close(numerics.log_mean_exp_influence(log_w).mean(0), numerics.log_mean_exp(log_w))
-
-
-@pytest.mark.parametrize("shape", [0.2, 0.5, 0.9])
-def test_pareto_k_recovers_the_tail(shape):
-    draws = stats.genpareto(shape).rvs(size=(20_000, 4), random_state=1)
-    found = numerics.pareto_k(torch.from_numpy(np.log(draws)))
-    assert float((found - shape).abs().max()) < 0.15
-
-
-def test_pareto_k_edge_cases():
-    assert numerics.pareto_k(torch.zeros(100, 1)).item() == 0.0
-    assert math.isnan(numerics.pareto_k(torch.zeros(10, 1)).item())
-    assert math.isnan(numerics.pareto_k(torch.full((100, 1), math.nan)).item())
-    assert math.isnan(numerics.pareto_k(torch.full((100, 1), -math.inf)).item())
 
 
 def test_standard_error_covers_for_few_draws():
@@ -106,3 +91,15 @@ def test_neighbouring_gaps_sum_to_the_total():
     gaps = decompose(ladder)
     assert list(gaps) == ["ab", "bc", "total_gap"]
     torch.testing.assert_close(gaps["ab"].value + gaps["bc"].value, gaps["total_gap"].value)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_noise_is_standard_normal_in_body_and_tails(dtype):
+    draws = Key(5, tuple(range(20))).streams("noise", dtype).normal(4000, 5).double()
+    assert stats.kstest(draws.flatten().numpy(), "norm").pvalue > 1e-4
+    assert stats.kstest(draws.square().sum(-1).flatten().numpy(), "chi2", (5,)).pvalue > 1e-4
+    far = float((draws.abs() > 3.5).double().mean())
+    assert 0.7 < far / float(2 * stats.norm.sf(3.5)) < 1.3
+    columns = draws.permute(1, 2, 0).reshape(100, -1)
+    correlations = torch.corrcoef(columns) - torch.eye(100, dtype=torch.float64)
+    assert float(correlations.abs().max()) < 5.5 / 4000**0.5

@@ -105,7 +105,7 @@ def spec_for(effort: str = "standard", **changes: Any) -> AnalysisSpec:
 
     Example:
         >>> spec_for("quick", seed=3).elbo.num_samples
-        400
+        256
     """
     if effort not in EFFORTS:
         raise InputError(f"effort {effort!r}", "no such effort", f"use one of {', '.join(EFFORTS)}")

@@ -15,7 +15,8 @@ from gapkit.estimators.protocol import Bound, Estimate, blocks, bound_inputs, wi
 from gapkit.families.protocol import Proposal
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
-from gapkit.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence, pareto_k
+from gapkit.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
+from gapkit.pareto import pareto_k
 from gapkit.randomness import Key
 
 __all__ = ["Iwae"]
@@ -25,7 +26,7 @@ __all__ = ["Iwae"]
 class Iwae:
     """IWAE-k with effective sample size and Pareto k-hat per datapoint.
 
-    Diagnostics: ``ess`` (between 1 and k), ``khat`` (above ``gapkit.numerics.good_k`` neither value nor error can be
+    Diagnostics: ``ess`` (between 1 and k), ``khat`` (above ``gapkit.pareto.good_k`` neither value nor error can be
     trusted; below it they usually can, but a q too narrow in some direction may leave the value lower than its error
     says), ``nonfinite`` (draws whose weight was undefined and counted as zero).
 

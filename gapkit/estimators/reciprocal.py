@@ -20,7 +20,8 @@ from gapkit.families.protocol import Proposal
 from gapkit.kernels import GeometricPath, MoveNoise, Tuning, sample_posterior
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
-from gapkit.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence, pareto_k
+from gapkit.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
+from gapkit.pareto import pareto_k
 from gapkit.randomness import Key
 
 __all__ = ["ReciprocalIs"]
@@ -33,7 +34,7 @@ class ReciprocalIs:
     q is where chains start and gives their coordinates. A warm-up adapts the steps; half of the draws after it fit f,
     the other half give the estimate.
 
-    Diagnostics: ``khat`` of the ratios f(z) / p(x, z) (see ``gapkit.numerics.good_k``: above it f is wider than the
+    Diagnostics: ``khat`` of the ratios f(z) / p(x, z) (see ``gapkit.pareto.good_k``: above it f is wider than the
     posterior somewhere), ``ess`` of the ratios, ``acceptance``, ``rhat`` of log p(x, z) over the chains (clearly above
     1 they have not converged, and the bound is none), ``nonfinite``.
 

@@ -6,7 +6,7 @@ import torch
 from gapkit.estimators import Ais, Bound, Elbo, Estimate, Iwae
 from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture, PriorProposal, as_proposal
 from gapkit.models.target import Target
-from gapkit.numerics import good_k
+from gapkit.pareto import good_k
 from tests.registry import ESTIMATORS, UPPER
 from tests.yardsticks import ppca
 
