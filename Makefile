@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all lint types format readme clean
+.PHONY: demo test test-all lint types format readme bench clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -32,6 +32,15 @@ format: .venv/installed
 
 readme: .venv/installed
 	$(BIN)/python -m analyses.readme
+
+# About half an hour on two cores. Peers are measured where they are installed: pip install -r benchmarks/requirements.txt
+DATA ?= mnist
+bench: .venv/installed
+	mkdir -p benchmarks/results
+	$(BIN)/python -m benchmarks.ais --data $(DATA) --json benchmarks/results/ais.json
+	$(BIN)/python -m benchmarks.two_latents --data $(DATA) --json benchmarks/results/two_latents.json
+	$(BIN)/python -m benchmarks.memory --json benchmarks/results/memory.json
+	$(BIN)/python -m benchmarks.readme
 
 clean:
 	rm -rf .venv demo-report

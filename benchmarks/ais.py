@@ -31,7 +31,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = trained(arguments.model, arguments.data, folder / "model")
     model = checkpoints.load(path).model
-    results: dict[str, Any] = {"machine": _machine(), "arguments": {k: str(v) for k, v in vars(arguments).items()}}
+    results: dict[str, Any] = {"machine": _machine(), "arguments": _told(arguments)}
     with frozen(model):
         problem = _timed("fits", lambda: make_problem(model, arguments.data, arguments.images))
         best = _timed("gold", lambda: gold(problem, arguments.gold_temperatures))
@@ -94,8 +94,8 @@ def against_peers(problem: Problem, best: Gold) -> dict[str, Any]:
     """Each peer on the same model and images; its absence is an entry, not an end."""
     x = problem.target.x
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "pythae": lambda: peers.pythae_against_gapkit(problem.model, x[:20]),
-        "pythae_exact_model": peers.pythae_on_the_exact_model,
+        "pythae": lambda: peers.pythae_against_gapkit(problem.model, x, num_threads=None),
+        "pythae_exact_model": lambda: peers.pythae_on_the_exact_model(num_datapoints=1000),
         "blackjax": lambda: peers.blackjax_smc(problem.model, x[:5], best.log_px[:5]),
     }
     found: dict[str, Any] = {}
@@ -119,6 +119,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--textbook-temperatures", type=int, default=5000)
     parser.add_argument("--textbook-precision", default="bfloat16", help="of gradients: counts are the same")
     return parser.parse_args()
+
+
+def _told(arguments: argparse.Namespace) -> dict[str, str]:
+    """The arguments without the places that files lie in."""
+    values = {name: value for name, value in vars(arguments).items() if name not in ("json", "model")}
+    return {name: Path(str(value)).name for name, value in values.items()}
 
 
 def _timed(name: str, work: Callable[[], Any]) -> Any:

@@ -75,9 +75,10 @@ def test_weights_that_cannot_be_trusted_bring_ais_and_more_of_it_until_the_targe
     model = ppca()
     x = model.sample(30, 0)
     # Proposals beside the posterior, by two to four of its standard deviations: no number of draws mends their weights.
-    away = torch.linspace(2.0, 4.0, 30, dtype=torch.float64).unsqueeze(1) * model.covariance.diagonal().sqrt()
+    away = torch.linspace(1.0, 4.0, 30, dtype=torch.float64).unsqueeze(1) * model.covariance.diagonal().sqrt()
     q = FullRankGaussian(model.posterior_mean(x) + away, posterior(model, x).scale_tril)
-    policy = Policy(pooled=Iwae(num_samples=100), target_se=0.2, control=0.0, ais=AIS)
+    ais = Ais(num_chains=16, num_temperatures=10, num_leapfrogs=8)
+    policy = Policy(pooled=Iwae(num_samples=100), target_se=0.2, control=0.0, ais=ais)
     found, _ = estimate(model, x, q, policy)
     ran = np.array(reasons(found)) == "khat"
     assert ran.mean() > 0.8
