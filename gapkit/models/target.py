@@ -151,12 +151,14 @@ class Target:
     def root_fisher(self, z: Tensor, precision: str = "full") -> Tensor:
         """A root R of the Gauss-Newton curvature of -log p(x|z): rows z of shape (N, D) to (N, D, M), R R' = curvature.
 
-        Costs D columns of the decoder's Jacobian per row; not chunked.
+        Costs D columns of the decoder's Jacobian per row; not chunked. A lower precision is used where the derivatives
+        are written out, and ignored elsewhere.
         """
+        dtype = gradient_dtype(precision, self.dtype, self.device)
         self.work.columns += z.numel()
         if self._bound is not None:
             with tf32(precision == "tf32"):
-                return self._bound.root_fisher(z, gradient_dtype(precision, self.dtype, self.device))
+                return self._bound.root_fisher(z, dtype)
         basis = torch.eye(self.dim, dtype=z.dtype, device=z.device)
 
         def features(points: Tensor) -> tuple[Tensor, Tensor]:

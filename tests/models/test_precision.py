@@ -70,9 +70,7 @@ def test_unknown_precisions_and_tf32_on_a_cpu_are_refused(method, by_hand):
 
 
 @BOTH
-def test_roots_of_curvatures_refuse_them_too(by_hand, request):
-    if not by_hand:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the name is looked at only where it is used"))
+def test_roots_of_curvatures_refuse_them_too(by_hand):
     target, z = target_of(by_hand=by_hand)
     for name in ("half", "tf32"):
         with pytest.raises(InputError, match="bfloat16"):
