@@ -23,6 +23,8 @@ from gapkit import __version__, analyze, checkpoints
 from gapkit.engine import spec_for
 from gapkit.models.freeze import frozen
 
+_PARTS = ("speed", "analyses", "peers", "gradients")
+
 
 def main() -> None:
     """Run all parts, or those asked for, and write one JSON file."""
@@ -31,17 +33,21 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = trained(arguments.model, arguments.data, folder / "model")
     model = checkpoints.load(path).model
-    results: dict[str, Any] = {"machine": _machine(), "arguments": _told(arguments)}
+    results: dict[str, Any] = json.loads(arguments.json.read_text("utf-8")) if arguments.json.exists() else {}
+    results |= {"machine": _machine(), "arguments": _told(arguments)}
     with frozen(model):
         problem = _timed("fits", lambda: make_problem(model, arguments.data, arguments.images))
         best = _timed("gold", lambda: gold(problem, arguments.gold_temperatures))
         results["gold"] = {"mean_log_px": float(best.log_px.mean()), "two_runs_apart_rms": best.apart}
-        results |= _timed("gradients", lambda: gradients(problem, best, arguments))
-        speed_problem = _timed("fits for speed", lambda: make_problem(model, arguments.data, 2 * arguments.images))
-        results |= _timed("speed", lambda: speed(speed_problem))
-        results |= _timed("whole analyses", lambda: whole(problem, best, arguments))
-        results["peers"] = _timed("peers", lambda: against_peers(problem, best))
-    arguments.json.write_text(json.dumps(_plain(results), indent=2) + "\n", "utf-8")
+        parts: dict[str, Callable[[], dict[str, Any]]] = {
+            "speed": lambda: speed(make_problem(model, arguments.data, 2 * arguments.images)),
+            "analyses": lambda: whole(problem, best, arguments),
+            "peers": lambda: {"peers": against_peers(problem, best)},
+            "gradients": lambda: gradients(problem, best, arguments),
+        }
+        for name in arguments.parts:
+            results |= _timed(name, parts[name])
+            arguments.json.write_text(json.dumps(_plain(results), indent=2) + "\n", "utf-8")
     print(json.dumps({k: v for k, v in results.items() if isinstance(v, float)}, indent=2))
 
 
@@ -112,6 +118,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, required=True, help="file to write")
     parser.add_argument("--model", type=Path, help="a trained model; without it one is trained beside the JSON file")
     parser.add_argument("--data", default="mnist", help="mnist, or an .npz file with x_train and x_test")
+    parser.add_argument(
+        "--parts", nargs="+", choices=_PARTS, default=_PARTS, help="what to measure; the rest of the file is kept"
+    )
     parser.add_argument("--images", type=int, default=100, help="test images with gold values")
     parser.add_argument("--analysed", type=int, default=1000, help="test images of the whole analyses")
     parser.add_argument("--gold-temperatures", type=int, default=1000)

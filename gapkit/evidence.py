@@ -19,7 +19,7 @@ from torch import Tensor
 
 from gapkit.checks import InputError
 from gapkit.estimators import Ais, Bound, Estimate, Iwae
-from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture, TransformedGaussian
+from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture
 from gapkit.models.target import Target
 from gapkit.numerics import log_mean_exp
 from gapkit.pareto import good_k
@@ -78,7 +78,8 @@ class Evidence:
         mixture: importance sampling from the pooled proposals.
         samples: draws it had, shape (B,).
         ais: annealed importance sampling; NaN where it was not run.
-        upper: an approximate upper bound, from chains sent back from where those of AIS ended; NaN where not run.
+        upper: an approximate upper bound, from chains sent back from where those of AIS ended; NaN where AIS was not
+            run, or needed more than its first round.
         disagree: AIS found clearly more than the proposals cover, shape (B,).
         weak: neither estimate can be trusted by its own diagnostics, shape (B,).
     """
@@ -115,9 +116,6 @@ def estimate_evidence(target: Target, proposal: Mixture, key: Key, policy: Polic
         reason = torch.ones_like(reason)
     run = reason > 0
     insist = run & (reason != REASONS.index("control"))
-    if any(isinstance(part, TransformedGaussian) for part in proposal.components):
-        # Such a proposal cannot be cut into single datapoints: all of them run, or none.
-        run, insist = run.any().expand_as(run), insist.any().expand_as(insist)
     annealed, upper = _annealed(target, proposal, key, policy, run, insist)
     margin = _SIGMAS * (annealed.std_error.square() + mixture.std_error.square()).sqrt()
     disagree = annealed.value - mixture.value > margin.clamp(min=_NATS)
@@ -181,8 +179,7 @@ def _pooled(target: Target, proposal: Mixture, key: Key, policy: Policy) -> tupl
     samples = torch.full((target.num_datapoints,), len(log_w), device=target.device)
     rise = _rise(log_w)
     rows, number = torch.arange(target.num_datapoints, device=target.device), 0
-    whole = any(isinstance(part, TransformedGaussian) for part in proposal.components)
-    while not whole and len(log_w) * 2 <= policy.max_samples:
+    while proposal.can_be_cut() and len(log_w) * 2 <= policy.max_samples:
         wanted = _worth_more(estimate, samples, rise, policy)[rows]
         if not bool(wanted.any()):
             break
@@ -211,13 +208,16 @@ def _annealed(
     """AIS for the datapoints in ``run``, with further rounds for those in ``insist``, shape (B,); NaN elsewhere.
 
     Returns:
-        The estimate, and the approximate upper bound that the first round's chains give.
+        The estimate, and the approximate upper bound that the first round's chains give where that round was enough.
     """
     missing = torch.full((target.num_datapoints,), torch.nan, dtype=torch.float64, device=target.device)
     names = ("acceptance", "ess", "nonfinite", "temperatures")
     estimate = upper = Estimate(missing, missing, Bound.LOWER, dict.fromkeys(names, missing))
+    upper = replace(upper, bound=Bound.UPPER)
     wanted = run
     for number in range(_ROUNDS + 1):
+        if not proposal.can_be_cut():
+            wanted = wanted.any().expand_as(wanted)  # all datapoints run, or none
         places = wanted.nonzero()[:, 0]
         if len(places) == 0:
             break
@@ -232,6 +232,13 @@ def _annealed(
             if number == 0:
                 above = ais.estimate_above(ais.backward(plans, ais.ends(forward, part_key)), part_key)
                 upper = _placed(upper, above, places)
+            else:  # it belongs to the first round's estimate, which is replaced
+                gone = torch.full_like(upper.value[places], torch.nan)
+                upper = replace(
+                    upper,
+                    value=upper.value.index_copy(0, places, gone),
+                    std_error=upper.std_error.index_copy(0, places, gone),
+                )
         wanted = insist & (estimate.std_error > policy.target_se)
     return estimate, upper
 

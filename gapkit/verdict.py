@@ -26,8 +26,10 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         f"{plus_minus(approximation)} nats are the posterior family's (approximation gap)."
     ]
     difference = quantities["amortization_minus_approximation"]["ci95"]
-    if first["datapoints"] < 2:
+    if total["count"] < 2:
         sentences.append("One datapoint cannot say what holds for others.")
+    elif total["ci95"] is None or difference is None:
+        sentences.append("The errors of the gaps are unknown, so nothing is advised.")
     elif total["ci95"][0] <= 0.05:
         sentences.append("The gap is too small to act on: neither encoder nor family is worth changing for it.")
     elif difference[0] > 0:
@@ -71,7 +73,7 @@ def trust(summary: Mapping[str, Any]) -> list[str]:
     sandwich = checks.get("approximate_sandwich")
     if sandwich and sandwich["mean"] is not None:
         sentences.append(
-            f"On the {sandwich['count']} datapoints that AIS was run for, chains sent back from where it ended give an "
+            f"On {sandwich['count']} datapoints that AIS was run for, chains sent back from where it ended give an "
             f"approximate upper bound {sandwich['mean']:.3f} nats above it on average. It is approximate because there "
             "is no exact posterior draw to start from: a mode that all chains missed is missing in it too."
         )
@@ -101,7 +103,8 @@ def certificate_sentence(certificate: Mapping[str, Any]) -> str:
 
 
 def _signed(values: Mapping[str, Any]) -> str:
-    return f"{values['mean']:+.3f} +- {values['se_monte_carlo']:.3f}"
+    error = values["se_monte_carlo"]
+    return f"{values['mean']:+.3f} +- {'unknown' if error is None else f'{error:.3f}'}"
 
 
 def _cautions(first: Mapping[str, Any], total: Mapping[str, Any]) -> list[str]:

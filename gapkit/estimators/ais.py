@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 
 from gapkit.checks import InputError
 from gapkit.estimators.protocol import Bound, Estimate, bound_inputs, without_nan
-from gapkit.families.protocol import Proposal
+from gapkit.families.protocol import Proposal, can_be_cut
 from gapkit.kernels import Annealing, GeometricPath, MoveNoise, Run, Tuning, learn_curve, learn_steps, temperatures
 from gapkit.models.precision import gradient_dtype
 from gapkit.models.protocol import LatentModel
@@ -178,6 +178,8 @@ class Ais:
         wanted = curve.temperatures_for(self.conditional_ess, self.num_temperatures)
         # Datapoints that need about as many temperatures run together, so that none waits for the hardest one.
         groups = _rounded_up(wanted).clamp(max=self.num_temperatures)
+        if not can_be_cut(proposal):
+            groups = groups.max().expand_as(groups)
         plans = []
         for count in groups.unique().tolist():
             rows = everyone[groups == count]

@@ -83,6 +83,10 @@ class TransformedGaussian:
             raise ValueError("a transformed posterior cannot be cut into single datapoints; encode them instead")
         return self
 
+    def can_be_cut(self) -> bool:
+        """An x-conditioned transform belongs to its batch."""
+        return False
+
     def marginal_scale(self) -> Tensor:
         """Roughly the standard deviation of each latent, from the images of the unit vectors: shape (B, D)."""
         loc = self.loc

@@ -12,7 +12,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from gapkit.families.protocol import Transport, log_prob_and_grad
+from gapkit.families.protocol import Transport, can_be_cut, log_prob_and_grad
 from gapkit.randomness import Streams
 
 __all__ = ["Mixture"]
@@ -55,10 +55,11 @@ class Mixture:
         terms = []
         for log_weight, component in self._parts():
             # A component that is switched off may have parameters that are not numbers: masking both its input and
-            # its output keeps them out of the value and of the gradient.
+            # its output keeps them out of the value and of the gradient. A flow is undefined where it does not reach:
+            # it has no density there.
             off = log_weight.isneginf()
             term = component.log_prob(torch.where(off.unsqueeze(-1), 0.0, z))
-            terms.append(torch.where(off, -torch.inf, log_weight + term))
+            terms.append(torch.where(off | term.isnan(), -torch.inf, log_weight + term))
         return torch.logsumexp(torch.stack(terms), 0)
 
     def log_prob_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,8 +68,9 @@ class Mixture:
         for log_weight, component in self._parts():
             off = log_weight.isneginf()
             term, gradient = log_prob_and_grad(component, torch.where(off.unsqueeze(-1), 0.0, z))
-            terms.append(torch.where(off, -torch.inf, log_weight + term))
-            gradients.append(torch.where(off.unsqueeze(-1), 0.0, gradient))
+            nowhere = off | term.isnan()
+            terms.append(torch.where(nowhere, -torch.inf, log_weight + term))
+            gradients.append(torch.where(nowhere.unsqueeze(-1), 0.0, gradient))
         stacked = torch.stack(terms)
         log_q = torch.logsumexp(stacked, 0)
         total = torch.zeros_like(z)
@@ -89,6 +91,10 @@ class Mixture:
         """Return the mixtures of some datapoints: rows has shape (P,)."""
         frame = None if self.frame is None else self.frame.select(rows)
         return Mixture(self.log_weights[:, rows], tuple(c.select(rows) for c in self.components), frame)
+
+    def can_be_cut(self) -> bool:
+        """Whether single datapoints can be taken out of the batch."""
+        return all(can_be_cut(component) for component in self.components)
 
     def whitening(self) -> Transport:
         """The coordinates chains move in: a fixed choice for each datapoint, so that every transition is valid."""

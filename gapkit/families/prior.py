@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from gapkit.families.gaussian import DiagonalGaussian
-from gapkit.models.priors import log_prob_and_grad
+from gapkit.models.priors import log_prob, log_prob_and_grad
 from gapkit.models.target import unvalidated
 from gapkit.randomness import Streams, seeded
 
@@ -49,7 +49,7 @@ class PriorProposal:
     def log_prob(self, z: Tensor) -> Tensor:
         """Log p(z): shape (S, B, D) to (S, B), in nats."""
         with unvalidated():
-            return self.prior.log_prob(z.reshape(*z.shape[:-1], *self.prior.event_shape))
+            return log_prob(self.prior, z.reshape(*z.shape[:-1], *self.prior.event_shape))
 
     def log_prob_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Log p(z), shape (S, B), and its gradient in z, shape (S, B, D)."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gapkit.randomness import Streams
 
-__all__ = ["Proposal", "Transport", "log_prob_and_grad"]
+__all__ = ["Proposal", "Transport", "can_be_cut", "log_prob_and_grad"]
 
 
 class Proposal(Protocol):
@@ -66,6 +66,12 @@ class Transport(Proposal, Protocol):
     def push(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Return z = T(u) and log q(z), shapes (S, B, D) and (S, B)."""
         ...
+
+
+def can_be_cut(q: Proposal) -> bool:
+    """Whether ``select`` can take single datapoints out of the batch: True unless the proposal says otherwise."""
+    asked = getattr(q, "can_be_cut", None)
+    return True if asked is None else bool(asked())
 
 
 def log_prob_and_grad(q: Proposal, z: Tensor) -> tuple[Tensor, Tensor]:

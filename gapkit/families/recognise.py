@@ -16,6 +16,7 @@ from gapkit.families.flow import TransformedGaussian
 from gapkit.families.gaussian import DiagonalGaussian, FullRankGaussian
 from gapkit.families.prior import PriorProposal
 from gapkit.families.protocol import Proposal
+from gapkit.models.priors import moved
 
 __all__ = ["as_proposal", "family_name", "recognise"]
 
@@ -71,7 +72,7 @@ def as_proposal(
     if not isinstance(q, Distribution):
         return q
     if q.batch_shape == ():
-        return PriorProposal(q, num_datapoints, dtype, device)
+        return PriorProposal(moved(q, dtype, torch.device(device)), num_datapoints, dtype, device)
     return recognise(q)
 
 

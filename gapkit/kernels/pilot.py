@@ -57,7 +57,10 @@ class Mover:
         self.state, _, probability = transition(
             self.path, self.state, beta.to(step.dtype), step, momentum, uniform, self.tuning.num_leapfrogs
         )
-        change = _LEARNING_RATE * (probability.mean(0) - self.tuning.acceptance)
+        # A chain that began where the density is undefined never moves, and says nothing about the step.
+        alive = ~self.state.log_prob(beta.to(step.dtype)).isnan()
+        rate = torch.where(alive, probability, 0.0).sum(0) / alive.sum(0).clamp(min=1)
+        change = _LEARNING_RATE * torch.where(alive.any(0), rate - self.tuning.acceptance, 0.0)
         self.log_step = (self.log_step + change).clamp(min=_LOG_SMALLEST_STEP)
 
 
@@ -171,9 +174,10 @@ def conditional_ess(energy: Tensor, increase: Tensor) -> Tensor:
     """Effective share of P equally weighted chains after beta grows: (P, B) and (B,) to (B,), between 1/P and 1.
 
     Args:
-        energy: log target minus log base of each chain, in nats; NaN counts as a weight of zero.
+        energy: log target minus log base of each chain, in nats; NaN, where a chain is undefined, does not count.
         increase: of beta.
     """
-    log_w = torch.where(energy.isnan(), -torch.inf, energy * increase)
+    undefined = energy.isnan()
+    log_w = torch.where(undefined, -torch.inf, energy * increase)
     total = 2.0 * torch.logsumexp(log_w, 0) - torch.logsumexp(2.0 * log_w, 0)
-    return (total.exp() / len(log_w)).nan_to_num(nan=1.0)
+    return (total.exp() / (~undefined).sum(0).clamp(min=1)).nan_to_num(nan=1.0)

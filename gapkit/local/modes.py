@@ -70,7 +70,8 @@ class Modes:
         even = usable / usable.sum(0).clamp(min=1)
         weights = (1 - _SHARED_EVENLY) * share + _SHARED_EVENLY * even
         # The encoder's q has a little weight where it is a number, and all of it where there is no usable mode.
-        sound = encoder.loc.isfinite().all(-1) & encoder.marginal_scale().isfinite().all(-1)
+        spread = encoder.marginal_scale()
+        sound = (encoder.loc.isfinite() & spread.isfinite() & (spread > 0)).all(-1)
         given = torch.where(usable.any(0), _ENCODER * sound, 1.0)
         weights = torch.cat([(1 - given) * weights, given.unsqueeze(0)])
         modes = Modes(loc, tril, level)
@@ -88,8 +89,9 @@ def find_modes(target: Target, q: Transport, bank: Bank | None, key: Key, settin
         key: seed and datapoint indices.
         settings: budgets.
     """
-    loc, exists = q.loc.unsqueeze(0), q.loc.isfinite().all(-1).unsqueeze(0)
-    scale = q.marginal_scale().unsqueeze(0)
+    loc, scale = q.loc.unsqueeze(0), q.marginal_scale().unsqueeze(0)
+    exists = (loc.isfinite() & scale.isfinite() & (scale > 0)).all(-1)
+    scale = torch.where(exists.unsqueeze(-1), scale, 1.0)
     if bank is not None and settings.num_starts > 0:
         others, found = bank.starts(target.x, q.loc, settings.num_starts)
         loc, exists = torch.cat([loc, others]), torch.cat([exists, found])

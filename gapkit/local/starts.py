@@ -6,6 +6,7 @@ from the prior and encodings of other data are decoded once, one matrix product 
 them, and the few best that are far from each other become further starts of the fit.
 """
 
+import contextlib
 from dataclasses import dataclass
 
 import torch
@@ -96,9 +97,9 @@ def build_bank(
         max_values: upper limit on stored decoder outputs; a larger bank is thinned evenly.
     """
     with torch.no_grad():
-        with seeded(seed, "bank"):
-            drawn = target.prior.sample((num_prior,)).reshape(num_prior, -1)
-        z = torch.cat([drawn.to(encoded), encoded])
+        z = encoded
+        with seeded(seed, "bank"), contextlib.suppress(NotImplementedError):  # some priors cannot be drawn from
+            z = torch.cat([target.prior.sample((num_prior,)).reshape(num_prior, -1).to(encoded), encoded])
         z = z[z.isfinite().all(1)]
         most = max(256, max_values // max(1, stored_values(target.decode(z[:1]))))
         if len(z) > most:

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal
+from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal, constraints
 
 from gapkit.checks import InputError
 from gapkit.models.support import describe
 
-__all__ = ["GaussianMixturePrior", "VampPrior", "log_prob_and_grad", "moved", "standard_normal"]
+__all__ = ["GaussianMixturePrior", "VampPrior", "log_prob", "log_prob_and_grad", "moved", "standard_normal"]
 
 
 def standard_normal(
@@ -149,10 +149,41 @@ def log_prob_and_grad(prior: Distribution, z: Tensor) -> tuple[Tensor, Tensor]:
         inverse = 1.0 / base.scale
         standard = (z - base.loc) * inverse
         event = tuple(range(z.dim() - len(prior.event_shape), z.dim()))
+        square = standard.square().sum(event) if event else standard.square()  # sum(()) would sum over everything
         constant = 0.5 * math.log(2 * math.pi) * base.loc.numel() + base.scale.log().sum()
-        return -0.5 * standard.square().sum(event) - constant, -standard * inverse
+        return -0.5 * square - constant, -standard * inverse
     with torch.enable_grad():
         leaf = z.detach().requires_grad_(True)
-        value = prior.log_prob(leaf)
+        value = log_prob(prior, leaf)
+        if not value.requires_grad:  # a density without slope, such as a uniform one
+            return value, torch.zeros_like(leaf)
         (gradient,) = torch.autograd.grad(value.sum(), leaf)
-    return value.detach(), gradient
+    value = value.detach()
+    outside = value.isneginf().reshape(*value.shape, *[1] * len(prior.event_shape))
+    return value, torch.where(outside, 0.0, gradient)  # beyond the support the formula's slope means nothing
+
+
+def log_prob(prior: Distribution, z: Tensor) -> Tensor:
+    """Log p(z), -inf outside the support: z has shape (..., *event), the result (...).
+
+    Without argument checks ``torch`` distributions of bounded support continue their formula beyond it.
+
+    Example:
+        >>> from torch.distributions import Exponential
+        >>> log_prob(Exponential(torch.ones(())), torch.tensor([-1.0, 1.0]))
+        tensor([-inf, -1.])
+    """
+    value = prior.log_prob(z)
+    try:
+        support = prior.support
+    except NotImplementedError:
+        return value
+    if support is None or _whole_space(support):
+        return value
+    return torch.where(support.check(z), value, -torch.inf)
+
+
+def _whole_space(support: Any) -> bool:
+    while isinstance(support, constraints.independent):
+        support = support.base_constraint
+    return support in (constraints.real, constraints.real_vector)

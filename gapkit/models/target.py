@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 from gapkit.models.dense import DenseDecoder, Layer, read_dense
 from gapkit.models.observation import fisher_features
 from gapkit.models.precision import gradient_dtype, tf32
-from gapkit.models.priors import log_prob_and_grad, moved
+from gapkit.models.priors import log_prob, log_prob_and_grad, moved
 from gapkit.models.protocol import LatentModel
 from gapkit.models.work import Work
 
@@ -112,7 +112,7 @@ class Target:
     def log_prior(self, z: Tensor) -> Tensor:
         """Log p(z): z has shape (S, B, D), the result (S, B), in nats."""
         with unvalidated():
-            return self.prior.log_prob(z.reshape(*z.shape[:-1], *self.latent_shape))
+            return log_prob(self.prior, z.reshape(*z.shape[:-1], *self.latent_shape))
 
     def log_likelihood(self, z: Tensor) -> Tensor:
         """Log p(x|z): z has shape (S, B, D), the result (S, B), in nats; chunked over samples."""
@@ -138,7 +138,7 @@ class Target:
             values.append(value)
             gradients.append(gradient)
         prior, prior_grad = self._log_prior_and_grad(z.detach())
-        return _joined(values) + prior, _joined(gradients).add_(prior_grad)
+        return _joined(values) + prior, _joined(gradients) + prior_grad
 
     def grad(self, z: Tensor, precision: str = "full") -> Tensor:
         """The gradient of log p(x, z) alone, shape (S, B, D): inner steps of a trajectory and fits need no value."""
@@ -146,7 +146,7 @@ class Target:
         self.work.gradients += z.shape[0] * z.shape[1]
         chunks = z.detach().split(self.chunks(z.shape[0]))
         parts = [self._grad(part, dtype, coarse=precision == "tf32") for part in chunks]
-        return _joined(parts).add_(self._log_prior_and_grad(z.detach())[1])
+        return _joined(parts) + self._log_prior_and_grad(z.detach())[1]
 
     def root_fisher(self, z: Tensor, precision: str = "full") -> Tensor:
         """A root R of the Gauss-Newton curvature of -log p(x|z): rows z of shape (N, D) to (N, D, M), R R' = curvature.
@@ -199,6 +199,8 @@ class Target:
         with torch.enable_grad():
             leaf = z.detach().requires_grad_(True)
             value = self._log_likelihood(leaf)
+            if not value.requires_grad:  # a decoder that does not look at z
+                return value, torch.zeros_like(leaf)
             (gradient,) = torch.autograd.grad(value.sum(), leaf)
         return value.detach(), gradient
 

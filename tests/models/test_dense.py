@@ -226,7 +226,14 @@ def label(z, net):
     return net(torch.cat([z, torch.ones(len(z), 2, dtype=z.dtype)], 1))
 
 
+def cut(z, a):
+    """What is done depends on the values, and at small z nothing is."""
+    out = a(z)
+    return out.clamp(max=4.0) if bool((out > 4.0).any()) else out
+
+
 NOT_CHAINS = {
+    "a branch": Function(cut, nn.Linear(3, 7)),
     "residual connection": Function(lambda z, a, b: b(a(z).relu() + z), nn.Linear(3, 3), nn.Linear(3, 7)),
     "skip to the output": Function(lambda z, a, b: a(z) + b(z), nn.Linear(3, 7), nn.Linear(3, 7)),
     "a tensor used twice": Function(gate, nn.Linear(3, 5), nn.Linear(5, 7)),
@@ -257,7 +264,8 @@ NOT_CHAINS = {
 @pytest.mark.parametrize("name", NOT_CHAINS)
 @pytest.mark.parametrize("likelihood", [bernoulli, unit_normal])
 def test_what_is_not_a_chain_is_left_to_automatic_differentiation(name, likelihood):
-    assert_right(target_of(copy.deepcopy(NOT_CHAINS[name]), likelihood), by_hand=False)
+    target = target_of(copy.deepcopy(NOT_CHAINS[name]), likelihood)
+    assert_right(target, latents(target, size=2.0), by_hand=False)
 
 
 def test_batch_norm_is_left_to_automatic_differentiation_and_dropout_is_no_layer_in_eval_mode():
@@ -274,6 +282,17 @@ def test_batch_norm_is_left_to_automatic_differentiation_and_dropout_is_no_layer
         assert_right(Target(model, x))
 
 
+class Tempered(Normal):
+    """A subclass with a density of its own."""
+
+    def log_prob(self, value):
+        return 0.5 * super().log_prob(value)
+
+
+class Noisy(Bernoulli):
+    """A subclass whose density is the same, for all that can be told from outside."""
+
+
 LIKELIHOODS = {
     "probabilities": (7, lambda out: Bernoulli(probs=torch.sigmoid(out))),
     "probabilities as logits": (7, lambda out: Bernoulli(logits=torch.logit(torch.sigmoid(out)))),
@@ -281,6 +300,9 @@ LIKELIHOODS = {
     "scale from the mean": (7, lambda out: Normal(out, F.softplus(out))),
     "one scale per z": (8, lambda out: Normal(out[:, :7], F.softplus(out[:, 7:]))),
     "classes": (14, lambda out: Categorical(logits=out.reshape(-1, 7, 2))),
+    "scale where the mean is large": (7, lambda out: Normal(out, torch.where(out > 4.0, 2.0, 1.0))),
+    "subclass of Normal": (7, lambda out: Tempered(out, 1.0)),
+    "subclass of Bernoulli": (7, lambda out: Noisy(logits=out)),
     "mean used twice": (7, lambda out: Normal(out * out, 1.0)),
 }
 
