@@ -84,7 +84,7 @@ def assert_mean_is_one(values, largest_error):
 @EVERY_OPTION
 def test_weights_are_unbiased(name, start, dtype, way):
     model, ais = noisy(dtype), rough(name, num_chains=200)
-    values = [ratios(ais, model, model.sample(30, seed), start, seed, way) for seed in range(3)]
+    values = [ratios(ais, model, model.sample(20, seed), start, seed, way) for seed in range(3)]
     assert_mean_is_one(torch.cat(values), 0.025)
 
 
@@ -94,7 +94,7 @@ def test_weights_are_unbiased(name, start, dtype, way):
 @EVERY_OPTION
 def test_weights_are_unbiased_to_half_a_percent(name, start, way):
     """Sharp enough to see what a momentum costs that is not turned round after a rejection."""
-    model, ais = noisy(), rough(name, num_chains=4000)
+    model, ais = noisy(), rough(name, num_chains=3000)
     values = [ratios(ais, model, model.sample(20, seed), start, seed, way) for seed in range(4)]
     assert_mean_is_one(torch.cat(values), 0.005)
 
@@ -329,8 +329,8 @@ def test_the_whole_momentum_may_be_refreshed_and_then_nothing_is_kept():
 
 def test_conditional_effective_sample_sizes():
     nan = math.nan  # an undefined chain does not count
-    energy = torch.tensor([[0.0, 0.0, 5.0, nan], [0.0, 1e4, 5.0, nan], [0.0, 0.0, nan, nan], [0.0, 0.0, nan, nan]])
-    torch.testing.assert_close(conditional_ess(energy, torch.ones(4)), torch.tensor([1.0, 0.25, 1.0, 1.0]))
+    energy = torch.tensor([[0.0, 0.0, 5.0, nan], [0.0, 1e4, 1e4, nan], [0.0, 0.0, nan, nan], [0.0, 0.0, nan, nan]])
+    torch.testing.assert_close(conditional_ess(energy, torch.ones(4)), torch.tensor([1.0, 0.25, 0.5, 1.0]))
     torch.testing.assert_close(conditional_ess(energy[:, :2], torch.zeros(2)), torch.ones(2))
     normal = torch.randn(100_000, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     expected = torch.tensor([math.exp(-0.09)], dtype=torch.float64)  # of log-normal weights with variance 0.3^2

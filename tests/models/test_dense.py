@@ -201,6 +201,7 @@ def test_thousands_of_undecided_pixels_do_not_underflow(dtype):
     target = target_of(
         Function(lambda z: z @ torch.ones(1, 4096, dtype=dtype)), x_shape=(4096,), latent_shape=(1,), dtype=dtype
     )
+    assert target.by_hand
     with torch.no_grad():
         value = target.log_likelihood(torch.zeros(1, 4, 1, dtype=dtype))
     torch.testing.assert_close(value, torch.full((1, 4), -4096 * math.log(2.0), dtype=dtype))
@@ -226,14 +227,7 @@ def label(z, net):
     return net(torch.cat([z, torch.ones(len(z), 2, dtype=z.dtype)], 1))
 
 
-def cut(z, a):
-    """What is done depends on the values, and at small z nothing is."""
-    out = a(z)
-    return out.clamp(max=4.0) if bool((out > 4.0).any()) else out
-
-
 NOT_CHAINS = {
-    "a branch": Function(cut, nn.Linear(3, 7)),
     "residual connection": Function(lambda z, a, b: b(a(z).relu() + z), nn.Linear(3, 3), nn.Linear(3, 7)),
     "skip to the output": Function(lambda z, a, b: a(z) + b(z), nn.Linear(3, 7), nn.Linear(3, 7)),
     "a tensor used twice": Function(gate, nn.Linear(3, 5), nn.Linear(5, 7)),
@@ -264,8 +258,24 @@ NOT_CHAINS = {
 @pytest.mark.parametrize("name", NOT_CHAINS)
 @pytest.mark.parametrize("likelihood", [bernoulli, unit_normal])
 def test_what_is_not_a_chain_is_left_to_automatic_differentiation(name, likelihood):
-    target = target_of(copy.deepcopy(NOT_CHAINS[name]), likelihood)
-    assert_right(target, latents(target, size=2.0), by_hand=False)
+    assert_right(target_of(copy.deepcopy(NOT_CHAINS[name]), likelihood), by_hand=False)
+
+
+def test_a_branch_that_small_latents_do_not_take_is_noticed():
+    """What is done depends on the values: a recording shows one branch."""
+
+    def cut(z, layer):
+        out = layer(z)
+        return out.clamp(max=5.0) if bool((out > 5.0).any()) else out
+
+    layer = nn.Linear(3, 7)
+    nn.init.uniform_(layer.weight, 0.0, 0.2)
+    target = target_of(Function(cut, layer), unit_normal)
+    assert not target.by_hand
+    z = latents(target, size=20.0)
+    value, gradient = own(target, z)
+    for mine in (target.log_joint_and_grad(z), (target.log_joint(z), target.grad(z))):
+        torch.testing.assert_close(mine, (value, gradient))
 
 
 def test_batch_norm_is_left_to_automatic_differentiation_and_dropout_is_no_layer_in_eval_mode():
@@ -334,13 +344,14 @@ def test_extreme_logits_have_the_values_of_torch(grey, dtype):
 
 def test_a_datapoint_that_is_sure_is_not_an_infinite_one():
     """At a logit of 200, log p of the right pixel is 0 and that of the wrong one -200; neither over- nor underflows."""
-    target = target_of(Function(lambda z: z @ torch.full((1, 64), 200.0)), x_shape=(64,), latent_shape=(1,))
-    target = Target(target.model.float(), torch.stack([torch.ones(64), torch.zeros(64)]))
+    model = Model(Function(lambda z: z @ torch.full((1, 64), 200.0)), bernoulli, (1,))
+    target = Target(model, torch.stack([torch.ones(64), torch.zeros(64)]))
+    assert target.by_hand
     with torch.no_grad():
         value = target.log_likelihood(torch.tensor([[[1.0], [1.0]], [[-1.0], [-1.0]]]))
     torch.testing.assert_close(value, torch.tensor([[0.0, -12800.0], [-12800.0, 0.0]]))
-    gradient = target.grad(torch.ones(1, 2, 1))
-    assert bool(gradient.isfinite().all())
+    slopes = torch.tensor([[[0.0], [-12800.0]]]) - 1.0 / 1.5**2  # the likelihood's and the prior's
+    torch.testing.assert_close(target.grad(torch.ones(1, 2, 1)), slopes)
 
 
 BAD = [math.nan, math.inf, 1e38]
@@ -377,8 +388,9 @@ def test_a_broken_row_breaks_no_other(bad, likelihood, name):
 
 def test_infinite_logits_are_certain_and_nan_is_never_a_value():
     """Torch has no answer, 0 * inf, where a certain pixel is right; the limit is 0. Where it is wrong both say -inf."""
-    target = target_of(Function(lambda z: z @ torch.ones(1, 7)), latent_shape=(1,), dtype=torch.float32)
-    target = Target(target.model, torch.stack([torch.ones(7), torch.zeros(7)]))
+    model = Model(Function(lambda z: z @ torch.ones(1, 7)), bernoulli, (1,))
+    target = Target(model, torch.stack([torch.ones(7), torch.zeros(7)]))
+    assert target.by_hand
     z = torch.tensor([math.inf, -math.inf, math.nan]).reshape(3, 1, 1).expand(3, 2, 1)
     with torch.no_grad():
         value = target.log_likelihood(z)
