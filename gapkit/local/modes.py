@@ -93,7 +93,7 @@ def find_modes(target: Target, q: Transport, bank: Bank | None, key: Key, settin
     exists = (loc.isfinite() & scale.isfinite() & (scale > 0)).all(-1)
     scale = torch.where(exists.unsqueeze(-1), scale, 1.0)
     if bank is not None and settings.num_starts > 0:
-        others, found = bank.starts(target.x, q.loc, settings.num_starts)
+        others, found = bank.starts(target.x, q.loc, settings.starts(target.dim))
         loc, exists = torch.cat([loc, others]), torch.cat([exists, found])
         scale = torch.cat([scale, bank.spread.expand_as(others)])
     tril = scale if target.dim > MAX_DIM else torch.diag_embed(scale)

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 __all__ = ["FitSettings"]
 
+_FEW_LATENTS = 10
+
 
 @dataclass(frozen=True, kw_only=True)
 class FitSettings:
     """Budget of the local fits.
 
     Attributes:
-        num_starts: starts from the bank besides the encoder's q.
+        num_starts: starts from the bank besides the encoder's q; three times as many where there are at most 10
+            latents, because modes are many there and starts cost little.
         warm_steps: natural-gradient steps: the first half from every start, the rest for the modes that are left.
         coarse_samples: samples of each step of the first half, even.
         warm_samples: samples of each step of the rest, even.
@@ -31,3 +34,12 @@ class FitSettings:
     select_samples: int = 64
     tolerance: float = 0.05
     keep_within: float = 12.0
+
+    def starts(self, dim: int) -> int:
+        """How many starts from the bank a posterior in ``dim`` dimensions gets.
+
+        Example:
+            >>> FitSettings(num_starts=3).starts(2), FitSettings(num_starts=3).starts(50)
+            (9, 3)
+        """
+        return 3 * self.num_starts if dim <= _FEW_LATENTS else self.num_starts
