@@ -26,7 +26,7 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         f"{plus_minus(approximation)} nats are the posterior family's (approximation gap)."
     ]
     difference = quantities["amortization_minus_approximation"]["ci95"]
-    if total["count"] < 2:
+    if total.get("count", first["datapoints"]) < 2:
         sentences.append("One datapoint cannot say what holds for others.")
     elif total["ci95"] is None or difference is None:
         sentences.append("The errors of the gaps are unknown, so nothing is advised.")

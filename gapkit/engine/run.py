@@ -133,12 +133,12 @@ def _check_family(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> None:
         InputError: no family was asked for and there is no fit for the encoder's own.
     """
     with torch.no_grad(), unvalidated():
-        own = family_name(recognise(model.encode(x[:1])))
+        q = model.encode(x[:1])
+    own, latents = family_name(recognise(q)), q.event_shape.numel()
     if spec.family is None and own not in FAMILIES:
         known = " or ".join(f"--family {name}" for name in FAMILIES)
         found = f"the encoder's family is {own!r}, for which there is no fit"
         raise InputError("q* in the encoder's own family", found, f"use {known}; the gaps then compare families")
-    latents = model.encode(x[:1]).event_shape.numel()
     if (spec.family or own) == "full_rank" and latents > MAX_DIM:
         found = f"{latents} latent dimensions, more than {MAX_DIM}"
         raise InputError("q* in the full-rank family", found, "use --family mean_field")

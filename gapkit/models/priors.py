@@ -170,7 +170,7 @@ def log_prob(prior: Distribution, z: Tensor) -> Tensor:
 
     Example:
         >>> from torch.distributions import Exponential
-        >>> log_prob(Exponential(torch.ones(())), torch.tensor([-1.0, 1.0]))
+        >>> log_prob(Exponential(torch.ones(()), validate_args=False), torch.tensor([-1.0, 1.0]))
         tensor([-inf, -1.])
     """
     value = prior.log_prob(z)
