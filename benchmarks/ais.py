@@ -101,6 +101,7 @@ def against_peers(problem: Problem, best: Gold) -> dict[str, Any]:
     x = problem.target.x
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "pythae": lambda: peers.pythae_against_gapkit(problem.model, x, num_threads=None),
+        "pythae_by_samples": lambda: peers.pythae_by_samples(problem.model, x),
         "pythae_exact_model": lambda: peers.pythae_on_the_exact_model(num_datapoints=1000),
         "blackjax": lambda: peers.blackjax_smc(problem.model, x[:5], best.log_px[:5]),
     }

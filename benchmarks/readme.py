@@ -49,7 +49,8 @@ def _ais(found: dict[str, Any]) -> str:
         "ais_gradient_ratio_at_rmse_0.2": "gradients of textbook AIS over those of AIS from the fitted full-rank q*",
         "gradient_ratio_at_rmse_0.1": "textbook AIS over the whole policy, proposals taken as given",
         "end_to_end_ratio": "textbook AIS over fits and policy together, at rmse 0.1",
-        "share_of_limit_cpu": "float32 gradients per second of a whole AIS run over float32 matrix products alone",
+        "share_of_limit_cpu": "float32 gradients per second of a whole AIS run over float32 matrix products alone, at "
+        "the best number of leapfrogs (all are below)",
         "bf16_over_fp32_limit_cpu": "the same with bfloat16 gradients and float32 energies, over the float32 products",
     }
     lines += [f"| `{key}` | {_number(found[key])} | {words} |" for key, words in keys.items() if key in found]

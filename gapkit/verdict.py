@@ -92,9 +92,15 @@ def certificate_sentence(certificate: Mapping[str, Any]) -> str:
     if gap["mean"] is None or gap["ci95"] is None:
         return "The bounds are not finite: AIS cannot be certified on this model."
     low, high = gap["ci95"]
+    lower, upper = certificate["lower"]["mean"], certificate["upper"]["mean"]
+    where = (
+        f"the lower bound of {lower:.3f} and the upper bound of {upper:.3f} nats on average log p(x) meet within their "
+        "noise"
+        if upper < lower
+        else f"log p(x) lies between {lower:.3f} and {upper:.3f} nats on average"
+    )
     return (
-        f"On {gap['count']} datapoints simulated from the model, log p(x) lies between "
-        f"{certificate['lower']['mean']:.3f} and {certificate['upper']['mean']:.3f} nats on average: "
+        f"On {gap['count']} datapoints simulated from the model, {where}: "
         f"a sandwich of {gap['mean']:.3f} nats (95% interval {low:.3f} to {high:.3f}). "
         "AIS with these settings is that close to the truth there; the same number bounds the Jeffreys divergence "
         "between the posterior and where the chains end."
