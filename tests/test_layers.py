@@ -10,7 +10,7 @@ ROOT = Path(gapkit.__file__).parent
 # Rows from the top down; a longer prefix wins.
 ROWS = [
     {"version", "checks", "numerics", "pareto", "randomness", "inputs", "status"},
-    {"models", "data"},
+    {"models", "data", *(f"families.{name}" for name in ("auxiliary", "coupling", "flow", "gaussian", "low_rank"))},
     {"models.target", "models.simulate", "families"},
     {"kernels", "checkpoints", "training"},
     {"estimators"},

@@ -14,7 +14,7 @@ from gapkit.checks import InputError
 from gapkit.estimators.protocol import Bound, Estimate, blocks, bound_inputs
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.families.gaussian import standard_normal_log_prob
-from gapkit.families.protocol import Proposal, Transport
+from gapkit.families.protocol import Proposal, Transport, noise_dim
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
 from gapkit.randomness import Key
@@ -80,7 +80,7 @@ class Elbo:
         def draw(count: int) -> tuple[Tensor, Tensor]:
             if not self.antithetic:
                 return q.draw(streams, count)
-            half = streams.normal(count // 2, target.dim)
+            half = streams.normal(count // 2, noise_dim(q, target.dim))
             return _transport(q).push(torch.stack([half, -half], 1).flatten(0, 1))
 
         return (draw(size) for size in blocks(self.num_samples, target))

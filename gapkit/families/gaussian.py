@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gapkit.randomness import Streams
 
-__all__ = ["DiagonalGaussian", "FullRankGaussian", "standard_normal_log_prob"]
+__all__ = ["Affine", "DiagonalGaussian", "FullRankGaussian", "standard_normal_log_prob"]
 
 _LOG_2PI = math.log(2.0 * math.pi)
 
@@ -21,19 +21,22 @@ def standard_normal_log_prob(u: Tensor) -> Tensor:
     return -0.5 * (u.square().sum(-1) + u.shape[-1] * _LOG_2PI)
 
 
-class _Affine(ABC):
-    """What both Gaussian transports share: everything that follows from forward, inverse and a constant log det."""
+class Affine(ABC):
+    """What all Gaussian transports share: everything that follows from forward, inverse and a constant log det."""
 
     loc: Tensor
 
     @abstractmethod
-    def forward(self, u: Tensor) -> Tensor: ...
+    def forward(self, u: Tensor) -> Tensor:
+        """Z = T(u): shape (S, B, D) to (S, B, D)."""
 
     @abstractmethod
-    def inverse(self, z: Tensor) -> Tensor: ...
+    def inverse(self, z: Tensor) -> Tensor:
+        """U = T^-1(z): shape (S, B, D) to (S, B, D)."""
 
     @abstractmethod
-    def log_abs_det(self, u: Tensor) -> Tensor: ...
+    def log_abs_det(self, u: Tensor) -> Tensor:
+        """log|det dT/du|: shape (B,), the same for every u."""
 
     def draw(self, streams: Streams, num_samples: int) -> tuple[Tensor, Tensor]:
         """Return z of shape (S, B, D) and log q(z) of shape (S, B)."""
@@ -66,9 +69,14 @@ class _Affine(ABC):
         """The family's own coordinates are the ones in which it is isotropic."""
         return self
 
+    @classmethod
+    def of(cls, **tensors: Tensor) -> Self:
+        """Make a member of the tensors that ``tensors`` gives."""
+        return cls(**tensors)
+
 
 @dataclass(frozen=True)
-class DiagonalGaussian(_Affine):
+class DiagonalGaussian(Affine):
     """Mean-field Gaussians, one per datapoint.
 
     Attributes:
@@ -121,7 +129,7 @@ class DiagonalGaussian(_Affine):
 
 
 @dataclass(frozen=True)
-class FullRankGaussian(_Affine):
+class FullRankGaussian(Affine):
     """Full-rank Gaussians, one per datapoint.
 
     Attributes:

@@ -32,21 +32,27 @@ class Mixture:
     components: tuple[Transport, ...]
     frame: Transport | None = None
 
+    @property
+    def noise_dim(self) -> int:
+        """Standard normal numbers that a draw takes: one chooses the component, the others are its noise."""
+        return self.components[0].dim + 1
+
     def draw(self, streams: Streams, num_samples: int) -> tuple[Tensor, Tensor]:
         """Return z of shape (S, B, D) and the mixture's log density at it, shape (S, B), in nats.
 
-        The label of sample s comes from its own uniform number, so any chunking gives the same draws.
+        Each draw has numbers of its own, so any chunking gives the same draws.
         """
-        # One uniform and D normals per sample and datapoint, in one block: the streams stay aligned under chunking.
-        dim = self.components[0].dim
-        block = streams.normal(num_samples, dim + 1)
-        uniform = torch.special.ndtr(block[..., -1])
+        return self.push(streams.normal(num_samples, self.noise_dim))
+
+    def push(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """The same from noise of shape (S, B, D + 1)."""
+        noise, uniform = u[..., :-1], torch.special.ndtr(u[..., -1])
         label = torch.searchsorted(
             self.log_weights.exp().cumsum(0).mT.contiguous(), uniform.mT.contiguous(), right=True
         ).mT.clamp_(max=len(self.components) - 1)
-        z = torch.zeros_like(block[..., :dim])
+        z = torch.zeros_like(noise)
         for k in self._switched_on:
-            moved = self.components[k].forward(block[..., :dim])
+            moved = self.components[k].forward(noise)
             z = torch.where((label == k).unsqueeze(-1), moved, z)
         return z, self.log_prob(z)
 

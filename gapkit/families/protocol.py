@@ -7,7 +7,41 @@ from torch import Tensor
 
 from gapkit.randomness import Streams
 
-__all__ = ["Proposal", "Transport", "can_be_cut", "log_prob_and_grad"]
+__all__ = ["Posterior", "Proposal", "Transport", "can_be_cut", "log_prob_and_grad", "noise_dim", "with_density"]
+
+
+class Posterior(Protocol):
+    """What an encoder gives for each datapoint: draws with weights, made from standard normal noise.
+
+    Every transport is one. A family without a density of z, such as an auxiliary-variable flow, gives in the place of
+    log q(z) what makes exp(log p(x, z) - it) an unbiased estimate of p(x) all the same.
+    """
+
+    @property
+    def dim(self) -> int:
+        """Number of latent dimensions D."""
+        ...
+
+    @property
+    def loc(self) -> Tensor:
+        """The image of the noise's origin, shape (B, D)."""
+        ...
+
+    def marginal_scale(self) -> Tensor:
+        """Standard deviation of each latent, shape (B, D)."""
+        ...
+
+    def draw(self, streams: Streams, num_samples: int) -> tuple[Tensor, Tensor]:
+        """Return z of shape (S, B, D) and log q(z), or what stands for it, of shape (S, B)."""
+        ...
+
+    def push(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """The same from noise of shape (S, B, ``noise_dim``)."""
+        ...
+
+    def select(self, rows: Tensor) -> Self:
+        """Return the posteriors of some datapoints of the batch: rows has shape (P,)."""
+        ...
 
 
 class Proposal(Protocol):
@@ -68,7 +102,18 @@ class Transport(Proposal, Protocol):
         ...
 
 
-def can_be_cut(q: Proposal) -> bool:
+def noise_dim(q: "Posterior | Proposal", dim: int) -> int:
+    """Standard normal numbers that a draw of q takes; those of a plain transport are as many as its latents."""
+    return int(getattr(q, "noise_dim", dim))
+
+
+def with_density(q: Posterior) -> Transport:
+    """Return q itself, or the Gaussian that stands in for a posterior whose density cannot be evaluated."""
+    own: Transport = q if hasattr(q, "log_prob") else q.stand_in()  # type: ignore[attr-defined]
+    return own
+
+
+def can_be_cut(q: "Posterior | Proposal") -> bool:
     """Whether ``select`` can take single datapoints out of the batch: True unless the proposal says otherwise."""
     asked = getattr(q, "can_be_cut", None)
     return True if asked is None else bool(asked())
