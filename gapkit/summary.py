@@ -17,7 +17,6 @@ __all__ = ["GAPS", "QUANTITIES", "summarise", "summarise_values"]
 GAPS = ("total_gap", "amortization_gap", "approximation_gap")
 QUANTITIES = (
     "log_px",
-    "elbo_star_full_rank",
     "elbo_star",
     "elbo",
     "iwae",
@@ -25,29 +24,30 @@ QUANTITIES = (
     "ais",
     *GAPS,
     "amortization_minus_approximation",
+    "mode_gap",
+    "optimality_gap",
 )
-# How many times the shortfall of L[q*] enters a quantity, and whether the table's errors hold it already.
+# How many times what is left to gain on L[q*] enters a quantity, and whether the table's errors hold it already.
 _SHORTFALLS = {
     "elbo_star": (1, False),
     "amortization_gap": (1, True),
     "approximation_gap": (1, True),
     "amortization_minus_approximation": (2, True),
 }
+_FURTHER = ("elbo_star_", "approximation_gap_")
 _RESAMPLES, _RESAMPLES_AT_ONCE = 2000, 100
 _FEW = 10
 
 
-def summarise_values(
-    values: np.ndarray, errors: np.ndarray, seed: int = 0, shortfalls: np.ndarray | None = None
-) -> dict[str, Any]:
+def summarise_values(values: np.ndarray, errors: np.ndarray, seed: int = 0, shortfall: float = 0.0) -> dict[str, Any]:
     """Summarise one quantity over datapoints; rows that are not finite are left out and counted.
 
     Args:
         values: per-datapoint estimates, shape (N,), in nats.
         errors: their Monte Carlo standard errors, shape (N,).
         seed: of the bootstrap.
-        shortfalls: how far the optimum behind each value may lie above it, shape (N,). Optima fall short on the same
-            side everywhere, so this part of the error does not average out over datapoints: its mean is added.
+        shortfall: how far the mean may be off because optima were not reached: they fall short on the same side
+            everywhere, so this part of the error does not average out over datapoints, and is added.
 
     Returns:
         ``mean``; ``se_monte_carlo``, the error of the mean from sampling noise and shortfalls, None if unknown;
@@ -68,8 +68,7 @@ def summarise_values(
         return {**nothing, "count": 0, "left_out": int((~used).sum())}
     mean = float(kept.mean())
     monte_carlo = float(np.sqrt(np.sum(kept_errors**2)) / count)
-    if shortfalls is not None:
-        monte_carlo += float(np.mean(shortfalls[used]))
+    monte_carlo += shortfall
     spread = float(kept.std(ddof=1) / np.sqrt(count)) if count > 1 else None
     if count > 1:
         low, high = _interval(kept, seed)
@@ -108,13 +107,19 @@ def _interval(values: np.ndarray, seed: int) -> tuple[float, float]:
     return float(mean - high * error), float(mean - low * error)
 
 
-def summarise(datapoints: pd.DataFrame, seed: int = 0, certificate: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def summarise(
+    datapoints: pd.DataFrame,
+    seed: int = 0,
+    certificate: Mapping[str, Any] | None = None,
+    families: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Summarise a table of datapoints, one split at a time.
 
     Args:
         datapoints: the table.
         seed: of the bootstrap.
         certificate: what bidirectional Monte Carlo on simulated data found; kept as it is.
+        families: the encoder's family (``encoder``), that of the split, and those ``fitted``; kept as it is.
 
     Returns:
         ``quantities`` of the first split; ``splits`` with the quantities, statuses and checks of every split; for more
@@ -128,13 +133,14 @@ def summarise(datapoints: pd.DataFrame, seed: int = 0, certificate: Mapping[str,
         raise InputError("a summary", "a table without rows", "analyse at least one datapoint")
     splits = {}
     for split, rows in datapoints.groupby("split", sort=False):
-        quantities = {name: _quantity(rows, name, seed) for name in QUANTITIES}
+        quantities = {name: _quantity(rows, name, seed) for name in _names(rows)}
         splits[str(split)] = {
             "quantities": quantities,
             "datapoints": len(rows),
             "status": _count_words(rows["status"]),
             "log_px_source": {str(k): int(v) for k, v in rows["log_px_source"].value_counts().items()},
             "other_start": int((rows["start"] > 0).sum()),
+            **({"fit": {str(k): int(v) for k, v in rows["fit"].value_counts().items()}} if "fit" in rows else {}),
             "checks": _checks(rows, seed),
         }
     first, *others = splits
@@ -145,6 +151,8 @@ def summarise(datapoints: pd.DataFrame, seed: int = 0, certificate: Mapping[str,
         }
     if certificate is not None:
         summary["certificate"] = dict(certificate)
+    if families is not None:
+        summary["families"] = dict(families)
     return summary
 
 
@@ -171,13 +179,27 @@ def _checks(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
 
 def _quantity(rows: pd.DataFrame, name: str, seed: int) -> dict[str, Any]:
     values, errors = rows[name].to_numpy(float), rows[f"{name}_se"].to_numpy(float)
-    if name not in _SHORTFALLS or "elbo_star_shortfall" not in rows:
+    if name not in _SHORTFALLS or "optimality_gap" not in rows:
         return summarise_values(values, errors, seed)
     times, included = _SHORTFALLS[name]
-    shortfalls = times * rows["elbo_star_shortfall"].to_numpy(float)
-    if included:  # take the shortfall out of the table's error again, to add its mean instead
-        errors = np.sqrt(np.maximum(errors**2 - shortfalls**2, 0.0))
-    return summarise_values(values, errors, seed, shortfalls)
+    gap, gap_error = rows["optimality_gap"].to_numpy(float), rows["optimality_gap_se"].to_numpy(float)
+    known = np.isfinite(values) & np.isfinite(gap) & np.isfinite(gap_error)
+    if included:  # take the shortfall out of the table's error again, to add that of the mean instead
+        inside = np.where(known, np.maximum(gap, 0.0) ** 2 + gap_error**2, 0.0)
+        errors = np.sqrt(np.maximum(errors**2 - times**2 * inside, 0.0))
+    if not known.any():
+        return summarise_values(values, errors, seed)
+    # The noise of the certificates averages out over datapoints; what they agree on does not.
+    mean, noise = gap[known].mean(), np.sqrt(np.sum(gap_error[known] ** 2)) / known.sum()
+    return summarise_values(values, errors, seed, times * float(max(mean, 0.0) + noise))
+
+
+def _names(rows: pd.DataFrame) -> list[str]:
+    """Quantities of the table, with those of every further family beside their own kind."""
+    further = [name for name in rows if name.startswith(_FURTHER) and not name.endswith("_se")]
+    names = [name for name in QUANTITIES if name in rows]
+    place = names.index("elbo_star") if "elbo_star" in names else len(names)
+    return [*names[:place], *further, *names[place:]]
 
 
 def _unpaired(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

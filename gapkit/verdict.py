@@ -35,18 +35,18 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     elif difference[0] > 0:
         sentences.append(
             "Fix the encoder first (the amortization gap is the larger one with 95% confidence): a larger encoder, "
-            "longer training of the encoder, or a few local steps on q at test time."
+            "longer training of the encoder, or a few local steps on q at test time (gapkit refit tells which)."
         )
     elif difference[1] < 0:
         sentences.append(
             "Fix the family first (the approximation gap is the larger one with 95% confidence): a full-rank or flow "
-            "posterior; compare elbo_star_full_rank with elbo_star for what full rank would give."
+            "posterior; the rungs L[q*] of other families say what each would give."
         )
     else:
         sentences.append(
             "Not enough evidence to say which of the two is larger: the 95% interval of their difference contains 0."
         )
-    sentences += _cautions(first, total)
+    sentences += _families(summary.get("families", {})) + _cautions(first, total)
     for name, gap in summary.get("generalisation", {}).items():
         if gap["mean"] is not None:
             sentences.append(
@@ -108,6 +108,16 @@ def certificate_sentence(certificate: Mapping[str, Any]) -> str:
     )
 
 
+def _families(families: Mapping[str, Any]) -> list[str]:
+    if not families or families["encoder"] == families["split"]:
+        return []
+    own, split = (families[name].replace("_", " ") for name in ("encoder", "split"))
+    return [
+        f"The split compares families: q* is the best {split} posterior, but the encoder's own is {own}. So the "
+        "amortization gap is that of another family as well as of the encoder, and may be negative."
+    ]
+
+
 def _signed(values: Mapping[str, Any]) -> str:
     error = values["se_monte_carlo"]
     return f"{values['mean']:+.3f} +- {'unknown' if error is None else f'{error:.3f}'}"
@@ -117,9 +127,18 @@ def _cautions(first: Mapping[str, Any], total: Mapping[str, Any]) -> list[str]:
     cautions = []
     count, status = first["datapoints"], first["status"]
     if first["other_start"]:
+        lost = first["quantities"].get("mode_gap", {"mean": None})
+        cost = "" if lost["mean"] is None else f" ({lost['mean']:.3f} nats on average over all datapoints)"
         cautions.append(
             f"For {first['other_start']} of {count} datapoints another start than the encoder's q led to the best q*; "
-            "what the encoder loses there by its choice of mode is part of the amortization gap."
+            f"what the encoder loses there by its choice of mode{cost} is part of the amortization gap."
+        )
+    left, fits = first["quantities"].get("optimality_gap"), first.get("fit", {})
+    if left is not None and left["mean"] is not None:
+        error = left["se_monte_carlo"]
+        cautions.append(
+            f"The fits of q* are within {left['mean']:.3f} +- {'unknown' if error is None else f'{error:.3f}'} nats of "
+            f"the optimum on average, by their certificates; {fits.get('converged', 0)} of {count} converged."
         )
     if total["left_out"]:
         cautions.append(f"{total['left_out']} of {count} datapoints were not finite and are left out of the means.")

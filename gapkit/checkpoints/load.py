@@ -25,7 +25,7 @@ from gapkit.inputs.read import file_sha256, read
 from gapkit.inputs.usercode import METHODS, load_factory, parse_model_args
 from gapkit.models.native import FORMAT, rebuild
 
-__all__ = ["Loaded", "load"]
+__all__ = ["Loaded", "load", "weights_of"]
 
 CONTRACT = """pass --model path/to/file.py:factory, where the file says how to build the model, e.g.
     class Model(torch.nn.Module):              # its attributes are named as when the weights were saved
@@ -105,7 +105,7 @@ def load(
         _require_contract(built, model, methods)
         _fill(built, find_state_dict(payload, state_key), model)
         extra, how = _small_entries(payload), f"built by {model}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
-    holder = _weights_of(built)
+    holder = weights_of(built)
     holder.eval()
     require_finite(holder.state_dict(), f"load {path}")
     weights = sum(parameter.numel() for parameter in holder.parameters())
@@ -134,7 +134,7 @@ def _fill(built: Any, state: dict[str, Tensor], spec: str) -> None:
 
     The weights of an object with one module may be named from the object (``net.0.weight``) or from the module.
     """
-    holder = _weights_of(built)
+    holder = weights_of(built)
     children = list(holder.children())
     targets = [holder] if holder is built or len(children) != 1 else [holder, children[0]]
     if not holder.state_dict():
@@ -148,7 +148,7 @@ def _fill(built: Any, state: dict[str, Tensor], spec: str) -> None:
     return load_strictly(targets[-1], stripped)  # nothing fits: let it say what is missing
 
 
-def _weights_of(built: Any) -> nn.Module:
+def weights_of(built: Any) -> nn.Module:
     """Return the module itself, or one that holds the modules and parameters among the object's attributes."""
     if isinstance(built, nn.Module):
         return built

@@ -42,7 +42,11 @@ def analyze(
     ] = None,
     effort: Effort = "standard",
     family: Annotated[
-        str | None, typer.Option(help="Family of q*: mean_field or full_rank.", show_default="the encoder's own")
+        list[str] | None,
+        typer.Option(
+            help="Family of q*: mean_field, full_rank, low_rank, flow or auxiliary; repeat for further rungs.",
+            show_default="the encoder's own",
+        ),
     ] = None,
     log_px: Annotated[
         str, typer.Option(help="How log p(x) is estimated: auto, or ais for every datapoint.", show_default="auto")
@@ -62,7 +66,7 @@ def analyze(
 
     out = out or Path(f"gapkit-{checkpoint.stem}")
     check_folder(out)
-    spec = spec_for(effort, seed=seed, family=family)
+    spec = spec_for(effort, seed=seed, families=tuple(family or ()))
     policy = replace(
         spec.evidence, method=log_px, target_se=spec.evidence.target_se if target_se is None else target_se
     )

@@ -10,6 +10,7 @@ from gapkit.checks import GapkitWarning, InputError
 from gapkit.cli.analyze import analyze
 from gapkit.cli.certify import certify
 from gapkit.cli.demo import demo
+from gapkit.cli.refit import refit
 from gapkit.cli.train import train
 from gapkit.version import __version__
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command()(analyze)
 app.command()(certify)
 app.command()(train)
+app.command()(refit)
 app.command()(demo)
 
 

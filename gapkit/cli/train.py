@@ -29,6 +29,9 @@ def train(
     ] = None,
     activation: Annotated[str, typer.Option(help="Of the hidden layers.")] = "elu",
     latent: Annotated[int, typer.Option(help="Dimension of z.")] = 50,
+    posterior: Annotated[
+        str, typer.Option(help="Family of q(z|x): mean_field, full_rank, low_rank, flow or auxiliary.")
+    ] = "mean_field",
     likelihood: Annotated[str, typer.Option(help="p(x|z), e.g. bernoulli or gaussian:sigma=0.1.")] = "bernoulli",
     epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 100,
     batch_size: Annotated[int, typer.Option(help="Datapoints of a step.")] = 100,
@@ -60,6 +63,7 @@ def train(
         hidden=widths,
         activation=activation,
         latent=latent,
+        posterior=posterior,
         likelihood=likelihood,
         epochs=epochs,
         batch_size=batch_size,

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -20,7 +20,7 @@ from gapkit.engine.prepare import checked_device, moved_to, prepare
 from gapkit.engine.progress import Progress, Stopwatch
 from gapkit.engine.spec import AnalysisSpec, spec_for
 from gapkit.families import family_name, recognise
-from gapkit.local import FAMILIES, MAX_DIM, Bank
+from gapkit.local import Bank, order, split_family
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target, unvalidated
@@ -39,7 +39,7 @@ def analyze(
     *,
     effort: str = "standard",
     seed: int = 0,
-    family: str | None = None,
+    family: str | Sequence[str] | None = None,
     other_x: Tensor | None = None,
     device: torch.device | str = "cpu",
     progress: Callable[[Progress], None] | None = None,
@@ -55,7 +55,8 @@ def analyze(
         spec: all settings; None takes those of ``effort``, with ``seed`` and ``family``.
         effort: ``quick``, ``standard`` or ``thorough``.
         seed: of all random numbers.
-        family: the family of q*, ``mean_field`` or ``full_rank``; None takes the encoder's own.
+        family: families of q* to fit beside the Gaussian ones, a name or several; None fits the encoder's own. The
+            gap is split in the encoder's own family unless others are named without it.
         other_x: data whose encodings serve as starts of the fits (training data, say); None takes the analysed data
             themselves, so that a datapoint's further starts then depend on the company it is analysed in.
         device: where to compute.
@@ -76,7 +77,8 @@ def analyze(
         >>> len(result.to_frame())
         5
     """
-    spec = spec or spec_for(effort, seed=seed, family=family)
+    named = (family,) if isinstance(family, str) else tuple(family or ())
+    spec = spec or spec_for(effort, seed=seed, families=named)
     splits = dict(x) if isinstance(x, Mapping) else {"test": x}
     if not splits:
         raise InputError("data to analyse", "an empty mapping", "give at least one split")
@@ -84,7 +86,7 @@ def analyze(
     began, frames = time.time(), []
     with frozen(model), moved_to(model, device):
         ready = {name: prepare(model, torch.as_tensor(data), device) for name, data in splits.items()}
-        _check_family(model, next(iter(ready.values())), spec)
+        families = _families(model, next(iter(ready.values())), spec)
         units = {name: plan_units(len(data), spec.unit_size) for name, data in ready.items()}
         total = 1 + sum(len(u) for u in units.values()) * len(stages.STAGES) + (spec.certificate > 0)
         run_stage = Stopwatch(total, progress)
@@ -105,6 +107,7 @@ def analyze(
         certificate = run_stage("certificate", _certificate, like, bank, spec) if spec.certificate else None
     datapoints = pd.concat(frames, ignore_index=True)
     run = {
+        "families": families,
         "settings": spec.to_dict(),
         "versions": _versions(),
         "threads": torch.get_num_threads(),
@@ -114,7 +117,7 @@ def analyze(
         "decoder_evaluations": {**asdict(like.work), "gradient_equivalents": like.work.equivalents},
         **(provenance or {}),
     }
-    return Result(datapoints, summarise(datapoints, spec.seed, certificate), run)
+    return Result(datapoints, summarise(datapoints, spec.seed, certificate, families), run)
 
 
 def _certificate(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, Any]:
@@ -126,22 +129,17 @@ def _certificate(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping
         return {"skipped": f"the model cannot be simulated from ({words[0]})"}
 
 
-def _check_family(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> None:
-    """Refuse, before any work, an encoder whose own family cannot be fitted.
+def _families(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> dict[str, Any]:
+    """The encoder's family, that of the split, and all that are fitted: refused, before any work, if they cannot be.
 
     Raises:
-        InputError: no family was asked for and there is no fit for the encoder's own.
+        InputError: there is no fit for a family, or not for so many latents.
     """
     with torch.no_grad(), unvalidated():
         q = model.encode(x[:1])
-    own, latents = family_name(recognise(q)), q.event_shape.numel()
-    if spec.family is None and own not in FAMILIES:
-        known = " or ".join(f"--family {name}" for name in FAMILIES)
-        found = f"the encoder's family is {own!r}, for which there is no fit"
-        raise InputError("q* in the encoder's own family", found, f"use {known}; the gaps then compare families")
-    if (spec.family or own) == "full_rank" and latents > MAX_DIM:
-        found = f"{latents} latent dimensions, more than {MAX_DIM}"
-        raise InputError("q* in the full-rank family", found, "use --family mean_field")
+    own = family_name(recognise(q))
+    split = split_family(own, spec.families)
+    return {"encoder": own, "split": split, "fitted": order(q.event_shape.numel(), split, spec.families)}
 
 
 def _seed_of(seed: int, split: str) -> int:

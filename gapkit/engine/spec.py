@@ -20,7 +20,8 @@ class AnalysisSpec:
         seed: of all random numbers.
         unit_size: datapoints computed together; the last unit is padded to this size.
         effort: the name of the budget these settings came from.
-        family: the family of q*; None takes the encoder's own.
+        families: families of q* to fit beside the encoder's own; without that among them, the first is that of the
+            split, which then compares families.
         elbo: estimator of L[q] and L[q*], on shared noise.
         iwae: estimator of the encoder's IWAE bound.
         evidence: how log p(x) is estimated, from the mixture of fitted modes.
@@ -33,7 +34,7 @@ class AnalysisSpec:
     seed: int = 0
     unit_size: int = 100
     effort: str = "standard"
-    family: str | None = None
+    families: tuple[str, ...] = ()
     elbo: Elbo = field(default_factory=lambda: Elbo(num_samples=1000, antithetic=True))
     iwae: Iwae = field(default_factory=lambda: Iwae(num_samples=1000))
     evidence: Policy = field(default_factory=Policy)
@@ -50,8 +51,9 @@ class AnalysisSpec:
         if self.certificate < 0 or self.certificate == 1:
             found = "a mean over simulated datapoints needs at least 2"
             raise InputError(f"certificate={self.certificate}", found, "use 0 for none, or 50")
-        if self.family is not None and self.family not in FAMILIES:
-            raise InputError(f"family {self.family!r}", "no such family", f"use one of {', '.join(FAMILIES)}")
+        for name in self.families:
+            if name not in FAMILIES:
+                raise InputError(f"family {name!r}", "no such family", f"use one of {', '.join(FAMILIES)}")
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as plain values, for ``run.json``."""
@@ -66,7 +68,17 @@ def _quick() -> AnalysisSpec:
         evidence=Policy(
             pooled=Iwae(num_samples=256, stage="pooled"), max_samples=2048, ais=Ais(num_temperatures=30), control=0.02
         ),
-        fit=FitSettings(num_starts=2, warm_steps=6, polish_steps=16, polish_samples=16, select_samples=32),
+        fit=FitSettings(
+            num_starts=2,
+            warm_steps=6,
+            polish_steps=24,
+            polish_samples=16,
+            select_samples=32,
+            more_rounds=0,
+            certificate_samples=64,
+            gradient_steps=300,
+            tolerance=0.1,
+        ),
         certificate=0,
     )
 
@@ -84,7 +96,17 @@ def _thorough() -> AnalysisSpec:
             control=1.0,
         ),
         fit=FitSettings(
-            num_starts=7, warm_steps=12, coarse_samples=4, polish_steps=400, polish_samples=32, select_samples=256
+            num_starts=7,
+            warm_steps=12,
+            coarse_samples=4,
+            polish_steps=300,
+            polish_samples=32,
+            select_samples=256,
+            more_rounds=3,
+            certificate_samples=1024,
+            gradient_steps=2000,
+            gradient_samples=32,
+            tolerance=0.01,
         ),
         certificate=100,
     )

@@ -12,7 +12,8 @@ from gapkit.decomposition import Gap, Rung, contrast, decompose
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.estimators import Estimate
 from gapkit.evidence import REASONS, SOURCES, Evidence, estimate_evidence
-from gapkit.families import Transport, family_name, recognise
+from gapkit.families import family_name, recognise
+from gapkit.families.protocol import Posterior
 from gapkit.local import Bank, FitStatus, LocalFits, fit
 from gapkit.models.target import Target, unvalidated
 from gapkit.randomness import Key
@@ -28,7 +29,7 @@ class Batch:
     """The datapoints of a unit, bound to the model: the input of every stage."""
 
     target: Target
-    q: Transport
+    q: Posterior
     key: Key
 
 
@@ -45,8 +46,8 @@ def bounds(batch: Batch, spec: AnalysisSpec) -> Estimate:
 
 
 def fits(batch: Batch, bank: Bank | None, spec: AnalysisSpec) -> LocalFits:
-    """L[q], q* in both Gaussian families, and the mixture of modes."""
-    return fit(batch.target, batch.q, bank, batch.key, spec.fit, spec.elbo)
+    """L[q], q* in the Gaussian families and in those asked for, and the mixture of modes."""
+    return fit(batch.target, batch.q, bank, batch.key, spec.fit, spec.elbo, spec.families)
 
 
 def evidence(batch: Batch, fitted: LocalFits, spec: AnalysisSpec) -> Evidence:
@@ -56,7 +57,7 @@ def evidence(batch: Batch, fitted: LocalFits, spec: AnalysisSpec) -> Evidence:
 
 def rows(batch: Batch, spec: AnalysisSpec, iwae: Estimate, fitted: LocalFits, top: Evidence) -> dict[str, list[object]]:
     """The unit's rows of the table, column by column; values in nats."""
-    star = fitted.family(spec.family or family_name(batch.q))
+    star = fitted.family(fitted.own)
     ladder = (
         Rung("log_px", top.log_px, "approximation_gap"),
         Rung("elbo_star", star.elbo, "amortization_gap", star.shortfall),
@@ -70,9 +71,17 @@ def rows(batch: Batch, spec: AnalysisSpec, iwae: Estimate, fitted: LocalFits, to
 
     for rung in reversed(ladder):
         add(rung.name, rung.estimate)
-    table["elbo_star_shortfall"] = star.shortfall.tolist()
-    full_rank = fitted.full_rank.elbo if fitted.full_rank else _missing(star.elbo)
-    add("elbo_star_full_rank", full_rank)
+    table["optimality_gap"] = star.certificate.gap.tolist()
+    table["optimality_gap_se"] = star.certificate.std_error.tolist()
+    table["gradient_norm"] = star.certificate.gradient_norm.tolist()
+    table["fit"] = [FitStatus(number).name.lower() for number in star.status.tolist()]
+    table["fit_steps"] = star.steps.tolist()
+    add("mode_gap", fitted.mode_gap)
+    for name, other in fitted.found.items():
+        add(f"elbo_star_{name}", other.elbo)
+        if name != fitted.own:
+            rungs = (ladder[0], Rung(f"elbo_star_{name}", other.elbo, shortfall=other.shortfall))
+            add(f"approximation_gap_{name}", decompose(rungs)["approximation_gap"])
     add("iwae", iwae)
     table["ess"] = iwae.diagnostics["ess"].tolist()
     table["khat"] = iwae.diagnostics["khat"].tolist()
@@ -92,21 +101,16 @@ def rows(batch: Batch, spec: AnalysisSpec, iwae: Estimate, fitted: LocalFits, to
     add("amortization_minus_approximation", contrast(*ladder))
     table["start"] = star.start.tolist()
     # Without a place for the encoder's q in the family of q*, its gap may well be negative.
-    signed = [gap for name, gap in gaps.items() if name == "approximation_gap" or _holds_encoder(spec, batch.q)]
+    signed = [gap for name, gap in gaps.items() if name == "approximation_gap" or _holds_encoder(fitted.own, batch.q)]
     finite = torch.stack([gap.value.isfinite() for gap in gaps.values()]).all(0)
     table["status"] = _status(star.status, top, signed, finite, iwae)
     return table
 
 
-def _missing(like: Estimate) -> Estimate:
-    nothing = torch.full_like(like.value, torch.nan)
-    return Estimate(nothing, nothing, like.bound)
-
-
-def _holds_encoder(spec: AnalysisSpec, q: Transport) -> bool:
-    """Whether the encoder's q is a member of the family of q*: mean-field lies within full-rank."""
+def _holds_encoder(family: str, q: Posterior) -> bool:
+    """Whether the encoder's q is a member of the family of q*: mean-field lies within all others."""
     own = family_name(q)
-    return (spec.family or own) in {own, "full_rank" if own == "mean_field" else own}
+    return own in (family, "mean_field")
 
 
 def _status(fit_status: Tensor, top: Evidence, signed: list[Gap], finite: Tensor, iwae: Estimate) -> list[object]:

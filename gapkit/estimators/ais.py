@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 
 from gapkit.checks import InputError
 from gapkit.estimators.protocol import Bound, Estimate, bound_inputs, without_nan
-from gapkit.families.protocol import Proposal, can_be_cut
+from gapkit.families.protocol import Proposal, can_be_cut, with_density
 from gapkit.kernels import Annealing, GeometricPath, MoveNoise, Run, Tuning, learn_curve, learn_steps, temperatures
 from gapkit.models.precision import gradient_dtype
 from gapkit.models.protocol import LatentModel
@@ -98,7 +98,7 @@ class Ais:
             InputError: a setting out of range, an unknown schedule, or a precision that the device has not.
         """
         with bound_inputs(model, x, q, seed) as (target, proposal, key):
-            return self.estimate(self.forward(self.plans(target, proposal, key)), key)
+            return self.estimate(self.forward(self.plans(target, with_density(proposal), key)), key)
 
     def forward(self, plans: Sequence[Plan]) -> tuple[Run, Tensor]:
         """The weighted chains of all datapoints, and the number of temperatures of each."""

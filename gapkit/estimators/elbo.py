@@ -14,7 +14,7 @@ from gapkit.checks import InputError
 from gapkit.estimators.protocol import Bound, Estimate, blocks, bound_inputs
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.families.gaussian import standard_normal_log_prob
-from gapkit.families.protocol import Proposal, Transport, noise_dim
+from gapkit.families.protocol import Draws, Posterior, noise_dim
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
 from gapkit.randomness import Key
@@ -47,7 +47,7 @@ class Elbo:
     stage: str = "elbo"
 
     def __call__(
-        self, model: LatentModel | Target, x: Tensor, q: Distribution | Proposal, seed: int | Key = 0
+        self, model: LatentModel | Target, x: Tensor, q: Distribution | Draws, seed: int | Key = 0
     ) -> Estimate:
         """Estimate L[q]: x has shape (B, *x_shape), the estimate (B,), in nats.
 
@@ -67,26 +67,26 @@ class Elbo:
             diagnostics = {"nonfinite": (~draws.isfinite()).sum(0)}
             return Estimate.from_draws(draws.mean(0), draws, Bound.LOWER, noise, diagnostics)
 
-    def _log_ratios(self, target: Target, q: Proposal, key: Key) -> Tensor:
+    def _log_ratios(self, target: Target, q: Draws, key: Key) -> Tensor:
         parts = [(target.log_joint(z).double() - log_q.double()) for z, log_q in self._blocks(target, q, key)]
         return torch.cat(parts)
 
-    def _log_likelihoods(self, target: Target, q: Proposal, key: Key) -> Tensor:
+    def _log_likelihoods(self, target: Target, q: Draws, key: Key) -> Tensor:
         return torch.cat([target.log_likelihood(z).double() for z, _ in self._blocks(target, q, key)])
 
-    def _blocks(self, target: Target, q: Proposal, key: Key) -> Iterator[tuple[Tensor, Tensor]]:
+    def _blocks(self, target: Target, q: Draws, key: Key) -> Iterator[tuple[Tensor, Tensor]]:
         streams = key.streams(self.stage, target.dtype, target.device)
 
         def draw(count: int) -> tuple[Tensor, Tensor]:
             if not self.antithetic:
                 return q.draw(streams, count)
             half = streams.normal(count // 2, noise_dim(q, target.dim))
-            return _transport(q).push(torch.stack([half, -half], 1).flatten(0, 1))
+            return _pushed(q).push(torch.stack([half, -half], 1).flatten(0, 1))
 
         return (draw(size) for size in blocks(self.num_samples, target))
 
 
-def _transport(q: Proposal) -> Transport:
+def _pushed(q: Draws) -> Posterior:
     if not hasattr(q, "push"):
         raise InputError(
             "antithetic draws", f"{type(q).__name__} is not a transport of Gaussian noise", "set antithetic=False"
@@ -94,7 +94,7 @@ def _transport(q: Proposal) -> Transport:
     return q  # type: ignore[return-value]
 
 
-def _gaussian_kl(target: Target, q: Proposal) -> Tensor:
+def _gaussian_kl(target: Target, q: Draws) -> Tensor:
     """KL(q || N(0, I)) in closed form, shape (B,), in nats."""
     # The prior may be any distribution: it is standard normal if it says so at a few points.
     probe = torch.linspace(-2.0, 2.0, 3 * target.dim, dtype=target.dtype, device=target.device).reshape(3, 1, -1)

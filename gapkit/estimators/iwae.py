@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 
 from gapkit.checks import InputError
 from gapkit.estimators.protocol import Bound, Estimate, blocks, bound_inputs, without_nan
-from gapkit.families.protocol import Proposal
+from gapkit.families.protocol import Draws
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
 from gapkit.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
@@ -47,7 +47,7 @@ class Iwae:
     stage: str = "iwae"
 
     def __call__(
-        self, model: LatentModel | Target, x: Tensor, q: Distribution | Proposal, seed: int | Key = 0
+        self, model: LatentModel | Target, x: Tensor, q: Distribution | Draws, seed: int | Key = 0
     ) -> Estimate:
         """Estimate the bound: x has shape (B, *x_shape), the estimate (B,), in nats.
 
@@ -59,7 +59,7 @@ class Iwae:
         with bound_inputs(model, x, q, seed) as (target, proposal, key):
             return self.estimate(self.log_weights(target, proposal, key), key)
 
-    def log_weights(self, target: Target, proposal: Proposal, key: Key) -> Tensor:
+    def log_weights(self, target: Target, proposal: Draws, key: Key) -> Tensor:
         """Log p(x, z) - log q(z) of fresh draws: shape (k, B), float64, in nats; NaN where undefined."""
         streams = key.streams(self.stage, target.dtype, target.device)
         parts = []

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
 from gapkit.families import as_proposal
-from gapkit.families.protocol import Proposal
+from gapkit.families.protocol import Draws
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
@@ -70,15 +70,15 @@ class Estimate:
 class Estimator(Protocol):
     """A callable with frozen settings: ``(model, x, q, seed) -> Estimate``."""
 
-    def __call__(self, model: LatentModel, x: Tensor, q: Distribution | Proposal, seed: int | Key = 0) -> Estimate:
+    def __call__(self, model: LatentModel, x: Tensor, q: Distribution | Draws, seed: int | Key = 0) -> Estimate:
         """Estimate for data x of shape (B, *x_shape) with one proposal per datapoint."""
         ...
 
 
 @contextmanager
 def bound_inputs(
-    model: LatentModel | Target, x: Tensor, q: Distribution | Proposal, seed: int | Key
-) -> Iterator[tuple[Target, Proposal, Key]]:
+    model: LatentModel | Target, x: Tensor, q: Distribution | Draws, seed: int | Key
+) -> Iterator[tuple[Target, Any, Key]]:
     """Bring the arguments of an estimator into one form; gradients to the model are off meanwhile.
 
     A model is frozen in eval mode and put back afterwards; a target is bound to its data and frozen already.

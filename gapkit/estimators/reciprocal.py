@@ -16,7 +16,7 @@ from torch.distributions import Distribution
 from gapkit.checks import InputError
 from gapkit.estimators.protocol import Bound, Estimate, bound_inputs, without_nan
 from gapkit.families import DiagonalGaussian, FullRankGaussian
-from gapkit.families.protocol import Proposal
+from gapkit.families.protocol import Proposal, with_density
 from gapkit.kernels import GeometricPath, MoveNoise, Tuning, sample_posterior
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
@@ -73,6 +73,7 @@ class ReciprocalIs:
         """
         self._check()
         with bound_inputs(model, x, q, seed) as (target, proposal, key):
+            proposal = with_density(proposal)
             path = GeometricPath(target, proposal, proposal.whitening())
             start = key.streams(self.stage, target.dtype, target.device)
             z, _ = proposal.draw(start, self.num_chains)

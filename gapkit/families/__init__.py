@@ -1,6 +1,7 @@
 """Variational families: transports of Gaussian noise, mixtures of them, and the prior as a proposal."""
 
 from gapkit.families.auxiliary import AuxiliaryFlow
+from gapkit.families.distribution import TransportDistribution
 from gapkit.families.flow import CouplingFlow, TransformedGaussian
 from gapkit.families.gaussian import DiagonalGaussian, FullRankGaussian
 from gapkit.families.low_rank import LowRankGaussian
@@ -21,6 +22,7 @@ __all__ = [
     "Proposal",
     "TransformedGaussian",
     "Transport",
+    "TransportDistribution",
     "as_proposal",
     "family_name",
     "recognise",

@@ -2,19 +2,19 @@
 
 A layer leaves one half of the coordinates as it is and gives the other half a shift and a scale computed from the
 first; halves swap from layer to layer. Source: Dinh, Sohl-Dickstein, Bengio, "Density Estimation using Real NVP"
-(2017), https://arxiv.org/abs/1605.08803, section 3.2. The elementwise maps and the splitting are zuko's.
+(2017), https://arxiv.org/abs/1605.08803, section 3.2.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 from torch.distributions import Transform, constraints
-from zuko.transforms import CouplingTransform, DependentTransform, MonotonicAffineTransform
 
 __all__ = ["CouplingStack", "identity_weights", "layer_sizes"]
 
+# A layer can scale by at most exp of this, softly: one bad step cannot blow a flow up.
+_LARGEST_LOG_SCALE = 7.0
 _PARTS = ("hidden_weight", "hidden_bias", "out_weight", "out_bias")
 
 
@@ -94,20 +94,27 @@ class CouplingStack(Transform):
 
     def call_and_ladj(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Return y and log|det dy/du|: shapes (..., B, D) and (..., B)."""
+        first, second = u[..., : self.dim // 2], u[..., self.dim // 2 :]
         total = torch.zeros_like(u[..., 0])
-        for layer in self._layers(u):
-            u, ladj = layer.call_and_ladj(u)
-            total = total + ladj
-        return u, total
+        for number in range(self.num_layers):
+            read, moved = (first, second) if number % 2 == 0 else (second, first)
+            shift, log_scale = self._shift_and_log_scale(number, read)
+            moved = torch.addcmul(shift, moved, log_scale.exp())
+            total = total + log_scale.sum(-1)
+            first, second = (read, moved) if number % 2 == 0 else (moved, read)
+        return torch.cat([first, second], -1), total
 
     def inverse_and_ladj(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return u and log|det dy/du| at it."""
+        first, second = y[..., : self.dim // 2], y[..., self.dim // 2 :]
         total = torch.zeros_like(y[..., 0])
-        for layer in reversed(list(self._layers(y))):
-            u = layer.inv(y)
-            total = total + layer.log_abs_det_jacobian(u, y)
-            y = u
-        return y, total
+        for number in reversed(range(self.num_layers)):
+            read, moved = (first, second) if number % 2 == 0 else (second, first)
+            shift, log_scale = self._shift_and_log_scale(number, read)
+            moved = (moved - shift) * torch.exp(-log_scale)
+            total = total + log_scale.sum(-1)
+            first, second = (read, moved) if number % 2 == 0 else (moved, read)
+        return torch.cat([first, second], -1), total
 
     def _call(self, u: Tensor) -> Tensor:
         return self.call_and_ladj(u)[0]
@@ -119,20 +126,12 @@ class CouplingStack(Transform):
         """log|det dy/dx| at x: shape (..., B)."""
         return self.call_and_ladj(x)[1]
 
-    def _layers(self, like: Tensor) -> Iterator[CouplingTransform]:
-        first = torch.arange(self.dim, device=like.device) < self.dim // 2
-        for number in range(self.num_layers):
-            yield CouplingTransform(self._shift_and_scale(number), first if number % 2 == 0 else ~first)
-
-    def _shift_and_scale(self, number: int) -> Any:
+    def _shift_and_log_scale(self, number: int, read: Tensor) -> tuple[Tensor, Tensor]:
+        """What a layer makes of the half that it reads: two tensors in the shape of the other half."""
         hidden_weight, hidden_bias, out_weight, out_bias = (self.weights[f"{number}.{part}"] for part in _PARTS)
-
-        def meta(read: Tensor) -> Transform:
-            # One batched product per datapoint: (B, S, read) x (B, read, H).
-            rows = read.transpose(0, 1) if read.dim() == 3 else read.unsqueeze(1)
-            hidden = torch.tanh(rows @ hidden_weight.mT + hidden_bias.unsqueeze(1))
-            out = hidden @ out_weight.mT + out_bias.unsqueeze(1)
-            shift, scale = (out.transpose(0, 1) if read.dim() == 3 else out.squeeze(1)).chunk(2, -1)
-            return DependentTransform(MonotonicAffineTransform(shift, scale), 1)
-
-        return meta
+        # One batched product per datapoint: (B, S, read) x (B, read, H).
+        rows = read.transpose(0, 1) if read.dim() == 3 else read.unsqueeze(1)
+        hidden = torch.tanh(rows @ hidden_weight.mT + hidden_bias.unsqueeze(1))
+        out = hidden @ out_weight.mT + out_bias.unsqueeze(1)
+        shift, raw = (out.transpose(0, 1) if read.dim() == 3 else out.squeeze(1)).chunk(2, -1)
+        return shift, raw / (1.0 + raw.abs() / _LARGEST_LOG_SCALE)

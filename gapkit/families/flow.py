@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Transform
 
 from gapkit.families.coupling import CouplingStack
-from gapkit.families.gaussian import DiagonalGaussian, FullRankGaussian, standard_normal_log_prob
+from gapkit.families.gaussian import Affine, DiagonalGaussian, FullRankGaussian, standard_normal_log_prob
 from gapkit.randomness import Streams
 
 __all__ = ["CouplingFlow", "TransformedGaussian"]
@@ -148,7 +148,7 @@ class TransformedGaussian:
         event_shape: shape of one latent.
     """
 
-    base: DiagonalGaussian | FullRankGaussian
+    base: Affine
     transform: Transform
     event_shape: torch.Size
 

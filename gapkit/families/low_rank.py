@@ -2,20 +2,62 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from gapkit.families.gaussian import Affine
 
 __all__ = ["LowRankGaussian"]
 
 
+class _Roots(torch.autograd.Function):
+    """The R x R middles of (I + W W')^1/2 = I + W K W' and of its inverse I + W J W', from M = W' W.
+
+    With T = (I + M)^1/2 they are K = (I + T)^-1 and J = -K T^-1, and the log determinant is that of T: smooth functions
+    of M also where its eigenvalues meet. Its eigenvectors are not, so the derivative is not taken through them but
+    written out, with the quotients (f(a) - f(b)) / (a - b) of Daleckii and Krein's formula; see Higham, "Functions of
+    Matrices" (2008), section 3.2.
+    """
+
+    @staticmethod
+    def forward(gram: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return K and J, (B, R, R), log det T, (B,), and the eigenvalues and eigenvectors of T; M is (B, R, R)."""
+        fine = gram.isfinite().flatten(1).all(1)  # a datapoint whose q is undefined must not stop the others
+        eye = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+        values, vectors = torch.linalg.eigh(torch.where(fine[:, None, None], gram, eye))
+        values = torch.where(fine[:, None], values.clamp(min=0.0), torch.nan)
+        root = (1.0 + values).sqrt()
+        change = 1.0 / (1.0 + root)
+        middles = ((vectors * each.unsqueeze(-2)) @ vectors.mT for each in (change, -change / root))
+        return *middles, 0.5 * torch.log1p(values).sum(-1), root, vectors
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: tuple[Tensor, ...]) -> None:
+        """Keep the spectrum."""
+        ctx.save_for_backward(*output[3:])
+        ctx.mark_non_differentiable(*output[3:])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_k: Tensor, grad_j: Tensor, grad_log_det: Tensor, *_: Tensor) -> Tensor:
+        """Gradient in M."""
+        root, vectors = ctx.saved_tensors
+        first, second = root.unsqueeze(-1), root.unsqueeze(-2)
+        slope = 1.0 / ((1.0 + first) * (1.0 + second))
+        inner = (1.0 / (first * second) - slope) * (vectors.mT @ grad_j @ vectors)
+        inner = (inner - slope * (vectors.mT @ grad_k @ vectors)) / (first + second)
+        inner = inner + (0.5 * grad_log_det.unsqueeze(-1) / root.square()).diag_embed()
+        return vectors @ inner @ vectors.mT
+
+
 @dataclass(frozen=True)
 class LowRankGaussian(Affine):
     """Gaussians of covariance diag(scale^2) + factor factor', one per datapoint; no D x D matrix is ever made.
 
-    With W = factor / scale = U sqrt(E) V', the transport is z = m + scale * (I + U (sqrt(1 + E) - 1) U') u.
+    With W = factor / scale, the transport is z = m + scale * (I + W W')^1/2 u.
 
     Attributes:
         loc: means, shape (B, D).
@@ -37,43 +79,33 @@ class LowRankGaussian(Affine):
         return self.factor / self.scale.unsqueeze(-1)
 
     @cached_property
-    def _spectrum(self) -> tuple[Tensor, Tensor]:
-        """Eigenvalues (B, R) and eigenvectors (B, R, R) of W' W; NaN where W is not finite."""
-        gram = self._slanted.mT @ self._slanted
-        fine = gram.isfinite().flatten(1).all(1)
-        values, vectors = torch.linalg.eigh(torch.where(fine[:, None, None], gram, torch.eye(gram.shape[-1]).to(gram)))
-        return torch.where(fine[:, None], values.clamp(min=0.0), torch.nan), vectors
+    def _roots(self) -> tuple[Tensor, Tensor, Tensor]:
+        k, j, log_det, *_ = _Roots.apply(self._slanted.mT @ self._slanted)
+        return k, j, log_det
 
-    def _along(self, u: Tensor, change: Tensor) -> Tensor:
-        """(I + U change U') u, with U' u = E^-1/2 V' W' u; change has shape (B, R)."""
-        values, vectors = self._spectrum
-        # change / e has a finite limit as e falls to 0, and there W makes the product vanish anyway.
-        middle = (vectors * (change / values.clamp(min=1e-12)).unsqueeze(-2)) @ vectors.mT
+    def _along(self, u: Tensor, middle: Tensor) -> Tensor:
+        """(I + W middle W') u."""
         inner = torch.bmm(u.transpose(0, 1), self._slanted)
         return u + torch.bmm(inner @ middle, self._slanted.mT).transpose(0, 1)
 
     def forward(self, u: Tensor) -> Tensor:
         """Z = m + scale * root u."""
-        return torch.addcmul(self.loc, self.scale, self._along(u, self._root() - 1.0))
+        return torch.addcmul(self.loc, self.scale, self._along(u, self._roots[0]))
 
     def inverse(self, z: Tensor) -> Tensor:
         """U = root^-1 (z - m) / scale."""
-        return self._along((z - self.loc) / self.scale, 1.0 / self._root() - 1.0)
+        return self._along((z - self.loc) / self.scale, self._roots[1])
 
     def log_abs_det(self, u: Tensor) -> Tensor:
         """Shape (B,), the same for every u."""
-        return self.scale.log().sum(-1) + 0.5 * torch.log1p(self._spectrum[0]).sum(-1)
+        return self.scale.log().sum(-1) + self._roots[2]
 
     def pull_gradient(self, u: Tensor, grad_z: Tensor) -> Tensor:
         """Gradient in u of f(T(u)) + log|det dT/du| from the gradient of f in z: root (scale * grad)."""
-        return self._along(self.scale * grad_z, self._root() - 1.0)
+        return self._along(self.scale * grad_z, self._roots[0])
 
     def _push_gradient(self, grad_u: Tensor) -> Tensor:
-        return self._along(grad_u, 1.0 / self._root() - 1.0) / self.scale
-
-    def _root(self) -> Tensor:
-        """Square roots of the eigenvalues of I + W W' that are not one, shape (B, R)."""
-        return (1.0 + self._spectrum[0]).sqrt()
+        return self._along(grad_u, self._roots[1]) / self.scale
 
     def marginal_scale(self) -> Tensor:
         """Standard deviation of each latent, shape (B, D)."""

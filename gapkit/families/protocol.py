@@ -1,16 +1,33 @@
 """What a variational family is: a transport z = T(u) of standard normal noise, one per datapoint."""
 
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
 
 import torch
 from torch import Tensor
 
 from gapkit.randomness import Streams
 
-__all__ = ["Posterior", "Proposal", "Transport", "can_be_cut", "log_prob_and_grad", "noise_dim", "with_density"]
+__all__ = [
+    "Draws",
+    "Posterior",
+    "Proposal",
+    "Transport",
+    "can_be_cut",
+    "log_prob_and_grad",
+    "noise_dim",
+    "with_density",
+]
 
 
-class Posterior(Protocol):
+class Draws(Protocol):
+    """Anything that gives draws with their weights: all that bounds need."""
+
+    def draw(self, streams: Streams, num_samples: int) -> tuple[Tensor, Tensor]:
+        """Return z of shape (S, B, D) and log q(z), or what stands for it, of shape (S, B)."""
+        ...
+
+
+class Posterior(Draws, Protocol):
     """What an encoder gives for each datapoint: draws with weights, made from standard normal noise.
 
     Every transport is one. A family without a density of z, such as an auxiliary-variable flow, gives in the place of
@@ -44,7 +61,7 @@ class Posterior(Protocol):
         ...
 
 
-class Proposal(Protocol):
+class Proposal(Draws, Protocol):
     """A density over latents, one per datapoint, that can be drawn from and evaluated."""
 
     def draw(self, streams: Streams, num_samples: int) -> tuple[Tensor, Tensor]:
@@ -102,18 +119,17 @@ class Transport(Proposal, Protocol):
         ...
 
 
-def noise_dim(q: "Posterior | Proposal", dim: int) -> int:
+def noise_dim(q: Draws, dim: int) -> int:
     """Standard normal numbers that a draw of q takes; those of a plain transport are as many as its latents."""
     return int(getattr(q, "noise_dim", dim))
 
 
 def with_density(q: Posterior) -> Transport:
     """Return q itself, or the Gaussian that stands in for a posterior whose density cannot be evaluated."""
-    own: Transport = q if hasattr(q, "log_prob") else q.stand_in()  # type: ignore[attr-defined]
-    return own
+    return cast(Transport, q) if hasattr(q, "log_prob") else q.stand_in()  # type: ignore[attr-defined]
 
 
-def can_be_cut(q: "Posterior | Proposal") -> bool:
+def can_be_cut(q: Draws) -> bool:
     """Whether ``select`` can take single datapoints out of the batch: True unless the proposal says otherwise."""
     asked = getattr(q, "can_be_cut", None)
     return True if asked is None else bool(asked())

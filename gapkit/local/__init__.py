@@ -1,8 +1,25 @@
-"""Per-datapoint optimisation of q: starts, natural-gradient steps, fits."""
+"""Per-datapoint optimisation of q: starts, steps for each family, certificates."""
 
+from gapkit.local.certificate import Certificate
 from gapkit.local.curvature import MAX_DIM
-from gapkit.local.fit import FAMILIES, FitStatus, LocalFit, LocalFits, fit
+from gapkit.local.families import FAMILIES, FITTERS
+from gapkit.local.fit import LocalFits, fit, order, split_family
+from gapkit.local.fitter import FitStatus, LocalFit
 from gapkit.local.settings import FitSettings
 from gapkit.local.starts import Bank, build_bank
 
-__all__ = ["FAMILIES", "MAX_DIM", "Bank", "FitSettings", "FitStatus", "LocalFit", "LocalFits", "build_bank", "fit"]
+__all__ = [
+    "FAMILIES",
+    "FITTERS",
+    "MAX_DIM",
+    "Bank",
+    "Certificate",
+    "FitSettings",
+    "FitStatus",
+    "LocalFit",
+    "LocalFits",
+    "build_bank",
+    "fit",
+    "order",
+    "split_family",
+]

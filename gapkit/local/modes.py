@@ -50,6 +50,10 @@ class Modes:
         inverse = torch.linalg.solve_triangular(self.tril[k], eye_like(self.tril[k]), upper=False)
         return DiagonalGaussian(self.loc[k], inverse.square().sum(-2).rsqrt())
 
+    def select(self, rows: Tensor) -> "Modes":
+        """The modes of some datapoints: rows has shape (P,)."""
+        return Modes(self.loc[:, rows], self.tril[:, rows], self.level[:, rows])
+
     def mixture(self, encoder: Transport, best: Tensor, optimum: Gaussian) -> Mixture:
         """Pool all modes and the encoder's q, with the polished optimum in the place of the best mode.
 

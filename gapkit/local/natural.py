@@ -117,8 +117,11 @@ def _bounded(step: Tensor, limit: float) -> Tensor:
 
 
 def polish_steps(steps: range) -> Iterator[tuple[float, float]]:
-    """Size and averaging weight of each step: sizes fall as 1/t, and iterates of the second half are averaged."""
-    half = len(steps) // 2
+    """Size and averaging weight of each step: sizes fall as 1/t, and iterates are averaged.
+
+    The first stretch comes from afar and averages its second half only; those that go on from it average all.
+    """
+    half = len(steps) // 2 if steps.start == 0 else 0
     for position, t in enumerate(steps):
         yield min(0.5, 8.0 / (t + 8.0)), 1.0 / max(1, position - half + 1)
 

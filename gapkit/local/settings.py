@@ -20,7 +20,12 @@ class FitSettings:
         polish_steps: path-gradient steps of the best mode.
         polish_samples: samples of each, even.
         select_samples: fixed noise on which candidates are compared, even.
-        tolerance: a fit counts as converged unless the second half of its polish gained more than this, in nats,
+        more_rounds: how often the polish of a datapoint may be doubled when its certificate asks for it.
+        certificate_samples: fresh draws on which the distance from the optimum is estimated.
+        gradient_steps: steps of Adam for families without natural-gradient steps (flows, low rank).
+        gradient_samples: samples of each, even.
+        num_components: Gaussians of a mixture q*.
+        tolerance: a fit counts as converged unless its certificate says that more than this is left to gain, in nats,
             by two standard errors.
         keep_within: modes this many nats below the best are dropped.
     """
@@ -32,7 +37,12 @@ class FitSettings:
     polish_steps: int = 100
     polish_samples: int = 16
     select_samples: int = 64
-    tolerance: float = 0.05
+    more_rounds: int = 2
+    certificate_samples: int = 256
+    gradient_steps: int = 600
+    gradient_samples: int = 16
+    num_components: int = 4
+    tolerance: float = 0.02
     keep_within: float = 12.0
 
     def starts(self, dim: int) -> int:

@@ -2,6 +2,7 @@
 
 from gapkit.models import distributions, likelihoods
 from gapkit.models.freeze import frozen, layer_warnings
+from gapkit.models.heads import HEADS
 from gapkit.models.likelihoods import LIKELIHOODS, Likelihood
 from gapkit.models.native import load_model, read_payload, rebuild, save_model
 from gapkit.models.pair import PairModel, from_pair
@@ -13,6 +14,7 @@ from gapkit.models.support import check_support
 
 __all__ = [
     "BUILDERS",
+    "HEADS",
     "LIKELIHOODS",
     "GaussianMixturePrior",
     "LatentModel",

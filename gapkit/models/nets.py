@@ -3,11 +3,13 @@
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gapkit.checks import InputError
+from gapkit.models.heads import Head
 
 __all__ = ["ACTIVATIONS", "ConvDecoder", "ConvEncoder", "MlpDecoder", "MlpEncoder", "activation", "mlp"]
 
@@ -50,22 +52,23 @@ def mlp(sizes: Sequence[int], act: str) -> nn.Sequential:
 
 
 class MlpEncoder(nn.Module):
-    """x of shape (B, *x_shape) -> mean and log variance of q(z|x), each (B, latent).
+    """x of shape (B, *x_shape) -> q(z|x) in the form of its head, such as mean and log variance, each (B, latent).
 
     Example:
-        >>> mean, logvar = MlpEncoder((1, 4, 4), 2, (8,), "elu")(torch.zeros(3, 1, 4, 4))
+        >>> from gapkit.models.heads import MeanField
+        >>> mean, logvar = MlpEncoder((1, 4, 4), MeanField(2), (8,), "elu")(torch.zeros(3, 1, 4, 4))
         >>> mean.shape
         torch.Size([3, 2])
     """
 
-    def __init__(self, x_shape: Sequence[int], latent: int, hidden: Sequence[int], act: str) -> None:
+    def __init__(self, x_shape: Sequence[int], head: Head, hidden: Sequence[int], act: str) -> None:
         super().__init__()
-        self.net = mlp((math.prod(x_shape), *hidden, 2 * latent), act)
+        self.net = mlp((math.prod(x_shape), *hidden, head.size), act)
+        self.head = head
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance."""
-        mean, logvar = self.net(x.flatten(1)).chunk(2, dim=-1)
-        return mean, logvar
+    def forward(self, x: Tensor) -> Any:
+        """Return what the head makes of the network's output."""
+        return self.head(self.net(x.flatten(1)))
 
 
 class MlpDecoder(nn.Module):
@@ -93,18 +96,19 @@ def _halved(size: int, times: int) -> int:
 
 
 class ConvEncoder(nn.Module):
-    """x of shape (B, C, H, W) -> mean and log variance of q(z|x), each (B, latent).
+    """x of shape (B, C, H, W) -> q(z|x) in the form of its head, such as mean and log variance, each (B, latent).
 
     Every 3x3 convolution halves the picture (rounding up); linear layers of the ``hidden`` sizes follow.
 
     Example:
-        >>> mean, logvar = ConvEncoder((1, 7, 8), 2, (4, 8), (), "elu")(torch.zeros(3, 1, 7, 8))
+        >>> from gapkit.models.heads import MeanField
+        >>> mean, logvar = ConvEncoder((1, 7, 8), MeanField(2), (4, 8), (), "elu")(torch.zeros(3, 1, 7, 8))
         >>> mean.shape
         torch.Size([3, 2])
     """
 
     def __init__(
-        self, x_shape: Sequence[int], latent: int, channels: Sequence[int], hidden: Sequence[int], act: str
+        self, x_shape: Sequence[int], head: Head, channels: Sequence[int], hidden: Sequence[int], act: str
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
@@ -112,12 +116,12 @@ class ConvEncoder(nn.Module):
             layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), activation(act)]
         self.conv = nn.Sequential(*layers)
         height, width = (_halved(size, len(channels)) for size in x_shape[1:])
-        self.net = mlp((channels[-1] * height * width, *hidden, 2 * latent), act)
+        self.net = mlp((channels[-1] * height * width, *hidden, head.size), act)
+        self.head = head
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance."""
-        mean, logvar = self.net(self.conv(x).flatten(1)).chunk(2, dim=-1)
-        return mean, logvar
+    def forward(self, x: Tensor) -> Any:
+        """Return what the head makes of the network's output."""
+        return self.head(self.net(self.conv(x).flatten(1)))
 
 
 class ConvDecoder(nn.Module):

@@ -2,13 +2,14 @@
 
 import inspect
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 from gapkit.checks import InputError
+from gapkit.models.heads import Head, make_head
 from gapkit.models.likelihoods import Likelihood, parse, spec
 from gapkit.models.nets import ConvDecoder, ConvEncoder, MlpDecoder, MlpEncoder
 from gapkit.models.pair import PairModel, from_pair
@@ -28,13 +29,14 @@ def _sizes(name: str, value: Any, at_least: int = 0) -> list[int]:
     return sizes
 
 
-def _assemble(builder: str, encoder: nn.Module, decoder: nn.Module, config: dict[str, Any]) -> PairModel:
+def _assemble(builder: str, encoder: MlpEncoder | ConvEncoder, decoder: nn.Module, config: dict[str, Any]) -> PairModel:
     likelihood = parse(config["likelihood"])
     shared = None if likelihood.shared is None else nn.Parameter(torch.zeros(()))
     model = from_pair(
         encoder,
         decoder,
         likelihood,
+        encoder_output=encoder.head.encoder_output,
         latent_shape=(config["latent"],),
         x_shape=config["x_shape"],
         likelihood_param=shared,
@@ -44,9 +46,14 @@ def _assemble(builder: str, encoder: nn.Module, decoder: nn.Module, config: dict
 
 
 def _common(
-    x_shape: Sequence[int], latent: int, activation: str, likelihood: str | Likelihood
-) -> tuple[dict[str, Any], tuple[int, ...]]:
-    """Return the JSON-able part that all builders share, and the shape of the decoder's output."""
+    x_shape: Sequence[int],
+    latent: int,
+    activation: str,
+    likelihood: str | Likelihood,
+    posterior: str,
+    posterior_options: Mapping[str, int] | None,
+) -> tuple[dict[str, Any], Head, tuple[int, ...]]:
+    """Return the JSON-able part that all builders share, the encoder's head and the shape of the decoder's output."""
     law = parse(likelihood) if isinstance(likelihood, str) else likelihood
     config: dict[str, Any] = {
         "x_shape": _sizes("x_shape", x_shape, at_least=1),
@@ -54,7 +61,9 @@ def _common(
         "activation": activation,
         "likelihood": spec(law),
     }
-    return config, law.output_shape(config["x_shape"])
+    head = make_head(posterior, config["latent"], posterior_options)
+    config |= {"posterior": posterior, "posterior_options": head.options}
+    return config, head, law.output_shape(config["x_shape"])
 
 
 def mlp_vae(
@@ -64,8 +73,10 @@ def mlp_vae(
     activation: str = "elu",
     likelihood: str | Likelihood = "bernoulli",
     decoder_hidden: Sequence[int] | None = None,
+    posterior: str = "mean_field",
+    posterior_options: Mapping[str, int] | None = None,
 ) -> PairModel:
-    """Build a VAE of fully connected layers with a diagonal Gaussian encoder and a standard normal prior.
+    """Build a VAE of fully connected layers with a standard normal prior; its encoder is mean-field unless asked else.
 
     Reference: Cremer, Li & Duvenaud, "Inference suboptimality in variational autoencoders" (2018),
     https://arxiv.org/abs/1801.03558, section 5 (200-200 units, 50 latents, ELU). ``latent=2`` is the 2-D VAE.
@@ -77,19 +88,21 @@ def mlp_vae(
         activation: a name of ``gapkit.models.nets.ACTIVATIONS``.
         likelihood: string or object; a shared scale starts at log scale 0.
         decoder_hidden: sizes of the decoder's hidden layers; None mirrors the encoder, () is a linear decoder.
+        posterior: family of q(z|x), a key of ``gapkit.models.heads.HEADS``.
+        posterior_options: arguments of the head, such as {"rank": 5}; None takes its defaults.
 
     Raises:
-        InputError: if a name is unknown or a size is not a positive whole number.
+        InputError: if a name is unknown, a size is not a positive whole number, or the posterior needs more latents.
 
     Example:
         >>> mlp_vae((1, 4, 4), latent=2, hidden=(8,)).decode(torch.zeros(3, 2)).event_shape
         torch.Size([1, 4, 4])
     """
-    config, output_shape = _common(x_shape, latent, activation, likelihood)
+    config, head, output_shape = _common(x_shape, latent, activation, likelihood, posterior, posterior_options)
     config["hidden"] = _sizes("hidden", hidden)
     mirrored = config["hidden"][::-1]
     config["decoder_hidden"] = mirrored if decoder_hidden is None else _sizes("decoder_hidden", decoder_hidden)
-    encoder = MlpEncoder(config["x_shape"], config["latent"], config["hidden"], activation)
+    encoder = MlpEncoder(config["x_shape"], head, config["hidden"], activation)
     decoder = MlpDecoder(config["latent"], output_shape, config["decoder_hidden"], activation)
     return _assemble("mlp_vae", encoder, decoder, config)
 
@@ -103,8 +116,10 @@ def conv_vae(
     likelihood: str | Likelihood = "bernoulli",
     decoder_channels: Sequence[int] | None = None,
     decoder_hidden: Sequence[int] | None = None,
+    posterior: str = "mean_field",
+    posterior_options: Mapping[str, int] | None = None,
 ) -> PairModel:
-    """Build a convolutional VAE with a diagonal Gaussian encoder and a standard normal prior.
+    """Build a convolutional VAE with a standard normal prior; its encoder is mean-field unless asked else.
 
     Args:
         x_shape: (C, H, W); data enter as (B, C, H, W).
@@ -115,15 +130,18 @@ def conv_vae(
         likelihood: string or object; a shared scale starts at log scale 0.
         decoder_channels: channels of the decoder, from z outwards; None mirrors the encoder.
         decoder_hidden: sizes of the decoder's linear layers; None mirrors the encoder, () leaves them out.
+        posterior: family of q(z|x), a key of ``gapkit.models.heads.HEADS``.
+        posterior_options: arguments of the head, such as {"rank": 5}; None takes its defaults.
 
     Raises:
-        InputError: if x_shape has not three axes, a name is unknown or a size is not a positive whole number.
+        InputError: if x_shape has not three axes, a name is unknown, a size is not a positive whole number, or the
+            posterior needs more latents.
 
     Example:
         >>> conv_vae((1, 8, 8), latent=2, channels=(4,)).decode(torch.zeros(3, 2)).event_shape
         torch.Size([1, 8, 8])
     """
-    config, output_shape = _common(x_shape, latent, activation, likelihood)
+    config, head, output_shape = _common(x_shape, latent, activation, likelihood, posterior, posterior_options)
     shape = config["x_shape"]
     if len(shape) != 3:
         do = "reshape the data to (B, C, H, W), or use mlp_vae"
@@ -138,7 +156,7 @@ def conv_vae(
         ("decoder_hidden", decoder_hidden, config["hidden"][::-1]),
     ):
         config[name] = mirror if value is None else _sizes(name, value, at_least=int(name == "decoder_channels"))
-    encoder = ConvEncoder(shape, config["latent"], config["channels"], config["hidden"], activation)
+    encoder = ConvEncoder(shape, head, config["channels"], config["hidden"], activation)
     sizes = config["decoder_channels"], config["decoder_hidden"]
     decoder = ConvDecoder(config["latent"], output_shape, *sizes, activation)
     return _assemble("conv_vae", encoder, decoder, config)

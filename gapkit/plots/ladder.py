@@ -16,7 +16,6 @@ __all__ = ["ladder"]
 
 _RUNGS = {
     "log_px": "log p(x)",
-    "elbo_star_full_rank": "L[q*] full rank\n(side note)",
     "elbo_star": "L[q*]",
     "elbo": "L[q]",
 }
@@ -37,7 +36,8 @@ class _Span:
 
 
 _GAPS = (_Span("approximation_gap", "log_px", "elbo_star"), _Span("amortization_gap", "elbo_star", "elbo"))
-_ORDER = ("log_px", "elbo_star_full_rank", "approximation_gap", "elbo_star", "amortization_gap", "elbo")
+_ORDER = ("log_px", "approximation_gap", "elbo_star", "amortization_gap", "elbo")
+_SIDE = "elbo_star_"
 
 
 def ladder(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
@@ -48,7 +48,7 @@ def ladder(result: Result, ax: Axes | None = None, split: str | None = None) -> 
     over datapoints are far wider than those of the gaps; they would overlap and suggest that the gaps are uncertain.
 
     The means are over the datapoints of the split whose gaps are all finite, so that each bar is as long as its gap.
-    L[q*] of the full-rank family is a side note, drawn where it was fitted for all of these and differs from L[q*].
+    L[q*] of other families are side notes, drawn where they were fitted for all of these and differ from L[q*].
 
     Args:
         result: of an analysis.
@@ -70,7 +70,7 @@ def ladder(result: Result, ax: Axes | None = None, split: str | None = None) -> 
 
 
 def _draw(ax: Axes, quantities: Mapping[str, Any]) -> None:
-    shown = [name for name in _ORDER if name != "elbo_star_full_rank" or _worth_a_note(quantities)]
+    shown = _with_side_notes(quantities)
     rows = {name: float(number) for number, name in enumerate(shown)}
     spans = {gap: _span(gap, quantities) for gap in _GAPS}
     left, right = _limits(quantities, rows, list(spans.values()))
@@ -95,8 +95,8 @@ def _draw(ax: Axes, quantities: Mapping[str, Any]) -> None:
             zorder=4,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
         )
-    for name in [name for name in rows if name in _RUNGS]:
-        side = name == "elbo_star_full_rank"
+    for name in [name for name in rows if _is_rung(name)]:
+        side = name.startswith(_SIDE)
         ax.plot(
             quantities[name]["mean"],
             rows[name],
@@ -108,20 +108,38 @@ def _draw(ax: Axes, quantities: Mapping[str, Any]) -> None:
             zorder=5,
         )
     labels = {gap.name: gap.label for gap in _GAPS}
-    labels |= {name: f"{text}\n{quantities[name]['mean']:.2f}" for name, text in _RUNGS.items() if name in rows}
+    labels |= {name: f"{_label(name)}\n{quantities[name]['mean']:.2f}" for name in rows if _is_rung(name)}
     ax.set_yticks(list(rows.values()), [labels[name] for name in rows])
     ax.tick_params(axis="y", length=0)
     for tick, name in zip(ax.get_yticklabels(), rows, strict=True):
-        tick.set_color(COLORS["side"] if name == "elbo_star_full_rank" else COLORS.get(name, COLORS["rung"]))
+        tick.set_color(COLORS["side"] if name.startswith(_SIDE) else COLORS.get(name, COLORS["rung"]))
     ax.spines["left"].set_visible(False)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.ticklabel_format(axis="x", style="plain", useOffset=False)
     ax.set_xlabel("nats (higher is better)")
 
 
-def _worth_a_note(quantities: Mapping[str, Any]) -> bool:
-    full, star = quantities["elbo_star_full_rank"], quantities["elbo_star"]
-    return full["count"] == star["count"] and abs(full["mean"] - star["mean"]) > 1e-9
+def _with_side_notes(quantities: Mapping[str, Any]) -> list[str]:
+    """The rows from the top: L[q*] of other families stand by their height, above or below that of the split."""
+    star = quantities["elbo_star"]
+    notes = [
+        name
+        for name, values in quantities.items()
+        if name.startswith(_SIDE) and values["count"] == star["count"] and abs(values["mean"] - star["mean"]) > 1e-9
+    ]
+    notes.sort(key=lambda name: -quantities[name]["mean"])
+    above = [name for name in notes if quantities[name]["mean"] > star["mean"]]
+    below = [name for name in notes if name not in above]
+    top, approximation, middle, amortization, bottom = _ORDER
+    return [top, *above, approximation, middle, amortization, *below, bottom]
+
+
+def _is_rung(name: str) -> bool:
+    return name in _RUNGS or name.startswith(_SIDE)
+
+
+def _label(name: str) -> str:
+    return _RUNGS.get(name) or f"L[q*] {name.removeprefix(_SIDE).replace('_', ' ')}\n(side note)"
 
 
 def _span(gap: _Span, quantities: Mapping[str, Any]) -> tuple[float, float, list[float]]:
@@ -134,7 +152,7 @@ def _span(gap: _Span, quantities: Mapping[str, Any]) -> tuple[float, float, list
 def _limits(
     quantities: Mapping[str, Any], rows: Mapping[str, float], spans: list[tuple[float, float, list[float]]]
 ) -> tuple[float, float]:
-    ends = [quantities[name]["mean"] for name in rows if name in _RUNGS]
+    ends = [quantities[name]["mean"] for name in rows if _is_rung(name)]
     ends += [end for _, _, whisker in spans for end in whisker]
     pad = max(0.05 * (max(ends) - min(ends)), _NARROWEST / 2)
     return min(ends) - pad, max(ends) + pad

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from gapkit.report.figures import Figure, draw
-from gapkit.report.wording import DEFINITIONS, GENERALISATION, QUANTITIES, UNKNOWN_STATUS
+from gapkit.report.wording import DEFINITIONS, GENERALISATION, UNKNOWN_STATUS, describe, in_order
 from gapkit.results import Result
 from gapkit.status import STATUSES
 
@@ -164,8 +164,9 @@ def _title(run: Mapping[str, Any]) -> str:
 def _section(result: Result, split: str, number: int) -> SplitSection:
     values = result.summary_values["splits"][split]
     datapoints = int(values["datapoints"])
-    known = [name for name in QUANTITIES if name in values["quantities"]]
-    quantities = tuple(_quantity(name, *QUANTITIES[name], values["quantities"][name], datapoints) for name in known)
+    own = f"elbo_star_{result.summary_values.get('families', {}).get('split')}"  # the same as elbo_star
+    names = in_order(name for name in values["quantities"] if name != own)
+    quantities = tuple(_quantity(name, *describe(name), values["quantities"][name], datapoints) for name in names)
     return SplitSection(split, datapoints, quantities, draw(result, split, number))
 
 

@@ -1,12 +1,17 @@
 """The words of the report: what every number, status and term means, in plain English."""
 
+from collections.abc import Iterable
+
 __all__ = [
     "DEFINITIONS",
+    "FAMILIES",
     "GENERALISATION",
     "LADDER_CAPTION",
     "QUANTITIES",
     "SCATTER_CAPTION",
     "UNKNOWN_STATUS",
+    "describe",
+    "in_order",
 ]
 
 # In the order of the table: what to look at first comes first.
@@ -33,16 +38,21 @@ QUANTITIES = {
         "The model's log-likelihood, estimated from the modes found: by importance sampling where its weights can be "
         "trusted, by AIS elsewhere.",
     ),
-    "elbo_star_full_rank": (
-        "L[q*], full rank",
-        "The ELBO of the best Gaussian with full covariance for each datapoint: what a richer Gaussian family would "
-        "reach without any encoder.",
-    ),
     "elbo_star": (
         "L[q*]",
         "The ELBO of the best member of the analysed family, fitted to each datapoint on its own.",
     ),
     "elbo": ("L[q]", "The ELBO with the encoder's own q(z|x): the bound that training maximises."),
+    "mode_gap": (
+        "Mode gap",
+        "The part of the amortization gap that the encoder's choice of mode costs: where a fit from another start "
+        "ended higher than the fit from the encoder's q, the difference; zero elsewhere.",
+    ),
+    "optimality_gap": (
+        "Left to gain on L[q*]",
+        "How far the fitted q* still is from the best of its family, estimated on fresh noise. Whatever is left is "
+        "counted to the approximation gap and missing from the amortization gap.",
+    ),
     "iwae": ("IWAE", "The importance-weighted bound with draws from the encoder's q: never below the ELBO on average."),
     "pooled": (
         "Importance sampling",
@@ -53,6 +63,15 @@ QUANTITIES = {
         "The estimate of log p(x) by annealed importance sampling. A mean over few datapoints (see the number used) "
         "is that of the hard ones and not comparable with the other rows.",
     ),
+}
+
+FAMILIES = {
+    "mean_field": "factorised Gaussian",
+    "full_rank": "Gaussian with full covariance",
+    "low_rank": "low-rank plus diagonal Gaussian",
+    "flow": "coupling flow",
+    "auxiliary": "auxiliary-variable flow",
+    "mixture": "mixture of Gaussians",
 }
 
 GENERALISATION = (
@@ -120,3 +139,30 @@ DEFINITIONS = (
         "datapoints; for a single datapoint, from its Monte Carlo error alone.",
     ),
 )
+
+
+def describe(name: str) -> tuple[str, str]:
+    """Label and meaning of a quantity of the summary, also of a rung or gap of a further family.
+
+    Example:
+        >>> describe("elbo_star_flow")[0]
+        'L[q*], flow'
+    """
+    for family, words in FAMILIES.items():
+        if name == f"elbo_star_{family}":
+            return f"L[q*], {family.replace('_', ' ')}", f"The ELBO of the best {words} for each datapoint, no encoder."
+        if name == f"approximation_gap_{family}":
+            meaning = f"log p(x) minus that: what even the best {words} cannot reach."
+            return f"Approximation gap, {family.replace('_', ' ')}", meaning
+    return QUANTITIES.get(name, (name, ""))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Quantities in the order of the table; those of further families stand before L[q*].
+
+    Example:
+        >>> in_order(["elbo", "elbo_star_flow", "elbo_star", "total_gap"])
+        ['total_gap', 'elbo_star_flow', 'elbo_star', 'elbo']
+    """
+    fixed = list(QUANTITIES)
+    return sorted(names, key=lambda name: fixed.index(name) if name in QUANTITIES else fixed.index("elbo_star") - 0.5)

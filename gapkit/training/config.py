@@ -4,12 +4,14 @@ import warnings
 from dataclasses import dataclass, fields
 
 from gapkit.checks import GapkitWarning, InputError
+from gapkit.models.heads import HEADS
 
 __all__ = ["MODELS", "TrainConfig"]
 
 MODELS = {"mlp": "mlp_vae", "conv": "conv_vae"}  # short name -> reference builder
 CHOICES = {
     "model": tuple(MODELS),
+    "posterior": tuple(HEADS),
     "optimizer": ("adam", "adagrad"),
     "objective": ("elbo", "iwae"),
     "annealing": ("none", "kl", "entropy"),
@@ -30,6 +32,7 @@ class TrainConfig:
             ``None`` takes (200, 200) and (32, 64), () an encoder and a decoder without hidden layers (mlp).
         activation: of the hidden layers.
         latent: dimension of z.
+        posterior: family of q(z|x): ``mean_field``, ``full_rank``, ``low_rank``, ``flow`` or ``auxiliary``.
         likelihood: of p(x|z), e.g. ``bernoulli`` or ``gaussian:sigma=0.1``.
         epochs: passes over the data.
         batch_size: datapoints of a step.
@@ -61,6 +64,7 @@ class TrainConfig:
     hidden: tuple[int, ...] | None = None
     activation: str = "elu"
     latent: int = 50
+    posterior: str = "mean_field"
     likelihood: str = "bernoulli"
     epochs: int = 100
     batch_size: int = 100
@@ -111,6 +115,7 @@ class TrainConfig:
         arguments: dict[str, object] = {
             "x_shape": x_shape,
             "latent": self.latent,
+            "posterior": self.posterior,
             "activation": self.activation,
             "likelihood": self.likelihood,
         }

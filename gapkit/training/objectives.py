@@ -50,11 +50,9 @@ def elbo(
     """
     q, prior = model.encode(x), model.prior()
     kl = _closed_kl(q, prior) if analytic_kl and entropy_weight == 1.0 else None
-    z = q.rsample(torch.Size([num_samples]))
-    log_px = _log_likelihood(model, x, z)
     if kl is not None:
-        return log_px.mean(0) - kl_weight * kl
-    return (log_px + kl_weight * (prior.log_prob(z) - entropy_weight * q.log_prob(z))).mean(0)
+        return _log_likelihood(model, x, q.rsample(torch.Size([num_samples]))).mean(0) - kl_weight * kl
+    return _log_weights(model, x, q, prior, num_samples, kl_weight, entropy_weight).mean(0)
 
 
 def iwae(
@@ -73,9 +71,28 @@ def iwae(
         (B,), differentiable, in nats.
     """
     q, prior = model.encode(x), model.prior()
-    z = q.rsample(torch.Size([num_samples]))
-    log_w = _log_likelihood(model, x, z) + kl_weight * (prior.log_prob(z) - entropy_weight * q.log_prob(z))
+    log_w = _log_weights(model, x, q, prior, num_samples, kl_weight, entropy_weight)
     return log_w.logsumexp(0) - math.log(num_samples)
+
+
+def _log_weights(
+    model: LatentModel,
+    x: Tensor,
+    q: Distribution,
+    prior: Distribution,
+    num_samples: int,
+    kl_weight: float,
+    entropy_weight: float,
+) -> Tensor:
+    """Return log p(x|z) + a (log p(z) - l log q(z|x)) of draws from q, (S, B)."""
+    # Flows give draws and densities in one pass, under the name that zuko's distributions have for it too. It is also
+    # the only way for a q without a density of z: see TransportDistribution.rsample_and_log_prob.
+    shape, both = torch.Size([num_samples]), getattr(q, "rsample_and_log_prob", None)
+    z, log_q = (q.rsample(shape), None) if both is None else both(shape)
+    log_px, log_pz = _log_likelihood(model, x, z), prior.log_prob(z)
+    if log_q is None:
+        log_q = q.log_prob(z)
+    return log_px + kl_weight * (log_pz - entropy_weight * log_q)
 
 
 def _log_likelihood(model: LatentModel, x: Tensor, z: Tensor) -> Tensor:

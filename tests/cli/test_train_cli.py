@@ -4,11 +4,14 @@ import subprocess
 import sys
 
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
 from gapkit.checks import InputError
 from gapkit.cli.train import train
+from gapkit.families import family_name, recognise
+from gapkit.models import HEADS, load_model
 
 
 @pytest.fixture
@@ -28,8 +31,24 @@ def test_trains_and_names_the_next_command(tmp_path, invoke):
     assert (out / "model.pt").is_file()
 
 
+@pytest.mark.parametrize("posterior", HEADS)
+def test_posteriors_are_trained_by_name(tmp_path, invoke, posterior):
+    words = ("--data", "digits", "--epochs", 2, "--hidden", "16", "--latent", 2, "--limit", 200)
+    result = invoke(*words, "--out", tmp_path, "--posterior", posterior)
+    assert result.exit_code == 0, result.output
+    model = load_model(tmp_path / "model.pt")
+    assert family_name(recognise(model.encode(torch.zeros(3, 1, 8, 8)))) == posterior
+
+
+def test_the_help_names_every_posterior(invoke):
+    shown = " ".join(invoke("--help").output.split())
+    assert all(name in shown for name in HEADS)
+
+
 def test_bad_input_reaches_the_command_line_as_an_input_error(tmp_path, invoke):
-    for words in (("--data", "digts"), ("--data", "digits", "--hidden", "a,b"), ("--data", "digits", "--epochs", 0)):
+    digits = ("--data", "digits")
+    wrong = (("--hidden", "a,b"), ("--epochs", 0), ("--posterior", "planar"), ("--posterior", "flow", "--latent", 1))
+    for words in (("--data", "digts"), *((*digits, *more) for more in wrong)):
         result = invoke(*words, "--out", tmp_path)
         assert isinstance(result.exception, InputError), result.output
 

@@ -123,7 +123,7 @@ def test_q_star_is_in_the_encoders_own_family():
     assert (full["total_gap"].abs() < 4 * full["total_gap_se"]).all()
     mean_field = gapkit.analyze(ppca(), x, spec()).to_frame()
     assert (mean_field["elbo_star_full_rank"] - mean_field["elbo_star"] > 0.2).all()
-    crossed = gapkit.analyze(ppca(), x, spec(family="full_rank")).to_frame()
+    crossed = gapkit.analyze(ppca(), x, spec(families=("full_rank",))).to_frame()
     assert np.allclose(crossed["elbo_star"], crossed["elbo_star_full_rank"])
 
 
@@ -234,7 +234,7 @@ def test_an_encoder_with_a_flow_posterior():
     x = torch.bernoulli(torch.full((5, 6), 0.5), generator=torch.Generator().manual_seed(1))
     with pytest.raises(InputError, match="transformed"):
         gapkit.analyze(Flow(), x, spec())
-    frame = gapkit.analyze(Flow(), x, spec(family="mean_field")).to_frame()
+    frame = gapkit.analyze(Flow(), x, spec(families=("mean_field",))).to_frame()
     assert (frame["total_gap"] > -4 * frame["total_gap_se"]).all()
 
 
@@ -315,7 +315,7 @@ def test_unknown_settings_are_explained():
     with pytest.raises(InputError, match="quick, standard, thorough"):
         spec_for("fast")
     with pytest.raises(InputError, match="mean_field"):
-        spec_for("quick", family="flow")
+        spec_for("quick", families=("nothing",))
     with pytest.raises(InputError, match="unit_size"):
         spec_for("quick", unit_size=0)
     with pytest.raises(InputError, match="chain"):

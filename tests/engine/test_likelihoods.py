@@ -129,6 +129,6 @@ def test_many_latents_need_no_full_matrices():
         model = build("mlp_vae", x_shape=(20,), latent=300, hidden=(16,))
     x = torch.bernoulli(torch.full((4, 20), 0.5), generator=torch.Generator().manual_seed(0))
     frame = gapkit.analyze(model, x, spec_for("quick", unit_size=4)).to_frame()
-    assert frame["elbo_star_full_rank"].isna().all()
+    assert "elbo_star_full_rank" not in frame
     assert (frame["elbo_star"] > frame["elbo"]).all()
     assert frame["log_px"].notna().all()

@@ -6,15 +6,27 @@ from torch.distributions import (
     AffineTransform,
     Categorical,
     Independent,
+    LowRankMultivariateNormal,
     MultivariateNormal,
     Normal,
     TanhTransform,
     TransformedDistribution,
 )
+from zuko.distributions import BoxUniform, DiagNormal, NormalizingFlow
+from zuko.flows import MAF, NSF
 
 from gapkit.checks import InputError
-from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture, PriorProposal, family_name, recognise
+from gapkit.families import (
+    DiagonalGaussian,
+    FullRankGaussian,
+    LowRankGaussian,
+    Mixture,
+    PriorProposal,
+    family_name,
+    recognise,
+)
 from gapkit.randomness import Key
+from tests.families.members import member
 
 
 def make(name):
@@ -28,17 +40,35 @@ def make(name):
     base = Independent(Normal(normal(4, 3), scale), 1)
     full = MultivariateNormal(normal(4, 3), scale_tril=tril)
     flow = TransformedDistribution(base, [AffineTransform(1.0, 0.3, event_dim=1), TanhTransform()])
-    return {"mean_field": base, "full_rank": full, "transformed": flow}[name]
+    low = LowRankMultivariateNormal(normal(4, 3), normal(4, 3, 2), scale)
+    slanted = TransformedDistribution(low, [AffineTransform(1.0, 0.3, event_dim=1), TanhTransform()])
+    context = normal(4, 5)
+    return {
+        "mean_field": base,
+        "full_rank": full,
+        "low_rank": low,
+        "transformed": flow,
+        "transformed low rank": slanted,
+        "transformed by zuko's MAF": zuko_flow(MAF, context),
+        "transformed by zuko's NSF": zuko_flow(NSF, context),
+    }[name]
 
 
-TRANSPORTS = ["mean_field", "full_rank", "transformed"]
+def zuko_flow(kind, context):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return kind(3, context=context.shape[1], hidden_features=(8,)).to(context.dtype)(context)
+
+
+TRANSPORTS = ["mean_field", "full_rank", "low_rank", "transformed"]
+TRANSPORTS += ["transformed low rank", "transformed by zuko's MAF", "transformed by zuko's NSF"]
 
 
 @pytest.mark.parametrize("name", TRANSPORTS)
 def test_transports_agree_with_torch(name):
     dist = make(name)
     q = recognise(dist)
-    assert family_name(q) == name
+    assert family_name(q) == name.partition(" ")[0]
     u = torch.randn(7, 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     z, log_q = q.push(u)
     torch.testing.assert_close(q.inverse(z), u)
@@ -47,25 +77,18 @@ def test_transports_agree_with_torch(name):
     assert q.marginal_scale().shape == (4, 3)
 
 
-@pytest.mark.parametrize("name", TRANSPORTS)
-def test_pulled_gradients_match_autograd(name):
-    q = recognise(make(name))
-    u = torch.randn(2, 4, 3, dtype=torch.float64).requires_grad_(True)
-    value = q.forward(u).square().sum() + q.log_abs_det(u).expand(2, 4).sum()
-    (expected,) = torch.autograd.grad(value, u)
-    found = q.pull_gradient(u.detach(), 2 * q.forward(u.detach()))
-    constant = torch.zeros_like(expected)  # affine maps have a constant log det, whose gradient is zero
-    torch.testing.assert_close(found + constant, expected)
+def test_families_have_the_names_of_the_settings():
+    for name in ("mean_field", "full_rank", "low_rank", "flow", "auxiliary", "transformed"):
+        assert family_name(member(name)) == name
+    assert family_name(Mixture(torch.zeros(1, 4), (member("flow"),))) == "Mixture"
 
 
-@pytest.mark.parametrize("name", ["mean_field", "full_rank"])
-def test_rows_can_be_selected_and_parameters_stored(name):
-    q = recognise(make(name))
-    rows = torch.tensor([2, 0, 2])
-    z = torch.zeros(1, 3, 3, dtype=torch.float64)
-    torch.testing.assert_close(q.select(rows).log_prob(z)[0], q.log_prob(torch.zeros(1, 4, 3))[0, rows])
-    again = type(q)(**q.tensors())
-    assert torch.equal(again.log_prob(z[:, :1].expand(1, 4, 3)), q.log_prob(z[:, :1].expand(1, 4, 3)))
+def test_low_rank_covariances_stay_as_they_are():
+    dist = make("low_rank")
+    q = recognise(dist)
+    assert isinstance(q, LowRankGaussian)
+    covariance = q.scale.square().diag_embed() + q.factor @ q.factor.mT
+    torch.testing.assert_close(covariance, dist.covariance_matrix)
 
 
 def test_flows_cannot_be_cut():
@@ -83,6 +106,27 @@ def test_event_shapes_are_flattened():
 def test_discrete_posteriors_are_refused():
     with pytest.raises(InputError, match="discrete"):
         recognise(Categorical(logits=torch.zeros(3, 4)))
+
+
+@pytest.mark.parametrize("kind", ["base", "base of a flow", "not flat"])
+def test_what_is_no_transform_of_gaussian_noise_is_refused(kind):
+    uniform = BoxUniform(-torch.ones(4, 3), torch.ones(4, 3))
+    dist = {
+        "base": TransformedDistribution(uniform, [TanhTransform()]),
+        "base of a flow": NormalizingFlow(zuko_flow(MAF, torch.zeros(4, 5)).transform, uniform),
+        "not flat": MultivariateNormal(torch.zeros(4, 3, 2), torch.eye(2)),
+    }[kind]
+    with pytest.raises(InputError, match="encode returned") as caught:
+        recognise(dist)
+    for option in ("LowRankMultivariateNormal", "NormalizingFlow", "TransportDistribution"):
+        assert option in caught.value.do
+
+
+def test_zuko_flows_over_any_diagonal_gaussian():
+    flow = zuko_flow(MAF, torch.zeros(4, 5).double())
+    dist = NormalizingFlow(flow.transform, DiagNormal(torch.ones(4, 3).double(), torch.full((4, 3), 0.5).double()))
+    z = torch.randn(6, 4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(recognise(dist).log_prob(z), dist.log_prob(z))
 
 
 def test_mixture_draws_from_its_own_density():

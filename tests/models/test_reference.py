@@ -6,10 +6,14 @@ import pytest
 import torch
 
 from gapkit.checks import InputError
+from gapkit.families import family_name, recognise
+from gapkit.models.heads import HEADS
 from gapkit.models.likelihoods import Gaussian, check_support
+from gapkit.models.native import load_model, read_payload, rebuild, save_model
 from gapkit.models.nets import ACTIVATIONS
 from gapkit.models.protocol import LatentModel
 from gapkit.models.reference import BUILDERS, build, conv_vae, mlp_vae
+from gapkit.training import elbo
 
 SMALL = {"mlp_vae": {"hidden": (8,)}, "conv_vae": {"channels": (4, 6), "hidden": (8,)}}
 SHAPES = [(1, 28, 28), (3, 32, 32), (1, 8, 8), (2, 7, 9)]
@@ -63,6 +67,59 @@ def test_config_is_json_and_builds_the_same_model(name):
     assert torch.equal(twin.decode(z).mean, model.decode(z).mean)
 
 
+@pytest.mark.parametrize("posterior", HEADS)
+@pytest.mark.parametrize("name", sorted(BUILDERS))
+def test_every_posterior_is_built_trained_and_saved(name, posterior, tmp_path):
+    torch.manual_seed(0)
+    model = build(name, x_shape=(1, 8, 8), latent=3, posterior=posterior, **SMALL[name])
+    x = torch.bernoulli(torch.full((4, 1, 8, 8), 0.5))
+    assert family_name(recognise(model.encode(x))) == posterior
+    elbo(model, x, 2).sum().backward()
+    assert all(w.grad is not None and torch.isfinite(w.grad).all() for w in model.parameters())
+    with torch.no_grad():
+        for weight in model.parameters():  # also those that start at zero
+            weight += 0.1 * torch.randn_like(weight)
+    assert json.loads(json.dumps(model.config)) == model.config
+    again = load_model(save_model(model, tmp_path / "model.pt"))
+    assert again.config == model.config
+    bounds = []
+    for each in (model, again):
+        torch.manual_seed(1)
+        bounds.append(elbo(each, x, 5))
+    torch.testing.assert_close(*bounds, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("posterior", "options"), [("low_rank", {"rank": 2}), ("flow", {"num_layers": 3})])
+def test_options_of_a_posterior_are_kept(posterior, options, tmp_path):
+    model = mlp_vae((4,), latent=3, hidden=(3,), posterior=posterior, posterior_options=options)
+    again = load_model(save_model(model, tmp_path / "model.pt"))
+    assert options.items() <= again.config["posterior_options"].items()
+    assert (
+        again.encoder.head.size
+        == model.encoder.head.size
+        != mlp_vae((4,), 3, (3,), posterior=posterior).encoder.head.size
+    )
+
+
+def test_files_from_before_there_were_posteriors_load(tmp_path):
+    model = mlp_vae((4,), latent=2, hidden=(3,))
+    payload = read_payload(save_model(model, tmp_path / "model.pt"))
+    assert sorted(payload["state_dict"]) == [
+        f"{part}.net.{number}.{kind}"
+        for part in ("decoder", "encoder")
+        for number in (0, 2)
+        for kind in ("bias", "weight")
+    ]
+    for key in ("posterior", "posterior_options"):
+        del payload["config"][key]
+    again = rebuild(payload)
+    assert again.config == model.config
+    x = torch.ones(2, 4)
+    mean, logvar = again.encoder(x)
+    torch.testing.assert_close(mean, model.encode(x).mean)
+    torch.testing.assert_close((0.5 * logvar).exp(), model.encode(x).stddev)
+
+
 def sizes(net):
     return [tuple(w.shape) for w in net.parameters() if w.dim() == 2]
 
@@ -96,6 +153,9 @@ def test_activations(activation):
         ("mlp_vae", {"x_shape": (), "latent": 2}, "x_shape="),
         ("mlp_vae", {"x_shape": (4,), "latent": 0}, "latent="),
         ("mlp_vae", {"x_shape": (4,), "likelihood": "normal"}, "choose from bernoulli"),
+        ("mlp_vae", {"x_shape": (4,), "posterior": "gaussian"}, "choose from mean_field, full_rank"),
+        ("mlp_vae", {"x_shape": (4,), "posterior": "low_rank", "posterior_options": {"k": 2}}, "choose from rank"),
+        ("mlp_vae", {"x_shape": (4,), "posterior": "flow", "latent": 1}, "posterior auxiliary"),
         ("conv_vae", {"x_shape": (64,)}, "use mlp_vae"),
         ("conv_vae", {"x_shape": (1, 8, 8), "channels": ()}, "non-empty"),
         ("conv_vae", {"x_shape": (1, 8, 8), "likelihood": "gaussian:scale=pixel,chunk_dim=-1"}, "chunk_dim at 1"),

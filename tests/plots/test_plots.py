@@ -24,7 +24,6 @@ def make(elbo, elbo_star, log_px, status="ok", split="test", source="mixture"):
         "elbo": elbo,
         "elbo_star": elbo_star,
         "log_px": log_px,
-        "elbo_star_full_rank": elbo_star + 0.1,
         "iwae": elbo,
         "pooled": log_px,
         "ais": np.full(len(elbo), np.nan),
@@ -33,8 +32,10 @@ def make(elbo, elbo_star, log_px, status="ok", split="test", source="mixture"):
         "approximation_gap": log_px - elbo_star,
         "amortization_minus_approximation": 2 * elbo_star - elbo - log_px,
     }
+    columns |= {"mode_gap": np.zeros(len(elbo)), "optimality_gap": np.zeros(len(elbo))}
     assert set(columns) == set(QUANTITIES)
-    frame = pd.DataFrame(columns).assign(**{f"{name}_se": 0.05 for name in QUANTITIES})
+    columns["elbo_star_full_rank"] = elbo_star + 0.1
+    frame = pd.DataFrame(columns).assign(**{f"{name}_se": 0.05 for name in columns})
     return frame.assign(index=range(len(elbo)), split=split, status=status, log_px_source=source, start=0)
 
 

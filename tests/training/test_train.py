@@ -34,6 +34,12 @@ def state_of(path):
         {"binarize": "sample", "batch_size": 7},
         {"likelihood": "gaussian:sigma=0.3", "activation": "tanh"},
         {"model": "conv", "hidden": (4, 8)},
+        {"posterior": "full_rank"},
+        {"posterior": "low_rank", "objective": "iwae", "num_samples": 3},
+        {"posterior": "flow"},
+        {"posterior": "flow", "model": "conv", "hidden": (4, 8), "annealing": "kl", "annealing_epochs": 3},
+        {"posterior": "auxiliary"},
+        {"posterior": "auxiliary", "objective": "iwae", "num_samples": 3, "early_stopping": 8},
     ],
 )
 def test_the_loss_falls(tmp_path, digits, settings):
@@ -132,6 +138,7 @@ def test_data_that_do_not_fit(tmp_path, digits):
     "wrong",
     [
         {"model": "gan"},
+        {"posterior": "planar"},
         {"epochs": 0},
         {"hidden": (0,)},
         {"learning_rate": 0.0},

@@ -1,0 +1,83 @@
+"""How far a fitted q may still be from its family's optimum: an estimate with an error, on fresh noise.
+
+For Gaussians it is the gain that a Newton step promises (half the squared gradient in natural units, the "Newton
+decrement": Boyd & Vandenberghe, "Convex Optimization" (2004), section 9.5.1, https://stanford.edu/~boyd/cvxbook/). The
+squared length of a noisy mean is biased upward by its own noise, so it is taken from products of means of different
+blocks of draws: zero on average at the optimum, and now and then negative. Other families have no such coordinates;
+there it is extrapolated from what the last steps gained, as if the shortfall fell as one over their number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gapkit.decomposition import gap
+from gapkit.estimators import Estimate
+
+__all__ = ["Certificate", "from_gain", "squared_mean"]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """About how many nats L[q] still lies below the optimum of its family, per datapoint.
+
+    Attributes:
+        gap: the estimate, shape (B,), in nats; by noise it may be negative.
+        std_error: its standard error, shape (B,), in nats.
+        gradient_norm: length of the gradient in the family's natural units, shape (B,); NaN where it has none.
+    """
+
+    gap: Tensor
+    std_error: Tensor
+    gradient_norm: Tensor
+
+    def converged(self, tolerance: float) -> Tensor:
+        """Whether the gap is below the tolerance, or its noise does not allow to say that it is above: shape (B,)."""
+        return self.gap - 2.0 * self.std_error <= tolerance
+
+    def placed(self, part: "Certificate", rows: Tensor) -> "Certificate":
+        """Put the certificates of some datapoints in their places."""
+        return Certificate(
+            self.gap.index_copy(0, rows, part.gap),
+            self.std_error.index_copy(0, rows, part.std_error),
+            self.gradient_norm.index_copy(0, rows, part.gradient_norm),
+        )
+
+
+def squared_mean(blocks: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Unbiased squared length of a mean vector, from means of independent blocks of draws.
+
+    Args:
+        blocks: K >= 3 tensors of shape (B, P), estimates of the same vectors from independent noise.
+
+    Returns:
+        The estimate and its jackknife standard error, both of shape (B,), float64.
+    """
+    stacked = torch.stack(list(blocks), 1)
+    # All that is needed are the inner products between blocks.
+    gram = torch.bmm(stacked, stacked.mT).double()
+    count = gram.shape[-1]
+    own = gram.diagonal(dim1=-2, dim2=-1)
+    rows = gram.sum(-1)
+    total, squares = rows.sum(-1), own.sum(-1)
+    estimate = (total - squares) / (count * (count - 1))
+    # Without block k: its row and column leave the sum of products, its own square leaves the sum of squares.
+    left = (total.unsqueeze(-1) - 2 * rows + own) - (squares.unsqueeze(-1) - own)
+    left = left / ((count - 1) * (count - 2))
+    variance = (count - 1) / count * (left - left.mean(-1, keepdim=True)).square().sum(-1)
+    return estimate, variance.sqrt()
+
+
+def from_gain(later: Estimate, earlier: Estimate, share: float) -> Certificate:
+    """What the steps between two members gained, as an estimate of what is left.
+
+    Args:
+        later: L[q] after all steps.
+        earlier: L[q] on the same noise after some of them.
+        share: steps before the earlier one over steps between the two: where the shortfall falls as one over the
+            number of steps, what is left is this share of the gain.
+    """
+    gained = gap(later, earlier)
+    return Certificate(share * gained.value, share * gained.std_error, torch.full_like(gained.value, torch.nan))

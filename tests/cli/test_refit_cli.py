@@ -1,0 +1,195 @@
+"""`gapkit refit` as a user runs it, on real digits: files, numbers equal to those of the package, and refusals."""
+
+import json
+import re
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from gapkit.checkpoints import load as load_checkpoint
+from gapkit.cli import main
+from gapkit.data import binarize, load
+from gapkit.encoders import compare_encoders
+from gapkit.models import load_model, save_model
+from gapkit.training import RefitConfig, TrainConfig, train
+from gapkit.training import refit as run_refit
+from tests.cli.test_analyze_cli import MODEL_FILE
+
+
+@pytest.fixture
+def gapkit(monkeypatch, capsys, tmp_path):
+    """Run the command line in a folder of its own; return its exit code and what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["gapkit", *map(str, words)])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                code = main()
+            except SystemExit as stop:
+                code = stop.code
+        printed = capsys.readouterr()
+        return code or 0, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    """A model of a few epochs: plenty of unfinished optimisation."""
+    folder = tmp_path_factory.mktemp("given")
+    config = TrainConfig(data="digits", hidden=(16,), latent=3, epochs=4, learning_rate=3e-3, binarize="threshold")
+    return train(config, out=folder).path
+
+
+OPTIONS = ("--data", "digits", "--limit", 300, "--evaluate", 60)
+
+
+def facts_of(folder):
+    return json.loads((folder / "refit.json").read_text())
+
+
+def test_a_refit_leaves_a_model_and_numbers_that_the_package_gives(gapkit, given, tmp_path):
+    options = ("--epochs", 15, "--learning-rate", 0.003)
+    code, out, err = gapkit("refit", given, *OPTIONS, *options, "--out", "new")
+    assert code == 0, err
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["model.pt", "refit.json"]
+    assert re.search(r"Fine-tuning the encoder gains \d\.\d+ \+- 0\.\d+ nats on test data: so much of its gap was", out)
+    assert "On training data the gain is" in out
+    assert "L[q] new encoder" in out
+    assert out.strip().endswith("model: new/model.pt")
+
+    facts = facts_of(tmp_path / "new")
+    x = {split: binarize(load("digits", split=split, limit=300).x, "threshold") for split in ("train", "test")}
+    old = load_model(given)
+    new = run_refit(old, x["train"], RefitConfig(epochs=15, learning_rate=0.003))
+    written = load_model(tmp_path / "new" / "model.pt")
+    torch.testing.assert_close(written.state_dict(), new.model.state_dict(), rtol=0, atol=0)
+    assert facts["history"] == new.history
+    for split, seed in (("test", 0), ("train", 2**32)):
+        compared = compare_encoders({"given": old, "refit": written}, x[split][:60], seed=seed)
+        assert facts["splits"][split] == compared.summary()
+    gains = [facts["splits"][split]["differences"]["refit minus given"] for split in ("train", "test")]
+    assert gains[1]["mean"] > 4 * gains[1]["se_datapoints"]
+    assert facts["gain_on_train_minus_gain_on_test"]["mean"] == pytest.approx(gains[0]["mean"] - gains[1]["mean"])
+    assert facts["sentences"][0] in out
+    assert facts["settings"]["binarize"] == "threshold"  # as in training
+    assert facts["settings"]["start"] == "fine_tune"
+    assert facts["checkpoint"]["name"] == "model.pt"
+    assert facts["checkpoint"]["sha256"] == load_checkpoint(given).sha256
+    assert facts["data"]["splits"]["test"]["datapoints"] == 297
+    extra = load_checkpoint(tmp_path / "new" / "model.pt").extra
+    assert extra["refit"]["of"]["sha256"] == facts["checkpoint"]["sha256"]
+    assert (extra["data"], extra["binarize"]) == ("digits", "threshold")  # so that analyze needs no options
+
+
+def test_another_refit_to_compare_with(gapkit, given, tmp_path):
+    assert gapkit("refit", given, *OPTIONS, "--epochs", 2, "--out", "same")[0] == 0
+    words = ("refit", given, *OPTIONS, "--start", "larger", "--factor", 1.5, "--on", "mixture", "--epochs", 2)
+    code, out, err = gapkit(*words, "--out", "wide", "--against", "same/model.pt")
+    assert code == 0, err
+    assert "the encoder of same/model.pt" in out
+    differences = facts_of(tmp_path / "wide")["splits"]["test"]["differences"]
+    above, gain = differences["refit minus same/model.pt"], differences["refit minus given"]
+    assert above["mean"] == pytest.approx(gain["mean"] - differences["same/model.pt minus given"]["mean"])
+    assert load_model(tmp_path / "wide" / "model.pt").config["hidden"] == [24]
+    assert gapkit(*words, "--out", "twice", "--against", "same/model.pt", "--against", "same/model.pt")[0] == 2
+
+
+def test_grey_data_are_drawn_anew_every_epoch(gapkit, given, tmp_path):
+    words = ("refit", given, *OPTIONS, "--binarize", "dynamic", "--epochs", 2, "--seed", 5)
+    assert gapkit(*words, "--out", "a")[0] == 0
+    facts = facts_of(tmp_path / "a")
+    assert facts["settings"]["binarize"] == "dynamic"
+    grey = load("digits", split="train", limit=300).x
+    new = run_refit(load_model(given), grey, RefitConfig(epochs=2, binarize="dynamic", seed=5))
+    assert facts["history"] == new.history
+    fixed = binarize(load("digits", split="test", limit=300).x, "sample", 5)[:60]
+    compared = compare_encoders({"given": load_model(given), "refit": new.model}, fixed, seed=5)
+    assert facts["splits"]["test"] == compared.summary(5)
+
+
+def test_a_users_own_model(gapkit, tmp_path):
+    (tmp_path / "net.py").write_text(MODEL_FILE)
+    spec = {"enc": torch.nn.Linear(6, 4), "dec": torch.nn.Linear(2, 6)}
+    torch.save({f"{k}.{n}": v for k, layer in spec.items() for n, v in layer.state_dict().items()}, tmp_path / "own.pt")
+    x = np.random.default_rng(0).integers(0, 2, (40, 6)).astype(np.uint8)
+    np.savez(tmp_path / "x.npz", x_train=x[:30], x_test=x[30:])
+    words = ("--model", "net.py:Net", "--model-arg", "latent=2", "--data", "x.npz")
+    code, out, err = gapkit("refit", "own.pt", *words, "--epochs", 3, "--out", "new")
+    assert code == 0, err
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["encoder.pt", "refit.json"]
+    assert "gapkit analyze new/encoder.pt --model net.py:Net" in out
+    assert err.count("warning") == 1  # the dropout layer
+    state = load_checkpoint(tmp_path / "new" / "encoder.pt", model=f"{tmp_path}/net.py:Net").model.state_dict()
+    assert torch.equal(state["dec.weight"], spec["dec"].weight)
+    assert not torch.equal(state["enc.weight"], spec["enc"].weight)
+    assert facts_of(tmp_path / "new")["weights"] == {"trained": 28, "left_because_shared": 0}
+    code, _, err = gapkit("refit", "own.pt", *words, "--start", "fresh", "--out", "fresh")
+    assert code == 2
+    assert "fine_tune" in err
+
+
+def no_splits(folder):
+    np.save(folder / "x.npy", np.zeros((4, 64), np.float32))
+
+
+BAD = {
+    "missing checkpoint": (None, ["--data", "digits"], "no such file", "absent.pt"),
+    "unknown start": (None, ["--data", "digits", "--start", "cold"], "larger", None),
+    "unknown source": (None, ["--data", "digits", "--on", "test"], "mixture", None),
+    "unknown data": (None, ["--data", "digts"], "digits", None),
+    "no training data apart": (no_splits, ["--data", "x.npy"], "x_train and x_test", None),
+    "no epochs": (None, ["--data", "digits", "--epochs", 0], "1 or more", None),
+    "a factor that narrows": (None, ["--data", "digits", "--start", "larger", "--factor", 0.5], "more than 1", None),
+    "unknown binarization": (None, ["--data", "digits", "--binarize", "yes"], "threshold", None),
+    "grey pixels": (None, ["--data", "digits", "--binarize", "none"], "--binarize", None),
+    "data of the wrong size": (
+        lambda folder: np.savez(folder / "x.npz", x_train=np.zeros((3, 7)), x_test=np.zeros((3, 7))),
+        ["--data", "x.npz"],
+        "7",
+        None,
+    ),
+    "one datapoint to compare on": (None, ["--data", "digits", "--evaluate", 1], "at least 2", None),
+    "negative seed": (None, ["--data", "digits", "--seed", -1], "seed", None),
+    "unknown device": (None, ["--data", "digits", "--device", "tpu9"], "cpu", None),
+    "an exploding loss": (None, ["--data", "digits", "--learning-rate", 1e6], "smaller learning rate", None),
+    "another decoder": (None, ["--data", "digits", "--epochs", 1, "--against", "other.pt"], "share decoder", None),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_explained(name, gapkit, given, tmp_path):
+    spoil, words, expected, checkpoint = BAD[name]
+    if spoil:
+        spoil(tmp_path)
+    other = load_model(given)
+    with torch.no_grad():
+        other.decoder.net[0].weight *= 2
+    save_model(other, tmp_path / "other.pt")
+    before = sorted(p.name for p in tmp_path.iterdir())
+    code, _, err = gapkit("refit", checkpoint or given, *words, "--out", "new")
+    assert code == 2
+    assert expected in err
+    assert "to do:" in err
+    assert "Traceback" not in err
+    assert sorted(p.name for p in tmp_path.iterdir()) == before  # nothing written
+
+
+def test_another_refit_is_kept(gapkit, given, tmp_path):
+    words = ("refit", given, *OPTIONS, "--epochs", 1, "--out", "new")
+    assert gapkit(*words)[0] == 0
+    before = (tmp_path / "new" / "refit.json").read_bytes()
+    code, _, err = gapkit(*words, "--seed", 1)
+    assert code == 2
+    assert "another refit" in err
+    assert (tmp_path / "new" / "refit.json").read_bytes() == before
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("mine")
+    assert gapkit(*words[:-1], "full")[0] == 2
+    assert gapkit(*words[:-1], "full/notes.txt/new")[0] == 2
+    assert "refit" in gapkit("--help")[1]
