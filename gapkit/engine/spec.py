@@ -71,7 +71,7 @@ def _quick() -> AnalysisSpec:
         fit=FitSettings(
             num_starts=2,
             warm_steps=6,
-            polish_steps=24,
+            polish_steps=18,
             polish_samples=16,
             select_samples=32,
             more_rounds=0,

@@ -55,6 +55,15 @@ class Estimate:
     draws: Tensor | None = None
     noise: tuple[object, ...] | None = None
 
+    def select(self, rows: Tensor) -> "Estimate":
+        """The estimates of some datapoints: rows has shape (P,). Noise is per datapoint, so pairing stays."""
+        draws = None if self.draws is None else self.draws[:, rows]
+        diagnostics = {name: values[rows] for name, values in self.diagnostics.items()}
+        noise = None
+        if self.noise is not None:
+            noise = tuple(part.select(rows) if isinstance(part, Key) else part for part in self.noise)
+        return Estimate(self.value[rows], self.std_error[rows], self.bound, diagnostics, draws, noise)
+
     @staticmethod
     def from_draws(
         value: Tensor,

@@ -111,7 +111,8 @@ def fit(
     own = split_family(family_name(q), families)
     with torch.no_grad(), frozen(target.model):
         modes = find_modes(target, with_density(q), bank, key, settings)
-        job = Job(target, key, settings, judge, modes, q)
+        encoder = judge(target, target.x, q, key)
+        job = Job(target, key, settings, judge, modes, q, encoder)
         found: dict[str, LocalFit] = {}
         for name in order(target.dim, own, families):
             found[name] = _fit_family(job.named(name), FITTERS[name], found)
@@ -119,7 +120,7 @@ def fit(
         mixture = modes.mixture(with_density(q), best.start, best.q)
         gaussian = own if own in _GAUSSIAN else [name for name in found if name in _GAUSSIAN][-1]
         lost = _mode_gap(job.named(gaussian), found)
-        return LocalFits(judge(target, target.x, q, key), found, own, lost, mixture)
+        return LocalFits(encoder, found, own, lost, mixture)
 
 
 def split_family(own: str, families: Sequence[str]) -> str:

@@ -42,7 +42,7 @@ class FlowFitter:
         own = job.encoder
         if isinstance(own, CouplingFlow):
             inner = found["mean_field" if isinstance(own.affine, DiagonalGaussian) else "full_rank"]
-            return [Member(own, job.judged(own), first_start(own)), _still(inner, own.weights)]
+            return [Member(own, job.encoder_elbo, first_start(own)), _still(inner, own.weights)]
         inner = found.get("full_rank", found["mean_field"])
         return [_still(inner, identity_weights(1, job.target.dim, _LAYERS, _HIDDEN))]
 
@@ -79,7 +79,7 @@ class AuxiliaryFitter:
         """The encoder's q, if it is of the family; and the best Gaussian that the family holds."""
         own = job.encoder
         if isinstance(own, AuxiliaryFlow):
-            return [Member(own, job.judged(own), first_start(own)), _alone(found["mean_field"], own)]
+            return [Member(own, job.encoder_elbo, first_start(own)), _alone(found["mean_field"], own)]
         return [_alone(found["mean_field"], None)]
 
     def num_steps(self, job: Job) -> int:

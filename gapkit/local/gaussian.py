@@ -83,7 +83,7 @@ class MeanFieldFitter:
     def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """The encoder's q, if it is of the family."""
         q = job.encoder
-        return [Member(q, job.judged(q), first_start(q))] if isinstance(q, DiagonalGaussian) else []
+        return [Member(q, job.encoder_elbo, first_start(q))] if isinstance(q, DiagonalGaussian) else []
 
     def num_steps(self, job: Job) -> int:
         """As the settings say."""
@@ -125,7 +125,7 @@ class FullRankFitter:
         inner = found["mean_field"]
         members = [Member(as_full_rank(inner.q), inner.elbo, inner.start)]
         q = job.encoder
-        return [*members, Member(q, job.judged(q), first_start(q))] if isinstance(q, FullRankGaussian) else members
+        return [*members, Member(q, job.encoder_elbo, first_start(q))] if isinstance(q, FullRankGaussian) else members
 
     def num_steps(self, job: Job) -> int:
         """As the settings say."""

@@ -34,6 +34,7 @@ class Job:
         judge: the ELBO estimator whose value stands in the table.
         modes: Gaussians around the modes that were found, K starts each.
         encoder: the encoder's q.
+        encoder_elbo: L[q] of it, as it stands in the table.
         family: the name of the family, which names its noise.
     """
 
@@ -43,6 +44,7 @@ class Job:
     judge: Elbo
     modes: Modes
     encoder: Posterior
+    encoder_elbo: Estimate
     family: str = ""
 
     def named(self, family: str) -> "Job":
@@ -78,13 +80,18 @@ class Job:
         A later start must beat the encoder's own by more than the noise of the comparison (two paired errors), and
         modes that were switched off (absent, negligible, found twice) take no part while there is another.
         """
-        levels = [self.level(candidate) for candidate in candidates]
         alive = self.modes.level.isfinite() | ~self.modes.level.isfinite().any(0)
-        values = []
-        for number, level in enumerate(levels):
-            handicap = 2 * gap(level, levels[0]).std_error
-            handicap = torch.where(alive[0] & handicap.isfinite(), handicap, 0.0)
-            values.append(torch.where(alive[number], level.value - handicap, -torch.inf))
+        first = self.level(candidates[0])
+        values = [torch.where(alive[0], first.value, -torch.inf)]
+        for number, candidate in enumerate(candidates[1:], 1):
+            value = torch.full_like(first.value, -torch.inf)
+            rows = alive[number].nonzero()[:, 0]
+            if len(rows):
+                level = self.select(rows).level(candidate.select(rows))
+                handicap = 2 * gap(level, first.select(rows)).std_error
+                handicap = torch.where(alive[0][rows] & handicap.isfinite(), handicap, 0.0)
+                value = value.index_copy(0, rows, level.value - handicap)
+            values.append(value)
         return picked(candidates, values)
 
 

@@ -49,7 +49,7 @@ class LowRankFitter:
         inner, q = found["mean_field"], job.encoder
         nothing = torch.zeros(*inner.q.loc.shape, self._rank(job)).to(inner.q.loc)
         members = [Member(LowRankGaussian(inner.q.loc, inner.q.scale, nothing), inner.elbo, inner.start)]
-        return [*members, Member(q, job.judged(q), first_start(q))] if isinstance(q, LowRankGaussian) else members
+        return [*members, Member(q, job.encoder_elbo, first_start(q))] if isinstance(q, LowRankGaussian) else members
 
     def num_steps(self, job: Job) -> int:
         """As the settings say."""

@@ -182,7 +182,7 @@ BAD = {
     "texts as data": (lambda c: words_of(c.parent), ["--data", "x.npy"], "numbers"),
     "no datapoints": (lambda c: empty(c.parent), ["--data", "x.npy"], "at least one"),
     "unknown effort": (None, ["--data", "x.npz", "--effort", "huge"], "thorough"),
-    "unknown family": (None, ["--data", "x.npz", "--family", "flow"], "mean_field"),
+    "unknown family": (None, ["--data", "x.npz", "--family", "normal"], "mean_field"),
     "two splits of a source that has none": (
         lambda c: np.save(c.parent / "x.npy", np.zeros((4, 1, 2, 3), np.float32)),
         ["--data", "x.npy", "--split", "test", "--split", "train"],
