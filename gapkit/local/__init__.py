@@ -5,6 +5,7 @@ from gapkit.local.curvature import MAX_DIM
 from gapkit.local.families import FAMILIES, FITTERS
 from gapkit.local.fit import LocalFits, fit, order, split_family
 from gapkit.local.fitter import FitStatus, LocalFit
+from gapkit.local.semi_amortized import NUM_SAMPLES, STEPS, SemiAmortized, check_steps, semi_amortized, steps_refusal
 from gapkit.local.settings import FitSettings
 from gapkit.local.starts import Bank, build_bank
 
@@ -12,14 +13,20 @@ __all__ = [
     "FAMILIES",
     "FITTERS",
     "MAX_DIM",
+    "NUM_SAMPLES",
+    "STEPS",
     "Bank",
     "Certificate",
     "FitSettings",
     "FitStatus",
     "LocalFit",
     "LocalFits",
+    "SemiAmortized",
     "build_bank",
+    "check_steps",
     "fit",
     "order",
+    "semi_amortized",
     "split_family",
+    "steps_refusal",
 ]

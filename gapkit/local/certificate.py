@@ -18,6 +18,8 @@ from gapkit.estimators import Estimate
 
 __all__ = ["Certificate", "from_gain", "squared_mean"]
 
+_VAGUE = 5.0
+
 
 @dataclass(frozen=True)
 class Certificate:
@@ -34,8 +36,15 @@ class Certificate:
     gradient_norm: Tensor
 
     def converged(self, tolerance: float) -> Tensor:
-        """Whether the gap is below the tolerance, or its noise does not allow to say that it is above: shape (B,)."""
-        return self.gap - 2.0 * self.std_error <= tolerance
+        """Whether no more than the tolerance is left, within the certificate's noise: shape (B,).
+
+        A certificate whose own error is many times the tolerance certifies nothing.
+        """
+        return (self.gap - 2.0 * self.std_error <= tolerance) & (self.std_error <= _VAGUE * tolerance)
+
+    def select(self, rows: Tensor) -> "Certificate":
+        """The certificates of some datapoints: rows has shape (P,)."""
+        return Certificate(self.gap[rows], self.std_error[rows], self.gradient_norm[rows])
 
     def placed(self, part: "Certificate", rows: Tensor) -> "Certificate":
         """Put the certificates of some datapoints in their places."""

@@ -160,7 +160,21 @@ def order(dim: int, own: str, families: Sequence[str]) -> list[str]:
 
 def _fit_family(job: Job, fitter: Fitter, found: Mapping[str, LocalFit]) -> LocalFit:
     begin, start = fitter.begin(job, found)
-    return _never_below(job, fitter, found, *_polished(job, fitter, begin, start), start)
+    best, certificate, steps = _polished(job, fitter, begin, start)
+    other = fitter.elsewhere(job, found)
+    if other is not None:
+        begin, rows = other
+        part, part_start, total = job.select(rows), start[rows], fitter.num_steps(job)
+        again = range(total, 2 * total)
+        theirs = fitter.polish(part, begin, part_start, again)
+        theirs, their_certificate = _best(part, fitter, [begin, theirs], part_start, again)
+        ours, level = part.level(best.select(rows)), part.level(theirs)
+        gained = gap(level, ours)
+        better = (gained.value > 2.0 * gained.std_error) | (level.value.isfinite() & ~ours.value.isfinite())
+        chosen = better.nonzero()[:, 0]
+        best = _placed(best, theirs.select(chosen), rows[chosen])
+        certificate = certificate.placed(their_certificate.select(chosen), rows[chosen])
+    return _never_below(job, fitter, found, best, certificate, steps, start)
 
 
 def _polished(job: Job, fitter: Fitter, begin: Any, start: Tensor) -> tuple[Any, Certificate, Tensor]:

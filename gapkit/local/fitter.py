@@ -86,6 +86,10 @@ class Fitter(Protocol):
         """Where the polish begins, and the number of the start that led there, shape (B,)."""
         ...
 
+    def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[Any, Tensor] | None:
+        """Another place to polish from for some datapoints, and which, shape (P,); None where one will do."""
+        ...
+
     def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """Members below which the fit may not end."""
         ...

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gapkit.families import AuxiliaryFlow, CouplingFlow, DiagonalGaussian, FullRankGaussian
+from gapkit.families import AuxiliaryFlow, CouplingFlow, DiagonalGaussian, FullRankGaussian, Mixture
 from gapkit.families.auxiliary import flat_reverse
 from gapkit.families.coupling import identity_weights
 from gapkit.families.protocol import log_prob_and_grad
@@ -20,6 +20,7 @@ from gapkit.models.target import Target
 __all__ = ["AuxiliaryFitter", "FlowFitter"]
 
 _LAYERS, _HIDDEN, _RATE = 4, 32, 0.02
+_COVER_STEPS, _COVER_SAMPLES = 1000, 64
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,23 @@ class FlowFitter:
         flow, number = picked([m.q for m in members], [m.elbo.value for m in members])
         starts = torch.stack([member.start for member in members])
         return flow, starts[number, torch.arange(len(number), device=number.device)]
+
+    def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[CouplingFlow, Tensor] | None:
+        """A flow that covers all modes where there are several: from within one of them it would not find the others.
+
+        It is fitted to draws from the modes' Gaussians by maximum likelihood, without any use of the decoder.
+        """
+        rows = job.modes.several().nonzero()[:, 0]
+        if len(rows) == 0:
+            return None
+        modes, like = job.modes.select(rows), self.known(job, found)[0].q
+        mixture, wide = modes.pooled(), modes.spread_out()
+        if isinstance(like.affine, DiagonalGaussian) or isinstance(wide, DiagonalGaussian):
+            wide = DiagonalGaussian(wide.loc, wide.marginal_scale())
+        chart = _CoverChart(_FlowChart(job.target, CouplingFlow(wide, _still_weights(wide, like.weights))), mixture)
+        noise = job.select(rows).noise("cover", mixture.noise_dim)
+        covering = ascend(chart, noise, _COVER_STEPS, _COVER_SAMPLES, _RATE)
+        return chart.flow.member(covering), rows
 
     def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """The encoder's q, if it is of the family; and the best Gaussian that the family holds."""
@@ -75,12 +93,26 @@ class AuxiliaryFitter:
         starts = torch.stack([member.start for member in members])
         return flow, starts[number, torch.arange(len(number), device=number.device)]
 
+    def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[AuxiliaryFlow, Tensor] | None:
+        """A Gaussian that spans all modes where there are several: from within one it would not find the others."""
+        rows = job.modes.several().nonzero()[:, 0]
+        if len(rows) == 0:
+            return None
+        wide, own = job.modes.select(rows).spread_out(), job.encoder
+        like = own if isinstance(own, AuxiliaryFlow) else None
+        return _alone(DiagonalGaussian(wide.loc, wide.marginal_scale()), like), rows
+
     def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """The encoder's q, if it is of the family; and the best Gaussian that the family holds."""
         own = job.encoder
         if isinstance(own, AuxiliaryFlow):
-            return [Member(own, job.encoder_elbo, first_start(own)), _alone(found["mean_field"], own)]
-        return [_alone(found["mean_field"], None)]
+            return [Member(own, job.encoder_elbo, first_start(own)), self._inner(found, own)]
+        return [self._inner(found, None)]
+
+    @staticmethod
+    def _inner(found: Mapping[str, LocalFit], like: AuxiliaryFlow | None) -> Member:
+        inner = found["mean_field"]
+        return Member(_alone(inner.q, like), inner.elbo, inner.start)
 
     def num_steps(self, job: Job) -> int:
         """As the settings say."""
@@ -104,15 +136,16 @@ def _ascended(job: Job, chart: "_FlowChart | _AuxiliaryChart", dim: int, steps: 
 
 def _still(inner: LocalFit, weights: Mapping[str, Tensor]) -> Member:
     """A Gaussian optimum as a flow of the same architecture as some weights, whose couplings do nothing yet."""
-    q, dim = inner.q, inner.q.dim
-    hidden, layers = weights["0.hidden_bias"].shape[1], len(weights) // 4
-    still = identity_weights(len(q.loc), dim, layers, hidden, dtype=q.loc.dtype, device=q.loc.device)
-    return Member(CouplingFlow(q, still), inner.elbo, inner.start)
+    return Member(CouplingFlow(inner.q, _still_weights(inner.q, weights)), inner.elbo, inner.start)
 
 
-def _alone(inner: LocalFit, like: AuxiliaryFlow | None) -> Member:
-    """A Gaussian optimum as an auxiliary flow in which z and v are independent and r(v|z) = q(v): the same bound."""
-    q: DiagonalGaussian = inner.q
+def _still_weights(q: DiagonalGaussian | FullRankGaussian, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    hidden, layers = like["0.hidden_bias"].shape[1], len(like) // 4
+    return identity_weights(len(q.loc), q.dim, layers, hidden, dtype=q.loc.dtype, device=q.loc.device)
+
+
+def _alone(q: DiagonalGaussian, like: AuxiliaryFlow | None) -> AuxiliaryFlow:
+    """A Gaussian as an auxiliary flow in which z and v are independent and r(v|z) = q(v): the same bound."""
     if like is None:
         hidden, layers, reverse = _HIDDEN, _LAYERS, _HIDDEN
     else:
@@ -123,7 +156,7 @@ def _alone(inner: LocalFit, like: AuxiliaryFlow | None) -> Member:
         torch.cat([q.loc, torch.zeros_like(q.loc)], 1), torch.cat([q.scale, torch.ones_like(q.scale)], 1)
     )
     still = identity_weights(len(q.loc), both.dim, layers, hidden, dtype=q.loc.dtype, device=q.loc.device)
-    return Member(AuxiliaryFlow(CouplingFlow(both, still), flat_reverse(q, reverse)), inner.elbo, inner.start)
+    return AuxiliaryFlow(CouplingFlow(both, still), flat_reverse(q, reverse))
 
 
 @dataclass(frozen=True)
@@ -153,6 +186,22 @@ class _FlowChart:
         z = live.forward(u)
         r = _path_gradient(self.target.grad(z.detach()), _detached(live), z.detach())
         return (z * r).sum(-1).mean(0)
+
+
+@dataclass(frozen=True)
+class _CoverChart:
+    """The same parameters, for the likelihood of draws from a mixture that is to be covered."""
+
+    flow: _FlowChart
+    mixture: Mixture
+
+    def parameters(self) -> dict[str, Tensor]:
+        return self.flow.parameters()
+
+    def surrogate(self, parameters: Mapping[str, Tensor], u: Tensor) -> Tensor:
+        with torch.no_grad():
+            z, _ = self.mixture.push(u)
+        return self.flow.member(parameters).log_prob(z).mean(0)
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,10 @@ class MeanFieldFitter:
         """The best of the modes, with the variances that suit them."""
         return job.best_start([job.modes.diagonal(k) for k in range(len(job.modes.loc))])
 
+    def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[DiagonalGaussian, Tensor] | None:
+        """One place is enough: the modes were compared before."""
+        return None
+
     def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """The encoder's q, if it is of the family."""
         q = job.encoder
@@ -119,6 +123,10 @@ class FullRankFitter:
         """The best of the modes."""
         modes = job.modes
         return job.best_start([FullRankGaussian(modes.loc[k], modes.tril[k]) for k in range(len(modes.loc))])
+
+    def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[FullRankGaussian, Tensor] | None:
+        """One place is enough: the modes were compared before."""
+        return None
 
     def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """The mean-field optimum, and the encoder's q, if it is of the family."""

@@ -19,6 +19,8 @@ from gapkit.randomness import Key
 
 __all__ = ["Job", "merged", "merged_estimates", "picked"]
 
+_LARGEST_HANDICAP = 0.5
+
 Q = TypeVar("Q")
 G = TypeVar("G", bound=Posterior)
 
@@ -77,8 +79,9 @@ class Job:
     def best_start(self, candidates: list[G]) -> tuple[G, Tensor]:
         """Pick the mode to polish; also return its number, shape (B,).
 
-        A later start must beat the encoder's own by more than the noise of the comparison (two paired errors), and
-        modes that were switched off (absent, negligible, found twice) take no part while there is another.
+        A later start must beat the encoder's own by more than the noise of the comparison (two paired errors, or half
+        a nat where a poor start makes them larger), and modes that were switched off (absent, negligible, found twice)
+        take no part while there is another.
         """
         alive = self.modes.level.isfinite() | ~self.modes.level.isfinite().any(0)
         first = self.level(candidates[0])
@@ -88,7 +91,7 @@ class Job:
             rows = alive[number].nonzero()[:, 0]
             if len(rows):
                 level = self.select(rows).level(candidate.select(rows))
-                handicap = 2 * gap(level, first.select(rows)).std_error
+                handicap = (2 * gap(level, first.select(rows)).std_error).clamp(max=_LARGEST_HANDICAP)
                 handicap = torch.where(alive[0][rows] & handicap.isfinite(), handicap, 0.0)
                 value = value.index_copy(0, rows, level.value - handicap)
             values.append(value)

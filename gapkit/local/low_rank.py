@@ -44,6 +44,10 @@ class LowRankFitter:
         top = vectors[..., -rank:] * values[..., -rank:].clamp(min=1e-3).sqrt().unsqueeze(-2)
         return LowRankGaussian(full_rank.q.loc, scale, scale.unsqueeze(-1) * top), full_rank.start
 
+    def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[LowRankGaussian, Tensor] | None:
+        """One place is enough: the modes were compared before."""
+        return None
+
     def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """The mean-field optimum, and the encoder's q, if it is of the family."""
         inner, q = found["mean_field"], job.encoder

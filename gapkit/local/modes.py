@@ -54,6 +54,34 @@ class Modes:
         """The modes of some datapoints: rows has shape (P,)."""
         return Modes(self.loc[:, rows], self.tril[:, rows], self.level[:, rows])
 
+    def several(self) -> Tensor:
+        """For which datapoints there is more than one mode: bools of shape (B,)."""
+        return (self.level.isfinite() & self.loc.isfinite().all(-1)).sum(0) > 1
+
+    def _weights(self) -> Tensor:
+        """Half by level, half alike for all modes there are: shape (K, B)."""
+        alive = self.level.isfinite() & self.loc.isfinite().all(-1)
+        share = torch.softmax(torch.where(alive, self.level, -torch.inf), 0).nan_to_num(0.0)
+        return 0.5 * share + 0.5 * alive / alive.sum(0).clamp(min=1)
+
+    def pooled(self) -> Mixture:
+        """All modes with a fair weight for each."""
+        return Mixture(self._weights().log(), tuple(self.gaussian(k) for k in range(len(self.loc))))
+
+    def spread_out(self) -> Gaussian:
+        """The Gaussian of that mixture's mean and covariance: where a flow may begin that is to cover all modes."""
+        weights = self._weights().unsqueeze(-1)
+        there = weights > 0
+        loc = torch.where(there, self.loc, 0.0)
+        mean = (weights * loc).sum(0)
+        apart = loc - mean
+        if self.tril.dim() == 3:
+            scale = torch.where(there, self.tril, 0.0)
+            return DiagonalGaussian(mean, (weights * (scale.square() + apart.square())).sum(0).sqrt())
+        tril = torch.where(there.unsqueeze(-1), self.tril, 0.0)
+        inner = tril @ tril.mT + apart.unsqueeze(-1) * apart.unsqueeze(-2)
+        return FullRankGaussian(mean, torch.linalg.cholesky_ex((weights.unsqueeze(-1) * inner).sum(0))[0])
+
     def mixture(self, encoder: Transport, best: Tensor, optimum: Gaussian) -> Mixture:
         """Pool all modes and the encoder's q, with the polished optimum in the place of the best mode.
 

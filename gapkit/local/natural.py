@@ -91,9 +91,10 @@ def warm_start(
     mean, precision = start.mean, start.precision
     scale = cholesky_of_inverse(precision)
     radius = 2.0 * target.dim**0.5
-    for rho in step_sizes(steps):
-        u = noise(num_samples // 2)
-        z = FullRankGaussian(mean, scale).forward(torch.cat([u, -u]))
+    for step_number, rho in zip(steps, step_sizes(steps), strict=True):
+        # The very first draws are no antithetic pairs: by symmetry those would never leave a saddle between two modes.
+        u = noise(num_samples) if step_number == 0 else noise(num_samples // 2)
+        z = FullRankGaussian(mean, scale).forward(u if step_number == 0 else torch.cat([u, -u]))
         grad = target.grad(z)
         moved = torch.lerp(precision, curvature(target, z), rho)
         factor, failed = torch.linalg.cholesky_ex(moved)
