@@ -4,6 +4,7 @@ from gapkit.families.auxiliary import AuxiliaryFlow
 from gapkit.families.distribution import TransportDistribution
 from gapkit.families.flow import CouplingFlow, TransformedGaussian
 from gapkit.families.gaussian import DiagonalGaussian, FullRankGaussian
+from gapkit.families.gaussian_mixture import GaussianMixture
 from gapkit.families.low_rank import LowRankGaussian
 from gapkit.families.mixture import Mixture
 from gapkit.families.prior import PriorProposal
@@ -15,6 +16,7 @@ __all__ = [
     "CouplingFlow",
     "DiagonalGaussian",
     "FullRankGaussian",
+    "GaussianMixture",
     "LowRankGaussian",
     "Mixture",
     "Posterior",

@@ -20,6 +20,7 @@ from gapkit.families.auxiliary import AuxiliaryFlow
 from gapkit.families.distribution import TransportDistribution
 from gapkit.families.flow import CouplingFlow, TransformedGaussian
 from gapkit.families.gaussian import Affine, DiagonalGaussian, FullRankGaussian
+from gapkit.families.gaussian_mixture import GaussianMixture
 from gapkit.families.low_rank import LowRankGaussian
 from gapkit.families.prior import PriorProposal
 from gapkit.families.protocol import Draws, Posterior, Proposal
@@ -33,6 +34,7 @@ _NAMES = {
     LowRankGaussian: "low_rank",
     CouplingFlow: "flow",
     AuxiliaryFlow: "auxiliary",
+    GaussianMixture: "mixture",
     TransformedGaussian: "transformed",
 }
 

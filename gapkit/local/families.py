@@ -4,6 +4,7 @@ from gapkit.local.fitter import Fitter
 from gapkit.local.flows import AuxiliaryFitter, FlowFitter
 from gapkit.local.gaussian import FullRankFitter, MeanFieldFitter
 from gapkit.local.low_rank import LowRankFitter
+from gapkit.local.mixture import MixtureFitter
 
 __all__ = ["FAMILIES", "FITTERS"]
 
@@ -13,5 +14,6 @@ FITTERS: dict[str, Fitter] = {
     "low_rank": LowRankFitter(),
     "flow": FlowFitter(),
     "auxiliary": AuxiliaryFitter(),
+    "mixture": MixtureFitter(),
 }
 FAMILIES = tuple(FITTERS)

@@ -17,6 +17,7 @@ from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.protocol import Estimate
 from gapkit.families import Mixture, family_name
 from gapkit.families.protocol import Posterior, can_be_cut, with_density
+from gapkit.local.blocks import blocks_with
 from gapkit.local.certificate import Certificate, from_gain
 from gapkit.local.curvature import MAX_DIM
 from gapkit.local.families import FITTERS
@@ -186,15 +187,16 @@ def _polished(job: Job, fitter: Fitter, begin: Any, start: Tensor) -> tuple[Any,
     best, certificate = _best(job, fitter, [begin, first, second], start, range(total // 3, total))
     steps = torch.full_like(start, total)
     for number in range(job.settings.more_rounds):
-        rows = (~certificate.converged(job.settings.tolerance) & best.loc.isfinite().all(-1)).nonzero()[:, 0]
-        if len(rows) == 0:
-            break
-        part, part_start, now = job.select(rows), start[rows], best.select(rows)
+        wanted = ~certificate.converged(job.settings.tolerance) & best.loc.isfinite().all(-1)
         again = range(total * 2**number, total * 2 ** (number + 1))
-        longer = fitter.polish(part, now, part_start, again)
-        better, theirs = _best(part, fitter, [now, longer], part_start, again)
-        best, certificate = _placed(best, better, rows), certificate.placed(theirs, rows)
-        steps = steps.index_fill(0, rows, again.stop)
+        for block, places in blocks_with(wanted):
+            part, part_start, now = job.select(block), start[block], best.select(block)
+            longer = fitter.polish(part, now, part_start, again)
+            better, theirs = _best(part, fitter, [now, longer], part_start, again)
+            rows = block[places]
+            best = _placed(best, better.select(places), rows)
+            certificate = certificate.placed(theirs.select(places), rows)
+            steps = steps.index_fill(0, rows, again.stop)
     return best, certificate, steps
 
 

@@ -100,7 +100,8 @@ class AuxiliaryFitter:
             return None
         wide, own = job.modes.select(rows).spread_out(), job.encoder
         like = own if isinstance(own, AuxiliaryFlow) else None
-        return _alone(DiagonalGaussian(wide.loc, wide.marginal_scale()), like), rows
+        diagonal = like is not None or isinstance(wide, DiagonalGaussian)
+        return _alone(DiagonalGaussian(wide.loc, wide.marginal_scale()) if diagonal else wide, like), rows
 
     def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """The encoder's q, if it is of the family; and the best Gaussian that the family holds."""
@@ -111,7 +112,7 @@ class AuxiliaryFitter:
 
     @staticmethod
     def _inner(found: Mapping[str, LocalFit], like: AuxiliaryFlow | None) -> Member:
-        inner = found["mean_field"]
+        inner = found["mean_field"] if like else found.get("full_rank", found["mean_field"])
         return Member(_alone(inner.q, like), inner.elbo, inner.start)
 
     def num_steps(self, job: Job) -> int:
@@ -144,7 +145,7 @@ def _still_weights(q: DiagonalGaussian | FullRankGaussian, like: Mapping[str, Te
     return identity_weights(len(q.loc), q.dim, layers, hidden, dtype=q.loc.dtype, device=q.loc.device)
 
 
-def _alone(q: DiagonalGaussian, like: AuxiliaryFlow | None) -> AuxiliaryFlow:
+def _alone(q: DiagonalGaussian | FullRankGaussian, like: AuxiliaryFlow | None) -> AuxiliaryFlow:
     """A Gaussian as an auxiliary flow in which z and v are independent and r(v|z) = q(v): the same bound."""
     if like is None:
         hidden, layers, reverse = _HIDDEN, _LAYERS, _HIDDEN
@@ -152,11 +153,16 @@ def _alone(q: DiagonalGaussian, like: AuxiliaryFlow | None) -> AuxiliaryFlow:
         weights = like.joint.weights
         hidden, layers = weights["0.hidden_bias"].shape[1], len(weights) // 4
         reverse = like.reverse["hidden_bias"].shape[1]
-    both = DiagonalGaussian(
-        torch.cat([q.loc, torch.zeros_like(q.loc)], 1), torch.cat([q.scale, torch.ones_like(q.scale)], 1)
-    )
+    loc, own = torch.cat([q.loc, torch.zeros_like(q.loc)], 1), DiagonalGaussian(q.loc, q.marginal_scale())
+    both: DiagonalGaussian | FullRankGaussian
+    if isinstance(q, DiagonalGaussian):
+        both = DiagonalGaussian(loc, torch.cat([q.scale, torch.ones_like(q.scale)], 1))
+    else:
+        tril = torch.diag_embed(torch.ones_like(loc))
+        tril[:, : q.dim, : q.dim] = q.scale_tril
+        both = FullRankGaussian(loc, tril)
     still = identity_weights(len(q.loc), both.dim, layers, hidden, dtype=q.loc.dtype, device=q.loc.device)
-    return AuxiliaryFlow(CouplingFlow(both, still), flat_reverse(q, reverse))
+    return AuxiliaryFlow(CouplingFlow(both, still), flat_reverse(own, reverse))
 
 
 @dataclass(frozen=True)

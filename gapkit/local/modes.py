@@ -8,6 +8,7 @@ from torch import Tensor
 from gapkit.estimators.elbo import Elbo
 from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture
 from gapkit.families.protocol import Transport
+from gapkit.local.blocks import blocks_with
 from gapkit.local.curvature import MAX_DIM, Curvature, available
 from gapkit.local.natural import Moments, eye_like, polish_diagonal, warm_start
 from gapkit.local.settings import FitSettings
@@ -142,18 +143,56 @@ def find_modes(target: Target, q: Transport, bank: Bank | None, key: Key, settin
 def _improve(
     modes: Modes, target: Target, key: Key, settings: FitSettings, curvature: Curvature | None, steps: range
 ) -> Modes:
-    """Take some steps with every mode that is alive and measure its level."""
-    samples = settings.coarse_samples if steps.start == 0 else settings.warm_samples
-    number, rows = modes.level.isfinite().nonzero(as_tuple=True)
-    if len(rows) == 0 or len(steps) == 0:
+    """Take some steps with every mode that is alive and measure its level.
+
+    All starts of all datapoints together where most are alive, which is so at first; later the first mode of everyone,
+    then the second of the blocks of datapoints that have one, and so on: every batch has a fixed shape.
+    """
+    everyone = torch.arange(target.num_datapoints, device=target.device)
+    starts = torch.arange(len(modes.loc), device=target.device)
+    if len(steps) == 0:
         return modes
+    alive = modes.level.isfinite()
+    out = Modes(modes.loc.clone(), modes.tril.clone(), modes.level.clone())
+
+    def improve(number: Tensor, rows: Tensor) -> None:
+        loc, tril, level = _improved(modes, target, key, settings, curvature, steps, number, rows)
+        there = alive[number, rows]
+        number, rows = number[there], rows[there]
+        out.loc[number, rows], out.tril[number, rows], out.level[number, rows] = loc[there], tril[there], level[there]
+
+    if steps.start == 0:
+        improve(starts.repeat_interleave(len(everyone)), everyone.repeat(len(starts)))
+        return out
+    # The start that is a datapoint's first, second, ... mode alive; dead ones come last.
+    order = (~alive).to(torch.int8).argsort(dim=0, stable=True)
+    improve(order[0], everyone)
+    for rank in range(1, len(starts)):
+        for block, _ in blocks_with(alive.sum(0) > rank):
+            improve(order[rank, block], block)
+    return out
+
+
+def _improved(
+    modes: Modes,
+    target: Target,
+    key: Key,
+    settings: FitSettings,
+    curvature: Curvature | None,
+    steps: range,
+    number: Tensor,
+    rows: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same for some starts of some datapoints, both of shape (P,): means, scales and levels afterwards."""
+    samples = settings.coarse_samples if steps.start == 0 else settings.warm_samples
     problems, key = target.select(rows), key.select(rows)
     streams = key.streams(f"modes/{steps.start}", target.dtype, target.device)
 
     def noise(count: int) -> Tensor:
         return streams.normal(count, target.dim)
 
-    loc, tril = modes.loc[number, rows], modes.tril[number, rows]
+    # Starts that do not exist are carried along to keep the shape; they need only be numbers.
+    loc, tril = modes.loc[number, rows].nan_to_num(0.0, 0.0, 0.0), modes.tril[number, rows]
     fitted: Gaussian
     if curvature is None:
         diagonal = DiagonalGaussian(loc, tril if tril.dim() == 2 else tril.diagonal(dim1=-2, dim2=-1))
@@ -167,10 +206,7 @@ def _improve(
         new_tril = fitted.scale_tril
     judge = Elbo(num_samples=settings.select_samples, antithetic=True, stage="modes/level")
     level = judge(problems, problems.x, fitted, key).value.to(loc.dtype)
-    out = Modes(modes.loc.clone(), modes.tril.clone(), modes.level.clone())
-    out.loc[number, rows], out.tril[number, rows] = fitted.loc, new_tril
-    out.level[number, rows] = torch.where(level.isfinite(), level, -torch.inf)
-    return out
+    return fitted.loc, new_tril, torch.where(level.isfinite(), level, -torch.inf)
 
 
 def _prune(modes: Modes, keep_within: float) -> Modes:

@@ -29,10 +29,12 @@ from gapkit.models.target import Target
 
 __all__ = [
     "Moments",
+    "bounded",
     "cholesky_of_inverse",
     "eye_like",
     "polish_diagonal",
     "polish_full_rank",
+    "polish_steps",
     "warm_start",
 ]
 
@@ -109,7 +111,7 @@ def warm_start(
     return Moments(mean, precision)
 
 
-def _bounded(step: Tensor, limit: float) -> Tensor:
+def bounded(step: Tensor, limit: float) -> Tensor:
     """Shorten steps longer than ``limit`` (over all but the first axis) and drop those that are not finite."""
     flat = step.flatten(1)
     length = torch.linalg.vector_norm(flat, dim=1).clamp(min=1e-30)
@@ -147,9 +149,9 @@ def polish_full_rank(
         s = now.pull_gradient(u, target.grad(now.forward(u), precision)) + u
         outer = torch.einsum("spi,spj->pij", s, u) / u.shape[0]
         change = outer.tril(-1) + torch.diag_embed(0.5 * outer.diagonal(dim1=-2, dim2=-1))
-        shift = _bounded(size * s.mean(0), 1.0)
+        shift = bounded(size * s.mean(0), 1.0)
         loc = loc + (tril @ shift.unsqueeze(-1)).squeeze(-1)
-        tril = tril + tril @ _bounded(size * change, 0.5)
+        tril = tril + tril @ bounded(size * change, 0.5)
         mean_loc, mean_tril = torch.lerp(mean_loc, loc, weight), torch.lerp(mean_tril, tril, weight)
     return FullRankGaussian(mean_loc, mean_tril)
 
@@ -184,8 +186,8 @@ def polish_diagonal(
         u = torch.cat([u, -u])
         scale = log_scale.exp()
         r = target.grad(DiagonalGaussian(loc, scale).forward(u), precision) + u / scale
-        shift = _bounded(size * (root.mT @ r.mean(0).unsqueeze(-1)).squeeze(-1), 1.0)
+        shift = bounded(size * (root.mT @ r.mean(0).unsqueeze(-1)).squeeze(-1), 1.0)
         loc = loc + (root @ shift.unsqueeze(-1)).squeeze(-1)
-        log_scale = log_scale + _bounded(0.5 * size * (scale * r * u).mean(0), 0.5)
+        log_scale = log_scale + bounded(0.5 * size * (scale * r * u).mean(0), 0.5)
         mean_loc, mean_log_scale = torch.lerp(mean_loc, loc, weight), torch.lerp(mean_log_scale, log_scale, weight)
     return DiagonalGaussian(mean_loc, mean_log_scale.exp())

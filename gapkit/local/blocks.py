@@ -1,0 +1,37 @@
+"""Work on some datapoints of a batch without a trace in the others, not even in the last bit.
+
+Matrix products round differently for other shapes and places. If the datapoints that need more work were gathered into
+one batch, a datapoint that drops out would move all that follow it. So they are worked on in blocks of fixed
+datapoints, each block whole, and only the outcomes that were asked for are kept.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+__all__ = ["blocks_with"]
+
+_SIZE = 10
+
+
+def blocks_with(wanted: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Blocks of the batch that hold a wanted datapoint.
+
+    Args:
+        wanted: bools of shape (B,).
+
+    Yields:
+        The datapoints of a block, shape (P,), and the places in it of the wanted ones.
+
+    Example:
+        >>> wanted = torch.zeros(25, dtype=torch.bool)
+        >>> wanted[12] = True
+        >>> [(block[0].item(), len(block), places.tolist()) for block, places in blocks_with(wanted)]
+        [(10, 10, [2])]
+    """
+    for begin in range(0, len(wanted), _SIZE):
+        part = wanted[begin : begin + _SIZE]
+        if bool(part.any()):
+            block = torch.arange(begin, begin + len(part), device=wanted.device)
+            yield block, part.nonzero()[:, 0]
