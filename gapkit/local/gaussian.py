@@ -11,11 +11,12 @@ from gapkit.local.certificate import Certificate, squared_mean
 from gapkit.local.curvature import MAX_DIM
 from gapkit.local.fitter import LocalFit, Member, first_start
 from gapkit.local.job import Job
-from gapkit.local.natural import polish_diagonal, polish_full_rank
+from gapkit.local.natural import off_diagonal_precision, polish_diagonal, polish_full_rank, scale_gradient
 
 __all__ = ["FullRankFitter", "MeanFieldFitter", "as_full_rank"]
 
-_BLOCKS = 8
+# More blocks give a steadier error, but each is kept: (B, D^2 / 2) numbers.
+_BLOCKS, _FEWER_BLOCKS, _MANY_LATENTS = 16, 8, 128
 
 
 def as_full_rank(q: DiagonalGaussian | FullRankGaussian) -> FullRankGaussian:
@@ -26,9 +27,10 @@ def as_full_rank(q: DiagonalGaussian | FullRankGaussian) -> FullRankGaussian:
 def _certificate(job: Job, stage: str, block: "_Block") -> Certificate:
     """From ``certificate_samples`` fresh draws in blocks of antithetic pairs."""
     noise = job.noise(f"certificate/{stage}")
-    pairs = max(1, job.settings.certificate_samples // (2 * _BLOCKS))
+    count = _BLOCKS if job.target.dim <= _MANY_LATENTS else _FEWER_BLOCKS
+    pairs = max(1, job.settings.certificate_samples // (2 * count))
     blocks = []
-    for _ in range(_BLOCKS):
+    for _ in range(count):
         u = noise(pairs)
         blocks.append(block(torch.cat([u, -u])))
     gain, error = squared_mean(blocks)
@@ -47,12 +49,13 @@ class _MeanFieldBlock(_Block):
     job: Job
     q: DiagonalGaussian
     root: Tensor
+    coupling: Tensor | None
 
     def __call__(self, u: Tensor) -> Tensor:
         # In the mean the objective curves like the posterior's whole precision, in log sigma like 2.
         r = self.job.target.grad(self.q.forward(u)) + u / self.q.scale
         mean = (self.root.mT @ r.mean(0).unsqueeze(-1)).squeeze(-1) if self.root.dim() == 3 else self.root * r.mean(0)
-        return torch.cat([mean / 2**0.5, 0.5 * (self.q.scale * r * u).mean(0)], -1)
+        return torch.cat([mean / 2**0.5, 0.5 * scale_gradient(self.q.scale, r, u, self.coupling)], -1)
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,9 @@ class MeanFieldFitter:
     def certify(self, job: Job, q: DiagonalGaussian, start: Tensor, stage: str) -> Certificate:
         """The gain of a Newton step."""
         root = _root(job, start)
-        return _certificate(job, stage, _MeanFieldBlock(job, q, q.scale if root is None else root))
+        return _certificate(
+            job, stage, _MeanFieldBlock(job, q, q.scale if root is None else root, off_diagonal_precision(root))
+        )
 
 
 @dataclass(frozen=True)
