@@ -59,24 +59,25 @@ def squared_mean(blocks: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Unbiased squared length of a mean vector, from means of independent blocks of draws.
 
     Args:
-        blocks: K >= 3 tensors of shape (B, P), estimates of the same vectors from independent noise.
+        blocks: K >= 4 tensors of shape (B, P), estimates of the same vectors from independent noise.
 
     Returns:
-        The estimate and its jackknife standard error, both of shape (B,), float64.
+        The estimate and its standard error, both of shape (B,), float64. The error is that of a U-statistic of order 2
+        (Hoeffding 1948): products of two blocks vary among themselves, and together with the blocks they share.
     """
     stacked = torch.stack(list(blocks), 1)
     # All that is needed are the inner products between blocks.
-    gram = torch.bmm(stacked, stacked.mT).double()
-    count = gram.shape[-1]
-    own = gram.diagonal(dim1=-2, dim2=-1)
-    rows = gram.sum(-1)
-    total, squares = rows.sum(-1), own.sum(-1)
-    estimate = (total - squares) / (count * (count - 1))
-    # Without block k: its row and column leave the sum of products, its own square leaves the sum of squares.
-    left = (total.unsqueeze(-1) - 2 * rows + own) - (squares.unsqueeze(-1) - own)
-    left = left / ((count - 1) * (count - 2))
-    variance = (count - 1) / count * (left - left.mean(-1, keepdim=True)).square().sum(-1)
-    return estimate, variance.sqrt()
+    products = torch.bmm(stacked, stacked.mT).double()
+    products = products - torch.diag_embed(products.diagonal(dim1=-2, dim2=-1))
+    count = products.shape[-1]
+    pairs, triples = count * (count - 1), count * (count - 1) * (count - 2)
+    rows, squares = products.sum(-1), products.square().sum((-2, -1))
+    estimate = rows.sum(-1) / pairs
+    # Means of the product of two of them that share no block, one block, or both.
+    none = (rows.sum(-1).square() - 4 * rows.square().sum(-1) + 2 * squares) / (triples * (count - 3))
+    one, both = (rows.square().sum(-1) - squares) / triples, squares / pairs
+    shared, own = (one - none).clamp(min=0.0), (both - none).clamp(min=0.0)
+    return estimate, ((4 * (count - 2) * shared + 2 * own) / pairs).sqrt()
 
 
 def from_gain(later: Estimate, earlier: Estimate, share: float) -> Certificate:
