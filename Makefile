@@ -33,11 +33,12 @@ format: .venv/installed
 readme: .venv/installed
 	$(BIN)/python -m analyses.readme
 
-# About half an hour on two cores. Peers are measured where they are installed: pip install -r benchmarks/requirements.txt
+# About 40 minutes on two cores. Peers are measured where they are installed: pip install -r benchmarks/requirements.txt
 DATA ?= mnist
 bench: .venv/installed
 	mkdir -p benchmarks/results
 	$(BIN)/python -m benchmarks.ais --data $(DATA) --json benchmarks/results/ais.json
+	$(BIN)/python -m benchmarks.local_fit --data $(DATA) --json benchmarks/results/local_fit.json
 	$(BIN)/python -m benchmarks.two_latents --data $(DATA) --json benchmarks/results/two_latents.json
 	$(BIN)/python -m benchmarks.memory --json benchmarks/results/memory.json
 	$(BIN)/python -m benchmarks.readme

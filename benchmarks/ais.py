@@ -6,8 +6,6 @@ gapkit, the textbook configuration as settings of the same code, the matrix prod
 
 import argparse
 import json
-import math
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,9 +15,10 @@ from typing import Any
 import torch
 
 from benchmarks import curves, peers
+from benchmarks.output import machine, plain, timed, told
 from benchmarks.problem import Gold, Problem, gold, images, make_problem, rms, trained
 from benchmarks.speed import shares_of_the_limit
-from gapkit import __version__, analyze, checkpoints
+from gapkit import analyze, checkpoints
 from gapkit.engine import spec_for
 from gapkit.models.freeze import frozen
 
@@ -34,10 +33,10 @@ def main() -> None:
     path = trained(arguments.model, arguments.data, folder / "model")
     model = checkpoints.load(path).model
     results: dict[str, Any] = json.loads(arguments.json.read_text("utf-8")) if arguments.json.exists() else {}
-    results |= {"machine": _machine(), "arguments": _told(arguments)}
+    results |= {"machine": machine(), "arguments": told(arguments)}
     with frozen(model):
-        problem = _timed("fits", lambda: make_problem(model, arguments.data, arguments.images))
-        best = _timed("gold", lambda: gold(problem, arguments.gold_temperatures))
+        problem = timed("fits", lambda: make_problem(model, arguments.data, arguments.images))
+        best = timed("gold", lambda: gold(problem, arguments.gold_temperatures))
         results["gold"] = {"mean_log_px": float(best.log_px.mean()), "two_runs_apart_rms": best.apart}
         parts: dict[str, Callable[[], dict[str, Any]]] = {
             "speed": lambda: speed(make_problem(model, arguments.data, 2 * arguments.images)),
@@ -46,8 +45,8 @@ def main() -> None:
             "gradients": lambda: gradients(problem, best, arguments),
         }
         for name in arguments.parts:
-            results |= _timed(name, parts[name])
-            arguments.json.write_text(json.dumps(_plain(results), indent=2) + "\n", "utf-8")
+            results |= timed(name, parts[name])
+            arguments.json.write_text(json.dumps(plain(results), indent=2) + "\n", "utf-8")
     print(json.dumps({k: v for k, v in results.items() if isinstance(v, float)}, indent=2))
 
 
@@ -129,39 +128,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--textbook-temperatures", type=int, default=5000)
     parser.add_argument("--textbook-precision", default="bfloat16", help="of gradients: counts are the same")
     return parser.parse_args()
-
-
-def _told(arguments: argparse.Namespace) -> dict[str, str]:
-    """The arguments without the places that files lie in."""
-    values = {name: value for name, value in vars(arguments).items() if name not in ("json", "model")}
-    return {name: Path(str(value)).name for name, value in values.items()}
-
-
-def _timed(name: str, work: Callable[[], Any]) -> Any:
-    start = time.perf_counter()
-    out = work()
-    print(f"{name}: {time.perf_counter() - start:.1f} s", flush=True)
-    return out
-
-
-def _machine() -> dict[str, Any]:
-    return {
-        "gapkit": __version__,
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
-        "processor": platform.machine(),
-        "capability": torch.backends.cpu.get_cpu_capability(),
-    }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, bool | int | float | str) or value is None else str(value)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,24 @@ from torch import Tensor
 from gapkit.data import binarize, load
 from gapkit.estimators import Ais
 from gapkit.families import DiagonalGaussian, FullRankGaussian, recognise
+from gapkit.families.protocol import Posterior
 from gapkit.local import Bank, LocalFits, build_bank, fit
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
 from gapkit.randomness import Key
 from gapkit.training import TrainConfig, train
 
-__all__ = ["Gold", "Problem", "gold", "make_problem", "trained"]
+__all__ = ["Gold", "Problem", "Unfitted", "gold", "images", "make_problem", "rms", "trained", "unfitted"]
+
+
+@dataclass(frozen=True)
+class Unfitted:
+    """A batch of images with all that a local fit begins with: the encoder's posteriors and the bank of starts."""
+
+    target: Target
+    q: Posterior
+    bank: Bank
+    key: Key
 
 
 @dataclass(frozen=True)
@@ -61,16 +72,22 @@ def images(data: str, count: int, split: str = "test") -> Tensor:
     return binarize(load(data, split=split, limit=count).x, "sample", 0 if split == "test" else 2**32)
 
 
+def unfitted(model: LatentModel, x: Tensor, others: Tensor) -> Unfitted:
+    """Bind the model to images; others are those whose encodings are in the bank of starts."""
+    target = Target(model, x)
+    with torch.no_grad():
+        q, encoded = recognise(model.encode(x)), recognise(model.encode(others))
+        bank = build_bank(target, encoded.loc, encoded.marginal_scale(), 4096, 0)
+    return Unfitted(target, q, bank, Key(0, tuple(range(len(x)))))
+
+
 def make_problem(model: LatentModel, data: str, count: int) -> Problem:
     """Bind the model to test images and fit q*."""
-    x = images(data, count)
-    target, key = Target(model, x), Key(0, tuple(range(count)))
-    with torch.no_grad():
-        q, others = recognise(model.encode(x)), recognise(model.encode(images(data, 10_000, "train")))
-        bank = build_bank(target, others.loc, others.marginal_scale(), 4096, 0)
-    before = target.work.copy()
-    fits = fit(target, q, bank, key)
-    return Problem(model, target, key, bank, fits, (target.work - before).equivalents / count)
+    batch = unfitted(model, images(data, count), images(data, 10_000, "train"))
+    before = batch.target.work.copy()
+    fits = fit(batch.target, batch.q, batch.bank, batch.key)
+    work = (batch.target.work - before).equivalents / count
+    return Problem(model, batch.target, batch.key, batch.bank, fits, work)
 
 
 def gold(problem: Problem, num_temperatures: int = 1000) -> Gold:

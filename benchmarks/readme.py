@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.output import number
+from benchmarks.readme_local_fit import local_fit
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 
@@ -11,14 +14,20 @@ _HEAD = """# Benchmarks
 
 Written by `python -m benchmarks.readme` from the JSON files in `benchmarks/results`; no number here is typed. Peers are
 installed with `pip install -r benchmarks/requirements.txt`. All times are of one machine with 2 CPU cores and no GPU:
-compare ratios, which come from one run each. `make bench` runs everything (about half an hour, and it trains its own
+compare ratios, which come from one run each. `make bench` runs everything (about 40 minutes, and it trains its own
 model); the figures below are from an MNIST file on disk, with `--data FILE.npz`.
 """
 
 
 def main() -> None:
     """Put the sections of all results that are there together."""
-    sections = {"ais.json": _ais, "two_latents.json": _two_latents, "routes.json": _routes, "memory.json": _memory}
+    sections = {
+        "ais.json": _ais,
+        "local_fit.json": local_fit,
+        "two_latents.json": _two_latents,
+        "routes.json": _routes,
+        "memory.json": _memory,
+    }
     parts = [_HEAD]
     for name, section in sections.items():
         path = RESULTS / name
@@ -53,7 +62,7 @@ def _ais(found: dict[str, Any]) -> str:
         "the best number of leapfrogs (all are below)",
         "bf16_over_fp32_limit_cpu": "the same with bfloat16 gradients and float32 energies, over the float32 products",
     }
-    lines += [f"| `{key}` | {_number(found[key])} | {words} |" for key, words in keys.items() if key in found]
+    lines += [f"| `{key}` | {number(found[key])} | {words} |" for key, words in keys.items() if key in found]
     lines += [
         "",
         "Error against work:",
@@ -69,7 +78,7 @@ def _ais(found: dict[str, Any]) -> str:
             )
     lines += ["", "Gradients per second of a whole AIS run (200 images x 64 chains, noise included), medians of 5:", ""]
     lines += ["| measure | median |", "|---|---|"]
-    lines += [f"| {name} | {_number(value)} |" for name, value in found["speed"].items() if "acceptance" not in name]
+    lines += [f"| {name} | {number(value)} |" for name, value in found["speed"].items() if "acceptance" not in name]
     analysed = arguments["analysed"]
     lines += [
         "",
@@ -93,7 +102,7 @@ def _peers(found: dict[str, Any]) -> list[str]:
             lines += [f"{name}: not measured ({values['missing']})", ""]
             continue
         lines += [f"{name}:", "", "| measure | value |", "|---|---|"]
-        lines += [f"| {key.replace('_', ' ')} | {_number(value)} |" for key, value in values.items()]
+        lines += [f"| {key.replace('_', ' ')} | {number(value)} |" for key, value in values.items()]
         lines.append("")
     return lines
 
@@ -130,7 +139,7 @@ def _routes(found: dict[str, Any]) -> str:
         "| measure | value |",
         "|---|---|",
     ]
-    return "\n".join([*lines, *(f"| {k.replace('_', ' ')} | {_number(v)} |" for k, v in found.items()), ""])
+    return "\n".join([*lines, *(f"| {k.replace('_', ' ')} | {number(v)} |" for k, v in found.items()), ""])
 
 
 def _memory(found: dict[str, Any]) -> str:
@@ -139,16 +148,6 @@ def _memory(found: dict[str, Any]) -> str:
     for name, row in found.items():
         lines.append(f"| {name} | {row['few_mb']:.0f} | {row['many_mb']:.0f} | {row['ratio']:.2f} |")
     return "\n".join([*lines, ""])
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(_number(item) for item in value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, int) or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if abs(value) < 1 else f"{value:.2f}"
 
 
 if __name__ == "__main__":

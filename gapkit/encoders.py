@@ -25,7 +25,7 @@ from gapkit.randomness import Key
 from gapkit.summary import summarise_values
 from gapkit.verdict import plus_minus
 
-__all__ = ["Comparison", "compare_encoders", "difference_of_means", "in_words"]
+__all__ = ["Comparison", "compare_encoders", "difference_of_means", "in_words", "require_one_decoder"]
 
 _UNIT = 100  # datapoints computed together: memory stays bounded
 _PROBES = 4  # latents at which decoders are held against each other
@@ -97,7 +97,7 @@ def compare_encoders(
     differences: dict[tuple[str, str], list[Gap]] = {pair: [] for pair in pairs}
     for rows in torch.arange(len(x)).split(_UNIT):
         part = key.select(rows)
-        _require_one_decoder(models, x[rows][:_PROBES], Key(part.seed, part.indices[:_PROBES]))
+        require_one_decoder(models, x[rows], part)
         found = {name: _bound(model, x[rows], elbo, part) for name, model in models.items()}
         for name, estimate in found.items():
             bounds[name].append(Gap(estimate.value, estimate.std_error))
@@ -237,21 +237,31 @@ def _bound(model: LatentModel, x: Tensor, elbo: Elbo, key: Key) -> Estimate:
         return elbo(Target(model, x), x, model.encode(x), key)
 
 
-def _require_one_decoder(models: Mapping[str, LatentModel], x: Tensor, key: Key) -> None:
-    """Hold log p(x, z) of all models against each other at a few latents.
+def require_one_decoder(models: Mapping[str, LatentModel], x: Tensor, key: Key) -> None:
+    """Hold log p(x, z) of all models against each other, at a few latents of the first few datapoints.
+
+    Args:
+        models: by name.
+        x: data of shape (N, *x_shape).
+        key: of these datapoints; names the latents.
 
     Raises:
-        InputError: they differ, so that a difference of bounds would say nothing about encoders.
+        InputError: latents of another shape, or another log p(x, z), so that a difference of bounds would say nothing
+            about encoders.
     """
-    first: tuple[str, Tensor] | None = None
+    x, key = x[:_PROBES], Key(key.seed, key.indices[:_PROBES])
+    first: tuple[str, torch.Size, Tensor] | None = None
     for name, model in models.items():
         with frozen(model), torch.no_grad():
             target = Target(model, x)
+            if first is not None and target.latent_shape != first[1]:
+                found = f"latents of shape {tuple(first[1])} in {first[0]} and {tuple(target.latent_shape)} in {name}"
+                raise InputError("encoders of one decoder", found, "compare models that share decoder and prior")
             z = key.streams("decoders", target.dtype, target.device).normal(2, target.dim)
             values = target.log_joint(z)
         if first is None:
-            first = name, values
-        elif not torch.allclose(values, first[1], rtol=1e-4, atol=1e-4, equal_nan=True):
+            first = name, target.latent_shape, values
+        elif not torch.allclose(values, first[2], rtol=1e-4, atol=1e-4, equal_nan=True):
             found = f"{first[0]} and {name} give the same x and z different log p(x, z)"
             raise InputError("encoders of one decoder", found, "compare models that share decoder and prior")
 

@@ -3,7 +3,7 @@
 Gaps are differences within each datapoint, so their spread over datapoints is small where that of the bounds is large.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy import special
 
 from gapkit.checks import InputError
 
-__all__ = ["GAPS", "QUANTITIES", "summarise", "summarise_values"]
+__all__ = ["GAPS", "QUANTITIES", "encoder_names", "summarise", "summarise_values"]
 
 GAPS = ("total_gap", "amortization_gap", "approximation_gap")
 QUANTITIES = (
@@ -35,6 +35,7 @@ _SHORTFALLS = {
     "amortization_minus_approximation": (2, True),
 }
 _FURTHER = ("elbo_star_", "approximation_gap_")
+_ENCODERS = ("elbo", "gain", "left")  # L[q'] of a further encoder, L[q'] - L[q], L[q*] - L[q']
 _RESAMPLES, _RESAMPLES_AT_ONCE = 2000, 100
 _FEW = 10
 
@@ -112,6 +113,7 @@ def summarise(
     seed: int = 0,
     certificate: Mapping[str, Any] | None = None,
     families: Mapping[str, Any] | None = None,
+    semi_amortized: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Summarise a table of datapoints, one split at a time.
 
@@ -120,11 +122,12 @@ def summarise(
         seed: of the bootstrap.
         certificate: what bidirectional Monte Carlo on simulated data found; kept as it is.
         families: the encoder's family (``encoder``), that of the split, and those ``fitted``; kept as it is.
+        semi_amortized: the curve of local steps, see :func:`gapkit.curve.summarise_curve`; kept as it is.
 
     Returns:
         ``quantities`` of the first split; ``splits`` with the quantities, statuses and checks of every split; for more
         than one split ``generalisation``: the amortization gap of the first split minus that of each other one; and
-        the ``certificate``, if there is one.
+        the ``certificate`` and ``semi_amortized``, if there are any.
 
     Raises:
         InputError: an empty table.
@@ -153,6 +156,8 @@ def summarise(
         summary["certificate"] = dict(certificate)
     if families is not None:
         summary["families"] = dict(families)
+    if semi_amortized is not None:
+        summary["semi_amortized"] = dict(semi_amortized)
     return summary
 
 
@@ -179,9 +184,10 @@ def _checks(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
 
 def _quantity(rows: pd.DataFrame, name: str, seed: int) -> dict[str, Any]:
     values, errors = rows[name].to_numpy(float), rows[f"{name}_se"].to_numpy(float)
-    if name not in _SHORTFALLS or "optimality_gap" not in rows:
+    known_as = "amortization_gap" if name.startswith("left_") else name
+    if known_as not in _SHORTFALLS or "optimality_gap" not in rows:
         return summarise_values(values, errors, seed)
-    times, included = _SHORTFALLS[name]
+    times, included = _SHORTFALLS[known_as]
     gap, gap_error = rows["optimality_gap"].to_numpy(float), rows["optimality_gap_se"].to_numpy(float)
     known = np.isfinite(values) & np.isfinite(gap) & np.isfinite(gap_error)
     if included:  # take the shortfall out of the table's error again, to add that of the mean instead
@@ -195,11 +201,22 @@ def _quantity(rows: pd.DataFrame, name: str, seed: int) -> dict[str, Any]:
 
 
 def _names(rows: pd.DataFrame) -> list[str]:
-    """Quantities of the table, with those of every further family beside their own kind."""
+    """Quantities of the table, with those of every further family beside their own kind; further encoders last."""
     further = [name for name in rows if name.startswith(_FURTHER) and not name.endswith("_se")]
     names = [name for name in QUANTITIES if name in rows]
     place = names.index("elbo_star") if "elbo_star" in names else len(names)
-    return [*names[:place], *further, *names[place:]]
+    compared = [f"{kind}_{name}" for name in encoder_names(rows) for kind in _ENCODERS]
+    return [*names[:place], *further, *names[place:], *compared]
+
+
+def encoder_names(names: Iterable[str]) -> list[str]:
+    """The further encoders among the columns of a table or the quantities of a summary, by their gains.
+
+    Example:
+        >>> encoder_names(["elbo", "elbo_refit", "gain_refit", "gain_refit_se"])
+        ['refit']
+    """
+    return [name.removeprefix("gain_") for name in names if name.startswith("gain_") and not name.endswith("_se")]
 
 
 def _unpaired(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

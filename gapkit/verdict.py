@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gapkit.summary import encoder_names
+
 __all__ = ["certificate_sentence", "trust", "verdict"]
 
 
@@ -46,7 +48,8 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         sentences.append(
             "Not enough evidence to say which of the two is larger: the 95% interval of their difference contains 0."
         )
-    sentences += _families(summary.get("families", {})) + _cautions(first, total)
+    sentences += _families(summary.get("families", {})) + _encoders(quantities)
+    sentences += _local_steps(summary.get("semi_amortized")) + _cautions(first, total)
     for name, gap in summary.get("generalisation", {}).items():
         if gap["mean"] is not None:
             sentences.append(
@@ -116,6 +119,52 @@ def _families(families: Mapping[str, Any]) -> list[str]:
         f"The split compares families: q* is the best {split} posterior, but the encoder's own is {own}. So the "
         "amortization gap is that of another family as well as of the encoder, and may be negative."
     ]
+
+
+def _encoders(quantities: Mapping[str, Any]) -> list[str]:
+    """What each further encoder of the same decoder reaches of the amortization gap, and what it leaves."""
+    sentences = []
+    for name in encoder_names(quantities):
+        gain, left = quantities[f"gain_{name}"], quantities[f"left_{name}"]
+        if gain["mean"] is None or left["mean"] is None or gain["ci95"] is None:
+            sentences.append(f"The encoder {name} gives no numbers that a conclusion could rest on.")
+            continue
+        rest = f"with it, {plus_minus(left)} nats are left to L[q*]."
+        if gain["ci95"][0] > 0:
+            sentences.append(f"The encoder {name} gains {plus_minus(gain)} nats of the amortization gap; {rest}")
+        elif gain["ci95"][1] < 0:
+            loss = plus_minus({**gain, "mean": -gain["mean"]})
+            sentences.append(f"The encoder {name} is {loss} nats below the analysed one; {rest}")
+        else:
+            change = plus_minus(gain)
+            sentences.append(f"The encoder {name} changes L[q] by {change} nats, which may be chance; {rest}")
+    return sentences
+
+
+def _local_steps(values: Mapping[str, Any] | None) -> list[str]:
+    """How many local steps from the encoder's q close 90% of the amortization gap, or how much the last one leaves."""
+    if not values:
+        return []
+    if "skipped" in values:
+        return [f"There is no curve of local steps: {values['skipped']}."]
+    gap, curve = values["amortization_gap"], values["curve"]
+    where = f"over {values['datapoints']} datapoints of {values['split']}"
+    if gap["mean"] is None:
+        return ["The curve of local steps has no finite numbers."]
+    if curve[-1]["share"] is None:
+        return [f"There is no clear amortization gap for local steps to close ({plus_minus(gap)} nats {where})."]
+    reached = values["steps_to_90"]
+    point = curve[-1] if reached is None else next(point for point in curve if point["steps"] == reached)
+    low, high = point["share"]["ci95"] or (point["share"]["mean"],) * 2
+    found = (
+        f"{plus_minus(point['gain'])} of {gap['mean']:.2f} nats, a share of {point['share']['mean']:.0%} (between "
+        f"{low:.0%} and {high:.0%} with 95% confidence), {where}"
+    )
+    count = f"{point['steps']} local step{'' if point['steps'] == 1 else 's'}"
+    if reached is None:
+        return [f"{count} from the encoder's q do not close 90% of the amortization gap: {found}."]
+    verb = "closes" if reached == 1 else "close"
+    return [f"{count} from the encoder's q {verb} 90% of the amortization gap: {found}."]
 
 
 def _signed(values: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ ROWS = [
     {"models.target", "models.simulate", "families"},
     {"kernels", "checkpoints", "training"},
     {"estimators"},
-    {"decomposition", "encoders", "evidence", "summary", "verdict"},
+    {"curve", "decomposition", "encoders", "evidence", "summary", "verdict"},
     {"local"},
     {"results"},
     {"engine", "plots"},

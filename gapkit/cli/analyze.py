@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -55,6 +56,13 @@ def analyze(
         float | None,
         typer.Option(help="Standard error of log p(x) to reach for every datapoint, in nats.", show_default="0.1"),
     ] = None,
+    semi_amortized: Annotated[
+        int, typer.Option(help="Make the curve of L[q] after local steps on so many datapoints; 0 leaves it out.")
+    ] = 0,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=PATH: another encoder of the same decoder, such as gapkit refit writes; repeat."),
+    ] = None,
     seed: Seed = 0,
     device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default="gapkit-CHECKPOINT")] = None,
@@ -70,8 +78,9 @@ def analyze(
     policy = replace(
         spec.evidence, method=log_px, target_se=spec.evidence.target_se if target_se is None else target_se
     )
-    spec = replace(spec, evidence=policy)
+    spec = replace(spec, evidence=policy, semi_amortized=semi_amortized)
     checked_device(device)
+    paths = _encoder_paths(encoder or ())
 
     from gapkit import checkpoints
     from gapkit.engine import analyze as run
@@ -87,6 +96,13 @@ def analyze(
         methods=needed,
     )
     built = loaded.model if likelihood is None else _with_likelihood(loaded.model, likelihood)
+    # No state key: it is for the user's own layout of a file, not for that of gapkit refit.
+    how_built = {"model": model, "model_args": model_arg or (), "trust_pickle": trust_pickle, "methods": needed}
+    others = {name: checkpoints.load(path, **how_built) for name, path in paths.items()}  # type: ignore[arg-type]
+    encoders = {
+        name: other.model if likelihood is None else _with_likelihood(other.model, likelihood)
+        for name, other in others.items()
+    }
     source = data or _trained_on(loaded)
     how = binarize or _binarized_as(loaded, source)
     splits, provenance = _load_splits(source, split or ["test"], data_key, limit, how, seed)
@@ -97,10 +113,24 @@ def analyze(
         "likelihood": likelihood,
         "starts_from_split": bank_split,
     }
+    if others:
+        provenance["encoders"] = {
+            name: {"name": other.name, "sha256": other.sha256, "description": other.description}
+            for name, other in others.items()
+        }
     console = Console(soft_wrap=True)
     with warnings.catch_warnings(record=True) as caught, frozen(built), progress_bar(console) as progress:
         warnings.simplefilter("always", GapkitWarning)
-        result = run(built, splits, spec, other_x=bank_x, device=device, progress=progress, provenance=provenance)
+        result = run(
+            built,
+            splits,
+            spec,
+            other_x=bank_x,
+            encoders=encoders,
+            device=device,
+            progress=progress,
+            provenance=provenance,
+        )
     messages = list(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, GapkitWarning)))
     for message in messages:
         typer.secho(f"warning: {message}", err=True, fg=typer.colors.YELLOW)
@@ -144,6 +174,26 @@ def _with_likelihood(model: Any, likelihood: str) -> Any:
 
     prior = model.prior if callable(getattr(model, "prior", None)) else "standard_normal"
     return from_pair(model.encode, model.decode, likelihood, prior)
+
+
+def _encoder_paths(pairs: Sequence[str]) -> dict[str, Path]:
+    """Read NAME=PATH pairs; what a name may be is checked with the columns it makes.
+
+    Raises:
+        InputError: no such pair, or a name that comes twice.
+    """
+    from gapkit.engine import check_encoder_names
+
+    paths: dict[str, Path] = {}
+    for pair in pairs:
+        name, _, path = pair.partition("=")
+        if not path:
+            raise InputError(f"--encoder {pair}", "no NAME=PATH", "write --encoder refit=folder/model.pt, say")
+        if name in paths:
+            raise InputError(f"--encoder {pair}", f"another encoder named {name}", "give every one a name of its own")
+        paths[name] = Path(path)
+    check_encoder_names(paths)
+    return paths
 
 
 def _trained_on(loaded: "Loaded") -> str:

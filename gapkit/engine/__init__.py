@@ -1,6 +1,7 @@
 """From settings to a result: plan the units, run the stages, gather the rows."""
 
 from gapkit.engine.certify import Certificate, certify
+from gapkit.engine.encoders import check_encoder_names
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.prepare import checked_device
 from gapkit.engine.progress import Progress
@@ -15,6 +16,7 @@ __all__ = [
     "Unit",
     "analyze",
     "certify",
+    "check_encoder_names",
     "checked_device",
     "plan_units",
     "spec_for",

@@ -73,7 +73,7 @@ def prepare(model: LatentModel, x: Tensor, device: torch.device | str = "cpu") -
     x = fit_to_model(model, x.to(device))
     # Bounds of a support may differ from datapoint to datapoint, so each is checked against its own distribution.
     for part in x.split(_ROWS_CHECKED):
-        check_support(_decode_one(model, part), part)
+        check_support(decode_one(model, part), part)
     for warning in layer_warnings(model):
         warnings.warn(warning, GapkitWarning, stacklevel=2)
     return x
@@ -110,7 +110,7 @@ def fit_to_model(model: LatentModel, x: Tensor) -> Tensor:
                 continue
             trial = x.to(dtype).reshape(-1, *shape)
             try:
-                decoded = _decode_one(model, trial[:2])
+                decoded = decode_one(model, trial[:2])
             except Exception as error:  # any error, also of the user's own code: another shape may suit it
                 first = first or error
                 continue
@@ -134,7 +134,7 @@ def _keep_if_encodable(model: LatentModel, x: Tensor, event: torch.Size) -> Tens
     """Data in decode's shape, if encode accepts that shape too."""
     reshaped = x.reshape(-1, *event)
     try:
-        _decode_one(model, reshaped[:2])
+        decode_one(model, reshaped[:2])
     except Exception as error:
         raise InputError(
             "data in one shape for encode and decode",
@@ -144,7 +144,12 @@ def _keep_if_encodable(model: LatentModel, x: Tensor, event: torch.Size) -> Tens
     return reshaped
 
 
-def _decode_one(model: LatentModel, x: Tensor) -> Distribution:
+def decode_one(model: LatentModel, x: Tensor) -> Distribution:
+    """Return p(x|z) at the location of q(z|x) for data that are in the model's form: one pass through the contract.
+
+    Raises:
+        InputError: one of the three methods returns something else than the contract says.
+    """
     with torch.no_grad(), unvalidated():
         q = model.encode(x)
         _expect(q, "encode", x.shape[0])

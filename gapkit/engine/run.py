@@ -15,6 +15,8 @@ from gapkit.checks import InputError
 from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.certify import sandwiches
+from gapkit.engine.curve import plan_curve
+from gapkit.engine.encoders import check_encoder_names, check_encoders, in_place
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.prepare import checked_device, moved_to, prepare
 from gapkit.engine.progress import Progress, Stopwatch
@@ -41,6 +43,7 @@ def analyze(
     seed: int = 0,
     family: str | Sequence[str] | None = None,
     other_x: Tensor | None = None,
+    encoders: Mapping[str, LatentModel] | None = None,
     device: torch.device | str = "cpu",
     progress: Callable[[Progress], None] | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -59,6 +62,10 @@ def analyze(
             gap is split in the encoder's own family unless others are named without it.
         other_x: data whose encodings serve as starts of the fits (training data, say); None takes the analysed data
             themselves, so that a datapoint's further starts then depend on the company it is analysed in.
+        encoders: further models with the same decoder and prior, by name, such as those of ``gapkit.training.refit``:
+            their L[q'] on the noise of L[q] become columns ``elbo_NAME``, ``gain_NAME`` (L[q'] minus L[q]) and
+            ``left_NAME`` (L[q*] minus L[q']), so that the amortization gap is split into what that encoder reaches
+            and what it leaves.
         device: where to compute.
         progress: called after every stage.
         provenance: further facts for ``run.json``.
@@ -68,7 +75,8 @@ def analyze(
         The result: one row per datapoint, a summary with intervals, and the run's settings.
 
     Raises:
-        InputError: the model or the data cannot be analysed, or an unknown setting.
+        InputError: the model or the data cannot be analysed, an unknown setting, or an encoder that does not belong to
+            the model's decoder or whose name would clash with a column.
 
     Example:
         >>> from gapkit.models.reference import build
@@ -82,15 +90,20 @@ def analyze(
     splits = dict(x) if isinstance(x, Mapping) else {"test": x}
     if not splits:
         raise InputError("data to analyse", "an empty mapping", "give at least one split")
-    device = checked_device(device)
-    began, frames = time.time(), []
-    with frozen(model), moved_to(model, device):
+    device, encoders = checked_device(device), dict(encoders or {})
+    check_encoder_names(encoders)
+    began, frames, curves = time.time(), [], []
+    with frozen(model), moved_to(model, device), in_place(encoders, device):
         ready = {name: prepare(model, torch.as_tensor(data), device) for name, data in splits.items()}
-        families = _families(model, next(iter(ready.values())), spec)
+        first = next(iter(ready))
+        families = _families(model, ready[first], spec)
+        check_encoders(model, encoders, ready[first], Key(spec.seed, tuple(range(len(ready[first])))))
         units = {name: plan_units(len(data), spec.unit_size) for name, data in ready.items()}
-        total = 1 + sum(len(u) for u in units.values()) * len(stages.STAGES) + (spec.certificate > 0)
+        curve = plan_curve(spec, first, len(ready[first]), families)
+        total = 1 + sum(len(u) for u in units.values()) * (len(stages.STAGES) + bool(encoders))
+        total += sum(curve.wants(first, unit) for unit in units[first]) + (spec.certificate > 0)
         run_stage = Stopwatch(total, progress)
-        like = Target(model, next(iter(ready.values()))[:1])
+        like = Target(model, ready[first][:1])
         bank = run_stage("bank", build_shared_bank, like, ready, other_x, spec)
         for split, data in ready.items():
             split_seed = _seed_of(spec.seed, split)
@@ -100,7 +113,10 @@ def analyze(
                 iwae = run_stage("bounds", stages.bounds, batch, spec)
                 fitted = run_stage("fits", stages.fits, batch, bank, spec)
                 top = run_stage("evidence", stages.evidence, batch, fitted, spec)
-                tables[unit.number] = pd.DataFrame(stages.rows(batch, spec, iwae, fitted, top)).head(unit.size)
+                others = run_stage("encoders", stages.encoders, batch, spec, encoders) if encoders else {}
+                tables[unit.number] = pd.DataFrame(stages.rows(batch, spec, iwae, fitted, top, others)).head(unit.size)
+                if curve.wants(split, unit):
+                    curves.append(run_stage("local steps", stages.curve_rows, batch, spec, fitted))
             frame = pd.concat([tables[number] for number in sorted(tables)], ignore_index=True)
             frame.insert(0, "split", split)
             frames.append(frame)
@@ -115,9 +131,10 @@ def analyze(
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "seconds": {**run_stage.seconds, "total": time.time() - began},
         "decoder_evaluations": {**asdict(like.work), "gradient_equivalents": like.work.equivalents},
+        **({"encoders": list(encoders)} if encoders else {}),
         **(provenance or {}),
     }
-    return Result(datapoints, summarise(datapoints, spec.seed, certificate, families), run)
+    return Result(datapoints, summarise(datapoints, spec.seed, certificate, families, curve.summary(curves)), run)
 
 
 def _certificate(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, Any]:

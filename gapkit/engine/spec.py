@@ -7,7 +7,7 @@ from typing import Any
 from gapkit.checks import InputError
 from gapkit.estimators import Ais, Elbo, Iwae
 from gapkit.evidence import Policy
-from gapkit.local import FAMILIES, FitSettings
+from gapkit.local import FAMILIES, STEPS, FitSettings, check_steps
 
 __all__ = ["EFFORTS", "AnalysisSpec", "spec_for"]
 
@@ -29,6 +29,9 @@ class AnalysisSpec:
         bank_prior: latents drawn from the prior for the bank of starts.
         bank_data: encodings of other data in the bank, at most.
         certificate: datapoints simulated from the model on which AIS is certified from both sides; 0 skips it.
+        semi_amortized: on how many datapoints, the first ones of the first split, the curve of L[q] after local steps
+            is made; 0 leaves it out. Units are computed whole, so that a multiple of ``unit_size`` wastes nothing.
+        semi_amortized_steps: after how many local steps, ascending, the first number 0.
     """
 
     seed: int = 0
@@ -42,6 +45,8 @@ class AnalysisSpec:
     bank_prior: int = 4096
     bank_data: int = 10_000
     certificate: int = 50
+    semi_amortized: int = 0
+    semi_amortized_steps: tuple[int, ...] = STEPS
 
     def __post_init__(self) -> None:
         if self.unit_size < 1:
@@ -51,6 +56,10 @@ class AnalysisSpec:
         if self.certificate < 0 or self.certificate == 1:
             found = "a mean over simulated datapoints needs at least 2"
             raise InputError(f"certificate={self.certificate}", found, "use 0 for none, or 50")
+        if self.semi_amortized < 0:
+            found = "a number of datapoints is not negative"
+            raise InputError(f"semi_amortized={self.semi_amortized}", found, "use 0 for none, or 100")
+        check_steps(self.semi_amortized_steps)
         for name in self.families:
             if name not in FAMILIES:
                 raise InputError(f"family {name!r}", "no such family", f"use one of {', '.join(FAMILIES)}")

@@ -3,23 +3,27 @@
 Each stage is a function of the batch and of what earlier stages gave; none remembers anything.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from torch import Tensor
 
 from gapkit.decomposition import Gap, Rung, contrast, decompose
+from gapkit.decomposition import gap as gap_of
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.estimators import Estimate
 from gapkit.evidence import REASONS, SOURCES, Evidence, estimate_evidence
 from gapkit.families import family_name, recognise
 from gapkit.families.protocol import Posterior
-from gapkit.local import Bank, FitStatus, LocalFits, fit
+from gapkit.local import Bank, FitStatus, LocalFits, fit, semi_amortized
+from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target, unvalidated
 from gapkit.randomness import Key
 from gapkit.status import STATUSES
 
-__all__ = ["STAGES", "Batch", "bounds", "evidence", "fits", "make_batch", "rows"]
+__all__ = ["STAGES", "Batch", "bounds", "curve_rows", "encoders", "evidence", "fits", "make_batch", "rows"]
 
 STAGES = ("bounds", "fits", "evidence")
 
@@ -55,8 +59,49 @@ def evidence(batch: Batch, fitted: LocalFits, spec: AnalysisSpec) -> Evidence:
     return estimate_evidence(batch.target, fitted.mixture, batch.key, spec.evidence)
 
 
-def rows(batch: Batch, spec: AnalysisSpec, iwae: Estimate, fitted: LocalFits, top: Evidence) -> dict[str, list[object]]:
-    """The unit's rows of the table, column by column; values in nats."""
+def encoders(batch: Batch, spec: AnalysisSpec, models: Mapping[str, LatentModel]) -> dict[str, Estimate]:
+    """L[q'] of further encoders, with the analysed model's decoder and the noise of L[q]."""
+    found = {}
+    for name, model in models.items():
+        with torch.no_grad(), unvalidated():
+            q = recognise(model.encode(batch.target.x))
+        found[name] = spec.elbo(batch.target, batch.target.x, q, batch.key)
+    return found
+
+
+def curve_rows(batch: Batch, spec: AnalysisSpec, fitted: LocalFits) -> pd.DataFrame:
+    """L[q] after local steps from the encoder's q, its gain on L[q] and what L[q*] of the encoder's family leaves.
+
+    One row per datapoint and number of steps, as :func:`gapkit.curve.summarise_curve` takes them; a padded unit
+    repeats its last datapoint.
+    """
+    star = fitted.family(family_name(batch.q)).elbo
+    curve = semi_amortized(
+        batch.target,
+        batch.q,
+        batch.key,
+        steps=spec.semi_amortized_steps,
+        judge=spec.elbo,
+        encoder=fitted.encoder,
+    )
+    parts = []
+    for steps, after, gain, left in zip(curve.steps, curve.elbo, curve.gains(), curve.left(star), strict=True):
+        part = {"index": list(batch.key.indices), "steps": steps}
+        for name, values in (("elbo", after), ("gain", gain), ("left", left)):
+            part |= {name: values.value.tolist(), f"{name}_se": values.std_error.tolist()}
+        parts.append(pd.DataFrame(part))
+    return pd.concat(parts, ignore_index=True)
+
+
+def rows(
+    batch: Batch,
+    spec: AnalysisSpec,
+    iwae: Estimate,
+    fitted: LocalFits,
+    top: Evidence,
+    others: Mapping[str, Estimate],
+) -> dict[str, list[object]]:
+    """The unit's rows of the table, column by column; values in nats. ``others`` are L[q'] of further encoders."""
     star = fitted.family(fitted.own)
     ladder = (
         Rung("log_px", top.log_px, "approximation_gap"),
@@ -82,6 +127,10 @@ def rows(batch: Batch, spec: AnalysisSpec, iwae: Estimate, fitted: LocalFits, to
         if name != fitted.own:
             rungs = (ladder[0], Rung(f"elbo_star_{name}", other.elbo, shortfall=other.shortfall))
             add(f"approximation_gap_{name}", decompose(rungs)["approximation_gap"])
+    for name, other_elbo in others.items():
+        add(f"elbo_{name}", other_elbo)
+        add(f"gain_{name}", gap_of(other_elbo, fitted.encoder))
+        add(f"left_{name}", decompose((ladder[1], Rung(name, other_elbo)))["amortization_gap"])
     add("iwae", iwae)
     table["ess"] = iwae.diagnostics["ess"].tolist()
     table["khat"] = iwae.diagnostics["khat"].tolist()

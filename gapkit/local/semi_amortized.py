@@ -8,8 +8,8 @@ by: the mean of a factorised Gaussian is preconditioned by its own variances, as
 
 The iterate after k steps is q_k itself. The polish returns the average over a stretch of steps, which would make L
 after 10 steps depend on whether 5 were asked for as well; here every step is a stretch of its own, and the average over
-one iterate is that iterate. L[q_k] is not kept above L[q]: where a step loses, the curve says so. Mean-field steps do
-lose at first where the posterior's latents are correlated so strongly that half a step is too long for them.
+one iterate is that iterate. L[q_k] is not kept above L[q]: where a step loses, the curve says so. Mean-field steps
+swing to and fro at first where the posterior's latents are correlated so strongly that half a step is too long.
 
 The source trains the encoder through such steps; here an encoder that was trained without them is asked what they add.
 Source: Kim, Wiseman, Miller, Sontag & Rush, "Semi-Amortized Variational Autoencoders" (2018),

@@ -2,6 +2,7 @@
 
 from gapkit.plots.gap_scatter import gap_scatter
 from gapkit.plots.ladder import ladder
+from gapkit.plots.semi_amortized import semi_amortized
 from gapkit.plots.style import style
 
-__all__ = ["gap_scatter", "ladder", "style"]
+__all__ = ["gap_scatter", "ladder", "semi_amortized", "style"]

@@ -1,6 +1,6 @@
 """The ladder: the mean bounds as rungs on one axis in nats, and the gaps between them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,7 @@ class _Span:
 
 _GAPS = (_Span("approximation_gap", "log_px", "elbo_star"), _Span("amortization_gap", "elbo_star", "elbo"))
 _ORDER = ("log_px", "approximation_gap", "elbo_star", "amortization_gap", "elbo")
-_SIDE = "elbo_star_"
+_FAMILY = "elbo_star_"
 
 
 def ladder(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
@@ -48,7 +48,8 @@ def ladder(result: Result, ax: Axes | None = None, split: str | None = None) -> 
     over datapoints are far wider than those of the gaps; they would overlap and suggest that the gaps are uncertain.
 
     The means are over the datapoints of the split whose gaps are all finite, so that each bar is as long as its gap.
-    L[q*] of other families are side notes, drawn where they were fitted for all of these and differ from L[q*].
+    L[q*] of other families and L[q] of further encoders are side notes; a family is left out where it was not fitted
+    for all of these or does not differ from L[q*].
 
     Args:
         result: of an analysis.
@@ -60,17 +61,17 @@ def ladder(result: Result, ax: Axes | None = None, split: str | None = None) -> 
     """
     chosen = select(result, split)
     with style():
-        ax = ax if ax is not None else new_axes(5.2, 3.3)
+        shown = _with_side_notes(chosen.quantities) if chosen.quantities else []
+        ax = ax if ax is not None else new_axes(5.2, max(3.3, 0.55 * len(shown)))
         ax.set_title(f"{chosen.title}, means", parse_math=False)
         if not chosen.quantities:
             write_note(ax, "no finite values")
             return ax
-        _draw(ax, chosen.quantities)
+        _draw(ax, chosen.quantities, shown)
     return ax
 
 
-def _draw(ax: Axes, quantities: Mapping[str, Any]) -> None:
-    shown = _with_side_notes(quantities)
+def _draw(ax: Axes, quantities: Mapping[str, Any], shown: Sequence[str]) -> None:
     rows = {name: float(number) for number, name in enumerate(shown)}
     spans = {gap: _span(gap, quantities) for gap in _GAPS}
     left, right = _limits(quantities, rows, list(spans.values()))
@@ -96,7 +97,7 @@ def _draw(ax: Axes, quantities: Mapping[str, Any]) -> None:
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
         )
     for name in [name for name in rows if _is_rung(name)]:
-        side = name.startswith(_SIDE)
+        side = _is_side(name)
         ax.plot(
             quantities[name]["mean"],
             rows[name],
@@ -112,7 +113,7 @@ def _draw(ax: Axes, quantities: Mapping[str, Any]) -> None:
     ax.set_yticks(list(rows.values()), [labels[name] for name in rows])
     ax.tick_params(axis="y", length=0)
     for tick, name in zip(ax.get_yticklabels(), rows, strict=True):
-        tick.set_color(COLORS["side"] if name.startswith(_SIDE) else COLORS.get(name, COLORS["rung"]))
+        tick.set_color(COLORS["side"] if _is_side(name) else COLORS.get(name, COLORS["rung"]))
     ax.spines["left"].set_visible(False)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.ticklabel_format(axis="x", style="plain", useOffset=False)
@@ -120,26 +121,38 @@ def _draw(ax: Axes, quantities: Mapping[str, Any]) -> None:
 
 
 def _with_side_notes(quantities: Mapping[str, Any]) -> list[str]:
-    """The rows from the top: L[q*] of other families stand by their height, above or below that of the split."""
-    star = quantities["elbo_star"]
+    """The rows from the top: side notes stand by their height among L[q*] and L[q] of the split."""
+    star, encoder = quantities["elbo_star"], quantities["elbo"]
     notes = [
         name
         for name, values in quantities.items()
-        if name.startswith(_SIDE) and values["count"] == star["count"] and abs(values["mean"] - star["mean"]) > 1e-9
+        if _is_side(name)
+        and values["count"] == star["count"]
+        and not (name.startswith(_FAMILY) and abs(values["mean"] - star["mean"]) <= 1e-9)
     ]
     notes.sort(key=lambda name: -quantities[name]["mean"])
     above = [name for name in notes if quantities[name]["mean"] > star["mean"]]
-    below = [name for name in notes if name not in above]
+    under = [name for name in notes if quantities[name]["mean"] < min(star["mean"], encoder["mean"])]
+    between = [name for name in notes if name not in (*above, *under)]
     top, approximation, middle, amortization, bottom = _ORDER
-    return [top, *above, approximation, middle, amortization, *below, bottom]
+    return [top, *above, approximation, middle, amortization, *between, bottom, *under]
+
+
+def _is_side(name: str) -> bool:
+    """Whether this is L[q*] of another family or L[q] of a further encoder."""
+    return name.startswith("elbo_") and name not in _RUNGS
 
 
 def _is_rung(name: str) -> bool:
-    return name in _RUNGS or name.startswith(_SIDE)
+    return name in _RUNGS or _is_side(name)
 
 
 def _label(name: str) -> str:
-    return _RUNGS.get(name) or f"L[q*] {name.removeprefix(_SIDE).replace('_', ' ')}\n(side note)"
+    if name in _RUNGS:
+        return _RUNGS[name]
+    if name.startswith(_FAMILY):
+        return f"L[q*] {name.removeprefix(_FAMILY).replace('_', ' ')}\n(side note)"
+    return f"L[q] {name.removeprefix('elbo_')}\n(side note)"
 
 
 def _span(gap: _Span, quantities: Mapping[str, Any]) -> tuple[float, float, list[float]]:

@@ -11,7 +11,7 @@ from gapkit.checks import InputError
 from gapkit.results import Result
 from gapkit.summary import GAPS, summarise
 
-__all__ = ["Selection", "select"]
+__all__ = ["Selection", "select", "split_name", "title_of"]
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,7 @@ class Selection:
     @property
     def title(self) -> str:
         """The split and how many datapoints are shown, in words."""
-        name = self.split if len(self.split) <= 24 else f"{self.split[:23]}…"
-        count = f"{len(self.rows):,} datapoint{'' if len(self.rows) == 1 else 's'}"
-        return f"{name}: {count}" + (f" ({self.left_out:,} not finite, left out)" if self.left_out else "")
+        return title_of(self.split, len(self.rows), self.left_out)
 
 
 def select(result: Result, split: str | None = None) -> Selection:
@@ -44,18 +42,40 @@ def select(result: Result, split: str | None = None) -> Selection:
     Raises:
         InputError: the result has no such split.
     """
-    splits = result.summary_values["splits"]
-    name = next(iter(splits)) if split is None else split
-    if name not in splits:
-        raise InputError(f"split {name!r}", f"the splits {', '.join(splits)}", "use one of these")
+    name = split_name(result, split)
     whole = result.datapoints[result.datapoints["split"].astype(str) == name]
     finite = np.isfinite(whole[list(GAPS)].to_numpy(float)).all(axis=1)
     rows = whole[finite]
     if finite.all():
-        quantities = splits[name]["quantities"]
+        quantities = result.summary_values["splits"][name]["quantities"]
     else:
         quantities = summarise(rows, _seed(result))["quantities"] if len(rows) else {}
     return Selection(name, rows, int((~finite).sum()), quantities)
+
+
+def split_name(result: Result, split: str | None = None) -> str:
+    """The name of a split that the result has; None takes the first.
+
+    Raises:
+        InputError: the result has no such split.
+    """
+    splits = result.summary_values["splits"]
+    name = next(iter(splits)) if split is None else split
+    if name not in splits:
+        raise InputError(f"split {name!r}", f"the splits {', '.join(splits)}", "use one of these")
+    return name
+
+
+def title_of(split: str, count: int, left_out: int) -> str:
+    """A split and how many of its datapoints are shown, in words.
+
+    Example:
+        >>> title_of("test", 1000, 2)
+        'test: 1,000 datapoints (2 not finite, left out)'
+    """
+    name = split if len(split) <= 24 else f"{split[:23]}…"
+    shown = f"{count:,} datapoint{'' if count == 1 else 's'}"
+    return f"{name}: {shown}" + (f" ({left_out:,} not finite, left out)" if left_out else "")
 
 
 def _seed(result: Result) -> int:

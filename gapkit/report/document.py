@@ -7,12 +7,24 @@ from typing import Any
 
 import pandas as pd
 
-from gapkit.report.figures import Figure, draw
-from gapkit.report.wording import DEFINITIONS, GENERALISATION, UNKNOWN_STATUS, describe, in_order
+from gapkit.report.figures import Figure, draw, draw_local_steps
+from gapkit.report.wording import DEFINITIONS, GENERALISATION, LOCAL_STEPS, UNKNOWN_STATUS, describe, in_order
 from gapkit.results import Result
 from gapkit.status import STATUSES
 
-__all__ = ["Document", "Fact", "Facts", "Quantity", "SplitSection", "StatusWord", "Term", "WorstDatapoint", "build"]
+__all__ = [
+    "Document",
+    "Fact",
+    "Facts",
+    "LocalSteps",
+    "Quantity",
+    "SplitSection",
+    "StatusWord",
+    "StepsRow",
+    "Term",
+    "WorstDatapoint",
+    "build",
+]
 
 _WORST = 20
 
@@ -54,6 +66,32 @@ class SplitSection:
     datapoints: int
     quantities: tuple[Quantity, ...]
     figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class StepsRow:
+    """Means after a number of local steps, in nats; shares are fractions. None where there is no number."""
+
+    steps: int
+    elbo: float | None
+    gain: float | None
+    gain_low: float | None
+    gain_high: float | None
+    left: float | None
+    share: float | None
+    share_low: float | None
+    share_high: float | None
+
+
+@dataclass(frozen=True)
+class LocalSteps:
+    """What local steps from the encoder's q would give: the figure, its numbers and a note on them."""
+
+    split: str
+    datapoints: int
+    figure: Figure
+    rows: tuple[StepsRow, ...]
+    note: str
 
 
 @dataclass(frozen=True)
@@ -115,6 +153,7 @@ class Document:
         verdict: the diagnosis in sentences.
         trust: how far log p(x) can be trusted, in sentences.
         main: the first split, which the verdict is about.
+        local_steps: what local steps from the encoder's q would give, where that was asked for.
         further: the other splits.
         generalisation: for several splits, differences of the amortization gap between them.
         worst: the datapoints with the largest total gaps, largest first.
@@ -128,6 +167,7 @@ class Document:
     verdict: tuple[str, ...]
     trust: tuple[str, ...]
     main: SplitSection
+    local_steps: LocalSteps | None
     further: tuple[SplitSection, ...]
     generalisation: tuple[Quantity, ...]
     worst: tuple[WorstDatapoint, ...]
@@ -145,6 +185,7 @@ def build(result: Result) -> Document:
         verdict=tuple(result.verdict()),
         trust=tuple(result.trust()),
         main=main,
+        local_steps=_local_steps(result),
         further=tuple(further),
         generalisation=_generalisation(result.summary_values, main.datapoints),
         worst=_worst(result.datapoints),
@@ -183,6 +224,31 @@ def _quantity(name: str, label: str, meaning: str, values: Mapping[str, Any], da
         high,
         int(values.get("count", datapoints)),
         datapoints,
+    )
+
+
+def _local_steps(result: Result) -> LocalSteps | None:
+    values = result.summary_values.get("semi_amortized")
+    if not values or "skipped" in values:
+        return None
+    rows = tuple(_steps_row(point) for point in values["curve"])
+    return LocalSteps(values["split"], int(values["datapoints"]), draw_local_steps(result), rows, LOCAL_STEPS)
+
+
+def _steps_row(point: Mapping[str, Any]) -> StepsRow:
+    gain, share = point["gain"], point["share"] or {"mean": None, "ci95": None}
+    gain_low, gain_high = gain["ci95"] or (None, None)
+    share_low, share_high = share["ci95"] or (None, None)
+    return StepsRow(
+        point["steps"],
+        point["elbo"]["mean"],
+        gain["mean"],
+        gain_low,
+        gain_high,
+        point["left"]["mean"],
+        share["mean"],
+        share_low,
+        share_high,
     )
 
 

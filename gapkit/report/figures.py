@@ -11,12 +11,13 @@ from matplotlib.axes import Axes
 from gapkit.plots.gap_scatter import gap_scatter
 from gapkit.plots.ladder import ladder
 from gapkit.plots.selection import Selection, select
+from gapkit.plots.semi_amortized import semi_amortized
 from gapkit.plots.style import style
-from gapkit.report.wording import LADDER_CAPTION, SCATTER_CAPTION
+from gapkit.report.wording import LADDER_CAPTION, LOCAL_STEPS_CAPTION, SCATTER_CAPTION
 from gapkit.results import Result
 from gapkit.verdict import plus_minus
 
-__all__ = ["Figure", "draw"]
+__all__ = ["Figure", "draw", "draw_local_steps"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,21 @@ def draw(result: Result, split: str, number: int) -> tuple[Figure, ...]:
         name = f"{kind}-{number}"
         figures.append(Figure(name, _svg(plot, result, split, name), caption, describe(chosen)))
     return tuple(figures)
+
+
+def draw_local_steps(result: Result) -> Figure:
+    """Draw the curve of local steps of a result that has one."""
+    values = result.summary_values["semi_amortized"]
+    alt = "Curve of local steps: no finite values, in nats."
+    if values["datapoints"]:
+        last = values["curve"][-1]
+        alt = (
+            f"Curve of mean bounds in nats over local steps: from L[q] {values['elbo']['mean']:.2f} after none to "
+            f"{values['elbo']['mean'] + last['gain']['mean']:.2f} after {last['steps']}, against L[q*] "
+            f"{values['elbo_star']:.2f}."
+        )
+    name = "local-steps"
+    return Figure(name, _svg(semi_amortized, result, values["split"], name), LOCAL_STEPS_CAPTION, alt)
 
 
 def _svg(plot: Callable[..., Axes], result: Result, split: str, prefix: str) -> str:

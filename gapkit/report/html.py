@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from gapkit.report.document import Document
 from gapkit.report.figures import Figure
 
-__all__ = ["nats", "render"]
+__all__ = ["nats", "percent", "render"]
 
 
 def render(document: Document) -> str:
@@ -29,6 +29,16 @@ def nats(value: float | None) -> str:
     return f"{value:z.3f}" if abs(value) < 1e7 else f"{value:.4g}"
 
 
+def percent(value: float | None) -> str:
+    """Write a fraction in percent, and a dash where there is none.
+
+    Example:
+        >>> percent(0.934), percent(-0.001), percent(None)
+        ('93%', '0%', '–')
+    """
+    return "–" if value is None or math.isnan(value) else f"{value:z.0%}"
+
+
 def _picture(figure: Figure) -> Markup:
     """The SVG with its description for screen readers."""
     attributes = f'<svg role="img" aria-label="{escape(figure.alt)}"'
@@ -45,5 +55,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"nats": nats, "picture": _picture}
+    environment.filters |= {"nats": nats, "percent": percent, "picture": _picture}
     return environment

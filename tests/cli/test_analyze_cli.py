@@ -1,8 +1,6 @@
 """`gapkit analyze` as a user runs it: files out, sentences, and every kind of bad input."""
 
 import json
-import sys
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -10,31 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from gapkit.cli import main
 from gapkit.models.native import save_model
 from gapkit.models.reference import build
 from gapkit.results import Result
 
 FILES = ["datapoints.parquet", "report.html", "run.json", "summary.json"]
-
-
-@pytest.fixture
-def gapkit(monkeypatch, capsys, tmp_path):
-    """Run the command line in a folder of its own; return its exit code and what it printed."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["gapkit", *map(str, words)])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                code = main()
-            except SystemExit as stop:
-                code = stop.code
-        printed = capsys.readouterr()
-        return code or 0, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture
@@ -133,6 +111,14 @@ def test_plain_tensors_with_a_likelihood(gapkit, own):
     assert "--likelihood" in err
     code, _, err = gapkit(*words, "--likelihood", "bernoulli")
     assert code == 0, err
+
+
+def test_further_encoders_of_plain_tensors(gapkit, own, tmp_path):
+    words = ("analyze", own, "--model", "net.py:Plain", "--data", "x.npy", "--effort", "quick", "--out", "run")
+    code, _, err = gapkit(*words, "--likelihood", "bernoulli", "--encoder", f"same={own}")
+    assert code == 0, err
+    frame = pd.read_parquet(tmp_path / "run" / "datapoints.parquet")
+    assert frame["elbo_same"].equals(frame["elbo"].rename("elbo_same"))
 
 
 def corrupt(path):

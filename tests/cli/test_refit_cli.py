@@ -2,49 +2,18 @@
 
 import json
 import re
-import sys
-import warnings
 
 import numpy as np
 import pytest
 import torch
 
 from gapkit.checkpoints import load as load_checkpoint
-from gapkit.cli import main
 from gapkit.data import binarize, load
 from gapkit.encoders import compare_encoders
 from gapkit.models import load_model, save_model
-from gapkit.training import RefitConfig, TrainConfig, train
+from gapkit.training import RefitConfig
 from gapkit.training import refit as run_refit
 from tests.cli.test_analyze_cli import MODEL_FILE
-
-
-@pytest.fixture
-def gapkit(monkeypatch, capsys, tmp_path):
-    """Run the command line in a folder of its own; return its exit code and what it printed."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["gapkit", *map(str, words)])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                code = main()
-            except SystemExit as stop:
-                code = stop.code
-        printed = capsys.readouterr()
-        return code or 0, printed.out, printed.err
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def given(tmp_path_factory):
-    """A model of a few epochs: plenty of unfinished optimisation."""
-    folder = tmp_path_factory.mktemp("given")
-    config = TrainConfig(data="digits", hidden=(16,), latent=3, epochs=4, learning_rate=3e-3, binarize="threshold")
-    return train(config, out=folder).path
-
 
 OPTIONS = ("--data", "digits", "--limit", 300, "--evaluate", 60)
 

@@ -9,16 +9,18 @@ import pandas as pd
 import pytest
 import torch
 
+from gapkit.curve import summarise_curve
 from gapkit.engine import analyze
 from gapkit.local import FAMILIES
 from gapkit.models.reference import build as build_model
 from gapkit.report import build, render, write_html
-from gapkit.report.html import nats
+from gapkit.report.html import nats, percent
 from gapkit.report.wording import QUANTITIES as WORDED
 from gapkit.report.wording import describe, in_order
 from gapkit.results import Result
 from gapkit.status import STATUSES
 from gapkit.summary import QUANTITIES, summarise
+from tests.test_curve import table as curve_table
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -300,3 +302,77 @@ def test_pictures_stay_small(count):
 
 def test_a_split_whose_name_the_font_cannot_write():
     assert "テスト" in render(build(three(split="テスト")))
+
+
+def with_extras(shares=None, **changes):
+    """A result with a further encoder and a curve of local steps."""
+    rows = three().to_frame()
+    level = np.array([-93.0, -91.8, -95.0])
+    rows = rows.assign(elbo_refit=level, gain_refit=level - rows["elbo"], left_refit=rows["elbo_star"] - level)
+    rows = rows.assign(**{f"{kind}_refit_se": 0.02 for kind in ("elbo", "gain", "left")})
+    table = curve_table(shares or {0: 0.0, 1: [0.4, 0.5, 0.6], 5: 0.93}, np.array([4.0, 5.0, 6.0]))
+    curve = {"split": "test", "family": "mean_field", **summarise_curve(table), **changes}
+    return Result(rows, {**summarise(rows), "semi_amortized": curve}, {})
+
+
+def test_the_section_on_local_steps():
+    result = with_extras()
+    text = render(build(result))
+    page = Page(text)
+    assert "Local steps at test time" in [heading for tag, heading in page.headings if tag == "h2"]
+    assert text.index('id="gap-scatter-1"') < text.index('id="local-steps"') < text.index("The worst datapoints")
+    assert "How to read: each point is the mean bound after so many local steps" in text
+    rows = next(table for table in page.tables if table[0][0] == "Steps")[1:]
+    curve = result.summary_values["semi_amortized"]["curve"]
+    for row, point in zip(rows, curve, strict=True):
+        gain, share = point["gain"], point["share"]
+        assert row == [
+            str(point["steps"]),
+            nats(point["elbo"]["mean"]),
+            nats(gain["mean"]),
+            " to ".join(nats(end) for end in gain["ci95"]),
+            nats(point["left"]["mean"]),
+            percent(share["mean"]),
+            " to ".join(percent(end) for end in share["ci95"]),
+        ]
+    assert rows[2][5] == "93%"
+    (figure,) = (picture for picture in page.all("svg") if "local steps" in picture["aria-label"])
+    assert "from L[q] -90.00 after none to -85.35 after 5, against L[q*] -85.00" in figure["aria-label"]
+    assert len(page.all("caption")) == len(page.all("table"))
+
+
+def test_without_a_gap_the_section_has_no_shares():
+    table = curve_table({0: 0.0, 1: 0.5}, np.array([0.1, -0.1, 0.0]))
+    document = build(with_extras(**summarise_curve(table)))
+    assert [row.share for row in document.local_steps.rows] == [None, None]
+    assert "There is no clear amortization gap for local steps" in render(document)
+
+
+def test_a_curve_without_finite_numbers():
+    document = build(with_extras(**summarise_curve(curve_table({0: 0.0, 1: 0.5}, np.full(3, np.nan)))))
+    assert document.local_steps.datapoints == 0
+    assert "no finite numbers" in render(document)
+
+
+@pytest.mark.parametrize("curve", [None, {"skipped": "the encoder's family is 'flow'"}])
+def test_without_a_curve_there_is_no_section(curve):
+    result = three()
+    summary = {**result.summary_values, **({"semi_amortized": curve} if curve else {})}
+    text = render(build(Result(result.datapoints, summary, {})))
+    assert "Local steps at test time" not in text
+    assert ("There is no curve of local steps" in text) == bool(curve)
+
+
+def test_a_further_encoder_splits_the_amortization_gap_in_the_table():
+    result = with_extras()
+    quantities = {q.name: q for q in build(result).main.quantities}
+    names = list(quantities)
+    place = names.index("amortization_gap")
+    assert names[place + 1 : place + 3] == ["gain_refit", "left_refit"]
+    assert names.index("elbo_refit") == names.index("elbo") - 1
+    parts = quantities["gain_refit"].mean + quantities["left_refit"].mean
+    assert parts == pytest.approx(quantities["amortization_gap"].mean)
+    for name in ("gain_refit", "left_refit", "elbo_refit"):
+        assert "refit" in quantities[name].label
+        assert quantities[name].meaning
+    assert_table_is_summary(result)

@@ -1,0 +1,89 @@
+"""The curve of local steps: the mean bound after k steps from the encoder's q, between L[q] and L[q*]."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, NullLocator
+
+from gapkit.plots.selection import split_name, title_of
+from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.results import Result
+
+__all__ = ["semi_amortized"]
+
+_NARROWEST = 0.02  # nats, for curves that do not rise
+
+
+def semi_amortized(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
+    """Draw mean L[q] after k local steps that begin at the encoder's q, with dashed lines at L[q] and L[q*].
+
+    The whisker of a point is the 95% interval of its gain on the encoder's L[q], a mean of differences within each
+    datapoint; the levels have none, for the reason that those of the ladder have none. The number of steps is on a
+    scale that is linear up to 1 and logarithmic from there. A dotted line marks the smallest number of steps that
+    closes 90% of the amortization gap, where there is one.
+
+    Args:
+        result: of an analysis with ``semi_amortized`` datapoints.
+        ax: where to draw; None makes a figure of its own.
+        split: which split; None takes the one that the curve is of.
+
+    Raises:
+        InputError: the result has no such split.
+    """
+    values = result.summary_values.get("semi_amortized") or {"skipped": "it was not asked for"}
+    name = split_name(result, values.get("split") if split is None else split)
+    with style():
+        ax = ax if ax is not None else new_axes(5.2, 3.3)
+        note = _nothing_to_draw(values, name)
+        count, left_out = (0, 0) if note else (values["datapoints"], values["left_out"])
+        ax.set_title(name if note else f"{title_of(name, count, left_out)}, means", parse_math=False)
+        if note:
+            write_note(ax, note)
+            return ax
+        _draw(ax, values)
+    return ax
+
+
+def _nothing_to_draw(values: Mapping[str, Any], split: str) -> str:
+    """Why there is no curve of this split, in a few words; empty where there is one."""
+    if "skipped" in values or values["split"] != split:
+        return "no curve of local steps"
+    return "" if values["datapoints"] else "no finite values"
+
+
+def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
+    start, star, curve = values["elbo"]["mean"], values["elbo_star"], values["curve"]
+    steps = [point["steps"] for point in curve]
+    means = [start + point["gain"]["mean"] for point in curve]
+    ends = [[start + end for end in point["gain"]["ci95"] or (point["gain"]["mean"],) * 2] for point in curve]
+    # Each label stands where a curve that rises leaves room for it.
+    for level, label, side in ((start, "L[q]", "right"), (star, "L[q*]", "left")):
+        ax.axhline(level, color=COLORS["guide"], linestyle="--", linewidth=1, zorder=1)
+        ax.annotate(
+            f"{label}: {level:.2f}",
+            (1.0 if side == "right" else 0.01, level),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha=side,
+            fontsize=8.5,
+            color=COLORS["side"],
+        )
+    color = COLORS["amortization_gap"]
+    ax.plot(steps, means, color=color, linewidth=1.2, marker="o", markersize=4.5, zorder=3)
+    for number, (low, high) in zip(steps, ends, strict=True):
+        ax.plot([number, number], [low, high], color=color, linewidth=1.4, marker="_", markersize=6, zorder=2)
+    if values["steps_to_90"] is not None:
+        ax.axvline(values["steps_to_90"], color=COLORS["guide"], linestyle=":", linewidth=1, zorder=1)
+    ax.set_xscale("symlog", linthresh=1.0, linscale=0.4)
+    ax.set_xlim(-0.6, 1.25 * steps[-1])
+    ax.set_xticks(steps, [str(number) for number in steps])
+    ax.xaxis.set_minor_locator(NullLocator())
+    everything = [star, *means, *(end for pair in ends for end in pair)]
+    pad = max(0.12 * (max(everything) - min(everything)), _NARROWEST)
+    ax.set_ylim(min(everything) - pad, max(everything) + pad)
+    ax.yaxis.set_major_locator(MaxNLocator(6))
+    ax.ticklabel_format(axis="y", style="plain", useOffset=False)
+    ax.set_xlabel("local steps from the encoder's q")
+    ax.set_ylabel("nats (higher is better)")

@@ -1,0 +1,36 @@
+"""What the tests of several commands share."""
+
+import sys
+import warnings
+
+import pytest
+
+from gapkit.cli import main
+from gapkit.training import TrainConfig, train
+
+
+@pytest.fixture
+def gapkit(monkeypatch, capsys, tmp_path):
+    """Run the command line in a folder of its own; return its exit code and what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["gapkit", *map(str, words)])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                code = main()
+            except SystemExit as stop:
+                code = stop.code
+        printed = capsys.readouterr()
+        return code or 0, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def given(tmp_path_factory):
+    """A model of digits after a few epochs: plenty of unfinished optimisation."""
+    folder = tmp_path_factory.mktemp("given")
+    config = TrainConfig(data="digits", hidden=(16,), latent=3, epochs=4, learning_rate=3e-3, binarize="threshold")
+    return train(config, out=folder).path
