@@ -10,12 +10,14 @@ from gapkit.version import __version__
 
 if TYPE_CHECKING:
     from gapkit.checks import GapkitWarning, InputError
+    from gapkit.encoders import compare_encoders
     from gapkit.engine import AnalysisSpec, analyze, certify, spec_for
     from gapkit.estimators import Ais, Bdmc, Elbo, Estimate, Iwae, ReciprocalIs
     from gapkit.local import FitSettings, fit
     from gapkit.models import LatentModel, from_pair, load_model, save_model
     from gapkit.randomness import Key
     from gapkit.results import Result
+    from gapkit.training import refit
 
 _HOMES = {
     "Ais": "gapkit.estimators",
@@ -33,9 +35,11 @@ _HOMES = {
     "Result": "gapkit.results",
     "analyze": "gapkit.engine",
     "certify": "gapkit.engine",
+    "compare_encoders": "gapkit.encoders",
     "fit": "gapkit.local",
     "from_pair": "gapkit.models",
     "load_model": "gapkit.models",
+    "refit": "gapkit.training",
     "save_model": "gapkit.models",
     "spec_for": "gapkit.engine",
 }
@@ -57,9 +61,11 @@ __all__ = [
     "__version__",
     "analyze",
     "certify",
+    "compare_encoders",
     "fit",
     "from_pair",
     "load_model",
+    "refit",
     "save_model",
     "spec_for",
 ]
