@@ -12,13 +12,13 @@ class LinearGaussian:
     """x | z ~ N(W z + b, s2 I), z ~ N(0, I): probabilistic PCA, with an encoder of one's choice.
 
     encoder: "posterior" (exact, full rank), "mean_field" (the best factorised Gaussian), or "scaled" (its mean is
-    multiplied by ``factor``, its variances are the best ones).
+    multiplied by ``factor``, its standard deviations are ``width`` times the best ones).
     """
 
-    def __init__(self, weight, noise_variance=0.25, encoder="mean_field", factor=1.0, dtype=torch.float64):
+    def __init__(self, weight, noise_variance=0.25, encoder="mean_field", factor=1.0, dtype=torch.float64, width=1.0):
         self.weight = torch.as_tensor(weight, dtype=dtype)
         self.noise_variance = noise_variance
-        self.encoder, self.factor = encoder, factor
+        self.encoder, self.factor, self.width = encoder, factor, width
         self.x_dim, self.z_dim = self.weight.shape
         identity = torch.eye(self.z_dim, dtype=dtype)
         self.precision = identity + self.weight.T @ self.weight / noise_variance
@@ -33,7 +33,7 @@ class LinearGaussian:
         mean = self.posterior_mean(x)
         if self.encoder == "posterior":
             return MultivariateNormal(mean, precision_matrix=self.precision.expand(len(x), -1, -1))
-        scale = self.precision.diagonal().rsqrt().expand_as(mean)
+        scale = (self.width * self.precision.diagonal().rsqrt()).expand_as(mean)
         factor = self.factor if self.encoder == "scaled" else 1.0
         return Independent(Normal(factor * mean, scale), 1)
 
@@ -62,23 +62,26 @@ class LinearGaussian:
         return float(0.5 * (self.precision.diagonal().log().sum() - torch.logdet(self.precision)))
 
     def amortization_gap(self, x: Tensor) -> Tensor:
-        """What the encoder loses on each x: 0.5 (m - mu)' P (m - mu), since its variances are the best ones."""
+        """What the encoder loses on each x: 0.5 (m - mu)' P (m - mu), and what its width costs."""
         shift = (1.0 - (self.factor if self.encoder == "scaled" else 1.0)) * self.posterior_mean(x)
-        return 0.5 * torch.einsum("bi,ij,bj->b", shift, self.precision, shift)
+        return 0.5 * torch.einsum("bi,ij,bj->b", shift, self.precision, shift) + self._of_width()
+
+    def _of_width(self) -> float:
+        return 0.5 * self.z_dim * (self.width**2 - 1.0 - 2.0 * math.log(self.width))
 
     def expected_amortization_gap(self) -> float:
         """Its mean over data from the model: 0.5 (1 - c)^2 tr(P A C A')."""
         gain = self.covariance @ self.weight.T / self.noise_variance
         spread = gain @ self.marginal.covariance_matrix @ gain.T
-        return float(0.5 * (1.0 - self.factor) ** 2 * torch.trace(self.precision @ spread))
+        return float(0.5 * (1.0 - self.factor) ** 2 * torch.trace(self.precision @ spread)) + self._of_width()
 
 
-def ppca(encoder="mean_field", factor=1.0, rotated=False, dtype=torch.float64) -> LinearGaussian:
+def ppca(encoder="mean_field", factor=1.0, rotated=False, dtype=torch.float64, width=1.0) -> LinearGaussian:
     """The seeded model of the references: approximation gap 0.43846 nats, 0 after the SVD rotation."""
     weight = np.random.default_rng(1).normal(size=(10, 3))
     if rotated:
         weight = weight @ np.linalg.svd(weight)[2].T
-    return LinearGaussian(weight, 0.25, encoder, factor, dtype)
+    return LinearGaussian(weight, 0.25, encoder, factor, dtype, width)
 
 
 class GridModel:
