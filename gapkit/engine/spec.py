@@ -72,6 +72,7 @@ class AnalysisSpec:
 def _quick() -> AnalysisSpec:
     return AnalysisSpec(
         effort="quick",
+        unit_size=200,  # twice as many at once: small budgets pay most for what every step costs beside its products
         elbo=Elbo(num_samples=256, antithetic=True),
         iwae=Iwae(num_samples=256),
         evidence=Policy(
@@ -79,7 +80,7 @@ def _quick() -> AnalysisSpec:
         ),
         fit=FitSettings(
             num_starts=2,
-            warm_steps=6,
+            warm_steps=5,
             polish_steps=18,
             polish_samples=16,
             select_samples=32,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 __all__ = ["blocks_with"]
 
-_SIZE = 10
+_SIZE = 5
 
 
 def blocks_with(wanted: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
