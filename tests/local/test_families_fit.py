@@ -8,7 +8,7 @@ from gapkit.checks import InputError
 from gapkit.decomposition import gap
 from gapkit.estimators import Elbo, Iwae
 from gapkit.families import DiagonalGaussian, as_proposal
-from gapkit.local import FAMILIES, FITTERS, FitSettings, FitStatus, build_bank, fit, split_family
+from gapkit.local import FAMILIES, FITTERS, FitSettings, FitStatus, build_bank, fit, flows, low_rank, split_family
 from gapkit.models.freeze import frozen
 from gapkit.models.reference import mlp_vae
 from gapkit.models.target import Target
@@ -239,6 +239,18 @@ def test_a_broken_datapoint_changes_no_bit_of_the_others(kind, where):
         assert torch.equal(ours.elbo.value[rest], theirs.elbo.value[rest])
         assert torch.equal(ours.status[rest], theirs.status[rest])
         assert bool(theirs.elbo.value[7].isfinite())  # the bank's starts stand in for the encoder's
+
+
+@pytest.mark.parametrize("family", ["low_rank", "flow", "auxiliary"])
+def test_a_learning_rate_of_a_thousand_is_flagged_and_harms_nobody(monkeypatch, family):
+    monkeypatch.setattr(flows, "_RATE", 1e3)
+    monkeypatch.setattr(low_rank, "_RATE", 1e3)
+    model, x = banana(), torch.tensor([[-1.0], [-2.0]])
+    fits, _, _ = fits_of(model, x, (family,), FitSettings(gradient_steps=60, more_rounds=1))
+    found = fits.family(family)
+    assert bool(found.elbo.value.isfinite().all())
+    assert bool((found.elbo.value >= fits.mean_field.elbo.value - 1e-9).all())  # the best so far
+    assert bool((found.status != FitStatus.CONVERGED).all())
 
 
 def test_a_datapoint_without_a_finite_optimum_is_told():
