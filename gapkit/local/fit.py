@@ -213,11 +213,13 @@ def _best(job: Job, fitter: Fitter, outcomes: list[Any], start: Tensor, steps: r
         theirs = job.level(outcome)
         handicap = 3.0 * gap(theirs, level).std_error
         values.append(theirs.value - torch.where(handicap.isfinite(), handicap, 0.0))
-    best, _ = picked([last, *earlier], values)
+    best, number = picked([last, *earlier], values)
     certificate = fitter.certify(job, best, start, f"{steps.stop}")
     if certificate is None:
         stage, share = f"certificate/{job.family}/{steps.stop}", steps.start / max(1, len(steps))
         certificate = from_gain(job.level(best, stage), job.level(earlier[-1], stage), share)
+        # Where the last stretch went astray nothing is known of what a better one would have gained.
+        certificate = replace(certificate, gap=torch.where(number == 0, certificate.gap, torch.nan))
     return best, certificate
 
 

@@ -15,6 +15,7 @@ from gapkit.local.natural import off_diagonal_precision, polish_diagonal, polish
 
 __all__ = ["FullRankFitter", "MeanFieldFitter", "as_full_rank"]
 
+_SHORT = 16  # steps, of a polish that is not cut
 # More blocks give a steadier error, but each is kept: (B, D^2 / 2) numbers.
 _BLOCKS, _FEWER_BLOCKS, _MANY_LATENTS = 16, 8, 128
 
@@ -93,8 +94,8 @@ class MeanFieldFitter:
         return [Member(q, job.encoder_elbo, first_start(q))] if isinstance(q, DiagonalGaussian) else []
 
     def num_steps(self, job: Job) -> int:
-        """Half of what the settings say: its steps have less noise than those of the full-rank family."""
-        return max(2, job.settings.polish_steps // 2)
+        """Half of a long polish is enough, because its steps have less noise than those of the full-rank family."""
+        return max(min(_SHORT, job.settings.polish_steps), job.settings.polish_steps // 2)
 
     def polish(self, job: Job, q: DiagonalGaussian, start: Tensor, steps: range) -> DiagonalGaussian:
         """Natural-gradient steps; the mean is preconditioned by the whole covariance of its mode."""

@@ -17,7 +17,8 @@ class FitSettings:
         warm_steps: natural-gradient steps: the first half from every start, the rest for the modes that are left.
         coarse_samples: samples of each step of the first half, even.
         warm_samples: samples of each step of the rest, even.
-        polish_steps: path-gradient steps of the best mode; half as many in the mean-field family.
+        polish_steps: path-gradient steps of the best mode; a long one is half as long in the
+            mean-field family.
         polish_samples: samples of each, even.
         select_samples: fixed noise on which candidates are compared, even.
         more_rounds: how often the polish of a datapoint may be doubled when its certificate asks for it.
