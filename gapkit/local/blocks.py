@@ -28,7 +28,7 @@ def blocks_with(wanted: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         >>> wanted = torch.zeros(25, dtype=torch.bool)
         >>> wanted[12] = True
         >>> [(block[0].item(), len(block), places.tolist()) for block, places in blocks_with(wanted)]
-        [(10, 10, [2])]
+        [(10, 5, [2])]
     """
     for begin in range(0, len(wanted), _SIZE):
         part = wanted[begin : begin + _SIZE]
