@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,11 +14,9 @@ from rich.console import Console
 from gapkit.checks import GapkitWarning, InputError
 from gapkit.cli.console import print_result, progress_bar
 from gapkit.cli.options import Checkpoint, Device, Effort, Model, ModelArgs, Seed, StateKey, TrustPickle
+from gapkit.cli.sources import binarized_as, fixed_binarization, load_splits, other_data, trained_on, with_likelihood
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gapkit.checkpoints import Loaded
     from gapkit.results import Result
 
 __all__ = ["analyze", "publish"]
@@ -95,18 +93,18 @@ def analyze(
         trust_pickle=trust_pickle,
         methods=needed,
     )
-    built = loaded.model if likelihood is None else _with_likelihood(loaded.model, likelihood)
+    built = loaded.model if likelihood is None else with_likelihood(loaded.model, likelihood)
     # No state key: it is for the user's own layout of a file, not for that of gapkit refit.
     how_built = {"model": model, "model_args": model_arg or (), "trust_pickle": trust_pickle, "methods": needed}
     others = {name: checkpoints.load(path, **how_built) for name, path in paths.items()}  # type: ignore[arg-type]
     encoders = {
-        name: other.model if likelihood is None else _with_likelihood(other.model, likelihood)
+        name: other.model if likelihood is None else with_likelihood(other.model, likelihood)
         for name, other in others.items()
     }
-    source = data or _trained_on(loaded)
-    how = binarize or _binarized_as(loaded, source)
-    splits, provenance = _load_splits(source, split or ["test"], data_key, limit, how, seed)
-    bank_split, bank_x = _other_data(source, data_key, spec.bank_data, how, seed)
+    source = data or trained_on(loaded)
+    how = binarize or fixed_binarization(binarized_as(loaded, source))
+    splits, provenance = load_splits(source, split or ["test"], data_key, limit, how, seed)
+    bank_split, bank_x = other_data(source, data_key, spec.bank_data, how, seed)
     provenance |= {
         "checkpoint": {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description},
         "model": model,
@@ -168,14 +166,6 @@ def publish(result: "Result", out: Path) -> None:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _with_likelihood(model: Any, likelihood: str) -> Any:
-    """Wrap a model that returns plain tensors: encode -> (mean, logvar), decode -> logits or means."""
-    from gapkit.models import from_pair
-
-    prior = model.prior if callable(getattr(model, "prior", None)) else "standard_normal"
-    return from_pair(model.encode, model.decode, likelihood, prior)
-
-
 def _encoder_paths(pairs: Sequence[str]) -> dict[str, Path]:
     """Read NAME=PATH pairs; what a name may be is checked with the columns it makes.
 
@@ -194,55 +184,3 @@ def _encoder_paths(pairs: Sequence[str]) -> dict[str, Path]:
         paths[name] = Path(path)
     check_encoder_names(paths)
     return paths
-
-
-def _trained_on(loaded: "Loaded") -> str:
-    source = loaded.extra.get("data")
-    if isinstance(source, str):
-        return source
-    raise InputError(
-        "data to analyse", "no --data, and the checkpoint does not name its training data", "pass --data NAME or FILE"
-    )
-
-
-def _binarized_as(loaded: "Loaded", source: str) -> str:
-    """As in training, where the same data are analysed; a fresh draw every epoch becomes one fixed draw."""
-    how = loaded.extra.get("binarize")
-    return (
-        {"dynamic": "sample"}.get(how, how) if isinstance(how, str) and loaded.extra.get("data") == source else "none"
-    )
-
-
-def _load_splits(
-    source: str, splits: list[str], key: str | None, limit: int | None, how: str, seed: int
-) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
-    from gapkit.data import binarize, load
-
-    loaded = {split: load(source, split=split, key=key, limit=limit) for split in dict.fromkeys(splits)}
-    if len(loaded) > 1 and any(part.split == "all" for part in loaded.values()):
-        found = f"{source} makes no difference between {' and '.join(loaded)}"
-        raise InputError("two splits", found, "give a source with both, such as an .npz with x_train and x_test")
-    facts = {split: {"datapoints": len(part), "sha256": part.sha256} for split, part in loaded.items()}
-    provenance = {"data": {"source": source, "binarize": how, "key": key, "limit": limit, "splits": facts}}
-    return {split: binarize(part.x, how, _draw_of(split, seed)) for split, part in loaded.items()}, provenance
-
-
-def _draw_of(split: str, seed: int) -> int:
-    """Seed of the binarisation: training and test data are not thresholded at the same uniform numbers."""
-    return seed if split == "test" else seed + 2**32
-
-
-def _other_data(source: str, key: str | None, limit: int, how: str, seed: int) -> tuple[str | None, "Tensor | None"]:
-    """Training data, if the source has them apart: their encodings are starts of the fits."""
-    from gapkit.data import binarize, load
-    from gapkit.data.named import NAMED
-
-    if key is not None or not (source in NAMED or Path(source).suffix in (".npz", ".pt", ".pth")):
-        return None, None
-    try:
-        other = load(source, split="train", limit=limit)
-    except InputError:
-        return None, None
-    if other.split != "train":
-        return None, None  # a source without splits: these are the analysed data themselves
-    return "train", binarize(other.x, how, _draw_of("train", seed))

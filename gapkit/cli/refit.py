@@ -16,6 +16,7 @@ from rich.text import Text
 from gapkit.checks import GapkitWarning, InputError
 from gapkit.cli.console import progress_bar
 from gapkit.cli.options import Checkpoint, Device, Model, ModelArgs, Seed, StateKey, TrustPickle
+from gapkit.cli.sources import binarized_as, draw_of, fixed_binarization
 
 if TYPE_CHECKING:
     import torch
@@ -91,7 +92,7 @@ def refit(
 
         loaded = load(checkpoint)
         others = {name: load(path).model for name, path in zip(names, against or (), strict=True)}
-        how = binarize or _binarized_as(loaded, data)
+        how = binarize or binarized_as(loaded, data)
         # Anything fixed is done once, for both splits.
         config = replace(config, binarize="dynamic" if how == "dynamic" else "none")
         sets = _load_splits(data, data_key, limit)
@@ -148,7 +149,7 @@ def _run(
     from gapkit.models.freeze import frozen
     from gapkit.training import refit as train
 
-    steps, fixed = config.epochs + len(_SPLITS), "sample" if how == "dynamic" else how
+    steps, fixed = config.epochs + len(_SPLITS), fixed_binarization(how)
 
     def told(report: "EpochReport") -> None:
         progress(Progress(report.epoch, steps, "refit"))
@@ -158,7 +159,7 @@ def _run(
             moves.enter_context(moved_to(each, device))
         with frozen(model):
             ready = {
-                split: prepare(model, binarize(part.x, fixed, _draw_of(split, config.seed)), device)
+                split: prepare(model, binarize(part.x, fixed, draw_of(split, config.seed)), device)
                 for split, part in sets.items()
             }
         x = ready["train"]
@@ -169,15 +170,10 @@ def _run(
         summaries = {}
         for number, split in enumerate(_SPLITS, 1):
             models = {_OLD: model, **others, _NEW: new.model}
-            compared = compare_encoders(models, ready[split][:evaluate], seed=_draw_of(split, config.seed))
+            compared = compare_encoders(models, ready[split][:evaluate], seed=draw_of(split, config.seed))
             summaries[split] = compared.summary(config.seed)
             progress(Progress(config.epochs + number, steps, f"bounds {split}"))
     return new, summaries
-
-
-def _draw_of(split: str, seed: int) -> int:
-    """Seed of binarisation and noise: training and test data do not meet the same random numbers."""
-    return seed if split == "test" else seed + 2**32
 
 
 def _check_out(out: Path) -> None:
@@ -200,12 +196,6 @@ def _gathered_warnings() -> Iterator[list[str]]:
         warnings.simplefilter("always", GapkitWarning)
         yield messages
     messages += [str(w.message) for w in caught if issubclass(w.category, GapkitWarning)]
-
-
-def _binarized_as(loaded: "Loaded", source: str) -> str:
-    """As in training, where the same data are used."""
-    how = loaded.extra.get("binarize")
-    return how if isinstance(how, str) and loaded.extra.get("data") == source else "none"
 
 
 def _load_splits(source: str, key: str | None, limit: int | None) -> dict[str, Any]:

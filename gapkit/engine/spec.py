@@ -73,19 +73,22 @@ def _quick() -> AnalysisSpec:
     return AnalysisSpec(
         effort="quick",
         unit_size=200,  # twice as many at once: small budgets pay most for what every step costs beside its products
-        elbo=Elbo(num_samples=256, antithetic=True),
+        bank_data=4000,
+        elbo=Elbo(num_samples=128, antithetic=True),
         iwae=Iwae(num_samples=256),
         evidence=Policy(
             pooled=Iwae(num_samples=256, stage="pooled"), max_samples=2048, ais=Ais(num_temperatures=30), control=0.02
         ),
         fit=FitSettings(
             num_starts=2,
-            warm_steps=5,
+            warm_steps=4,
+            warm_samples=2,
             polish_steps=18,
             polish_samples=16,
+            coarse_polish=True,
             select_samples=32,
             more_rounds=0,
-            certificate_samples=64,
+            certificate_samples=32,
             gradient_steps=300,
             tolerance=0.1,
         ),
@@ -137,7 +140,7 @@ def spec_for(effort: str = "standard", **changes: Any) -> AnalysisSpec:
 
     Example:
         >>> spec_for("quick", seed=3).elbo.num_samples
-        256
+        128
     """
     if effort not in EFFORTS:
         raise InputError(f"effort {effort!r}", "no such effort", f"use one of {', '.join(EFFORTS)}")

@@ -33,10 +33,7 @@ class FlowFitter:
 
     def begin(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[CouplingFlow, Tensor]:
         """The encoder's own flow or the best Gaussian as one, whichever is higher."""
-        members = self.known(job, found)
-        flow, number = picked([m.q for m in members], [m.elbo.value for m in members])
-        starts = torch.stack([member.start for member in members])
-        return flow, starts[number, torch.arange(len(number), device=number.device)]
+        return _highest(self.known(job, found))
 
     def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[CouplingFlow, Tensor] | None:
         """A flow that covers all modes where there are several: from within one of them it would not find the others.
@@ -88,10 +85,7 @@ class AuxiliaryFitter:
 
     def begin(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[AuxiliaryFlow, Tensor]:
         """The encoder's own flow or the best Gaussian as one, whichever is higher."""
-        members = self.known(job, found)
-        flow, number = picked([m.q for m in members], [m.elbo.value for m in members])
-        starts = torch.stack([member.start for member in members])
-        return flow, starts[number, torch.arange(len(number), device=number.device)]
+        return _highest(self.known(job, found))
 
     def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[AuxiliaryFlow, Tensor] | None:
         """A Gaussian that spans all modes where there are several: from within one it would not find the others."""
@@ -127,6 +121,13 @@ class AuxiliaryFitter:
     def certify(self, job: Job, q: AuxiliaryFlow, start: Tensor, stage: str) -> Certificate | None:
         """Only further steps can tell."""
         return None
+
+
+def _highest(members: Sequence[Member]) -> tuple[Any, Tensor]:
+    """The member with the highest L[q], per datapoint, and its start."""
+    flow, number = picked([m.q for m in members], [m.elbo.value for m in members])
+    starts = torch.stack([member.start for member in members])
+    return flow, starts[number, torch.arange(len(number), device=number.device)]
 
 
 def _ascended(job: Job, chart: "_FlowChart | _AuxiliaryChart", dim: int, steps: range) -> dict[str, Tensor]:

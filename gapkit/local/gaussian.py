@@ -1,6 +1,6 @@
 """Fitters of the two Gaussian families that every analysis fits: natural-gradient polish, Newton certificates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,8 +16,8 @@ from gapkit.local.natural import off_diagonal_precision, polish_diagonal, polish
 __all__ = ["FullRankFitter", "MeanFieldFitter", "as_full_rank"]
 
 _SHORT = 16  # steps, of a polish that is not cut
-# More blocks give a steadier error, but each is kept: (B, D^2 / 2) numbers.
-_BLOCKS, _FEWER_BLOCKS, _MANY_LATENTS = 16, 8, 128
+# More blocks give a steadier error, but each is kept, (B, D^2 / 2) numbers, and one of two draws is slow to make.
+_BLOCKS, _FEWER_BLOCKS, _MANY_LATENTS, _FEW_SAMPLES = 16, 8, 128, 64
 
 
 def as_full_rank(q: DiagonalGaussian | FullRankGaussian) -> FullRankGaussian:
@@ -25,11 +25,18 @@ def as_full_rank(q: DiagonalGaussian | FullRankGaussian) -> FullRankGaussian:
     return FullRankGaussian(q.loc, torch.diag_embed(q.scale)) if isinstance(q, DiagonalGaussian) else q
 
 
-def _certificate(job: Job, stage: str, block: "_Block") -> Certificate:
-    """From ``certificate_samples`` fresh draws in blocks of antithetic pairs."""
+def _certificate(job: Job, stage: str, block: Callable[[Tensor], Tensor]) -> Certificate:
+    """From ``certificate_samples`` fresh draws in blocks of antithetic pairs.
+
+    Args:
+        job: the datapoints.
+        stage: names the noise.
+        block: noise of shape (S, B, D) to vectors (B, P) whose squared mean is the gain of a Newton step.
+    """
     noise = job.noise(f"certificate/{stage}")
-    count = _BLOCKS if job.target.dim <= _MANY_LATENTS else _FEWER_BLOCKS
-    pairs = max(1, job.settings.certificate_samples // (2 * count))
+    samples = job.settings.certificate_samples
+    count = _FEWER_BLOCKS if job.target.dim > _MANY_LATENTS or samples < _FEW_SAMPLES else _BLOCKS
+    pairs = max(1, samples // (2 * count))
     blocks = []
     for _ in range(count):
         u = noise(pairs)
@@ -38,15 +45,8 @@ def _certificate(job: Job, stage: str, block: "_Block") -> Certificate:
     return Certificate(gain, error, (2.0 * gain.clamp(min=0.0)).sqrt())
 
 
-class _Block:
-    """Noise of shape (S, B, D) to vectors (B, P) whose squared mean is the gain of a Newton step."""
-
-    def __call__(self, u: Tensor) -> Tensor:
-        raise NotImplementedError
-
-
 @dataclass(frozen=True)
-class _MeanFieldBlock(_Block):
+class _MeanFieldBlock:
     job: Job
     q: DiagonalGaussian
     root: Tensor
@@ -60,7 +60,7 @@ class _MeanFieldBlock(_Block):
 
 
 @dataclass(frozen=True)
-class _FullRankBlock(_Block):
+class _FullRankBlock:
     job: Job
     q: FullRankGaussian
 

@@ -64,8 +64,9 @@ class Job:
         return lambda count: streams.normal(count, size)
 
     def precision(self, steps: range) -> str:
-        """The first stretch of a polish may be coarse: its end is judged, and polished on, in full precision."""
-        return coarse_precision(self.target) if steps.start == 0 else "full"
+        """The first stretch of a polish may be coarse, if not all of it: its end is judged in full precision."""
+        coarse = steps.start == 0 or self.settings.coarse_polish
+        return coarse_precision(self.target) if coarse else "full"
 
     def level(self, q: Posterior, stage: str = "select") -> Estimate:
         """L[q] on fixed noise."""

@@ -20,6 +20,8 @@ class FitSettings:
         polish_steps: path-gradient steps of the best mode; a long one is half as long in the
             mean-field family.
         polish_samples: samples of each, even.
+        coarse_polish: whether all of a polish, and not only its first stretch, may take gradients of low precision
+            where the processor has units for them: about 0.0005 nats for a decoder of MNIST.
         select_samples: fixed noise on which candidates are compared, even.
         more_rounds: how often the polish of a datapoint may be doubled when its certificate asks for it.
         certificate_samples: fresh draws on which the distance from the optimum is estimated.
@@ -37,6 +39,7 @@ class FitSettings:
     warm_samples: int = 4
     polish_steps: int = 100
     polish_samples: int = 16
+    coarse_polish: bool = False
     select_samples: int = 64
     more_rounds: int = 2
     certificate_samples: int = 256

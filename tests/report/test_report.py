@@ -258,7 +258,7 @@ def test_provenance_tells_settings_versions_checkpoint_and_seconds(real):
     assert document.title == "Inference gaps of model.pt"
     assert groups["Checkpoint"] == {"Name": "model.pt", "Sha256": "12" * 32}
     assert groups["Settings"]["Seed"] == "0"
-    assert groups["Settings"]["Elbo: num samples"] == "256"
+    assert groups["Settings"]["Elbo: num samples"] == "128"
     assert groups["Versions"]["Torch"] == torch.__version__
     assert "Total" in groups["Seconds"]
     assert document.warnings == ("mind this",)

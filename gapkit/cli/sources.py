@@ -1,0 +1,94 @@
+"""Where a command's data and model come from: a source by name, its splits, and how training binarised them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gapkit.checks import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gapkit.checkpoints import Loaded
+
+__all__ = [
+    "binarized_as",
+    "draw_of",
+    "fixed_binarization",
+    "load_splits",
+    "other_data",
+    "trained_on",
+    "with_likelihood",
+]
+
+
+def with_likelihood(model: Any, likelihood: str) -> Any:
+    """Wrap a model that returns plain tensors: encode -> (mean, logvar), decode -> logits or means."""
+    from gapkit.models import from_pair
+
+    prior = model.prior if callable(getattr(model, "prior", None)) else "standard_normal"
+    return from_pair(model.encode, model.decode, likelihood, prior)
+
+
+def trained_on(loaded: "Loaded") -> str:
+    """Name of the data that the checkpoint says it was trained on.
+
+    Raises:
+        InputError: it names none.
+    """
+    source = loaded.extra.get("data")
+    if isinstance(source, str):
+        return source
+    raise InputError(
+        "data to analyse", "no --data, and the checkpoint does not name its training data", "pass --data NAME or FILE"
+    )
+
+
+def binarized_as(loaded: "Loaded", source: str) -> str:
+    """As in training, where the same data are used."""
+    how = loaded.extra.get("binarize")
+    return how if isinstance(how, str) and loaded.extra.get("data") == source else "none"
+
+
+def fixed_binarization(how: str) -> str:
+    """A fresh draw every epoch, as in training, becomes one fixed draw."""
+    return "sample" if how == "dynamic" else how
+
+
+def load_splits(
+    source: str, splits: list[str], key: str | None, limit: int | None, how: str, seed: int
+) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
+    """Load and binarise some splits of a source, with the facts for the provenance.
+
+    Raises:
+        InputError: two splits are asked for and the source makes no difference between them.
+    """
+    from gapkit.data import binarize, load
+
+    loaded = {split: load(source, split=split, key=key, limit=limit) for split in dict.fromkeys(splits)}
+    if len(loaded) > 1 and any(part.split == "all" for part in loaded.values()):
+        found = f"{source} makes no difference between {' and '.join(loaded)}"
+        raise InputError("two splits", found, "give a source with both, such as an .npz with x_train and x_test")
+    facts = {split: {"datapoints": len(part), "sha256": part.sha256} for split, part in loaded.items()}
+    provenance = {"data": {"source": source, "binarize": how, "key": key, "limit": limit, "splits": facts}}
+    return {split: binarize(part.x, how, draw_of(split, seed)) for split, part in loaded.items()}, provenance
+
+
+def draw_of(split: str, seed: int) -> int:
+    """Seed of binarisation and noise: training and test data do not meet the same random numbers."""
+    return seed if split == "test" else seed + 2**32
+
+
+def other_data(source: str, key: str | None, limit: int, how: str, seed: int) -> tuple[str | None, "Tensor | None"]:
+    """Training data, if the source has them apart: their encodings are starts of the fits."""
+    from gapkit.data import binarize, load
+    from gapkit.data.named import NAMED
+
+    if key is not None or not (source in NAMED or Path(source).suffix in (".npz", ".pt", ".pth")):
+        return None, None
+    try:
+        other = load(source, split="train", limit=limit)
+    except InputError:
+        return None, None
+    if other.split != "train":
+        return None, None  # a source without splits: these are the analysed data themselves
+    return "train", binarize(other.x, how, draw_of("train", seed))
