@@ -39,7 +39,7 @@ class FitSettings:
     warm_samples: int = 4
     polish_steps: int = 100
     polish_samples: int = 16
-    coarse_polish: bool = False
+    coarse_polish: bool = True
     select_samples: int = 64
     more_rounds: int = 2
     certificate_samples: int = 256
