@@ -15,10 +15,8 @@ _HEAD = """# Benchmarks
 Written by `python -m benchmarks.readme` from the JSON files in `benchmarks/results`; no number here is typed. Peers are
 installed with `pip install -r benchmarks/requirements.txt`. All times are of one machine with 2 CPU cores and no GPU:
 compare ratios, which come from one run each. `make bench` runs everything (about 40 minutes, and it trains its own
-model); the figures below are from an MNIST file on disk, with `--data FILE.npz`. Not all of it
-is of one commit: two latents are of this version; local fits (with `--gold-steps 500`) and whole analyses are older by
-one change, which gave quick effort 7 more mean-field steps; work, speed and peers of log p(x), the two routes and
-memory are of a version with the same estimators and policy, but with dearer fits that had no certificates.
+model); the figures below are from an MNIST file on disk, with `--data FILE.npz`, local
+fits with `--gold-steps 500`.
 """
 
 

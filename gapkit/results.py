@@ -1,23 +1,31 @@
 """The waist of the hourglass: a frozen result that estimation writes and presentation reads, without model or GPU."""
 
-import html
+import io
 import json
 import math
 import os
 import tempfile
+import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
+from gapkit.card import card, one_line
 from gapkit.checks import InputError
+from gapkit.plot_accessor import PlotAttribute
 from gapkit.verdict import trust, verdict
+
+if TYPE_CHECKING:
+    from xarray import DataTree
 
 __all__ = ["Result"]
 
-_TABLE, _SUMMARY, _RUN = "datapoints.parquet", "summary.json", "run.json"
+_TABLE, _SUMMARY, _RUN, _DETAILS = "datapoints.parquet", "summary.json", "run.json", "details.npz"
 
 
 @dataclass(frozen=True)
@@ -28,11 +36,16 @@ class Result:
         datapoints: the table; all bounds and gaps in nats, ``*_se`` their Monte Carlo standard errors.
         summary_values: what ``summary.json`` holds; see :func:`gapkit.summary.summarise`.
         run: settings, versions, checkpoint hash, seconds per stage.
+        details: arrays for pictures of a few datapoints, by name; empty where none were made.
+        plot: the pictures of :mod:`gapkit.plots`: ``result.plot.ladder()``; ``dir(result.plot)`` lists them.
     """
 
     datapoints: pd.DataFrame
     summary_values: Mapping[str, Any]
     run: Mapping[str, Any]
+    details: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    plot = PlotAttribute()
 
     def to_frame(self) -> pd.DataFrame:
         """A copy of the table, one row per datapoint."""
@@ -61,13 +74,49 @@ class Result:
         """How far log p(x) can be trusted, in sentences: agreement of two routes, bounds from both sides."""
         return trust(self.summary_values)
 
+    def to_arviz(self) -> "DataTree":
+        """The table as labelled arrays; see :func:`gapkit.export.to_arviz`.
+
+        Raises:
+            InputError: ``arviz-base`` is not installed.
+        """
+        # By name, because exports are made of results and stand below them, as pictures do.
+        tree: DataTree = import_module("gapkit.export").to_arviz(self)
+        return tree
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write the whole table as CSV, wholly or not at all; a file that is there is replaced.
+
+        Numbers have all their digits, and those that are unknown are ``nan``, so that empty words stay apart from
+        them. This reads the file back as it was (before pandas 3, with ``float_precision="round_trip"`` too)::
+
+            pd.read_csv(path, keep_default_na=False, na_values=["nan"])
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        path = Path(path)
+
+        def write(name: str) -> None:
+            self.datapoints.to_csv(name, index=False, na_rep="nan", lineterminator="\n", encoding="utf-8")
+
+        try:
+            write_atomically(path, write)
+        except OSError as error:
+            raise InputError(f"write the table to {path}", str(error), "choose another path") from error
+        return path
+
     def _repr_html_(self) -> str:
         """A summary card for notebooks."""
-        sentences = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in self.verdict())
-        return f"<div><b>gapkit</b>{sentences}{self.summary().to_html(float_format='{:.3f}'.format, na_rep='')}</div>"
+        return card(self.summary_values)
+
+    def __repr__(self) -> str:
+        return one_line(self.summary_values)
 
     def save(self, folder: str | Path) -> Path:
         """Write ``datapoints.parquet``, ``summary.json`` and ``run.json``, each one wholly or not at all.
+
+        Where there are details, ``details.npz`` too.
 
         Raises:
             InputError: the folder holds another run, or cannot be written.
@@ -78,6 +127,8 @@ class Result:
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / _TABLE, lambda path: self.datapoints.to_parquet(path, index=False))
             write_json(folder / _SUMMARY, self.summary_values)
+            if self.details:
+                write_atomically(folder / _DETAILS, lambda path: _write_arrays(path, self.details))
             write_json(folder / _RUN, self.run)
         except OSError as error:
             raise InputError(f"write the results to {folder}", str(error), "choose another --out") from error
@@ -99,6 +150,7 @@ class Result:
                 pd.read_parquet(folder / _TABLE),
                 json.loads((folder / _SUMMARY).read_text("utf-8")),
                 json.loads((folder / _RUN).read_text("utf-8")),
+                _read_arrays(folder / _DETAILS),
             )
         except (OSError, ValueError) as error:
             raise InputError(f"the result in {folder}", f"a damaged file: {error}", "run the analysis again") from error
@@ -132,6 +184,27 @@ def write_atomically(path: Path, write: Callable[[str], object]) -> None:
         raise
 
 
+def _write_arrays(path: str, arrays: Mapping[str, np.ndarray]) -> None:
+    named: dict[str, Any] = dict(arrays)
+    with open(path, "wb") as file:  # given a name, numpy would append a suffix to it
+        np.savez_compressed(file, **named)
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file, none where it is not there.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(str(error)) from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file wholly or not at all."""
     write_atomically(path, lambda name: Path(name).write_text(text, "utf-8"))
@@ -139,7 +212,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, values: object) -> None:
     """Write a JSON file wholly or not at all; numbers that are not finite become null."""
-    write_text(path, json.dumps(_plain(values), indent=2, allow_nan=False) + "\n")
+    write_text(path, as_json(values) + "\n")
+
+
+def as_json(values: object) -> str:
+    """Values as JSON text; numbers that are not finite become null."""
+    return json.dumps(_plain(values), indent=2, allow_nan=False)
 
 
 def _plain(value: object) -> object:

@@ -1,7 +1,9 @@
 """Saving, loading and showing results."""
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -23,12 +25,16 @@ def result():
 
 def test_round_trip(result, tmp_path):
     folder = result.save(tmp_path / "run")
-    assert sorted(p.name for p in folder.iterdir()) == ["datapoints.parquet", "run.json", "summary.json"]
+    written = ["datapoints.parquet", "run.json", "summary.json", *(["details.npz"] if result.details else [])]
+    assert sorted(p.name for p in folder.iterdir()) == sorted(written)
     again = Result.load(folder)
     pd.testing.assert_frame_equal(again.to_frame(), result.to_frame())
     assert json.loads((folder / "summary.json").read_text())["quantities"].keys() >= {"log_px", "total_gap"}
     assert json.loads((folder / "run.json").read_text())["settings"]["seed"] == 0
     assert again.verdict() == result.verdict()
+    assert again.details.keys() == result.details.keys()
+    for name, values in result.details.items():
+        np.testing.assert_array_equal(again.details[name], values)
 
 
 def test_another_run_is_never_overwritten(result, tmp_path):
@@ -43,7 +49,7 @@ def test_summary_and_card(result):
     summary = result.summary()
     frame = result.to_frame()
     assert summary.loc["total_gap", "mean"] == pytest.approx(frame["total_gap"].mean())
-    assert "amortization" in result._repr_html_()
+    assert "amortization" in result._repr_html_()  # more in test_card.py
     frame["elbo"] = 0.0
     assert (result.to_frame()["elbo"] != 0).all()  # a copy
 
@@ -51,6 +57,38 @@ def test_summary_and_card(result):
 def test_parts_of_the_mean_gap_sum_to_the_total(result):
     means = result.summary()["mean"]
     assert means["amortization_gap"] + means["approximation_gap"] == pytest.approx(means["total_gap"])
+
+
+def test_csv_holds_every_digit_of_every_column(result, tmp_path):
+    frame = result.to_frame()
+    frame.loc[0, "elbo"], frame.loc[1, "elbo"], frame.loc[2, "elbo"] = 0.1 + 0.2, np.inf, -np.inf
+    frame["split"] = ["test", 'a "quoted", name', "two\nlines", "<script>", "é 😀", "'", " ", ""]
+    odd = Result(frame, result.summary_values, result.run)
+    path = odd.to_csv(tmp_path / "table.csv")
+    again = pd.read_csv(path, keep_default_na=False, na_values=["nan"])
+    pd.testing.assert_frame_equal(again, frame, check_exact=True)
+    assert frame.isna().to_numpy().any()  # AIS was not run everywhere
+    assert "ais_reason" in frame
+
+
+def test_csv_is_written_wholly_or_not_at_all(result, tmp_path, monkeypatch):
+    path = tmp_path / "table.csv"
+    path.write_text("before")
+
+    def fails(self, name, **options):
+        Path(name).write_text("half")
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pd.DataFrame, "to_csv", fails)
+        with pytest.raises(InputError, match="disk full"):
+            result.to_csv(path)
+    assert path.read_text() == "before"
+    assert [p.name for p in tmp_path.iterdir()] == ["table.csv"]
+    with pytest.raises(InputError, match="nowhere"):
+        result.to_csv(tmp_path / "nowhere" / "table.csv")
+    result.to_csv(path)
+    assert len(pd.read_csv(path)) == len(result.to_frame())
 
 
 def quantities(amortization, approximation, difference):

@@ -1,8 +1,5 @@
 """``gapkit analyze``: from a checkpoint to a folder with a table, a summary and a report."""
 
-import shutil
-import tempfile
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from gapkit.checks import GapkitWarning, InputError
-from gapkit.cli.console import print_result, progress_bar
-from gapkit.cli.options import Checkpoint, Device, Effort, Model, ModelArgs, Seed, StateKey, TrustPickle
-from gapkit.cli.sources import binarized_as, fixed_binarization, load_splits, other_data, trained_on, with_likelihood
+from gapkit.checks import InputError
+from gapkit.cli.console import print_result
+from gapkit.cli.folder import new_folder
+from gapkit.cli.job import Job
+from gapkit.cli.options import Device, Effort, Model, ModelArgs, Seed, StateKey, TrustPickle
+from gapkit.cli.report import FORMATS, rendered, write_files
+from gapkit.cli.series import analyze_series, default_folder, find_checkpoints
 
 if TYPE_CHECKING:
     from gapkit.results import Result
@@ -23,7 +23,9 @@ __all__ = ["analyze", "publish"]
 
 
 def analyze(
-    checkpoint: Checkpoint,
+    checkpoint: Annotated[
+        list[str], typer.Argument(help="The trained model's file; several files, or a pattern, make a series.")
+    ],
     model: Model = None,
     model_arg: ModelArgs = None,
     state_key: StateKey = None,
@@ -66,11 +68,15 @@ def analyze(
     out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default="gapkit-CHECKPOINT")] = None,
     trust_pickle: TrustPickle = False,
 ) -> None:
-    """Estimate log p(x), fit q* for every datapoint, and split the gap into the encoder's and the family's part."""
+    """Estimate log p(x), fit q* for every datapoint, and split the gap into the encoder's and the family's part.
+
+    Several checkpoints, or a pattern in quotes such as 'ckpts/*.pt', are analysed alike and compared with the first.
+    """
     from gapkit.engine import checked_device, spec_for
     from gapkit.results import check_folder
 
-    out = out or Path(f"gapkit-{checkpoint.stem}")
+    paths = find_checkpoints(checkpoint)
+    out = out or default_folder(paths)
     check_folder(out)
     spec = spec_for(effort, seed=seed, families=tuple(family or ()))
     policy = replace(
@@ -78,61 +84,26 @@ def analyze(
     )
     spec = replace(spec, evidence=policy, semi_amortized=semi_amortized)
     checked_device(device)
-    paths = _encoder_paths(encoder or ())
-
-    from gapkit import checkpoints
-    from gapkit.engine import analyze as run
-    from gapkit.models.freeze import frozen
-
-    needed = ("encode", "decode") if likelihood else ("encode", "decode", "prior")
-    loaded = checkpoints.load(
-        checkpoint,
+    job = Job(
+        spec=spec,
+        device=device,
         model=model,
-        model_args=model_arg or (),
+        model_args=tuple(model_arg or ()),
         state_key=state_key,
         trust_pickle=trust_pickle,
-        methods=needed,
+        likelihood=likelihood,
+        data=data,
+        data_key=data_key,
+        splits=tuple(split or ["test"]),
+        limit=limit,
+        binarize=binarize,
+        encoders=_encoder_paths(encoder or ()),
     )
-    built = loaded.model if likelihood is None else with_likelihood(loaded.model, likelihood)
-    # No state key: it is for the user's own layout of a file, not for that of gapkit refit.
-    how_built = {"model": model, "model_args": model_arg or (), "trust_pickle": trust_pickle, "methods": needed}
-    others = {name: checkpoints.load(path, **how_built) for name, path in paths.items()}  # type: ignore[arg-type]
-    encoders = {
-        name: other.model if likelihood is None else with_likelihood(other.model, likelihood)
-        for name, other in others.items()
-    }
-    source = data or trained_on(loaded)
-    how = binarize or fixed_binarization(binarized_as(loaded, source))
-    splits, provenance = load_splits(source, split or ["test"], data_key, limit, how, seed)
-    bank_split, bank_x = other_data(source, data_key, spec.bank_data, how, seed)
-    provenance |= {
-        "checkpoint": {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description},
-        "model": model,
-        "likelihood": likelihood,
-        "starts_from_split": bank_split,
-    }
-    if others:
-        provenance["encoders"] = {
-            name: {"name": other.name, "sha256": other.sha256, "description": other.description}
-            for name, other in others.items()
-        }
     console = Console(soft_wrap=True)
-    with warnings.catch_warnings(record=True) as caught, frozen(built), progress_bar(console) as progress:
-        warnings.simplefilter("always", GapkitWarning)
-        result = run(
-            built,
-            splits,
-            spec,
-            other_x=bank_x,
-            encoders=encoders,
-            device=device,
-            progress=progress,
-            provenance=provenance,
-        )
-    messages = list(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, GapkitWarning)))
-    for message in messages:
-        typer.secho(f"warning: {message}", err=True, fg=typer.colors.YELLOW)
-    result = type(result)(result.datapoints, result.summary_values, {**result.run, "warnings": messages})
+    if len(paths) > 1:
+        analyze_series(paths, out, lambda path, like: job.run(path, console, like), publish)
+        return
+    result = job.run(paths[0], console)
     publish(result, out)
     print_result(console, result)
     typer.echo(f"report: {out / 'report.html'}")
@@ -144,26 +115,12 @@ def publish(result: "Result", out: Path) -> None:
     Raises:
         InputError: the folder holds another run, or cannot be written.
     """
-    from gapkit.report import write_html
-    from gapkit.results import check_folder
+    from gapkit.report import build
 
-    check_folder(out)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    except OSError as error:
-        raise InputError(f"write the results to {out}", str(error), "choose another --out") from error
-    try:
+    documents = dict.fromkeys((f"report.{name}" for name in FORMATS), build(result))
+    with new_folder(out) as staging:
         result.save(staging)
-        write_html(result, staging / "report.html")
-        if out.exists():
-            out.rmdir()  # empty, as checked
-        staging.chmod(0o755)
-        staging.rename(out)
-    except OSError as error:
-        raise InputError(f"write the results to {out}", str(error), "choose another --out") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        write_files(staging, rendered(documents))
 
 
 def _encoder_paths(pairs: Sequence[str]) -> dict[str, Path]:

@@ -9,8 +9,11 @@ import typer
 from gapkit.checks import GapkitWarning, InputError
 from gapkit.cli.analyze import analyze
 from gapkit.cli.certify import certify
+from gapkit.cli.compare import compare
 from gapkit.cli.demo import demo
 from gapkit.cli.refit import refit
+from gapkit.cli.report import report
+from gapkit.cli.score import score
 from gapkit.cli.train import train
 from gapkit.version import __version__
 
@@ -24,9 +27,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(analyze)
+app.command()(compare)
+app.command()(report)
 app.command()(certify)
 app.command()(train)
 app.command()(refit)
+app.command()(score)
 app.command()(demo)
 
 

@@ -9,6 +9,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 from rich.text import Text
 
+from gapkit.progress import plain_lines
+
 if TYPE_CHECKING:
     from gapkit.engine import Progress as Step
     from gapkit.results import Result
@@ -29,15 +31,7 @@ _SHOWN = {
 def progress_bar(console: Console) -> Iterator[Callable[["Step"], None]]:
     """Yield a callback for ``gapkit.analyze``: a bar with stage and time left, or about ten plain lines."""
     if not console.is_terminal:
-        printed = [-1]
-
-        def line(step: "Step") -> None:
-            tenth = 10 * step.done // step.total
-            if tenth > printed[0]:
-                printed[0] = tenth
-                console.print(f"{100 * step.done // step.total:3d}%  {step.stage}", highlight=False)
-
-        yield line
+        yield plain_lines(lambda line: console.print(line, highlight=False))
         return
     columns = (TextColumn("{task.fields[stage]:>11}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"))
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:

@@ -16,7 +16,9 @@ from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.certify import sandwiches
 from gapkit.engine.curve import plan_curve
+from gapkit.engine.details import Details, Keeper, make_details
 from gapkit.engine.encoders import check_encoder_names, check_encoders, in_place
+from gapkit.engine.further import Further
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.prepare import checked_device, moved_to, prepare
 from gapkit.engine.progress import Progress, Stopwatch
@@ -93,6 +95,8 @@ def analyze(
     device, encoders = checked_device(device), dict(encoders or {})
     check_encoder_names(encoders)
     began, frames, curves = time.time(), [], []
+    keeper, details = Keeper(spec.details), Details()
+    further: dict[str, Mapping[str, Any]] = {}
     with frozen(model), moved_to(model, device), in_place(encoders, device):
         ready = {name: prepare(model, torch.as_tensor(data), device) for name, data in splits.items()}
         first = next(iter(ready))
@@ -101,25 +105,32 @@ def analyze(
         units = {name: plan_units(len(data), spec.unit_size) for name, data in ready.items()}
         curve = plan_curve(spec, first, len(ready[first]), families)
         total = 1 + sum(len(u) for u in units.values()) * (len(stages.STAGES) + bool(encoders))
-        total += sum(curve.wants(first, unit) for unit in units[first]) + (spec.certificate > 0)
+        total += sum(curve.wants(first, unit) for unit in units[first]) + (spec.certificate > 0) + (spec.details > 0)
         run_stage = Stopwatch(total, progress)
         like = Target(model, ready[first][:1])
         bank = run_stage("bank", build_shared_bank, like, ready, other_x, spec)
         for split, data in ready.items():
             split_seed = _seed_of(spec.seed, split)
-            tables = {}
+            tables, beside = {}, Further()
             for unit in order(units[split]):
                 batch = stages.make_batch(like, data[list(unit.indices)], Key(split_seed, unit.indices))
-                iwae = run_stage("bounds", stages.bounds, batch, spec)
+                found = run_stage("bounds", stages.bounds, batch, spec)
                 fitted = run_stage("fits", stages.fits, batch, bank, spec)
                 top = run_stage("evidence", stages.evidence, batch, fitted, spec)
                 others = run_stage("encoders", stages.encoders, batch, spec, encoders) if encoders else {}
-                tables[unit.number] = pd.DataFrame(stages.rows(batch, spec, iwae, fitted, top, others)).head(unit.size)
+                table = pd.DataFrame(stages.rows(batch, spec, found.iwae, fitted, top, others)).head(unit.size)
+                tables[unit.number] = table
+                beside.see(unit, batch, found)
+                if split == first:
+                    keeper.see(unit, batch, fitted, table)
                 if curve.wants(split, unit):
                     curves.append(run_stage("local steps", stages.curve_rows, batch, spec, fitted))
             frame = pd.concat([tables[number] for number in sorted(tables)], ignore_index=True)
             frame.insert(0, "split", split)
             frames.append(frame)
+            further[split] = beside.summary(frame, like, spec, split_seed)
+        if spec.details:
+            details = run_stage("details", make_details, keeper, like, spec, first)
         certificate = run_stage("certificate", _certificate, like, bank, spec) if spec.certificate else None
     datapoints = pd.concat(frames, ignore_index=True)
     run = {
@@ -132,9 +143,13 @@ def analyze(
         "seconds": {**run_stage.seconds, "total": time.time() - began},
         "decoder_evaluations": {**asdict(like.work), "gradient_equivalents": like.work.equivalents},
         **({"encoders": list(encoders)} if encoders else {}),
+        **({"details": details.facts} if details.facts else {}),
         **(provenance or {}),
     }
-    return Result(datapoints, summarise(datapoints, spec.seed, certificate, families, curve.summary(curves)), run)
+    summary = summarise(datapoints, spec.seed, certificate, families, curve.summary(curves))
+    for split, parts in further.items():
+        summary["splits"][split] |= parts
+    return Result(datapoints, summary, run, details.arrays)
 
 
 def _certificate(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, Any]:

@@ -32,6 +32,8 @@ class AnalysisSpec:
         semi_amortized: on how many datapoints, the first ones of the first split, the curve of L[q] after local steps
             is made; 0 leaves it out. Units are computed whole, so that a multiple of ``unit_size`` wastes nothing.
         semi_amortized_steps: after how many local steps, ascending, the first number 0.
+        details: how many datapoints of the first split, those with the largest total gaps, are decoded for pictures;
+            also a few posteriors are mapped. 0 leaves both out; the table is the same with and without.
     """
 
     seed: int = 0
@@ -47,6 +49,7 @@ class AnalysisSpec:
     certificate: int = 50
     semi_amortized: int = 0
     semi_amortized_steps: tuple[int, ...] = STEPS
+    details: int = 8
 
     def __post_init__(self) -> None:
         if self.unit_size < 1:
@@ -59,6 +62,12 @@ class AnalysisSpec:
         if self.semi_amortized < 0:
             found = "a number of datapoints is not negative"
             raise InputError(f"semi_amortized={self.semi_amortized}", found, "use 0 for none, or 100")
+        if self.details < 0:
+            found = "a number of datapoints is not negative"
+            raise InputError(f"details={self.details}", found, "use 0 for none, or 8")
+        if self.iwae.num_samples < 1:
+            found = "at least 1 is needed"
+            raise InputError(f"IWAE with {self.iwae.num_samples} samples", found, "raise num_samples")
         check_steps(self.semi_amortized_steps)
         for name in self.families:
             if name not in FAMILIES:

@@ -14,16 +14,18 @@ from gapkit.decomposition import Gap, Rung, contrast, decompose
 from gapkit.decomposition import gap as gap_of
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.estimators import Estimate
+from gapkit.estimators.protocol import bound_inputs
 from gapkit.evidence import REASONS, SOURCES, Evidence, estimate_evidence
 from gapkit.families import family_name, recognise
 from gapkit.families.protocol import Posterior
+from gapkit.iwae_curve import GroupedBounds, grouped_bounds
 from gapkit.local import Bank, FitStatus, LocalFits, fit, semi_amortized
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target, unvalidated
 from gapkit.randomness import Key
 from gapkit.status import STATUSES
 
-__all__ = ["STAGES", "Batch", "bounds", "curve_rows", "encoders", "evidence", "fits", "make_batch", "rows"]
+__all__ = ["STAGES", "Batch", "Bounds", "bounds", "curve_rows", "encoders", "evidence", "fits", "make_batch", "rows"]
 
 STAGES = ("bounds", "fits", "evidence")
 
@@ -37,6 +39,14 @@ class Batch:
     key: Key
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """The encoder's IWAE bound, and those with fewer of the same draws."""
+
+    iwae: Estimate
+    grouped: GroupedBounds
+
+
 def make_batch(like: Target, x: Tensor, key: Key) -> Batch:
     """Encode a unit's datapoints: x has shape (B, *x_shape), ``like`` is any target of the model."""
     with torch.no_grad(), unvalidated():
@@ -44,9 +54,11 @@ def make_batch(like: Target, x: Tensor, key: Key) -> Batch:
     return Batch(Target(like.model, x, like=like), recognise(q), key)
 
 
-def bounds(batch: Batch, spec: AnalysisSpec) -> Estimate:
-    """The encoder's IWAE bound."""
-    return spec.iwae(batch.target, batch.target.x, batch.q, batch.key)
+def bounds(batch: Batch, spec: AnalysisSpec) -> Bounds:
+    """The encoder's IWAE bound, with all draws and with fewer."""
+    with bound_inputs(batch.target, batch.target.x, batch.q, batch.key) as (target, q, key):
+        log_w = spec.iwae.log_weights(target, q, key)
+        return Bounds(spec.iwae.estimate(log_w, key), grouped_bounds(log_w.cpu().numpy()))
 
 
 def fits(batch: Batch, bank: Bank | None, spec: AnalysisSpec) -> LocalFits:

@@ -1,91 +1,204 @@
 """Every datapoint by its two gaps: whose fault is each one?"""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.axis import Axis
+from matplotlib.lines import Line2D
 
+from gapkit.checks import InputError
+from gapkit.plots.khat import tails
+from gapkit.plots.reading import rows_of
+from gapkit.plots.scale import fit_axis
 from gapkit.plots.selection import select
-from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.plots.style import CLASSES, COLORS, legend_below, new_axes, style, write_note
 from gapkit.results import Result
 
 __all__ = ["gap_scatter"]
 
 _SOURCES = {"mixture": "log p(x) by importance sampling", "ais": "log p(x) by AIS"}
-_WORST = 3
+_WAYS = ("source", "khat", "class")
+_HOPELESS = 1.0  # a k-hat above which weights have no mean
+_WORST, _BINS = 3, 40
 _MANY = 1000  # points; above, they become one image, else the drawing would weigh megabytes
 
 
-def gap_scatter(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
+@dataclass(frozen=True)
+class _Group:
+    """Datapoints of one colour: what they have in common, and which they are, shape (N,)."""
+
+    text: str
+    color: str
+    these: np.ndarray
+
+
+def gap_scatter(result: Result, ax: Axes | None = None, split: str | None = None, color: str = "source") -> Axes:
     """Draw the amortization gap against the approximation gap, one point per datapoint.
 
-    Above the dashed diagonal the encoder loses more than the family does. Colour tells which estimate of log p(x) was
-    used, triangles are datapoints with a status to mind, numbers name the three largest total gaps by their index.
+    Above the dashed diagonal the encoder loses more than the family does. Triangles are datapoints with a status to
+    mind, numbers name the three largest total gaps by their index, and the histograms outside the axes show how each
+    gap is spread.
 
     Args:
         result: of an analysis.
-        ax: where to draw; None makes a figure of its own.
+        ax: where to draw; None makes a figure of its own. The histograms stand outside of it, above and to the right.
         split: which split; None takes the first.
+        color: what it tells: ``source``, which estimate of log p(x) was used; ``khat``, whether importance weights
+            for it could be trusted, by their Pareto k-hat and its threshold (AIS was used where not); ``class``, the
+            column ``label`` of the table.
 
     Raises:
-        InputError: the result has no such split.
+        InputError: the result has no such split, another colour, or a colour whose column the table does not have.
     """
     chosen = select(result, split)
+    groups = _groups(result, chosen.split, chosen.rows, color)
     with style():
-        ax = ax if ax is not None else new_axes(5.2, 4.2)
+        ax = ax if ax is not None else new_axes(5.2, 4.5)
         ax.set_title(chosen.title, parse_math=False)
         if chosen.rows.empty:
             write_note(ax, "no finite values")
             return ax
-        _draw(ax, chosen.rows)
+        _draw(ax, chosen.rows, groups)
     return ax
 
 
-def _draw(ax: Axes, rows: pd.DataFrame) -> None:
+def _groups(result: Result, split: str, rows: pd.DataFrame, color: str) -> list[_Group]:
+    """Groups of one colour each, without empty ones.
+
+    Raises:
+        InputError: another colour, or one whose column the table does not have.
+    """
+    if color not in _WAYS:
+        raise InputError(f"a scatter coloured by {color!r}", "no such colouring", f"use one of {', '.join(_WAYS)}")
+    if color == "source":
+        sources = rows["log_px_source"].to_numpy(str)
+        groups = [_Group(text, COLORS[name], sources == name) for name, text in _SOURCES.items()]
+    elif color == "khat":
+        groups = _by_khat(result, split, rows)
+    else:
+        groups = _by_class(rows)
+    return [group for group in groups if group.these.any()]
+
+
+def _by_khat(result: Result, split: str, rows: pd.DataFrame) -> list[_Group]:
+    name = next((name for name in ("pooled_khat", "khat") if name in rows), None)
+    if name is None:
+        found = "neither pooled_khat nor khat among the columns of the table"
+        raise InputError("a scatter coloured by 'khat'", found, "use color='source'")
+    kept = rows_of(result, split).index.isin(rows.index)
+    kind = tails(result, name, split)
+    khat, limits, trusted = kind.khat[kept], kind.limits[kept], kind.trusted[kept]
+    ends = sorted({f"{end:.2f}" for end in (limits.min(), limits.max())}) if len(limits) else [""]
+    words = " to ".join(ends)
+    hopeless = khat > _HOPELESS
+    return [
+        _Group(f"k-hat below its threshold ({words})", COLORS["trusted"], trusted),
+        _Group("k-hat above it", COLORS["doubted"], ~trusted & ~hopeless & ~np.isnan(khat)),
+        _Group("k-hat above 1", COLORS["ais"], hopeless),
+        _Group("k-hat unknown", COLORS["side"], np.isnan(khat)),
+    ]
+
+
+def _by_class(rows: pd.DataFrame) -> list[_Group]:
+    if "label" not in rows:
+        found = "no column 'label' in the table"
+        raise InputError("a scatter coloured by 'class'", found, "add the column to result.datapoints, or use 'source'")
+    labels = rows["label"].astype(object).where(rows["label"].notna(), "unknown").astype(str).to_numpy(str)
+    counted = pd.Series(labels, dtype=object).value_counts()
+    names = [str(name) for name in counted.index[: len(CLASSES)]]
+    names.sort(key=lambda name: (len(name), name))
+    groups = [
+        _Group(name if len(name) <= 20 else f"{name[:19]}…", own, labels == name)
+        for name, own in zip(names, CLASSES, strict=False)
+    ]
+    return [*groups, _Group("other classes", COLORS["side"], ~np.isin(labels, names))]
+
+
+def _draw(ax: Axes, rows: pd.DataFrame, groups: list[_Group]) -> None:
     x, y = rows["approximation_gap"].to_numpy(float), rows["amortization_gap"].to_numpy(float)
-    left, right = _limits(x)
-    bottom, top = _limits(y)
-    ax.axline((0, 0), slope=1, color=COLORS["guide"], linestyle="--", linewidth=1, zorder=1, label="equal gaps")
-    source, flagged = rows["log_px_source"].to_numpy(str), rows["status"].to_numpy(str) != "ok"
-    for name, text in _SOURCES.items():
+    beyond_x, beyond_y = fit_axis(ax, "x", x), fit_axis(ax, "y", y)
+    _draw_equal_gaps(ax)
+    flagged = rows["status"].to_numpy(str) != "ok"
+    for group in groups:
         for flag, marker in ((False, "o"), (True, "^")):
-            these = (source == name) & (flagged == flag)
+            these = group.these & (flagged == flag)
             if these.any():
                 ax.scatter(
                     x[these],
                     y[these],
                     s=24 if flag else 14,
-                    color=COLORS[name],
+                    color=group.color,
                     marker=marker,
                     alpha=0.75,
                     linewidths=0,
                     zorder=2,
                     rasterized=len(rows) > _MANY,
-                    label=f"{text}{', flagged' if flag else ''}",
+                    label=f"{group.text}{', flagged' if flag else ''}",
                 )
-    ax.set_xlim(left, right)
-    ax.set_ylim(bottom, top)
-    ax.xaxis.set_major_locator(MaxNLocator(6))
-    ax.ticklabel_format(style="plain", useOffset=False)
     _label_worst(ax, rows, x, y)
-    ax.set_xlabel("approximation gap (nats): the family's")
-    ax.set_ylabel("amortization gap (nats): the encoder's")
-    ax.legend(loc="upper left", bbox_to_anchor=(-0.08, -0.15), ncols=2, columnspacing=1.2, handletextpad=0.4)
+    ax.set_xlabel(f"approximation gap (nats{beyond_x}): the family's")
+    ax.set_ylabel(f"amortization gap (nats): the encoder's\n{beyond_y.removeprefix(', ')}".rstrip())
+    _draw_legend(ax, groups, bool(flagged.any()))
+    _draw_margins(ax, {"approximation_gap": x, "amortization_gap": y})
 
 
-def _limits(values: np.ndarray) -> tuple[float, float]:
-    low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
-    pad = max(0.06 * (high - low), 0.02)
-    return low - pad, high + pad
+def _draw_equal_gaps(ax: Axes) -> None:
+    """The diagonal, inside the limits; a curve where an axis is not linear."""
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    low, high = max(left, bottom), min(right, top)
+    steps = np.concatenate([_even_steps(axis, low, high, 100) for axis in (ax.xaxis, ax.yaxis)])
+    at = np.unique(np.clip(steps, low, high))
+    ax.plot(at, at, color=COLORS["guide"], linestyle="--", linewidth=1, zorder=1, label="equal gaps")
+
+
+def _even_steps(axis: Axis, low: float, high: float, count: int) -> np.ndarray:
+    """Values from low to high that are evenly spaced to the eye, whatever the scale of the axis."""
+    forth = axis.get_transform()
+    first, last = forth.transform(np.array([low, high]))
+    return np.asarray(forth.inverted().transform(np.linspace(float(first), float(last), count)))
+
+
+def _draw_legend(ax: Axes, groups: list[_Group], flagged: bool) -> None:
+    points: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 4.5}
+    handles = [Line2D([], [], color=group.color, label=group.text, **points) for group in groups]
+    if flagged:
+        handles.append(Line2D([], [], color=COLORS["side"], label="status to mind", **{**points, "marker": "^"}))
+    handles.append(Line2D([], [], color=COLORS["guide"], linestyle="--", linewidth=1, label="equal gaps"))
+    legend_below(ax, handles, 2 if len(groups) <= 4 else 4, 38.0)
+
+
+def _draw_margins(ax: Axes, gaps: Mapping[str, np.ndarray]) -> None:
+    """Draw a histogram of each gap along its axis, outside of it."""
+    above = ax.inset_axes((0.0, 1.015, 1.0, 0.11), sharex=ax)
+    beside = ax.inset_axes((1.015, 0.0, 0.09, 1.0), sharey=ax)
+    for (name, values), margin, axis in zip(gaps.items(), (above, beside), (ax.xaxis, ax.yaxis), strict=True):
+        low, high = axis.get_view_interval()
+        counts, edges = np.histogram(values, bins=_even_steps(axis, low, high, _BINS + 1))
+        margin.stairs(
+            counts,
+            edges,
+            orientation="vertical" if margin is above else "horizontal",
+            fill=True,
+            color=COLORS[name],
+            alpha=0.55,
+            linewidth=0,
+        )
+        margin.axis("off")
+    above.set_ylim(0.0, None)
+    beside.set_xlim(0.0, None)
 
 
 def _label_worst(ax: Axes, rows: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> None:
     """Write the index beside the worst points; points that lie together share one label."""
     worst = np.argsort(-rows["total_gap"].to_numpy(float), kind="stable")[:_WORST]
-    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    fractions = ax.transAxes.inverted().transform(ax.transData.transform(np.column_stack([x, y])))
     places: list[tuple[float, float, list[str]]] = []
     for number in worst:
-        across, up = (x[number] - left) / (right - left), (y[number] - bottom) / (top - bottom)
+        across, up = fractions[number]
         near = [place for place in places if abs(place[0] - across) < 0.12 and abs(place[1] - up) < 0.05]
         index = str(rows["index"].iloc[number])
         if near:

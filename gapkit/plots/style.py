@@ -1,13 +1,15 @@
 """One look for all pictures, applied for the time of drawing only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import offset_copy
 
-__all__ = ["COLORS", "new_axes", "style", "write_note"]
+__all__ = ["CLASSES", "COLORS", "legend_below", "new_axes", "style", "write_note"]
 
 # Okabe and Ito's palette, told apart with any colour vision.
 COLORS = {
@@ -15,10 +17,27 @@ COLORS = {
     "approximation_gap": "#0072B2",
     "mixture": "#0072B2",
     "ais": "#E69F00",
+    "total_gap": "#222222",
+    "trusted": "#009E73",
+    "doubted": "#CC79A7",
     "rung": "#222222",
     "side": "#767676",
     "guide": "#B0B0B0",
 }
+
+# For classes: Okabe and Ito's seven and three of Tol's, told apart as far as ten colours can be.
+CLASSES = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+    "#332288",
+    "#999933",
+    "#882255",
+)
 
 _RC = {
     "font.family": ["DejaVu Sans"],
@@ -61,6 +80,24 @@ def style() -> Iterator[None]:
 def new_axes(width: float, height: float) -> Axes:
     """Axes on a figure of their own, in inches; pyplot does not know of it, so nothing has to be closed."""
     return Figure(figsize=(width, height), layout="constrained").add_subplot()
+
+
+def legend_below(ax: Axes, handles: Sequence[Any], columns: int, below: float) -> None:
+    """Place a legend so many points under the axes, whatever their height; texts are never read as mathematics."""
+    corner = offset_copy(ax.transAxes, ax.get_figure(root=True), x=-6.0, y=-below, units="points")
+    legend = ax.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(0.0, 0.0),
+        bbox_transform=corner,
+        borderaxespad=0.0,
+        ncols=columns,
+        columnspacing=1.2,
+        handletextpad=0.5,
+        handlelength=1.4,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def write_note(ax: Axes, text: str) -> None:

@@ -1,12 +1,25 @@
 """The report: a document as data, then a renderer. It needs a result, and neither model nor GPU."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from gapkit.report.document import Document, build
+from gapkit.report.analysis import build
+from gapkit.report.blocks import Document, Table
+from gapkit.report.comparison import build_comparison
 from gapkit.report.html import render
-from gapkit.results import Result, write_text
+from gapkit.report.pdf import render_pdf
+from gapkit.results import Result, write_atomically, write_text
 
-__all__ = ["Document", "build", "render", "write_html"]
+__all__ = [
+    "Document",
+    "build",
+    "build_comparison",
+    "render",
+    "render_pdf",
+    "without_sources",
+    "write_html",
+    "write_pdf",
+]
 
 
 def write_html(result: Result, path: str | Path) -> Path:
@@ -22,3 +35,33 @@ def write_html(result: Result, path: str | Path) -> Path:
     path = Path(path)
     write_text(path, render(build(result)))
     return path
+
+
+def write_pdf(result: Result, path: str | Path) -> Path:
+    """Write the report of a result as PDF, wholly or not at all.
+
+    Args:
+        result: of an analysis.
+        path: the file to write; its folder exists.
+
+    Returns:
+        The path.
+    """
+    path, pages = Path(path), render_pdf(build(result))
+    write_atomically(path, lambda name: Path(name).write_bytes(pages))
+    return path
+
+
+def without_sources(document: Document) -> Document:
+    """The document without its links to files beside it, for a report that stands elsewhere."""
+    sections = tuple(
+        replace(
+            section,
+            blocks=tuple(
+                replace(block, source="") if isinstance(block, Table) and block.source else block
+                for block in section.blocks
+            ),
+        )
+        for section in document.sections
+    )
+    return replace(document, sections=sections)

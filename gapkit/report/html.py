@@ -1,48 +1,76 @@
-"""A document as one HTML file that needs nothing else: no network, no scripts, pictures inside."""
+"""A document as one HTML file that needs nothing else: no network, pictures inside, a script for long tables."""
 
 import math
+import re
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from gapkit.report.document import Document
-from gapkit.report.figures import Figure
+from gapkit.report.blocks import Cell, Document, Interval, PlusMinus, Table
+from gapkit.report.formats import as_text
+from gapkit.report.palette import themed
 
-__all__ = ["nats", "percent", "render"]
+__all__ = ["render"]
+
+_LONG, _WORDY = 50, 60  # rows of a long table, characters of a cell of a table of words
+_WIDTH = re.compile(r'<svg[^>]*?\bwidth="([\d.]+)pt"')
 
 
 def render(document: Document) -> str:
     """Return the report as HTML. All text is escaped; only the pictures, which gapkit drew itself, are inserted."""
-    return _environment().get_template("report.html.jinja").render(document=document)
+    colours: dict[str, str] = {}
+    pictures: dict[str, Markup] = {}
+    for figure in document.figures():
+        svg, further = (figure.svg, {}) if figure.photographic else themed(figure.svg)
+        pictures[figure.name] = _described(svg, figure.alt)
+        colours |= further
+    template = _environment().get_template("report.html.jinja")
+    return template.render(document=document, pictures=pictures, colours=sorted(colours.items()))
 
 
-def nats(value: float | None) -> str:
-    """Write a number of nats with three decimals, and a dash where there is none.
+def _described(svg: str, alt: str) -> Markup:
+    """The picture with its description for screen readers, and its own width, from which that on a screen follows."""
+    width = _WIDTH.search(svg)
+    attributes = f'<svg role="img" aria-label="{escape(alt)}"'
+    if width:
+        attributes += f' style="--width: {float(width[1]):.0f}px"'
+    return Markup(svg.replace("<svg", attributes, 1))
 
-    Example:
-        >>> nats(1.23456), nats(-0.0), nats(None), nats(float("nan"))
-        ('1.235', '0.000', '–', '–')
-    """
+
+def _look(table: Table) -> str:
+    """The class that decides how a table is set, above all on a narrow screen."""
+    if _noted(table):
+        return "noted"
+    if table.interactive or len(table.rows) > _LONG:
+        return "rows long"
+    wordy = any(isinstance(cell, str) and len(cell) > _WORDY for row in table.rows for cell in row.cells)
+    return "words" if wordy else "rows"
+
+
+def _hint(table: Table) -> str:
+    """What a reader may look for, in the empty field of the filter."""
+    return ", ".join(column.label.lower() for column in table.columns if column.kind == "text")
+
+
+def _noted(table: Table) -> bool:
+    return any(row.note for row in table.rows)
+
+
+def _number(cell: Cell) -> float | None:
+    """What a cell is sorted by."""
+    if isinstance(cell, PlusMinus):
+        return cell.value
+    if isinstance(cell, Interval):
+        return cell.low
+    return None if isinstance(cell, str) else cell
+
+
+def _raw_value(cell: Cell) -> str:
+    value = _number(cell)
     if value is None or math.isnan(value):
-        return "–"
-    return f"{value:z.3f}" if abs(value) < 1e7 else f"{value:.4g}"
-
-
-def percent(value: float | None) -> str:
-    """Write a fraction in percent, and a dash where there is none.
-
-    Example:
-        >>> percent(0.934), percent(-0.001), percent(None)
-        ('93%', '0%', '–')
-    """
-    return "–" if value is None or math.isnan(value) else f"{value:z.0%}"
-
-
-def _picture(figure: Figure) -> Markup:
-    """The SVG with its description for screen readers."""
-    attributes = f'<svg role="img" aria-label="{escape(figure.alt)}"'
-    return Markup(figure.svg.replace("<svg", attributes, 1))
+        return ""
+    return repr(float(value)).replace("inf", "Infinity")
 
 
 @cache
@@ -55,5 +83,17 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"nats": nats, "percent": percent, "picture": _picture}
+    environment.filters |= {
+        "written": as_text,
+        "raw_value": _raw_value,
+        "look": _look,
+        "hint": _hint,
+        "kind": lambda block: type(block).__name__,
+    }
+    environment.tests |= {
+        "number_like": lambda cell: not isinstance(cell, str),
+        "compound": lambda cell: isinstance(cell, Interval | PlusMinus),
+        "noted": _noted,
+        "long": lambda table: len(table.rows) > _LONG,
+    }
     return environment

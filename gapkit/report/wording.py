@@ -3,15 +3,25 @@
 from collections.abc import Iterable
 
 __all__ = [
+    "BARS_CAPTION",
+    "CERTIFICATE_CAPTION",
+    "CONTOURS_CAPTION",
     "DEFINITIONS",
+    "DISTRIBUTIONS_CAPTION",
     "FAMILIES",
+    "GALLERY_CAPTION",
     "GENERALISATION",
+    "IWAE_CURVE_CAPTION",
     "LADDER_CAPTION",
+    "LATENTS_CAPTION",
     "LOCAL_STEPS",
     "LOCAL_STEPS_CAPTION",
     "QUANTITIES",
+    "SANDWICH_CAPTION",
     "SCATTER_CAPTION",
+    "TABLE_NOTE",
     "UNKNOWN_STATUS",
+    "WEIGHTS_CAPTION",
     "describe",
     "in_order",
 ]
@@ -99,6 +109,11 @@ GENERALISATION = (
 
 UNKNOWN_STATUS = ("This version of the report does not know the word.", "Make the report with a newer gapkit.")
 
+TABLE_NOTE = (
+    "The mean is over the datapoints used. The Monte Carlo error says how much it would change with another seed, the "
+    "error over datapoints how much with other data of the same kind. The 95% interval is that of the mean."
+)
+
 LADDER_CAPTION = (
     "How to read: each dot is a mean bound on log p(x) in nats, further right is better. The bars between the dots are "
     "the gaps; the whisker across the end of a bar is the 95% interval of that gap. The dots have no whiskers on "
@@ -109,7 +124,46 @@ LADDER_CAPTION = (
 SCATTER_CAPTION = (
     "How to read: each point is a datapoint. Above the dashed line of equal gaps the encoder loses more than the "
     "posterior family; below it, the family loses more. Colour tells how log p(x) was estimated, triangles have a "
-    "status to mind, and the numbers are the indices of the three largest total gaps."
+    "status to mind, and the numbers are the indices of the three largest total gaps. The histograms above and beside "
+    "show how each gap is spread."
+)
+
+BARS_CAPTION = (
+    "How to read: each bar is one split. Its blue part is the mean approximation gap, what the posterior family loses; "
+    "its orange part the mean amortization gap, what the encoder loses; together they are the total gap. The whisker "
+    "at the end of a part is the 95% interval of that mean, from differences within each datapoint; the numbers above "
+    "have their standard errors over datapoints. An encoder that knows its training data by heart has a longer orange "
+    "part on other data. A gap below zero goes to the left, and a diamond then marks the total."
+)
+
+DISTRIBUTIONS_CAPTION = (
+    "How to read: a curve gives, for every number of nats on the axis below, the share of the datapoints whose gap is "
+    "at most that large. The further right a curve, the larger the gaps; the longer its flat upper end, the more of "
+    "the mean is due to a few hard datapoints. The dots are the medians. What lies to the left of zero is noise of the "
+    "estimates, or has a status that says why."
+)
+
+WEIGHTS_CAPTION = (
+    "How to read: importance weights give a sound estimate where no few of them outweigh all others, and the Pareto "
+    "k-hat of a datapoint measures that. Below the threshold (dashed; a grey band where datapoints had different "
+    "numbers of draws) its estimate and error can be trusted, above it they cannot; for log p(x), AIS was then run "
+    "instead. The panel of the effective sample size tells how many independent draws those from the encoder's q "
+    "amount to."
+)
+
+SANDWICH_CAPTION = (
+    "How to read: each place along the axis is a datapoint that AIS was run for. The filled dot is the estimate of "
+    "AIS, a lower bound; the ring is an approximate upper bound, from chains sent back from where AIS ended; both in "
+    "nats above the reported log p(x), with two standard errors. The closer a ring is to its dot, the better the "
+    "chains have converged; a ring below its dot is noise, and a mode that all chains missed is missing in both. The "
+    "strip below is the share of moves that the chains accepted; the dashed line is the share aimed for."
+)
+
+CERTIFICATE_CAPTION = (
+    "How to read: for each datapoint, how many nats the fitted q* still is from the best of its family, estimated on "
+    "fresh noise, with two standard errors; below zero is noise. A fit has converged unless it is above the tolerance "
+    "(dashed) by two standard errors, or its error is over five times the tolerance. What is left is missing from the "
+    "amortization gap and counted to the approximation gap. The strip below has the steps that each fit took."
 )
 
 LOCAL_STEPS_CAPTION = (
@@ -124,50 +178,114 @@ LOCAL_STEPS = (
     "fit of q* missed, and fall where steps are too long for a posterior; nothing is clipped."
 )
 
+LATENTS_CAPTION = (
+    "How to read: each bar is the mean Kullback-Leibler divergence, in nats, of q from the prior in one latent "
+    "dimension; its whisker is the 95% interval over datapoints. A cross marks a dimension that has collapsed: the "
+    "variance of its posterior mean over the datapoints is not above 0.01, so it tells the decoder next to nothing "
+    "about x. The mean divergence of the whole q is the sum of two parts: the mutual information I(x; z), what z tells "
+    "about x, and KL(q(z) || p(z)), how far the encodings of all data together are from the prior. I(x; z) is "
+    "estimated with as many datapoints as are named, and cannot come out above their logarithm."
+)
+
+IWAE_CURVE_CAPTION = (
+    "How to read: each point is the mean importance-weighted bound with k draws from the encoder's q; with one draw it "
+    "is L[q]. The whisker is the 95% interval of the difference to the last point. A curve that still rises at its "
+    "end, or ends well below the dashed line of log p(x), says that q misses parts of the posterior which more draws "
+    "from it would find only slowly."
+)
+
+GALLERY_CAPTION = (
+    "How to read: each column is one of the datapoints with the largest total gaps; above it stand its index and its "
+    "amortization gap + approximation gap in nats. Below the datapoint are the mean reconstruction with draws from the "
+    "encoder's q, with draws from the fitted q*, and the reconstruction from a single draw of the true posterior. "
+    "Where the second row differs from the third, the encoder is at fault; where all three miss the data, the decoder."
+)
+
+CONTOURS_CAPTION = (
+    "How to read: each row is a datapoint, the two with the largest total gaps first, then typical ones; the columns "
+    "show the true posterior, the encoder's q, and fitted q*. Lines enclose 50% and 95% of each density, the true "
+    "posterior is grey (shaded regions, or draws), and the number in a corner says how much of it lies within the 95% "
+    "line. With two latents the axes are these. With more, they are the two directions in which the posterior is "
+    "farthest from q, chosen by other draws than those shown. A line beside the grey is the encoder's fault, one that "
+    "is centred but of the wrong shape is the family's."
+)
+
+# Term, words, symbols as text, symbols as typst mathematics.
 DEFINITIONS = (
-    ("nat", "The unit of all numbers here: a log-likelihood with the natural logarithm. 1 nat is about 1.44 bits."),
-    ("q(z|x), q", "The encoder's answer for a datapoint x: a distribution over the latent z."),
+    (
+        "nat",
+        "The unit of all numbers here: a log-likelihood with the natural logarithm. 1 nat is about 1.44 bits.",
+        "",
+        "",
+    ),
+    ("q(z|x), q", "The encoder's answer for a datapoint x: a distribution over the latent z.", "", ""),
     (
         "ELBO, L[q]",
         "The evidence lower bound: the mean, over z drawn from q, of log p(x, z) minus log q(z|x). It equals log p(x) "
         "minus the Kullback-Leibler divergence from q to the true posterior, so it never exceeds log p(x).",
+        "L[q] = E_q[log p(x, z) - log q(z|x)] = log p(x) - KL(q(z|x) || p(z|x))",
+        'cal(L)[q] = EE_q [log p(x, z) - log q(z|x)] = log p(x) - "KL"(q(z|x) || p(z|x))',
     ),
     (
         "q*, L[q*]",
         "The member of the posterior family with the highest ELBO for one datapoint, found by local optimisation from "
         "several starts, and its ELBO. No encoder is involved.",
+        "L[q*] = max over q in the family of L[q]",
+        "cal(L)[q^*] = max_(q in cal(Q)) cal(L)[q]",
     ),
     (
         "log p(x)",
         "The logarithm of the probability that the model gives to x, with z integrated out. It cannot be computed "
         "exactly; it is estimated from below, so the true approximation gap is, if anything, a little larger.",
+        "log p(x) = log of the integral of p(x|z) p(z) over z",
+        "log p(x) = log integral p(x|z) p(z) dif z",
     ),
     (
         "IWAE",
         "The logarithm of the mean importance weight p(x, z) / q(z|x) over k draws from q. With one draw it is the "
         "ELBO on average; it rises towards log p(x) as k grows.",
+        "IWAE_k = E[log (1/k) sum_i p(x, z_i) / q(z_i|x)]",
+        'cal(L)_k = EE [log 1/k sum_(i=1)^k p(x, z_i) / q(z_i|x)] "with" z_1, dots, z_k tilde q',
     ),
     (
         "AIS",
         "Annealed importance sampling: chains move from a proposal to the posterior through intermediate distributions "
         "and collect an importance weight on the way; the logarithm of the mean weight estimates log p(x).",
+        "log p_t(z) = (1 - t) log q(z) + t log p(x, z), t from 0 to 1",
+        "log p_t (z) = (1 - t) log q(z) + t log p(x, z), quad t in [0, 1]",
     ),
-    ("Approximation gap", "log p(x) minus L[q*]: the price of the posterior family. A richer family lowers it."),
-    ("Amortization gap", "L[q*] minus L[q]: the price of the encoder. A better encoder lowers it."),
-    ("Total gap", "log p(x) minus L[q]: the sum of the two."),
+    (
+        "Approximation gap",
+        "The price of the posterior family. A richer family lowers it.",
+        "log p(x) - L[q*]",
+        "log p(x) - cal(L)[q^*]",
+    ),
+    (
+        "Amortization gap",
+        "The price of the encoder. A better encoder lowers it.",
+        "L[q*] - L[q]",
+        "cal(L)[q^*] - cal(L)[q]",
+    ),
+    ("Total gap", "The sum of the two.", "log p(x) - L[q]", "log p(x) - cal(L)[q]"),
     (
         "Monte Carlo error",
         "Standard error of a mean from sampling noise alone: how much it would change with another seed.",
+        "",
+        "",
     ),
     (
         "Error over datapoints",
         "Standard error of a mean over datapoints: how much it would change with other data of the same kind. It "
         "includes the sampling noise. This is the number after +- in the sentences at the top.",
+        "",
+        "",
     ),
     (
         "95% interval",
         "The range in which the mean over all data of this kind lies with 95% confidence, by resampling the "
         "datapoints; for a single datapoint, from its Monte Carlo error alone.",
+        "",
+        "",
     ),
 )
 

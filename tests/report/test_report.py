@@ -1,7 +1,9 @@
 """The report, tested by its structure: every number is the summary's, every foreign string is escaped."""
 
 import re
+import time
 from dataclasses import FrozenInstanceError, fields, is_dataclass
+from functools import cache
 from html.parser import HTMLParser
 
 import numpy as np
@@ -14,7 +16,8 @@ from gapkit.engine import analyze
 from gapkit.local import FAMILIES
 from gapkit.models.reference import build as build_model
 from gapkit.report import build, render, write_html
-from gapkit.report.html import nats, percent
+from gapkit.report.blocks import PlusMinus
+from gapkit.report.formats import nats, percent
 from gapkit.report.wording import QUANTITIES as WORDED
 from gapkit.report.wording import describe, in_order
 from gapkit.results import Result
@@ -87,6 +90,19 @@ def three(**changes):
     return make([-95.0, -92.0, -99.0], [-90.0, -91.0, -93.0], [-89.0, -90.5, -90.0], **changes)
 
 
+@cache
+def many(count=10_000):
+    """As many datapoints as a whole test set: skewed gaps, several statuses, some without finite numbers."""
+    rng = np.random.default_rng(0)
+    log_px = rng.normal(-90, 15, count)
+    elbo_star = log_px - rng.lognormal(0.3, 0.6, count)
+    elbo = elbo_star - rng.lognormal(0.5, 0.9, count)
+    status = np.array(["ok", "fit_budget", "evidence_weak,fit_budget", "negative_gap"])
+    status = rng.choice(status, count, p=[0.9, 0.05, 0.03, 0.02])
+    elbo[::1000], status[::1000] = np.nan, "nonfinite"
+    return make(elbo, elbo_star, log_px, status)
+
+
 def nothing():
     return make([np.nan] * 2, [np.nan] * 2, [np.nan] * 2, status="nonfinite")
 
@@ -108,19 +124,52 @@ ODD = {
     "first split not finite": lambda: join(nothing(), three(split="train")),
     "two splits": lambda: join(three(), three(split="train")),
     "equal values": lambda: make([-90.0] * 3, [-90.0] * 3, [-90.0] * 3),
+    "all flagged": lambda: three(status="evidence_weak,fit_budget"),
+    "further encoder and local steps": lambda: with_extras(),
     "infinite": lambda: make([-np.inf, -95.0], [-90.0] * 2, [-89.0] * 2, status=["nonfinite", "ok"]),
 }
 
 
+@cache
+def odd(name):
+    return build(ODD[name]())
+
+
 @pytest.mark.parametrize("name", ODD)
 def test_odd_results_give_a_well_formed_page_of_its_own(name):
-    page = Page(render(build(ODD[name]())))
+    text = render(odd(name))
+    page = Page(text)
     ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert len(ids) == len(set(ids))
-    used = re.findall(r'(?:url\(#|href="#)([^)"]+)', render(build(ODD[name]())))
+    used = re.findall(r'(?:url\(#|href="#)([^)"]+)', text)
     assert set(used) <= set(ids)
-    assert not page.all("script")
+    assert len(page.all("script")) == 1
     assert not page.all("link")
+
+
+@pytest.mark.parametrize("name", ["one datapoint", "nothing finite", "first split not finite", "infinite"])
+def test_odd_results_give_the_same_page_from_their_files(name, tmp_path):
+    result = ODD[name]()
+    result.save(tmp_path / "run")
+    assert render(build(Result.load(tmp_path / "run"))) == render(odd(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("one datapoint", "One datapoint cannot say what holds for others."),
+        ("nothing finite", "No datapoint gave finite numbers"),
+        ("some not finite", "2 of 5 datapoints were not finite"),
+        ("second split not finite", "Ladder of bounds: no finite values."),
+        ("infinite", "1 of 2 datapoints were not finite"),
+        ("all flagged", "Datapoints to mind (evidence_weak: 3, fit_budget: 3)"),
+        ("two splits", "The encoder&#39;s generalisation gap (test minus train)"),
+        ("further encoder and local steps", "The encoder refit changes L[q] by"),
+        ("further encoder and local steps", "local steps from the encoder&#39;s q close 90%"),
+    ],
+)
+def test_odd_results_are_called_by_name(name, words):
+    assert words in render(odd(name))
 
 
 @pytest.mark.parametrize("make_result", [three, lambda: join(three(), nothing())], ids=["finite", "some not finite"])
@@ -175,28 +224,30 @@ def test_the_page_begins_with_the_verdict_and_follows_the_reading_order():
         "Definitions",
         "Provenance",
     ]
-    places = [text.index(mark) for mark in ('class="verdict"', 'id="ladder-1"', 'class="gaps"', 'id="gap-scatter-1"')]
+    marks = ('class="verdict"', 'id="ladder-1"', 'id="gaps-1"', 'id="gap-scatter-1"')
+    places = [text.index(mark) for mark in marks]
     assert places == sorted(places)
     for sentence in result.verdict():
         assert sentence.replace("'", "&#39;") in text
 
 
 def test_tables_have_captions_and_pictures_have_descriptions():
-    page = Page(render(build(join(three(), three(split="train")))))
+    document = build(join(three(), three(split="train")))
+    page = Page(render(document))
     assert len(page.all("caption")) == len(page.all("table")) == 5
     pictures = page.all("svg")
-    assert len(pictures) == 4
+    assert len(pictures) == len(document.figures()) >= 4
     assert all(picture["role"] == "img" and "nats" in picture["aria-label"] for picture in pictures)
 
 
 def test_a_second_split_has_its_table_and_the_generalisation_gap():
     result = join(three(), make([-61.0, -62.0], [-60.0, -60.5], [-59.0, -59.0], split="train"))
     document = build(result)
-    (further,) = document.further
     values = result.summary_values["splits"]["train"]["quantities"]
-    assert {q.name: q.mean for q in further.quantities} == {q.name: values[q.name]["mean"] for q in further.quantities}
-    (difference,) = document.generalisation
-    assert difference.mean == result.summary_values["generalisation"]["test minus train"]["mean"]
+    means = {row.name: row.cells[1] for row in document.table("gaps-2").rows}
+    assert means == {name: values[name]["mean"] for name in means}
+    (difference,) = document.table("generalisation").rows
+    assert difference.cells[1] == result.summary_values["generalisation"]["test minus train"]["mean"]
     assert "Further splits" in [heading for _, heading in Page(render(document)).headings]
 
 
@@ -210,9 +261,10 @@ def test_foreign_strings_are_escaped():
         bad: bad,
     }
     text = render(build(three(run=run, split=bad, status=bad)))
-    assert "<script" not in text
+    assert text.count("<script") == 1
     assert "alert(&#34;x&#34;)" in text
-    assert not Page(text).all("script")
+    assert bad not in text
+    assert len(Page(text).all("script")) == 1
 
 
 def test_nothing_is_fetched_from_elsewhere():
@@ -224,44 +276,45 @@ def test_nothing_is_fetched_from_elsewhere():
 
 
 def test_worst_datapoints_are_the_largest_total_gaps_first():
-    count = 30
+    count = 230
     gaps = np.random.default_rng(0).permutation(count).astype(float)
     result = make(-100 - gaps, [-95.0] * count, [-94.0] * count)
-    worst = build(result).worst
-    assert [row.total_gap for row in worst] == sorted(gaps + 6, reverse=True)[:20]
-    assert all(row.total_gap == gaps[int(row.index)] + 6 for row in worst)
+    worst = build(result).table("worst-table").rows
+    assert [row.cells[7] for row in worst] == [PlusMinus(gap, 0.05) for gap in sorted(gaps + 6, reverse=True)[:200]]
+    assert all(row.cells[7].value == gaps[int(row.cells[0])] + 6 for row in worst)
 
 
 def test_an_infinite_gap_is_the_worst_and_a_missing_one_the_last():
     result = make([-95.0, np.nan, -np.inf], [-90.0] * 3, [-89.0] * 3, status=["ok", "nonfinite", "nonfinite"])
-    assert [row.index for row in build(result).worst] == ["2", "0", "1"]
+    assert [row.cells[0] for row in build(result).table("worst-table").rows] == ["2", "0", "1"]
     assert "inf +- 0.050" in render(build(result))
 
 
 def test_statuses_are_explained_and_counted():
     result = join(three(status=["ok", "fit_budget,evidence_weak", "ok"]), make([-95.0], [-90.0], [-89.0], "odd_word"))
-    statuses = {status.word: status for status in build(result).statuses}
-    assert {word: status.count for word, status in statuses.items()} == {
+    statuses = {row.name: row.cells[1:] for row in build(result).table("statuses").rows}
+    assert {word: cells[0] for word, cells in statuses.items()} == {
         "ok": 2,
         "fit_budget": 1,
         "evidence_weak": 1,
         "odd_word": 1,
     }
-    assert (statuses["fit_budget"].meaning, statuses["fit_budget"].advice) == STATUSES["fit_budget"]
-    assert "does not know" in statuses["odd_word"].meaning
+    assert statuses["fit_budget"][1:] == STATUSES["fit_budget"]
+    assert "does not know" in statuses["odd_word"][1]
 
 
 def test_provenance_tells_settings_versions_checkpoint_and_seconds(real):
     run = {**real.run, "checkpoint": {"name": "model.pt", "sha256": "12" * 32}, "warnings": ["mind this"]}
     document = build(Result(real.datapoints, real.summary_values, run))
-    groups = {group.title: {fact.name: fact.value for fact in group.facts} for group in document.provenance}
+    *warned, sheet = document.section("provenance").blocks
+    groups = {group.title: {fact.name: fact.value for fact in group.facts} for group in sheet.groups}
     assert document.title == "Inference gaps of model.pt"
     assert groups["Checkpoint"] == {"Name": "model.pt", "Sha256": "12" * 32}
     assert groups["Settings"]["Seed"] == "0"
     assert groups["Settings"]["Elbo: num samples"] == "128"
     assert groups["Versions"]["Torch"] == torch.__version__
     assert "Total" in groups["Seconds"]
-    assert document.warnings == ("mind this",)
+    assert warned[1].sentences == ("mind this",)
 
 
 def test_the_document_is_frozen_and_has_no_markup(real):
@@ -285,11 +338,10 @@ def strings(value, name=""):
 
 def test_the_same_result_gives_the_same_bytes(real, tmp_path):
     first = write_html(real, tmp_path / "one.html").read_bytes()
-    assert write_html(real, str(tmp_path / "two.html")).read_bytes() == first
     real.save(tmp_path / "run")
-    again = render(build(Result.load(tmp_path / "run")))
-    assert again.encode().count(b"<svg") == 2
-    assert again.encode() == first
+    again = write_html(Result.load(tmp_path / "run"), str(tmp_path / "two.html")).read_bytes()
+    assert again.count(b"<svg") >= 2
+    assert again == first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.html", "run", "two.html"]
 
 
@@ -297,7 +349,7 @@ def test_the_same_result_gives_the_same_bytes(real, tmp_path):
 def test_pictures_stay_small(count):
     rng = np.random.default_rng(0)
     result = make(-100 - rng.exponential(5, count), -95 - rng.random(count), [-94.0] * count)
-    assert all(len(figure.svg) < 200_000 for figure in build(result).main.figures)
+    assert all(len(figure.svg) < 200_000 for figure in build(result).figures())
 
 
 def test_a_split_whose_name_the_font_cannot_write():
@@ -320,7 +372,8 @@ def test_the_section_on_local_steps():
     text = render(build(result))
     page = Page(text)
     assert "Local steps at test time" in [heading for tag, heading in page.headings if tag == "h2"]
-    assert text.index('id="gap-scatter-1"') < text.index('id="local-steps"') < text.index("The worst datapoints")
+    places = [text.index(mark) for mark in ('id="gap-scatter-1"', 'id="local-steps-1"', '<section id="worst"')]
+    assert places == sorted(places)
     assert "How to read: each point is the mean bound after so many local steps" in text
     rows = next(table for table in page.tables if table[0][0] == "Steps")[1:]
     curve = result.summary_values["semi_amortized"]["curve"]
@@ -344,13 +397,13 @@ def test_the_section_on_local_steps():
 def test_without_a_gap_the_section_has_no_shares():
     table = curve_table({0: 0.0, 1: 0.5}, np.array([0.1, -0.1, 0.0]))
     document = build(with_extras(**summarise_curve(table)))
-    assert [row.share for row in document.local_steps.rows] == [None, None]
+    assert [row.cells[5] for row in document.table("local-steps-table").rows] == [None, None]
     assert "There is no clear amortization gap for local steps" in render(document)
 
 
 def test_a_curve_without_finite_numbers():
     document = build(with_extras(**summarise_curve(curve_table({0: 0.0, 1: 0.5}, np.full(3, np.nan)))))
-    assert document.local_steps.datapoints == 0
+    assert document.table("local-steps-table").caption.startswith("Means over 0 datapoints")
     assert "no finite numbers" in render(document)
 
 
@@ -365,14 +418,33 @@ def test_without_a_curve_there_is_no_section(curve):
 
 def test_a_further_encoder_splits_the_amortization_gap_in_the_table():
     result = with_extras()
-    quantities = {q.name: q for q in build(result).main.quantities}
+    quantities = {row.name: row for row in build(result).table("gaps-1").rows}
     names = list(quantities)
     place = names.index("amortization_gap")
     assert names[place + 1 : place + 3] == ["gain_refit", "left_refit"]
     assert names.index("elbo_refit") == names.index("elbo") - 1
-    parts = quantities["gain_refit"].mean + quantities["left_refit"].mean
-    assert parts == pytest.approx(quantities["amortization_gap"].mean)
+    parts = quantities["gain_refit"].cells[1] + quantities["left_refit"].cells[1]
+    assert parts == pytest.approx(quantities["amortization_gap"].cells[1])
     for name in ("gain_refit", "left_refit", "elbo_refit"):
-        assert "refit" in quantities[name].label
-        assert quantities[name].meaning
+        assert "refit" in quantities[name].cells[0]
+        assert quantities[name].note
     assert_table_is_summary(result)
+
+
+@cache
+def large():
+    """The document of a whole test set, and the seconds of work to build it."""
+    result = many()
+    start = time.process_time()
+    document = build(result)
+    return document, time.process_time() - start
+
+
+def test_ten_thousand_datapoints_are_light_and_soon_written():
+    document, building = large()
+    start = time.process_time()
+    size = len(render(document).encode())
+    seconds = building + time.process_time() - start
+    print(f"\n{size / 1e6:.2f} MB of HTML in {seconds:.1f} s")
+    assert size <= 3_000_000
+    assert seconds < 20

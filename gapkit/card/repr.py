@@ -1,0 +1,24 @@
+"""A result in one line of text, where a notebook's card cannot be shown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gapkit.verdict import plus_minus
+
+__all__ = ["one_line"]
+
+
+def one_line(summary: Mapping[str, Any]) -> str:
+    """The splits and the gaps of the first one.
+
+    Args:
+        summary: see :func:`gapkit.summary.summarise`.
+    """
+    splits = summary["splits"]
+    counts = ", ".join(f"{split}: {values['datapoints']} datapoints" for split, values in splits.items())
+    gaps = []
+    for name in ("total_gap", "amortization_gap", "approximation_gap"):
+        quantity = summary["quantities"][name]
+        value = "not finite" if quantity["mean"] is None else f"{plus_minus(quantity)} nats"
+        gaps.append(f"{name.replace('_', ' ')} {value}")
+    return f"<gapkit.Result {counts}; {', '.join(gaps)}>"

@@ -1,0 +1,179 @@
+"""``gapkit compare``: runs against each other on the datapoints they share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gapkit.checks import InputError
+from gapkit.cli.folder import new_folder
+from gapkit.cli.report import FORMATS, Formats, formats_of, rendered, write_files
+
+if TYPE_CHECKING:
+    from gapkit.comparison import Comparison
+
+__all__ = ["compare", "distinct", "print_comparison", "write_comparison"]
+
+_SHOWN = {
+    "total_gap": "total gap",
+    "amortization_gap": "amortization gap",
+    "approximation_gap": "approximation gap",
+    "log_px": "log p(x)",
+    "elbo_star": "L[q*]",
+    "elbo": "L[q]",
+}
+_LEVELS = {
+    "log_px": "log p(x)",
+    "elbo_star": "L[q*]",
+    "elbo": "L[q]",
+    "approximation_gap": "approx.\ngap",
+    "amortization_gap": "amort.\ngap",
+    "total_gap": "total gap",
+}
+_BY_THEMSELVES = 3  # other runs that get a table of differences; of more, only the last does
+
+
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="Folders of finished analyses, or NAME=FOLDER; two or more.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("gapkit-comparison"),
+    formats: Formats = "html,pdf",
+) -> None:
+    """Compare runs with the first one: paired differences of bounds and gaps, with intervals."""
+    wanted = formats_of(formats)
+    from gapkit.comparison import compare as run
+    from gapkit.results import Result, check_folder
+
+    folders = named_folders(runs)
+    check_folder(out)
+    comparison = run({name: Result.load(folder) for name, folder in folders.items()})
+    with new_folder(out) as staging:
+        write_comparison(staging, comparison, wanted)
+    print_comparison(Console(soft_wrap=True), comparison)
+    typer.echo(f"comparison: {out / f'compare.{wanted[0]}'}")
+
+
+def named_folders(words: Sequence[str]) -> dict[str, Path]:
+    """Read folders and NAME=FOLDER.
+
+    Raises:
+        InputError: fewer than two, an empty name, or a name or a folder that comes twice.
+    """
+    names: list[str | None] = []
+    folders: list[Path] = []
+    for word in words:
+        name, equals, path = word.partition("=")
+        given = bool(equals) and not Path(word).exists()  # a folder's own name may hold a =
+        if given and not (name.strip() and path):
+            raise InputError(f"compare {word}", "no NAME=FOLDER", "write NAME=FOLDER, or only the folder")
+        names.append(name if given else None)
+        folders.append(Path(path if given else word))
+    if len(folders) < 2:
+        raise InputError(f"compare {', '.join(words)}", "only one run", "give the folders of two or more runs")
+    places = [folder.resolve() for folder in folders]
+    for place, folder in zip(places, folders, strict=True):
+        if places.count(place) > 1:
+            raise InputError(f"compare {folder}", "the same folder more than once", "give every run once")
+    unnamed = [place for place, name in zip(places, names, strict=True) if name is None]
+    by_folder = dict(zip(unnamed, distinct(unnamed, lambda part: part.name), strict=True))
+    chosen = [by_folder[place] if name is None else name for place, name in zip(places, names, strict=True)]
+    twice = [name for name in chosen if chosen.count(name) > 1]
+    if twice:
+        found = f"more than one run named {twice[0]}"
+        raise InputError("compare runs", found, "give every one a name of its own, NAME=FOLDER")
+    return dict(zip(chosen, folders, strict=True))
+
+
+def distinct(paths: Sequence[Path], name: Callable[[Path], str]) -> list[str]:
+    """Names of different paths, with as much of the folders before them as it takes to tell them apart.
+
+    Example:
+        >>> distinct([Path("a/one/model.pt"), Path("a/two/model.pt")], lambda path: path.stem)
+        ['one-model', 'two-model']
+        >>> distinct([Path("a/x"), Path("b/y")], lambda path: path.name)
+        ['x', 'y']
+    """
+    deepest = max((len(path.parts) for path in paths), default=0)
+    for depth in range(deepest):
+        names = ["-".join([*path.parts[:-1][max(len(path.parts) - 1 - depth, 0) :], name(path)]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in paths]
+
+
+def write_comparison(
+    folder: Path, comparison: "Comparison", formats: Sequence[str] = FORMATS, failed: Mapping[str, str] | None = None
+) -> None:
+    """Write the numbers and the reports of a comparison, all made before the first is written.
+
+    Args:
+        folder: where to write; it exists.
+        comparison: of runs.
+        formats: of the report.
+        failed: why runs that were to be compared are missing, by name.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    from gapkit.report import build_comparison
+    from gapkit.results import write_json
+
+    document = build_comparison(comparison, failed)
+    files = rendered({f"compare.{name}": document for name in formats})
+    write_files(folder, files)
+    try:
+        write_json(folder / "comparison.json", {**comparison.summary, "failed": dict(failed or {})})
+    except OSError as error:
+        raise InputError(f"write comparison.json to {folder}", str(error), "choose another --out") from error
+
+
+def print_comparison(console: Console, comparison: "Comparison") -> None:
+    """Print the means of all runs, the differences from the first, and what follows."""
+    summary = comparison.summary
+    for split, part in summary["splits"].items():
+        console.print(_levels(summary, split, part))
+        pairs = part["differences"]
+        for name in list(pairs) if len(pairs) <= _BY_THEMSELVES else list(pairs)[-1:]:
+            console.print(_differences(name, summary["reference"], split, pairs[name]))
+        for sentence in comparison.sentences(split):
+            console.print(sentence, highlight=False, markup=False)
+    for note in summary["notes"]:
+        console.print(note, highlight=False, markup=False)
+
+
+def _levels(summary: Mapping[str, Any], split: str, part: Mapping[str, Any]) -> Table:
+    title = Text(f"{split}: {part['used']} datapoints finite in all runs, means in nats")
+    table = Table(title=title, title_justify="left")
+    table.add_column("run", overflow="fold", min_width=10)
+    for heading in _LEVELS.values():
+        table.add_column(Text(heading), justify="right")
+    for name in summary["runs"]:
+        values = part["levels"].get(name)
+        cells = [f"{values[key]['mean']:.3f}" for key in _LEVELS] if values else ["not finite"]
+        table.add_row(Text(name), *cells)
+    return table
+
+
+def _differences(name: str, reference: str, split: str, pair: Mapping[str, Any]) -> Table:
+    title = Text(f"{name} minus {reference}: {pair['used']} datapoints of {split} in common, nats")
+    table = Table(title=title, title_justify="left")
+    for heading in ("quantity", "mean", "MC error", "95% interval", "better", "worse"):
+        table.add_column(heading, justify="left" if heading == "quantity" else "right")
+    for key, label in _SHOWN.items():
+        values = pair["quantities"][key]
+        if values["mean"] is None:
+            table.add_row(Text(label), "not finite", "", "", "", "")
+            continue
+        error, interval = values["se_monte_carlo"], values["ci95"]
+        table.add_row(
+            Text(label),
+            f"{values['mean']:+z.3f}",
+            "unknown" if error is None else f"{error:.3f}",
+            "unknown" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}",
+            str(values["wins"]),
+            str(values["losses"]),
+        )
+    return table

@@ -1,0 +1,88 @@
+"""``gapkit report``: the report of a finished run once more, from its stored results; no model, no data, no GPU."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gapkit.checks import InputError
+
+if TYPE_CHECKING:
+    from gapkit.report import Document
+
+__all__ = ["FORMATS", "Formats", "formats_of", "rendered", "report", "write_files"]
+
+FORMATS = ("html", "pdf")
+Formats = Annotated[str, typer.Option("--format", help="html, pdf, or both with a comma.")]
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished analysis.")],
+    formats: Formats = "html,pdf",
+    out: Annotated[Path | None, typer.Option(help="Folder to write to.", show_default="the run's own")] = None,
+) -> None:
+    """Make the report of a finished run again, without its model or data."""
+    wanted = formats_of(formats)
+    from gapkit.report import build, without_sources
+    from gapkit.results import Result
+
+    document = build(Result.load(run))
+    folder = run if out is None else out
+    if not folder.exists() or not folder.samefile(run):
+        if (folder / "run.json").exists():
+            found = "another run"
+            raise InputError(f"write the report of {run} to {folder}", found, "choose another --out")
+        document = without_sources(document)  # the tables stay behind
+    files = rendered({f"report.{name}": document for name in wanted})
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"write the report to {folder}", str(error), "choose another --out") from error
+    write_files(folder, files)
+    for name in files:
+        typer.echo(f"report: {folder / name}")
+
+
+def formats_of(text: str) -> tuple[str, ...]:
+    """Read ``"html,pdf"``.
+
+    Raises:
+        InputError: an unknown format, or none.
+
+    Example:
+        >>> formats_of("pdf, html"), formats_of("pdf,pdf")
+        (('pdf', 'html'), ('pdf',))
+    """
+    names = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    unknown = [name for name in names if name not in FORMATS]
+    if unknown or not names:
+        found = f"no format {', '.join(unknown)}" if unknown else "no format at all"
+        raise InputError(f"--format {text!r}", found, f"use {' or '.join(FORMATS)}, or both with a comma")
+    return names
+
+
+def rendered(documents: Mapping[str, "Document"]) -> dict[str, bytes]:
+    """Render documents by the names of their files, before anything is written."""
+    from gapkit.report import render, render_pdf
+
+    renderers: dict[str, Callable[[Document], bytes]] = {
+        ".html": lambda document: render(document).encode(),
+        ".pdf": render_pdf,
+    }
+    return {name: renderers[Path(name).suffix](document) for name, document in documents.items()}
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a folder, each wholly or not at all.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    from gapkit.results import write_atomically
+
+    for name, content in files.items():
+        try:
+            write_atomically(folder / name, lambda path, content=content: Path(path).write_bytes(content))  # type: ignore[misc]
+        except OSError as error:
+            raise InputError(f"write {name} to {folder}", str(error), "choose another --out") from error

@@ -1,0 +1,265 @@
+"""``gapkit score``: how unusual is each datapoint to a model, and do the scores tell two data sets apart?"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gapkit.checks import GapkitWarning, InputError
+from gapkit.cli.console import progress_bar
+from gapkit.cli.folder import new_folder
+from gapkit.cli.options import Device, Effort, Model, ModelArgs, Seed, StateKey, TrustPickle
+from gapkit.cli.sources import fixed_binarization, load_splits, other_data, with_likelihood
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gapkit.checkpoints import Loaded
+    from gapkit.results import Result
+    from gapkit.score import Scored
+
+__all__ = ["score"]
+
+_REFERENCE_SEED = 2**33  # the two data sets do not meet the same random numbers
+
+
+def score(
+    checkpoint: Annotated[Path | None, typer.Argument(help="The trained model's file; none with --run.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data to score: name, file, folder or file.py:function.")] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Data like those of training, to compare with; else the data are only scored.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="test or train; of a run, any of its splits.", show_default="test, or the first")
+    ] = None,
+    reference_split: Annotated[
+        str | None, typer.Option(help="The same for the reference.", show_default="test, or the first")
+    ] = None,
+    data_key: Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")] = None,
+    reference_key: Annotated[str | None, typer.Option(help="The same for the reference.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Score a run that gapkit analyze left; no model is needed then.")
+    ] = None,
+    reference_run: Annotated[Path | None, typer.Option(help="Such a run of the reference, with --run.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Score only the first datapoints of each data set.")] = None,
+    model: Model = None,
+    model_arg: ModelArgs = None,
+    state_key: StateKey = None,
+    likelihood: Annotated[
+        str | None, typer.Option(help="p(x|z) of a model whose encode and decode return plain tensors.")
+    ] = None,
+    binarize: Annotated[
+        str | None,
+        typer.Option(help="none, threshold or sample, for both data sets.", show_default="as in training, else none"),
+    ] = None,
+    effort: Effort = "quick",
+    seed: Seed = 0,
+    device: Device = "cpu",
+    out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default="gapkit-score-NAME")] = None,
+    trust_pickle: TrustPickle = False,
+) -> None:
+    """Score datapoints by likelihood regret and its baselines; with a reference, draw ROC curves with errors."""
+    _check_words(checkpoint, data, reference, limit, run, reference_run)
+    stem = checkpoint.stem if checkpoint else (run or Path()).resolve().name
+    out = out or Path(f"gapkit-score-{stem}")
+    from gapkit.report.score import write_score
+    from gapkit.results import check_folder
+
+    check_folder(out)
+    console = Console(soft_wrap=True)
+    if run is not None:
+        scored = _from_runs(run, reference_run, split, reference_split, seed)
+    else:
+        assert checkpoint is not None
+        assert data is not None
+        from gapkit import checkpoints
+        from gapkit.engine import checked_device, spec_for
+
+        # Neither the certificate of AIS nor pictures of single datapoints enter a score.
+        spec = replace(spec_for(effort, seed=seed), certificate=0, details=0)
+        checked_device(device)
+        loaded = checkpoints.load(
+            checkpoint,
+            model=model,
+            model_args=model_arg or (),
+            state_key=state_key,
+            trust_pickle=trust_pickle,
+            methods=("encode", "decode") if likelihood else ("encode", "decode", "prior"),
+        )
+        how = fixed_binarization(binarize or _trained_binarized(loaded))
+        sources = {"reference": (reference, reference_split, reference_key)} if reference is not None else {}
+        sources["other"] = (data, split, data_key)
+        sets, facts = _load(sources, limit, how, seed)
+        built = loaded.model if likelihood is None else with_likelihood(loaded.model, likelihood)
+        first = next(iter(sources))
+        bank_split, bank_x = other_data(str(sources[first][0]), sources[first][2], spec.bank_data, how, seed)
+        provenance = {
+            "checkpoint": {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description},
+            "data": facts,
+            "model": model,
+            "likelihood": likelihood,
+            "starts_from": f"{bank_split} data" if bank_split else first,
+        }
+        result = _analyze(
+            built,
+            sets,
+            spec,
+            other_x=sets[first] if bank_x is None else bank_x,
+            device=device,
+            provenance=provenance,
+            console=console,
+        )
+        scored = _scored(result, sets, {role: _named(str(source[0])) for role, source in sources.items()}, seed)
+    with new_folder(out) as staging:
+        scored.save(staging)
+        write_score(scored, staging)
+    _print(console, scored)
+    typer.echo(f"report: {out / 'score.html'}")
+
+
+def _check_words(
+    checkpoint: Path | None,
+    data: str | None,
+    reference: str | None,
+    limit: int | None,
+    run: Path | None,
+    reference_run: Path | None,
+) -> None:
+    """Refuse, before any work, words that do not go together.
+
+    Raises:
+        InputError: neither a model with data nor a run, or parts of both.
+    """
+    do = "give CHECKPOINT --data DATA [--reference DATA], or --run RUN [--reference-run RUN]"
+    if run is None and reference_run is not None:
+        raise InputError("--reference-run", "no --run to compare it with", do)
+    if run is not None and (checkpoint is not None or data is not None or reference is not None):
+        raise InputError("--run", "a checkpoint or data as well, which a run has no need of", do)
+    if run is not None and limit is not None:
+        raise InputError("--limit", "a run, which is scored whole", "leave --limit out")
+    if run is None and (checkpoint is None or data is None):
+        missing = "no checkpoint" if checkpoint is None else "no --data"
+        raise InputError("scores of datapoints", f"{missing} and no --run", do)
+
+
+def _trained_binarized(loaded: "Loaded") -> str:
+    """Data to be compared with those of training are made binary in the same way."""
+    how = loaded.extra.get("binarize")
+    return how if isinstance(how, str) else "none"
+
+
+def _named(source: str) -> str:
+    """What to call a data set: a file by its name alone."""
+    return Path(source).stem if Path(source).expanduser().exists() else source
+
+
+def _load(
+    sources: Mapping[str, tuple[str | None, str | None, str | None]], limit: int | None, how: str, seed: int
+) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
+    """Load and binarise the data sets, by role, with the facts for the provenance."""
+    sets, facts = {}, {}
+    for role, (source, split, key) in sources.items():
+        part = split or "test"
+        draw = seed + _REFERENCE_SEED if role == "reference" else seed
+        loaded, fact = load_splits(str(source), [part], key, limit, how, draw)
+        sets[role], facts[role] = loaded[part], fact["data"]
+    return sets, facts
+
+
+def _analyze(model: Any, sets: Mapping[str, "Tensor"], spec: Any, *, console: Console, **options: Any) -> "Result":
+    """Analyse the data sets as splits of one run, by role, so that the numbers do not depend on their names."""
+    from gapkit.engine import analyze
+    from gapkit.models.freeze import frozen
+
+    with warnings.catch_warnings(record=True) as caught, frozen(model), progress_bar(console) as progress:
+        warnings.simplefilter("always", GapkitWarning)
+        result = analyze(model, sets, spec, progress=progress, **options)
+    messages = list(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, GapkitWarning)))
+    for message in messages:
+        typer.secho(f"warning: {message}", err=True, fg=typer.colors.YELLOW)
+    return type(result)(result.datapoints, result.summary_values, {**result.run, "warnings": messages})
+
+
+def _scored(result: "Result", sets: Mapping[str, "Tensor"], names: Mapping[str, str], seed: int) -> "Scored":
+    from gapkit.complexity import compressed_nats, image_obstacle
+    from gapkit.score import describe, scores, separate
+
+    arrays = [x.numpy() for x in sets.values()]
+    obstacle = image_obstacle(*arrays)
+    lengths = dict(zip(sets, compressed_nats(*arrays), strict=True)) if not obstacle else {}
+    tables = {role: scores(result, role, names[role], lengths.get(role)) for role in sets}
+    notes = [f"Input complexity is left out: {obstacle}"] if obstacle else []
+    if "reference" in tables:
+        found = separate(tables["reference"], tables["other"], seed=seed)
+    else:
+        found = describe(tables["other"])
+    return replace(found, values={**found.values, "notes": notes}, run=result.run)
+
+
+def _from_runs(
+    run: Path, reference: Path | None, split: str | None, reference_split: str | None, seed: int
+) -> "Scored":
+    """Compare runs that were made before.
+
+    Raises:
+        InputError: a folder without a run, or runs of different checkpoints.
+    """
+    from gapkit.results import Result
+    from gapkit.score import describe, scores, separate
+
+    other = Result.load(run)
+    table = scores(other, split, run.resolve().name)
+    notes = ["Input complexity is left out: a run does not keep its data"]
+    if reference is None:
+        found = describe(table)
+        return replace(found, values={**found.values, "notes": notes}, run=other.run)
+    base = Result.load(reference)
+    models = [each.run.get("checkpoint") for each in (base, other)]
+    hashes = [each.get("sha256") if isinstance(each, Mapping) else None for each in models]
+    if None not in hashes and hashes[0] != hashes[1]:
+        raise InputError("scores of two runs", "runs of different checkpoints", "compare runs of the same model")
+    settings = [{**each.run.get("settings", {}), "seed": None} for each in (base, other)]
+    if settings[0] != settings[1]:
+        notes.append("The two runs have different settings, which may account for a part of the differences")
+    found = separate(scores(base, reference_split, reference.resolve().name), table, seed=seed)
+    both = {"reference": dict(base.run), "other": dict(other.run)}
+    return replace(found, values={**found.values, "notes": notes}, run=both)
+
+
+def _print(console: Console, scored: "Scored") -> None:
+    """Print the areas under the curves, or the medians of a single data set, and the verdict in words."""
+    from gapkit.score_verdict import LABELS, area
+
+    separation, sets = scored.values["separation"], scored.values["sets"]
+    title = ", ".join(f"{each['name']}: {each['datapoints']} datapoints" for each in sets.values())
+    table = Table(title=Text(title), title_justify="left")
+    headings = (
+        ("score", "AUC", "95% interval", "found as well at 95%")
+        if separation
+        else ("score, nats", "median", "95% are below")
+    )
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == headings[0] else "right")
+    if separation:
+        for name in separation["order"]:
+            found = separation["scores"][name]
+            if found["auc"] is None:
+                table.add_row(Text(LABELS[name]), "not finite", "", "")
+                continue
+            low, high = found["ci95"]
+            table.add_row(
+                Text(LABELS[name]), area(found["auc"]), f"{area(low)} to {area(high)}", f"{found['fpr95']:.0%}"
+            )
+    else:
+        for name, values in sets["other"]["scores"].items():
+            ends = (values["median"], values["q95"])
+            table.add_row(Text(LABELS[name]), *("not finite" if end is None else f"{end:.3f}" for end in ends))
+    console.print(table)
+    for sentence in scored.verdict():
+        console.print(sentence, highlight=False, markup=False)

@@ -1,0 +1,139 @@
+"""A series of checkpoints: all analysed alike, each into a folder of its own, and compared with the first."""
+
+import glob
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+
+from gapkit.checks import InputError
+from gapkit.cli.compare import distinct, print_comparison, write_comparison
+
+if TYPE_CHECKING:
+    from gapkit.results import Result
+
+__all__ = ["analyze_series", "default_folder", "find_checkpoints"]
+
+Analysis = Callable[[Path, "Result | None"], "Result"]
+
+
+def find_checkpoints(words: Sequence[str]) -> list[Path]:
+    """Files and patterns as paths, every file once; patterns are for shells that leave them as they are.
+
+    Raises:
+        InputError: a pattern that no file matches.
+    """
+    from gapkit.comparison import natural
+
+    paths: list[Path] = []
+    for word in words:
+        if Path(word).exists() or not glob.has_magic(word):
+            paths.append(Path(word))
+            continue
+        found = [Path(name) for name in glob.glob(os.path.expanduser(word), recursive=True) if Path(name).is_file()]
+        if not found:
+            raise InputError(f"checkpoints {word}", "no file that matches", "check the pattern and the folder")
+        paths += sorted(found, key=lambda path: natural(str(path)))
+    first: dict[Path, Path] = {}
+    for path in paths:
+        first.setdefault(path.resolve(), path)
+    return list(first.values())
+
+
+def default_folder(paths: Sequence[Path]) -> Path:
+    """Where the results go if nothing is said: after the checkpoint, or after the folder of a series.
+
+    Example:
+        >>> str(default_folder([Path("a/vae.pt")])), str(default_folder([Path("a/1.pt"), Path("a/2.pt")]))
+        ('gapkit-vae', 'gapkit-a')
+    """
+    if len(paths) == 1:
+        return Path(f"gapkit-{paths[0].stem}")
+    folders = {path.parent.name for path in paths}
+    name = folders.pop() if len(folders) == 1 else ""
+    return Path(f"gapkit-{name or 'series'}")
+
+
+def analyze_series(paths: Sequence[Path], out: Path, run: Analysis, publish: Callable[["Result", Path], None]) -> None:
+    """Analyse checkpoints one after the other, then compare them; the others go on where one fails.
+
+    Args:
+        paths: the checkpoints.
+        out: folder for the runs' folders and for the comparison.
+        run: analyses a checkpoint, on the data of an earlier result if there is one.
+        publish: writes a result to a folder.
+
+    Raises:
+        InputError: every checkpoint fails.
+        typer.Exit: with code 2, after all is written, if some fail.
+    """
+    console, results, failed = Console(soft_wrap=True), dict[str, "Result"](), dict[str, str]()
+    try:
+        for number, (name, path) in enumerate(zip(distinct(paths, lambda path: path.stem), paths, strict=True), 1):
+            console.print(f"{number} of {len(paths)}: {path}", highlight=False, markup=False)
+            try:
+                result = run(path, next(iter(results.values()), None))
+                publish(result, out / name)
+            except Exception as error:  # whatever a user's model does, the other checkpoints are worth having
+                why = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+                told = "for the same reason" if why in failed.values() else f"\n{why}"
+                typer.secho(f"gapkit: {path} failed {told}", err=True, fg=typer.colors.RED)
+                failed[name] = why
+                continue
+            results[name] = result
+            console.print(f"{name}: {_gaps(result)}", highlight=False, markup=False)
+        if not results:
+            found = f"none of the {len(paths)} could be analysed, for the reasons above"
+            raise InputError("a series of checkpoints", found, "see what to do for the first one")
+        _compare(results, out, failed, console)
+    except KeyboardInterrupt:
+        typer.secho(f"gapkit: interrupted; {_finished(results, out)}", err=True)
+        raise SystemExit(130) from None
+    if failed:
+        typer.secho(
+            f"gapkit: {len(failed)} of {len(paths)} checkpoints failed: {', '.join(failed)}", err=True, fg="red"
+        )
+        raise typer.Exit(2)
+
+
+def _gaps(result: "Result") -> str:
+    from gapkit.verdict import plus_minus
+
+    gaps = result.summary_values["quantities"]
+    if gaps["total_gap"]["mean"] is None:
+        return "no finite numbers"
+    amortization, approximation = plus_minus(gaps["amortization_gap"]), plus_minus(gaps["approximation_gap"])
+    return f"amortization gap {amortization}, approximation gap {approximation} nats"
+
+
+def _compare(results: Mapping[str, "Result"], out: Path, failed: Mapping[str, str], console: Console) -> None:
+    from gapkit.comparison import compare
+    from gapkit.results import write_json
+
+    if len(results) < 2:
+        write_json(out / "comparison.json", {"failed": failed})
+        console.print("With one run there is nothing to compare.")
+        return
+    comparison = compare(in_order(results))
+    write_comparison(out, comparison, failed=failed)
+    print_comparison(console, comparison)
+    typer.echo(f"comparison: {out / 'compare.html'}")
+
+
+def in_order(results: Mapping[str, "Result"]) -> dict[str, "Result"]:
+    """By how far their training was where all say so, else by the natural order of their names."""
+    from gapkit.comparison import find_series, natural
+
+    series = find_series(results)
+    if series:
+        return {name: results[name] for name in series.numbers}
+    return {name: results[name] for name in sorted(results, key=natural)}
+
+
+def _finished(results: Mapping[str, "Result"], out: Path) -> str:
+    if not results:
+        return "nothing was written"
+    return f"{len(results)} finished run{'' if len(results) == 1 else 's'} in {out}: {', '.join(results)}"

@@ -1,0 +1,231 @@
+"""The comparison of runs: join their datapoints, subtract the first run, summarise, and say what follows."""
+
+import html
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from gapkit.checks import InputError
+from gapkit.comparison.agreement import check_same_data, share_noise, unlike
+from gapkit.comparison.differences import (
+    QUANTITIES,
+    finite_rows,
+    level_summaries,
+    paired,
+    shortfall_of,
+    summarise_pair,
+    told_apart,
+)
+from gapkit.comparison.series import find_series
+from gapkit.comparison.words import sentences
+from gapkit.results import Result
+
+__all__ = ["Comparison", "compare"]
+
+_CHANGED, _CHANGED_AT_LEAST = 50, 5
+_TOLD = ("total_gap", "amortization_gap", "approximation_gap", "log_px")  # of the datapoints that changed most
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs against the first of them.
+
+    Attributes:
+        summary: what ``comparison.json`` holds: ``reference``, the first run's name; ``runs``, the facts of each;
+            ``splits``, for each split the ``levels`` of every run over the datapoints that all share, the
+            ``differences`` of every other run from the first over the datapoints that the two share, and the datapoints
+            that ``changed`` most; ``series`` if the runs are checkpoints of one training; ``notes``. All in nats.
+        datapoints: one row per split, other run and shared datapoint with the differences, see
+            :func:`gapkit.comparison.differences.paired`.
+    """
+
+    summary: Mapping[str, Any]
+    datapoints: pd.DataFrame
+
+    def sentences(self, split: str | None = None) -> list[str]:
+        """What follows from a split, the first one if none is named, in words, the most important first."""
+        return sentences(self.summary, split)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The mean differences as a table: a row for each split, run and quantity; in nats."""
+        rows = []
+        for split, part in self.summary["splits"].items():
+            for name, pair in part["differences"].items():
+                for quantity, values in pair["quantities"].items():
+                    low, high = values["ci95"] or (None, None)
+                    plain = {key: value for key, value in values.items() if key not in ("ci95", "shortfall")}
+                    place = {"split": split, "run": name, "reference": self.summary["reference"], "quantity": quantity}
+                    rows.append(place | plain | {"ci95_low": low, "ci95_high": high})
+        return pd.DataFrame(rows)
+
+    def _repr_html_(self) -> str:
+        """A summary card for notebooks."""
+        said = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in self.sentences())
+        return f"<div><b>gapkit</b>{said}{self.to_frame().to_html(float_format='{:.3f}'.format, na_rep='')}</div>"
+
+
+def compare(runs: Mapping[str, Result]) -> Comparison:
+    """Compare runs on the datapoints they share: paired differences from the first run.
+
+    Args:
+        runs: results by name, the first one is what the others are compared with; datapoints are joined by split and
+            index.
+
+    Returns:
+        The comparison.
+
+    Raises:
+        InputError: fewer than two runs, runs of different data, or nothing in common.
+
+    Example:
+        >>> import torch
+        >>> from gapkit.engine import analyze
+        >>> from gapkit.models.reference import build
+        >>> x = torch.ones(5, 6)
+        >>> results = {
+        ...     name: analyze(build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,)), x, effort="quick") for name in "ab"
+        ... }
+        >>> compare(results).to_frame()["quantity"].tolist()[:3]
+        ['log_px', 'elbo_star', 'elbo']
+    """
+    if len(runs) < 2:
+        raise InputError("compare runs", f"{len(runs)} of them", "give two or more")
+    (first, reference), *others = runs.items()
+    splits = _common_splits(runs)
+    notes = check_same_data(runs, splits)
+    tables = {name: _by_split(name, result, splits) for name, result in runs.items()}
+    families = {name: (result.run.get("families") or {}).get("split") for name, result in runs.items()}
+    seed = int((reference.run.get("settings") or {}).get("seed", 0))
+    frames, parts = [], {}
+    for split in splits:
+        differences, every = {}, []
+        for name, result in others:
+            one, two = tables[first][split], tables[name][split]
+            pairs = paired(one, two)
+            same = families[first] if families[first] == families[name] else None
+            quantities = [*QUANTITIES, *_further(pairs, same)]
+            used = pairs[told_apart(pairs)]
+            rows = used["index"]
+            off = max(shortfall_of(one.loc[rows]), shortfall_of(two.loc[rows]))
+            differences[name] = {
+                "common": len(pairs),
+                "used": len(used),
+                "left_out": len(pairs) - len(used),
+                "only_in_reference": len(one) - len(pairs),
+                "only_in_run": len(two) - len(pairs),
+                "shares_noise": share_noise(reference.run, result.run),
+                "quantities": summarise_pair(used, quantities, seed, off),
+            }
+            pairs.insert(0, "split", split)
+            pairs.insert(1, "run", name)
+            every.append(pairs)
+        frames += every
+        parts[split] = {
+            **_levels(runs, split, {name: tables[name][split] for name in runs}, seed),
+            "differences": differences,
+            "changed": _changed(every),
+        }
+    for name, _ in others:
+        if not any(part["differences"][name]["common"] for part in parts.values()):
+            found = f"no datapoint of {', '.join(splits)} in common by index"
+            raise InputError(f"compare {name} with {first}", found, "analyse the same datapoints in both")
+    series = find_series(runs)
+    summary = {
+        "reference": first,
+        "runs": {name: dict(result.run) for name, result in runs.items()},
+        "splits": parts,
+        "series": asdict(series) if series else None,
+        "notes": [*notes, *unlike(runs), *_left_aside(runs, splits)],
+    }
+    return Comparison(summary, pd.concat(frames, ignore_index=True))
+
+
+def _common_splits(runs: Mapping[str, Result]) -> list[str]:
+    found = {name: [str(split) for split in result.datapoints["split"].unique()] for name, result in runs.items()}
+    first = next(iter(found.values()))
+    common = [split for split in first if all(split in others for others in found.values())]
+    if not common:
+        listed = "; ".join(f"{name} has {', '.join(splits) or 'nothing'}" for name, splits in found.items())
+        raise InputError("compare the runs", f"no split in common: {listed}", "analyse the same split in all of them")
+    return common
+
+
+def _by_split(name: str, result: Result, splits: list[str]) -> dict[str, pd.DataFrame]:
+    """Tables by the index of the datapoints.
+
+    Raises:
+        InputError: columns are missing, or a datapoint comes twice.
+    """
+    table = result.datapoints
+    missing = [column for quantity in QUANTITIES for column in (quantity, f"{quantity}_se") if column not in table]
+    if missing or "index" not in table:
+        found = f"a table without {', '.join(missing) or 'index'}"
+        raise InputError(f"compare the run {name}", found, "analyse it again with this version of gapkit")
+    parts = {split: table[table["split"].astype(str) == split].set_index("index") for split in splits}
+    for split, part in parts.items():
+        if not part.index.is_unique:
+            twice = part.index[part.index.duplicated()][0]
+            found = f"datapoint {twice} of {split} comes more than once"
+            raise InputError(f"compare the run {name}", found, "keep one row for each datapoint")
+    return parts
+
+
+def _further(pairs: pd.DataFrame, same_family: str | None) -> list[str]:
+    """What both runs fitted beside the family of their split; that one's own columns repeat L[q*]."""
+    names = [str(name).removesuffix("_run") for name in pairs if str(name).endswith("_run")]
+    return [name for name in names if name not in (*QUANTITIES, f"elbo_star_{same_family}")]
+
+
+def _levels(runs: Mapping[str, Result], split: str, tables: Mapping[str, pd.DataFrame], seed: int) -> dict[str, Any]:
+    """Every run's own means over the datapoints that all share and that are finite in all.
+
+    A run without a single finite datapoint has no levels, and takes nobody else's. Where these are all datapoints of
+    the run, its summary has the numbers already.
+    """
+    finite = {name: table[finite_rows(table)] for name, table in tables.items()}
+    some = {name: table for name, table in finite.items() if len(table)}
+    shared = next(iter(tables.values())).index
+    for table in tables.values():
+        shared = shared.intersection(table.index, sort=False)
+    used = shared
+    for table in some.values():
+        used = used.intersection(table.index, sort=False)
+    levels = {}
+    for name, table in some.items() if len(used) else ():
+        stored = runs[name].summary_values.get("splits", {}).get(split, {}).get("quantities", {})
+        whole = len(tables[name]) == len(used) and all(quantity in stored for quantity in QUANTITIES)
+        chosen = {quantity: dict(stored[quantity]) for quantity in QUANTITIES} if whole else None
+        levels[name] = chosen or level_summaries(table.loc[used], seed)
+    return {
+        "datapoints": len(shared),
+        "used": len(used) if some else 0,
+        "left_out": len(shared) - (len(used) if some else 0),
+        "not_finite": [name for name in tables if name not in some],
+        "levels": levels,
+    }
+
+
+def _changed(frames: list[pd.DataFrame]) -> list[dict[str, Any]]:
+    """The datapoints whose total gap changed most, some of every run, the largest change first."""
+    each = max(_CHANGED_AT_LEAST, _CHANGED // max(len(frames), 1))
+    parts = []
+    for frame in frames:
+        known = frame[told_apart(frame)]
+        order = known["total_gap"].abs().sort_values(ascending=False, kind="stable").index
+        parts.append(known.loc[order].head(each))
+    rows = pd.concat(parts, ignore_index=True)
+    rows = rows.loc[rows["total_gap"].abs().sort_values(ascending=False, kind="stable").index]
+    kept = ["run", "index", "total_gap_reference", "total_gap_run"]
+    kept += [column for name in _TOLD for column in (name, f"{name}_se")]
+    return rows[kept].to_dict("records")
+
+
+def _left_aside(runs: Mapping[str, Result], splits: list[str]) -> list[str]:
+    notes = []
+    for name, result in runs.items():
+        extra = [str(split) for split in result.datapoints["split"].unique() if str(split) not in splits]
+        if extra:
+            notes.append(f"Not every run has the split {', '.join(extra)} of {name}: it is left aside.")
+    return notes

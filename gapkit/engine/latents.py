@@ -1,0 +1,77 @@
+"""What is kept of the encoder's q while units run, and the health of the latent dimensions in the end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from gapkit.engine.plan import Unit
+from gapkit.engine.stages import Batch
+from gapkit.families.gaussian import Affine, DiagonalGaussian, standard_normal_log_prob
+from gapkit.latents import summarise_latents
+from gapkit.models.target import Target
+from gapkit.randomness import Key
+
+__all__ = ["Marginals", "latent_health", "marginals", "standard_normal_prior"]
+
+_VALUES = 5_000_000  # means, and as many standard deviations, that are kept: datapoints times latents
+_PARTS = ("loc", "scale", "log_det")
+_MIXED, _DRAWS, _FEWEST, _MOST = 2000, 4000, 2, 64
+
+
+@dataclass(frozen=True)
+class Marginals:
+    """Means, standard deviations and half log determinants of a unit's Gaussian posteriors.
+
+    Attributes:
+        loc: shape (B, D).
+        scale: shape (B, D).
+        log_det: shape (B,).
+        factorised: whether that is all of q.
+    """
+
+    loc: np.ndarray
+    scale: np.ndarray
+    log_det: np.ndarray
+    factorised: bool
+
+
+def marginals(batch: Batch, unit: Unit) -> Marginals | None:
+    """What is kept of a unit: nothing where q is not Gaussian or enough datapoints are kept already."""
+    q = batch.q
+    if not isinstance(q, Affine) or unit.indices[0] >= max(_FEWEST, _VALUES // q.dim):
+        return None
+    with torch.no_grad():
+        log_det = q.log_abs_det(q.loc.unsqueeze(0)).expand(len(q.loc))
+        tensors = (q.loc, q.marginal_scale(), log_det)
+        loc, scale, half = (part[: unit.size].double().cpu().numpy() for part in tensors)
+        return Marginals(loc, scale, half, isinstance(q, DiagonalGaussian))
+
+
+def latent_health(kept: Mapping[int, Marginals | None], like: Target, seed: int) -> dict[str, Any]:
+    """The summary of a split, see :func:`gapkit.latents.summarise_latents`, or why there is none.
+
+    Args:
+        kept: by the number of the unit.
+        like: any target of the model.
+        seed: of the split.
+    """
+    found = [part for _, part in sorted(kept.items()) if part is not None]
+    if not found:
+        return {"skipped": "q(z|x) is not Gaussian"}
+    loc, scale, log_det = (np.concatenate([getattr(part, name) for part in found]) for name in _PARTS)
+    noise = None
+    if found[0].factorised:
+        mixed = min(len(loc), _MIXED)
+        draws = min(max(_DRAWS // mixed, _FEWEST), _MOST)
+        noise = Key(seed, tuple(range(mixed))).streams("latents", torch.float64).normal(draws, loc.shape[1]).numpy()
+    return summarise_latents(loc, scale, log_det, noise, standard_prior=standard_normal_prior(like), seed=seed)
+
+
+def standard_normal_prior(like: Target) -> bool:
+    """Whether the model's prior is standard normal; it may be any distribution, and is asked at a few points."""
+    probe = torch.linspace(-2.0, 2.0, 3 * like.dim, dtype=like.dtype, device=like.device).reshape(3, 1, -1)
+    with torch.no_grad():
+        return torch.allclose(like.log_prior(probe).flatten(), standard_normal_log_prob(probe).flatten(), atol=1e-4)

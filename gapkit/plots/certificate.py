@@ -1,0 +1,173 @@
+"""The certificates of the local fits: how far may each q* still be from the best of its family?"""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from gapkit.plots.reading import column, rows_of, setting
+from gapkit.plots.scale import fit_axis
+from gapkit.plots.selection import split_name, title_of
+from gapkit.plots.style import COLORS, legend_below, new_axes, style, write_note
+from gapkit.results import Result
+
+__all__ = ["certificate", "certified"]
+
+# How a fit ended: its colour and words.
+_ENDS = {
+    "converged": ("trusted", "converged"),
+    "budget": ("doubted", "out of steps"),
+    "diverged": ("ais", "diverged"),
+    "": ("side", "not recorded"),
+}
+_MANY = 200  # datapoints; above, they become one image, else the drawing would weigh too much
+
+
+def certificate(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
+    """Draw what each local fit may still gain on L[q*], by its certificate, against the tolerance of convergence.
+
+    Datapoints stand in the order of what is left; the lines are two standard errors, colour tells how the fit ended,
+    and the dashed line is the tolerance. By its noise an estimate may be below zero. The strip below has the number of
+    steps that each fit took.
+
+    Args:
+        result: of an analysis.
+        ax: where to draw, divided into panels; None makes a figure of its own.
+        split: which split; None takes the first.
+
+    Returns:
+        The axes; certificates and strip are their ``child_axes``.
+
+    Raises:
+        InputError: the result has no such split.
+    """
+    rows, whole = certified(result, split), rows_of(result, split)
+    title = title_of(split_name(result, split), len(rows), len(whole) - len(rows))
+    with style():
+        ax = ax if ax is not None else new_axes(5.2, 3.9)
+        ax.set_title(title, parse_math=False)
+        if rows.empty:
+            write_note(ax, "no finite certificates")
+            return ax
+        ax.set_axis_off()
+        steps = rows["steps"].notna().any()
+        left = ax.inset_axes((0.0, 0.36, 1.0, 0.64) if steps else (0.0, 0.0, 1.0, 1.0))
+        _draw_certificates(left, rows, setting(result, "fit", "tolerance"))
+        lowest = left
+        if steps:
+            lowest = ax.inset_axes((0.0, 0.0, 1.0, 0.27))
+            _draw_steps(lowest, rows)
+        lowest.set_xlabel("datapoints, in the order of what is left to gain", labelpad=3.0)
+        legend_below(lowest, _legend(rows), 3, 22.0)
+    return ax
+
+
+def certified(result: Result, split: str | None = None) -> pd.DataFrame:
+    """What the picture shows, in its order, one row per datapoint whose certificate is finite.
+
+    Returns:
+        ``left`` to gain and its ``error``, in nats; ``fit``, how it ended; ``steps`` it took; ``index``.
+
+    Raises:
+        InputError: the result has no such split.
+    """
+    rows = rows_of(result, split)
+    frame = pd.DataFrame(
+        {
+            "index": rows["index"],
+            "left": column(rows, "optimality_gap"),
+            "error": column(rows, "optimality_gap_se"),
+            "fit": rows["fit"].astype(str) if "fit" in rows else "",
+            "steps": column(rows, "fit_steps"),
+        }
+    )
+    return frame[np.isfinite(frame["left"])].sort_values("left", kind="stable")
+
+
+def _draw_certificates(ax: Axes, rows: pd.DataFrame, tolerance: float | None) -> None:
+    x, left = np.arange(len(rows), dtype=float), rows["left"].to_numpy(float)
+    errors = 2.0 * np.nan_to_num(rows["error"].to_numpy(float), posinf=0.0)
+    many = len(rows) > _MANY
+    if many:  # an image does not follow the theme of a page: half transparent, it is grey on light and on dark
+        ax.fill_between(
+            x,
+            left - errors,
+            left + errors,
+            step="mid",
+            color=COLORS["guide"],
+            alpha=0.5,
+            linewidth=0,
+            zorder=1,
+            rasterized=True,
+        )
+    else:
+        ax.vlines(x, left - errors, left + errors, color=COLORS["guide"], linewidth=1.0, zorder=1)
+    _scatter(ax, x, left, rows)
+    # Most of the error bars are to be seen whole; a few very long ones may leave the picture.
+    also = [*np.quantile(left - errors, [0.02]), *np.quantile(left + errors, [0.98]), tolerance or 0.0]
+    beyond = fit_axis(ax, "y", left, also)
+    ax.axhline(0.0, color=COLORS["guide"], linewidth=0.8, zorder=1)
+    if tolerance is not None:
+        ax.axhline(tolerance, color=COLORS["side"], linestyle="--", linewidth=1, zorder=2)
+        ax.annotate(
+            f"tolerance {tolerance:g}",
+            (0.01, tolerance),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=(0, 2),
+            textcoords="offset points",
+            fontsize=8.5,
+            color=COLORS["side"],
+            zorder=4,
+        )
+    ax.set_ylabel(f"left to gain (nats)\n{beyond.removeprefix(', ')}".rstrip())
+    ax.set_xticks([])
+    _frame(ax, len(rows))
+
+
+def _draw_steps(ax: Axes, rows: pd.DataFrame) -> None:
+    steps = rows["steps"].to_numpy(float)
+    _scatter(ax, np.arange(len(rows), dtype=float), steps, rows)
+    ax.set_ylim(0.0, 1.15 * max(float(np.nanmax(steps)), 1.0))
+    ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    ax.set_ylabel("steps")
+    ax.set_xticks([])
+    _frame(ax, len(rows))
+
+
+def _scatter(ax: Axes, x: np.ndarray, y: np.ndarray, rows: pd.DataFrame) -> None:
+    many, ends = len(rows) > _MANY, rows["fit"].to_numpy(str)
+    for end in np.unique(ends):
+        these = (ends == end) & np.isfinite(y)
+        color, text = _ENDS.get(end, _ENDS[""])
+        ax.scatter(
+            x[these],
+            y[these],
+            s=5 if many else 14,
+            color=COLORS[color],
+            linewidths=0,
+            zorder=3,
+            rasterized=many,
+            label=text,
+        )
+
+
+def _legend(rows: pd.DataFrame) -> list[Line2D]:
+    ends = rows["fit"].where(rows["fit"].isin(list(_ENDS)), "")
+    found = [(end, count) for end in _ENDS if (count := int((ends == end).sum()))]
+    return [
+        Line2D(
+            [],
+            [],
+            linestyle="none",
+            marker="o",
+            markersize=4,
+            color=COLORS[_ENDS[end][0]],
+            label=f"{_ENDS[end][1]}: {count:,} of {len(rows):,}" if number == 0 else f"{_ENDS[end][1]}: {count:,}",
+        )
+        for number, (end, count) in enumerate(found)
+    ]
+
+
+def _frame(ax: Axes, count: int) -> None:
+    ax.set_xlim(-0.5 - 0.02 * count, count - 0.5 + 0.02 * count)

@@ -1,0 +1,284 @@
+"""Runs against each other: their ladders on one axis, and the paired differences with their intervals."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from gapkit.checks import InputError
+from gapkit.comparison import Comparison, interval
+from gapkit.plots.selection import title_of
+from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.verdict import plus_minus
+
+__all__ = ["KINDS", "differences", "far_apart", "ladders", "part_of", "short", "some_of"]
+
+KINDS = {
+    "gaps": {
+        "approximation_gap": "approximation\ngap (family)",
+        "amortization_gap": "amortization\ngap (encoder)",
+        "total_gap": "total gap",
+    },
+    "bounds": {"log_px": "log p(x)", "elbo_star": "L[q*]", "elbo": "L[q]"},
+}
+_RUNGS = {"elbo": ("L[q]", "o"), "elbo_star": ("L[q*]", "D"), "log_px": ("log p(x)", "s")}
+_SPANS = (("amortization_gap", "elbo", "elbo_star"), ("approximation_gap", "elbo_star", "log_px"))
+_PALETTE = ("#222222", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#767676")
+_MARKERS = ("o", "s", "D", "^", "v", "P")
+_MOST_LADDERS, _MOST_TEXTS, _WIDE = 14, 2, 16
+_APART = 3.0  # times the largest total gap
+_LONGEST, _LONGEST_INTERVAL = 18, 30  # characters, for which there is room
+_NARROWEST = 0.02  # nats, for differences of zero
+
+
+def ladders(comparison: Comparison, ax: Axes | None = None, split: str | None = None) -> Axes:
+    """Draw the ladder of every run as one row: L[q], L[q*] and log p(x), and the two gaps as bars between them.
+
+    The means are over the datapoints that all runs share and that are finite in all, so that rows can be compared.
+    Whiskers stand at the lower end of a gap and are its 95% interval, as on the ladder of one run. Where the runs'
+    log p(x) lie so far apart that nobody could see the gaps, every ladder is drawn from its own log p(x), whose value
+    stands beside it. Of more than 14 runs, 14 are drawn, evenly spread, with the first and the last.
+
+    Args:
+        comparison: of runs.
+        ax: where to draw; None makes a figure of its own.
+        split: which split; None takes the first.
+
+    Raises:
+        InputError: the runs do not share such a split.
+    """
+    name, part = part_of(comparison, split)
+    levels = part["levels"]
+    runs = some_of([run for run in comparison.summary["runs"] if run in levels], _MOST_LADDERS)
+    with style():
+        ax = ax if ax is not None else new_axes(5.2, 1.35 + 0.52 * max(len(runs), 3))
+        ax.set_title(_title(name, part, len(runs), len(levels)), parse_math=False)
+        if not runs:
+            write_note(ax, "no finite values in common")
+            return ax
+        _draw_ladders(ax, {run: levels[run] for run in runs}, comparison.summary["reference"])
+    return ax
+
+
+def far_apart(levels: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the levels of runs differ by so much more than their gaps that one axis cannot show both."""
+    tops = [values["log_px"]["mean"] for values in levels.values()]
+    return bool(tops) and max(tops) - min(tops) > _APART * max(v["total_gap"]["mean"] for v in levels.values())
+
+
+def _draw_ladders(ax: Axes, levels: Mapping[str, Mapping[str, Any]], reference: str) -> None:
+    ends: list[float] = []
+    apart = far_apart(levels)
+    for row, values in enumerate(levels.values()):
+        origin = values["log_px"]["mean"] if apart else 0.0
+        for gap, lower, upper in _SPANS:
+            color, top = COLORS[gap], values[upper]["mean"] - origin
+            ax.plot(
+                [values[lower]["mean"] - origin, top],
+                [row, row],
+                color=color,
+                linewidth=6,
+                solid_capstyle="butt",
+                alpha=0.55,
+                zorder=2,
+            )
+            whisker = [top - end for end in values[gap]["ci95"] or ()]
+            ax.plot(whisker, [row] * len(whisker), color=color, linewidth=1.4, marker="|", markersize=9, zorder=3)
+            ends += whisker
+        for rung, (_, marker) in _RUNGS.items():
+            level = values[rung]["mean"] - origin
+            ax.plot(level, row, linestyle="none", marker=marker, markersize=5, color=COLORS["rung"], zorder=4)
+            ends.append(level)
+        for gap, place, side in (("amortization_gap", 0.0, "left"), ("approximation_gap", 1.0, "right")):
+            ax.annotate(
+                f"{gap.split('_')[0]} {_brief(values[gap])}",
+                (place, row),
+                xycoords=ax.get_yaxis_transform(),
+                xytext=(0, 8),
+                textcoords="offset points",
+                ha=side,
+                fontsize=8.5,
+                color=COLORS[gap],
+            )
+    pad = max(0.05 * (max(ends) - min(ends)), _NARROWEST)
+    ax.set_xlim(min(ends) - pad, max(ends) + pad)
+    ax.set_ylim(len(levels) - 0.6, -0.85)
+    labels = [f"{short(run)}\n(the reference)" if run == reference else short(run) for run in levels]
+    if apart:
+        labels = [f"{short(run)}\nlog p(x) {values['log_px']['mean']:.2f}" for run, values in levels.items()]
+    ax.set_yticks(range(len(levels)), labels, parse_math=False)
+    _nats_axis(ax, "nats from the run's own log p(x)" if apart else "nats (higher is better)")
+    handles = [
+        Line2D([], [], color=COLORS[gap], linewidth=6, alpha=0.55, label=gap.replace("_", " ")) for gap, _, _ in _SPANS
+    ]
+    handles += [
+        Line2D([], [], linestyle="none", marker=marker, markersize=5, color=COLORS["rung"], label=label)
+        for label, marker in _RUNGS.values()
+    ]
+    ax.legend(
+        handles=handles,
+        loc="upper center",
+        bbox_to_anchor=(0.4, -0.42 / (0.52 * max(len(levels), 3))),
+        ncols=3,
+        columnspacing=1.2,
+        handletextpad=0.5,
+    )
+
+
+def differences(comparison: Comparison, ax: Axes | None = None, split: str | None = None, kind: str = "gaps") -> Axes:
+    """Draw the mean paired differences from the first run with their 95% intervals.
+
+    Left of the line at 0 a gap is smaller, or a bound lower, than the first run's. Of more than 6 other runs, 6 are
+    drawn, evenly spread, with the last.
+
+    Args:
+        comparison: of runs.
+        ax: where to draw; None makes a figure of its own.
+        split: which split; None takes the first.
+        kind: ``gaps`` or ``bounds``.
+
+    Raises:
+        InputError: the runs do not share such a split, or an unknown kind.
+    """
+    if kind not in KINDS:
+        raise InputError(f"differences of {kind!r}", "no such kind", f"use {' or '.join(KINDS)}")
+    name, part = part_of(comparison, split)
+    pairs = {run: pair for run, pair in part["differences"].items() if pair["used"]}
+    runs = some_of(list(pairs), len(_PALETTE))
+    reference = short(comparison.summary["reference"])
+    with style():
+        ax = (
+            ax
+            if ax is not None
+            else new_axes(5.2, 1.0 + _height(kind, len(runs)) + 0.12 * (len(runs) if len(runs) > 1 else 0))
+        )
+        if not runs:
+            ax.set_title(name, parse_math=False)
+            write_note(ax, "no finite values in common")
+            return ax
+        counts = {pairs[run]["used"] for run in runs}
+        shown = title_of(name, max(counts), 0) if len(counts) == 1 else f"{name}: the datapoints shared with each run"
+        of = f"{short(runs[0])} minus {reference}" if len(pairs) == 1 else f"minus {reference}"
+        some = "" if len(runs) == len(pairs) else f", {len(runs)} of {len(pairs)} runs"
+        ax.set_title(f"{of}, {shown}{some}", parse_math=False)
+        _draw_differences(ax, {run: pairs[run]["quantities"] for run in runs}, kind)
+        if len(runs) > 1:
+            wide = max(len(short(run)) for run in runs) > _WIDE
+            legend = ax.legend(
+                loc="upper center",
+                bbox_to_anchor=(0.4, -0.45 / _height(kind, len(runs))),
+                ncols=2 if wide else 3,
+                columnspacing=1.2,
+                handletextpad=0.4,
+            )
+            for text in legend.get_texts():
+                text.set_parse_math(False)
+        sign = "smaller" if kind == "gaps" else "lower"
+        _nats_axis(ax, f"nats; left of 0: {sign} than in {reference}")
+    return ax
+
+
+def _height(kind: str, runs: int) -> float:
+    """Of the axes, in inches."""
+    return 0.2 * len(KINDS[kind]) * max(runs + 1, 3)
+
+
+def _draw_differences(ax: Axes, runs: Mapping[str, Mapping[str, Any]], kind: str) -> None:
+    ax.axvline(0.0, color=COLORS["guide"], linestyle="--", linewidth=1, zorder=1)
+    shifts = np.linspace(-0.3, 0.3, len(runs)) if len(runs) > 1 else [0.1]
+    ends = [0.0]
+    for (run, quantities), shift, color, marker in zip(runs.items(), shifts, _PALETTE, _MARKERS, strict=False):
+        means = [quantities[name]["mean"] for name in KINDS[kind]]
+        rows = np.arange(len(means)) + shift
+        ax.plot(means, rows, linestyle="none", marker=marker, markersize=5, color=color, zorder=3, label=short(run))
+        ends += means
+        for name, row in zip(KINDS[kind], rows, strict=True):
+            whisker = quantities[name]["ci95"] or ()
+            ax.plot(whisker, [row] * len(whisker), color=color, linewidth=1.4, marker="|", markersize=6, zorder=2)
+            ends += whisker
+    pad = max(0.06 * (max(ends) - min(ends)), _NARROWEST)
+    left, right = min(ends) - pad, max(ends) + pad
+    ax.set_xlim(left, right)
+    ax.set_ylim(len(KINDS[kind]) - 0.5, -0.5)
+    ax.set_yticks(range(len(KINDS[kind])), list(KINDS[kind].values()))
+    if len(runs) < _MOST_TEXTS:
+        _write_numbers(ax, next(iter(runs.values())), kind)
+
+
+def _write_numbers(ax: Axes, quantities: Mapping[str, Any], kind: str) -> None:
+    left, right = ax.get_xlim()
+    for row, name in enumerate(KINDS[kind]):
+        values = quantities[name]
+        spread = f" (95%: {interval(values)})" if values["ci95"] else ""
+        text = f"{_brief(values)} nats{spread if len(spread) <= _LONGEST_INTERVAL else ''}"
+        middle = (values["mean"] - left) / (right - left)
+        ax.annotate(
+            text,
+            (min(max(middle, 0.31), 0.69), row + 0.1),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=(0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8.5,
+            zorder=4,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
+        )
+
+
+def _brief(values: Mapping[str, Any]) -> str:
+    """Mean and error; huge ones with few digits, for which alone there is room."""
+    text, error = plus_minus(values), values["se_datapoints"] or values["se_monte_carlo"]
+    if len(text) <= _LONGEST or error is None:
+        return text if len(text) <= _LONGEST else f"{values['mean']:.3g}"
+    return f"{values['mean']:.3g} +- {error:.1g}"
+
+
+def part_of(comparison: Comparison, split: str | None) -> tuple[str, Mapping[str, Any]]:
+    """A split's name and what the comparison holds of it; None takes the first.
+
+    Raises:
+        InputError: the runs do not share such a split.
+    """
+    splits = comparison.summary["splits"]
+    name = next(iter(splits)) if split is None else split
+    if name not in splits:
+        raise InputError(f"split {name!r}", f"the splits {', '.join(splits)}", "use one of these")
+    return name, splits[name]
+
+
+def some_of(names: Sequence[str], most: int) -> list[str]:
+    """All of them, or ``most`` evenly spread ones with the first and the last.
+
+    Example:
+        >>> some_of("abcdefg", 3)
+        ['a', 'd', 'g']
+    """
+    if len(names) <= most:
+        return list(names)
+    return [names[place] for place in np.linspace(0, len(names) - 1, most).round().astype(int)]
+
+
+def short(name: str) -> str:
+    """A name that fits beside an axis: a long one keeps its beginning and its end.
+
+    Example:
+        >>> short("epoch-0004"), short("a-very-long-name-of-a-run-0004")
+        ('epoch-0004', 'a-very-lon…of-a-run-0004')
+    """
+    return name if len(name) <= 24 else f"{name[:10]}…{name[-13:]}"
+
+
+def _title(split: str, part: Mapping[str, Any], drawn: int, all_runs: int) -> str:
+    some = "" if drawn == all_runs else f"; {drawn} of {all_runs} runs"
+    return f"{title_of(split, part['used'], part['left_out'])}, means{some}"
+
+
+def _nats_axis(ax: Axes, label: str) -> None:
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.ticklabel_format(axis="x", style="plain", useOffset=False)
+    ax.set_xlabel(label, parse_math=False)

@@ -1,0 +1,151 @@
+"""The worst datapoints as pictures: data, reconstructions under q and under q*, and one from the true posterior."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from gapkit.plots.reading import rows_of
+from gapkit.plots.selection import split_name
+from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.results import Result
+
+__all__ = ["gallery", "tiles"]
+
+_ROWS = {
+    "x": "data x",
+    "under_q": "under q",
+    "under_q_star": "under q*",
+    "posterior_sample": "posterior\nsample",
+}
+_SMALLEST, _SMALLEST_FLAT = 4, 64
+_LARGEST = 40  # pixels of a drawn tile along each side: larger ones would make a heavy file for the same picture
+_GAP = 0.06  # between tiles, in sides of a tile
+
+
+def gallery(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
+    """Draw the datapoints with the largest total gaps, one in a column, with their gaps in nats above.
+
+    From the top: the datapoint; the mean reconstruction under the encoder's q; under the fitted q*; and from one draw
+    of the true posterior (by importance resampling). All tiles share one scale of brightness.
+
+    Args:
+        result: of an analysis with ``details``, of data that are images.
+        ax: where to draw; None makes a figure of its own.
+        split: which split; None takes the one that the details are of.
+
+    Raises:
+        InputError: the result has no such split.
+    """
+    of = result.run.get("details", {}).get("split")
+    name = split_name(result, of if split is None else split)
+    pictures = tiles(result) if of in (None, name) else {}
+    with style():
+        count = len(result.details["worst_index"]) if pictures else 4
+        ax = ax if ax is not None else new_axes(1.1 + 0.78 * max(count, 3), 4.0)
+        if not pictures:
+            ax.set_title(name, parse_math=False)
+            write_note(ax, "no pictures of datapoints")
+            return ax
+        many = "" if count == 1 else f"{count} "
+        ax.set_title(f"{name}: the {many}largest total gap{'' if count == 1 else 's'}", pad=30, parse_math=False)
+        _draw(ax, pictures, _headings(result, name))
+    return ax
+
+
+def tiles(result: Result) -> dict[str, np.ndarray]:
+    """The pictures by row, each of shape (N, H, W, 3) or (N, H, W); empty where the data are no images."""
+    found = {}
+    for row in _ROWS:
+        stored = result.details.get(f"worst_{row}")
+        shape = None if stored is None else image_shape(stored.shape[1:])
+        if stored is None or shape is None or not len(stored):
+            return {}
+        images = stored.reshape(len(stored), *shape)
+        found[row] = images[:, 0] if shape[0] == 1 else np.moveaxis(images, 1, -1)
+    return found
+
+
+def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """Channels, height and width of data that are images; None for others.
+
+    Example:
+        >>> image_shape((28, 28)), image_shape((784,)), image_shape((3, 32, 32)), image_shape((50,))
+        ((1, 28, 28), (1, 28, 28), (3, 32, 32), None)
+    """
+    if len(shape) == 1:
+        side = math.isqrt(shape[0])
+        return (1, side, side) if shape[0] >= _SMALLEST_FLAT and side * side == shape[0] else None
+    if len(shape) == 2:
+        shape = (1, *shape)
+    if len(shape) != 3 or shape[0] not in (1, 3) or min(shape[1:]) < _SMALLEST:
+        return None
+    return (shape[0], shape[1], shape[2])
+
+
+def _headings(result: Result, split: str) -> list[str]:
+    rows = rows_of(result, split).set_index("index")
+    headings = []
+    for index in result.details["worst_index"].tolist():
+        known = rows.loc[index] if index in rows.index else pd.Series(dtype=float)
+        gaps = [f"{known.get(f'{kind}_gap', math.nan):.2f}" for kind in ("amortization", "approximation")]
+        headings.append(f"#{index}\n" + " + ".join(gaps))
+    return headings
+
+
+def _draw(ax: Axes, pictures: dict[str, np.ndarray], headings: list[str]) -> None:
+    low, high = _brightness(pictures["x"])
+    for row, images in enumerate(pictures.values()):
+        for column, image in enumerate(images):
+            shown = np.clip((_smaller(image) - low) / (high - low), 0.0, 1.0)
+            left, top = column * (1 + _GAP), row * (1 + _GAP)
+            ax.imshow(
+                np.ma.masked_invalid(shown) if shown.ndim == 2 else np.nan_to_num(shown, nan=1.0),
+                cmap="gray",
+                vmin=0.0,
+                vmax=1.0,
+                extent=(left, left + 1, top + 1, top),
+                interpolation="none",
+            )
+    count = len(headings)
+    ax.set_xlim(0, count * (1 + _GAP) - _GAP)
+    ax.set_ylim(len(pictures) * (1 + _GAP) - _GAP, 0)
+    ax.set_aspect("equal")
+    ax.set_yticks([row * (1 + _GAP) + 0.5 for row in range(len(pictures))], [_ROWS[name] for name in pictures])
+    ax.xaxis.tick_top()
+    ax.set_xticks([column * (1 + _GAP) + 0.5 for column in range(count)], headings, fontsize=7.5)
+    ax.annotate(
+        "index\ngaps (nats)",
+        (0, 1),
+        xycoords="axes fraction",
+        xytext=(-4, 3.5),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        fontsize=7.5,
+        color=COLORS["side"],
+    )
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def _brightness(images: np.ndarray) -> tuple[float, float]:
+    """Black and white: 0 and 1, or what the data reach where they do not keep to that."""
+    known = images[np.isfinite(images)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    if low >= 0 and high <= 1:
+        return 0.0, 1.0
+    low = min(low, 0.0) if low >= 0 else low
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def _smaller(image: np.ndarray) -> np.ndarray:
+    """The image with no more than ``_LARGEST`` pixels along a side, each the mean of a block."""
+    step = math.ceil(max(image.shape[:2]) / _LARGEST)
+    if step == 1:
+        return image.astype(float)
+    height, width = (max(1, size // step) * step for size in image.shape[:2])
+    cut = image[:height, :width].astype(float)
+    return np.asarray(cut.reshape(height // step, step, width // step, step, *image.shape[2:]).mean((1, 3)))

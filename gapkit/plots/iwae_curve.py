@@ -1,0 +1,84 @@
+"""The importance-weighted bound against the number of draws from the encoder's q, and the level of log p(x)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, NullLocator
+
+from gapkit.plots.selection import split_name, title_of
+from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.results import Result
+
+__all__ = ["iwae_curve"]
+
+_NARROWEST = 0.02  # nats, for curves that do not rise
+
+
+def iwae_curve(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
+    """Draw the mean bound with k draws from the encoder's q for rising k, and a dashed line at the mean log p(x).
+
+    With one draw the bound is L[q]. The whisker of a point is the 95% interval of its difference to the last point, a
+    mean of differences within each datapoint; the levels have none, for the reason that those of the ladder have none.
+
+    Args:
+        result: of an analysis.
+        ax: where to draw; None makes a figure of its own.
+        split: which split; None takes the first.
+
+    Raises:
+        InputError: the result has no such split.
+    """
+    name = split_name(result, split)
+    values = result.summary_values["splits"][name].get("iwae_curve")
+    with style():
+        ax = ax if ax is not None else new_axes(5.2, 3.1)
+        count, left_out = (values["datapoints"], values["left_out"]) if values else (0, 0)
+        ax.set_title(f"{title_of(name, count, left_out)}, means" if count else name, parse_math=False)
+        if not count:
+            write_note(ax, "no finite values" if values else "no bounds with fewer draws")
+            return ax
+        assert values is not None
+        _draw(ax, values)
+    return ax
+
+
+def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
+    curve, level = values["curve"], values["log_px"]
+    draws, means = [point["k"] for point in curve], [point["bound"] for point in curve]
+    top, color = means[-1], COLORS["approximation_gap"]
+    whiskers = [[top - end for end in point["below"]["ci95"] or (point["below"]["mean"],) * 2] for point in curve[:-1]]
+    ax.axhline(level, color=COLORS["guide"], linestyle="--", linewidth=1, zorder=1)
+    ax.annotate(
+        f"log p(x): {level:.2f}",
+        (0.01, level),
+        xycoords=ax.get_yaxis_transform(),
+        xytext=(0, 3),
+        textcoords="offset points",
+        fontsize=8.5,
+        color=COLORS["side"],
+    )
+    ax.plot(draws, means, color=color, linewidth=1.2, marker="o", markersize=4.5, zorder=3)
+    for number, whisker in zip(draws, whiskers, strict=False):
+        ax.plot([number, number], whisker, color=color, linewidth=1.4, marker="_", markersize=6, zorder=2)
+    ends = dict.fromkeys((0, len(curve) - 1))
+    words = [f"k = {draws[place]:,}: {means[place]:.2f}" for place in ends]
+    # A curve that rises and flattens leaves this corner free.
+    ax.text(0.99, 0.03, "\n".join(words), transform=ax.transAxes, ha="right", va="bottom", fontsize=8.5)
+    ax.set_xscale("log")
+    ax.set_xlim(0.8, 1.25 * max(draws[-1], 2))
+    ax.set_xticks(draws, [f"{number:,}" if _shown(place, draws) else "" for place, number in enumerate(draws)])
+    ax.xaxis.set_minor_locator(NullLocator())
+    everything = [level, *means, *(end for pair in whiskers for end in pair)]
+    size = max(everything) - min(everything)
+    pad = max(0.12 * size, _NARROWEST)
+    ax.set_ylim(min(everything) - max(0.16 * size, 2 * _NARROWEST), max(everything) + pad)
+    ax.yaxis.set_major_locator(MaxNLocator(6))
+    ax.ticklabel_format(axis="y", style="plain", useOffset=False)
+    ax.set_xlabel("draws k from the encoder's q")
+    ax.set_ylabel("nats (higher is better)")
+
+
+def _shown(place: int, draws: list[int]) -> bool:
+    """Whether a number of draws is written at its tick: not where the last one would run into it."""
+    return place == len(draws) - 1 or draws[-1] >= 1.6 * draws[place]

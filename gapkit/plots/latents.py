@@ -1,0 +1,109 @@
+"""How much each latent dimension is used: the KL divergence of q from the prior, largest first."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from gapkit.latents import collapse_sentence
+from gapkit.plots.selection import split_name, title_of
+from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.results import Result
+
+__all__ = ["latents"]
+
+_NAMED = 60  # dimensions whose numbers find room under the axis
+_NARROWEST = 0.02  # nats, for divergences of zero
+_ROOM = 1.12
+
+
+def latents(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
+    """Draw the mean KL divergence of q(z_d|x) from the prior for every latent dimension d, the largest first.
+
+    Bars are active dimensions, whose posterior mean varies over the datapoints; a cross on a bar's foot marks one that
+    has collapsed: q is much the same there for every datapoint. Whiskers are 95% intervals over datapoints. Numbers
+    under the bars are those of the dimensions. The title says how many are active, and what the mean KL divergence of
+    the whole q is made of.
+
+    Args:
+        result: of an analysis.
+        ax: where to draw; None makes a figure of its own.
+        split: which split; None takes the first.
+
+    Raises:
+        InputError: the result has no such split.
+    """
+    name = split_name(result, split)
+    values = result.summary_values["splits"][name].get("latents") or {"skipped": "not recorded"}
+    with style():
+        ax = ax if ax is not None else new_axes(6.2, 3.6)
+        if "skipped" in values:
+            ax.set_title(name, parse_math=False)
+            write_note(ax, f"no picture of the latents: {values['skipped']}"[:90])
+            return ax
+        title = title_of(name, values["datapoints"], values["left_out"])
+        ax.set_title("\n".join([title, *_words(values)]), parse_math=False)
+        if not values["kl_per_dimension"]:
+            write_note(ax, values["missing"].get("kl", "no finite values"))
+            return ax
+        _draw(ax, values)
+    return ax
+
+
+def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
+    means = np.array(values["kl_per_dimension"]["mean"], float)
+    order = np.argsort(-means, kind="stable")
+    means, count = means[order], len(means)
+    active = np.ones(count, bool) if values["active"] is None else np.array(values["active"], bool)[order]
+    places = np.arange(1, count + 1)
+    if active.any():
+        ax.bar(places[active], means[active], width=0.8, color=COLORS["approximation_gap"], alpha=0.75, label="active")
+    if not active.all():
+        ax.bar(places[~active], means[~active], width=0.8, color=COLORS["amortization_gap"], alpha=0.75)
+        ax.plot(
+            places[~active],
+            np.zeros(int((~active).sum())),
+            linestyle="none",
+            marker="x",
+            markersize=5 if count <= _NAMED else 3,
+            color=COLORS["amortization_gap"],
+            label="collapsed",
+            clip_on=False,
+            zorder=3,
+        )
+    errors = values["kl_per_dimension"]["se_datapoints"]
+    half = 1.96 * np.array(errors, float)[order] if errors else np.zeros(count)
+    if count <= _NAMED:
+        ax.vlines(places, means - half, means + half, color=COLORS["rung"], linewidth=1.0, zorder=4)
+        ax.set_xticks(places, [str(number) for number in order], fontsize=8.5 if count <= 25 else 6.5)
+        if count > 25:
+            ax.tick_params(axis="x", rotation=90)
+        ax.tick_params(axis="x", length=0)
+        ax.set_xlabel("latent dimension, largest divergence first")
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        ax.set_xlabel("latent dimensions, largest divergence first")
+    ax.set_xlim(0.3, count + 0.7)
+    ax.set_ylim(0.0, max(_ROOM * float((means + half).max()), _NARROWEST))
+    ax.set_ylabel("KL(q(z_d|x) || p(z_d)), nats")
+    if not active.all():
+        ax.legend(loc="upper right", ncols=2, borderaxespad=0.0)
+
+
+def _words(values: Mapping[str, Any]) -> list[str]:
+    """What the bars add up to, what that is made of, and whether dimensions have collapsed."""
+    sentence = collapse_sentence(values).split(" (")[0]  # the rule in brackets is told by the caption
+    lines = [f"{sentence.rstrip('.')}."] if sentence else []
+    kl = values["kl"]
+    if not kl or kl["mean"] is None:
+        return lines
+    lines.append(f"Mean KL(q(z|x) || p(z)): {kl['mean']:.2f} nats")
+    information, aggregate = values["mutual_information"], values["aggregate_kl"]
+    if not information or not aggregate or values["mixture_datapoints"] < 2:
+        return lines
+    least, most = ("at least ", "at most ") if values["at_limit"] else ("", "")
+    shown = f"{values['mixture_datapoints']:,} datapoints can show {values['log_mixture_datapoints']:.2f}"
+    lines.append(f"Mutual information I(x; z): {least}{information['mean']:.2f} ({shown} at most)")
+    return [*lines, f"KL(q(z) || p(z)): {most}{aggregate['mean']:.2f}"]

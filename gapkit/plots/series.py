@@ -1,0 +1,105 @@
+"""Gaps and bounds over the checkpoints of one training."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from gapkit.checks import InputError
+from gapkit.comparison import Comparison
+from gapkit.plots.compare import KINDS, part_of
+from gapkit.plots.selection import title_of
+from gapkit.plots.style import COLORS, new_axes, style, write_note
+
+__all__ = ["series"]
+
+_LINES = {
+    "total_gap": ("total gap", COLORS["rung"], "o", "-"),
+    "amortization_gap": ("amortization gap (encoder)", COLORS["amortization_gap"], "s", "-"),
+    "approximation_gap": ("approximation gap (family)", COLORS["approximation_gap"], "D", "-"),
+    "log_px": ("log p(x)", COLORS["rung"], "s", "-"),
+    "elbo_star": ("L[q*]", COLORS["rung"], "D", "--"),
+    "elbo": ("L[q]", COLORS["rung"], "o", ":"),
+}
+_AXIS = {"epoch": "epoch of training", "step": "step of training", "number": "number of the checkpoint"}
+
+_FEW, _MANY = 8, 16  # numbers under the axis, checkpoints
+
+
+def series(comparison: Comparison, ax: Axes | None = None, split: str | None = None, kind: str = "gaps") -> Axes:
+    """Draw the mean gaps, or bounds, over the checkpoints of one training.
+
+    The band of a gap is its 95% interval over datapoints. All checkpoints are measured on the same datapoints, so a
+    change between two of them is more certain than two bands suggest: see their paired differences. Bounds have no
+    bands, for the reason that the rungs of a ladder have no whiskers; the areas between them are the gaps.
+
+    Args:
+        comparison: of runs that are checkpoints of one training.
+        ax: where to draw; None makes a figure of its own.
+        split: which split; None takes the first.
+        kind: ``gaps`` or ``bounds``.
+
+    Raises:
+        InputError: the runs do not share such a split, or an unknown kind.
+    """
+    if kind not in KINDS:
+        raise InputError(f"a series of {kind!r}", "no such kind", f"use {' or '.join(KINDS)}")
+    name, part = part_of(comparison, split)
+    found = comparison.summary["series"]
+    numbers = {run: number for run, number in (found or {"numbers": {}})["numbers"].items() if run in part["levels"]}
+    with style():
+        ax = ax if ax is not None else new_axes(5.2, 3.3)
+        ax.set_title(f"{title_of(name, part['used'], part['left_out'])}, means", parse_math=False)
+        if not numbers:
+            write_note(ax, "no finite values in common" if found else "not the checkpoints of one training")
+            return ax
+        levels = [part["levels"][run] for run in numbers]
+        _draw(ax, list(numbers.values()), levels, kind)
+        ax.set_xlabel(_AXIS[found["axis"]])
+    return ax
+
+
+def _draw(ax: Axes, x: Sequence[int], levels: Sequence[Mapping[str, Any]], kind: str) -> None:
+    chosen = [name for name in _LINES if name in KINDS[kind]]
+    means = {name: [values[name]["mean"] for values in levels] for name in chosen}
+    for name in chosen:
+        label, color, marker, dashes = _LINES[name]
+        ax.plot(
+            x,
+            means[name],
+            color=color,
+            marker=marker,
+            markersize=4.5 if len(x) <= _MANY else 2.5,
+            linewidth=1.3,
+            linestyle=dashes,
+            zorder=3,
+            label=label,
+        )
+        if kind == "gaps":
+            ends = [values[name]["ci95"] or [values[name]["mean"]] * 2 for values in levels]
+            ax.fill_between(
+                x, [low for low, _ in ends], [high for _, high in ends], color=color, alpha=0.18, linewidth=0, zorder=2
+            )
+    if kind == "gaps":
+        ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
+    else:
+        for gap, low, high in (("amortization_gap", "elbo", "elbo_star"), ("approximation_gap", "elbo_star", "log_px")):
+            ax.fill_between(
+                x,
+                means[low],
+                means[high],
+                color=COLORS[gap],
+                alpha=0.3,
+                linewidth=0,
+                zorder=1,
+                label=gap.replace("_", " "),
+            )
+    if len(set(x)) <= _FEW:
+        ax.set_xticks(sorted(set(x)), [str(number) for number in sorted(set(x))])
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(_FEW, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(6))
+    ax.ticklabel_format(axis="y", style="plain", useOffset=False)
+    ax.set_ylabel("nats" if kind == "gaps" else "nats (higher is better)")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, columnspacing=1.2, handletextpad=0.5)

@@ -1,0 +1,222 @@
+"""The report of an analysis as data: verdict, ladder, what can be trusted, the worst datapoints, definitions."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from gapkit.report.blocks import (
+    Block,
+    Column,
+    Definitions,
+    Document,
+    Heading,
+    Interval,
+    PlusMinus,
+    Row,
+    Section,
+    Table,
+    Term,
+    Text,
+)
+from gapkit.report.figures import draw
+from gapkit.report.provenance import provenance, title_of
+from gapkit.report.wording import (
+    DEFINITIONS,
+    GENERALISATION,
+    LOCAL_STEPS,
+    TABLE_NOTE,
+    UNKNOWN_STATUS,
+    describe,
+    in_order,
+)
+from gapkit.results import Result
+from gapkit.status import STATUSES
+
+__all__ = ["build", "quantity_row"]
+
+_WORST, _WORST_ON_PAPER = 200, 20
+_ERRORS = (
+    Column("mean", "Mean"),
+    Column("se_monte_carlo", "Monte Carlo error"),
+    Column("se_datapoints", "Error over datapoints"),
+    Column("ci95", "95% interval"),
+)
+
+
+def build(result: Result) -> Document:
+    """Collect what the report says about a result."""
+    main, *further = result.summary_values["splits"]
+    sections = (
+        Section(
+            "ladder",
+            "The ladder of bounds and the two gaps",
+            (
+                *draw(result, main, 1, "ladder"),
+                _gap_table(result, main, 1),
+                Text((TABLE_NOTE,), "note"),
+                *draw(result, main, 1, "gaps"),
+            ),
+        ),
+        Section("local-steps", "Local steps at test time", _local_steps(result)),
+        Section(
+            "trust",
+            "How far log p(x) can be trusted",
+            (*_listed(result.trust()), *draw(result, main, 1, "trust")),
+        ),
+        Section("latents", "The latent space", draw(result, main, 1, "latents")),
+        Section("further", "Further splits", _further(result, further)),
+        Section("worst", "The worst datapoints", (*draw(result, main, 1, "worst"), *_worst(result))),
+        Section("definitions", "Definitions", (Definitions(tuple(Term(*entry) for entry in DEFINITIONS)),)),
+        provenance(result.run),
+    )
+    return Document(
+        title=title_of(result.run),
+        verdict=tuple(result.verdict()),
+        sections=tuple(section for section in sections if section.blocks),
+    )
+
+
+def quantity_row(name: str, label: str, note: str, values: Mapping[str, Any]) -> Row:
+    """A row of mean, both errors and interval, from what the summary holds of a quantity."""
+    low, high = values["ci95"] or (None, None)
+    cells = (label, values["mean"], values.get("se_monte_carlo"), values["se_datapoints"], Interval(low, high))
+    return Row(name, cells, note)
+
+
+def _listed(sentences: Iterable[str]) -> tuple[Block, ...]:
+    points = tuple(sentences)
+    return (Text(points, "list"),) if points else ()
+
+
+def _gap_table(result: Result, split: str, number: int) -> Table:
+    values = result.summary_values["splits"][split]
+    datapoints = int(values["datapoints"])
+    own = f"elbo_star_{result.summary_values.get('families', {}).get('split')}"  # the same as elbo_star
+    rows = []
+    for name in in_order(name for name in values["quantities"] if name != own):
+        quantity = values["quantities"][name]
+        used = int(quantity.get("count", datapoints))
+        row = quantity_row(name, *describe(name), quantity)
+        rows.append(
+            Row(row.name, (*row.cells, str(used) if used == datapoints else f"{used} of {datapoints}"), row.note)
+        )
+    return Table(
+        name=f"gaps-{number}",
+        caption=f"Gaps and bounds in nats, split {split} ({datapoints} datapoints)",
+        columns=(Column("quantity", "Quantity", "text"), *_ERRORS, Column("count", "Used", "count")),
+        rows=tuple(rows),
+    )
+
+
+def _local_steps(result: Result) -> tuple[Block, ...]:
+    values = result.summary_values.get("semi_amortized")
+    if not values or "skipped" in values:
+        return ()
+    table = Table(
+        name="local-steps-table",
+        caption=f"Means over {values['datapoints']} datapoints of split {values['split']} after so many local steps "
+        "from the encoder's q, in nats",
+        columns=(
+            Column("steps", "Steps", "count"),
+            Column("elbo", "L[q]"),
+            Column("gain", "Gain"),
+            Column("gain_ci95", "95% interval"),
+            Column("left", "Left to L[q*]"),
+            Column("share", "Share of the gap", "percent"),
+            Column("share_ci95", "95% interval", "percent"),
+        ),
+        rows=tuple(_steps_row(point) for point in values["curve"]),
+        footnote=LOCAL_STEPS,
+    )
+    return (*draw(result, values["split"], 1, "local-steps"), table)
+
+
+def _steps_row(point: Mapping[str, Any]) -> Row:
+    gain, share = point["gain"], point["share"] or {"mean": None, "ci95": None}
+    cells = (
+        str(point["steps"]),
+        point["elbo"]["mean"],
+        gain["mean"],
+        Interval(*(gain["ci95"] or (None, None))),
+        point["left"]["mean"],
+        share["mean"],
+        Interval(*(share["ci95"] or (None, None))),
+    )
+    return Row(str(point["steps"]), cells)
+
+
+def _further(result: Result, splits: Iterable[str]) -> tuple[Block, ...]:
+    blocks: list[Block] = []
+    differences = result.summary_values.get("generalisation", {})
+    if differences:
+        rows = tuple(quantity_row(name, name, GENERALISATION, values) for name, values in differences.items())
+        caption = "The encoder's generalisation: amortization gap between splits, in nats"
+        columns = (Column("splits", "Splits", "text"), *_ERRORS)
+        blocks.append(Table("generalisation", caption, columns, rows))
+    for number, split in enumerate(splits, 2):
+        blocks += [Heading(f"Split {split}"), *draw(result, split, number, "ladder")]
+        blocks += [_gap_table(result, split, number), *draw(result, split, number, "gaps")]
+    return tuple(blocks)
+
+
+def _worst(result: Result) -> tuple[Block, ...]:
+    frame = result.datapoints
+    rows = frame.sort_values("total_gap", ascending=False, kind="stable", na_position="last").head(_WORST)
+    shown = "" if len(rows) == len(frame) else f", of {len(frame)} datapoints"
+    worst = Table(
+        name="worst-table",
+        caption=f"The {len(rows)} largest total gaps, in nats, with their Monte Carlo errors{shown}",
+        columns=(
+            Column("index", "Index", "text"),
+            Column("split", "Split", "text"),
+            Column("elbo", "L[q]"),
+            Column("elbo_star", "L[q*]"),
+            Column("log_px", "log p(x)"),
+            Column("amortization_gap", "Amortization gap"),
+            Column("approximation_gap", "Approximation gap"),
+            Column("total_gap", "Total gap"),
+            Column("status", "Status", "text"),
+        ),
+        rows=tuple(_worst_row(row) for row in rows.to_dict("records")),
+        interactive=True,
+        on_paper=_WORST_ON_PAPER,
+        source="datapoints.parquet",
+    )
+    return worst, Heading("What the statuses mean"), _statuses(result.summary_values["splits"])
+
+
+def _worst_row(row: Mapping[str, Any]) -> Row:
+    numbers = (_number(row[name]) for name in ("elbo", "elbo_star", "log_px", "amortization_gap", "approximation_gap"))
+    total = PlusMinus(_number(row["total_gap"]), _number(row["total_gap_se"]))
+    split, index = str(row["split"]), str(row["index"])
+    return Row(f"{split} {index}", (index, split, *numbers, total, ", ".join(str(row["status"]).split(","))))
+
+
+def _number(value: object) -> float | None:
+    return None if pd.isna(value) else float(value)  # type: ignore[arg-type]
+
+
+def _statuses(splits: Mapping[str, Any]) -> Table:
+    """Every status that occurs, the most frequent one first; one column of counts for each split."""
+    total: dict[str, int] = {}
+    for values in splits.values():
+        for word, count in values["status"].items():
+            total[word] = total.get(word, 0) + int(count)
+    columns = [Column(f"count {split}", split if len(splits) > 1 else "Datapoints", "count") for split in splits]
+    rows = []
+    for word in sorted(total, key=lambda word: -total[word]):
+        counts = (int(values["status"].get(word, 0)) for values in splits.values())
+        rows.append(Row(word, (word, *counts, *STATUSES.get(word, UNKNOWN_STATUS))))
+    shown = f", datapoints of {' and '.join(splits)}" if len(splits) > 1 else ""
+    return Table(
+        name="statuses",
+        caption=f"Every status that occurs{shown}; a datapoint may have several",
+        columns=(
+            Column("status", "Status", "text"),
+            *columns,
+            Column("meaning", "Meaning", "text"),
+            Column("advice", "What to do", "text"),
+        ),
+        rows=tuple(rows),
+    )

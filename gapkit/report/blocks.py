@@ -1,0 +1,228 @@
+"""What a report is made of: blocks of words, numbers and pictures without markup. Renderers show them, no more."""
+
+from dataclasses import dataclass
+
+__all__ = [
+    "Block",
+    "Cell",
+    "Column",
+    "Definitions",
+    "Document",
+    "Fact",
+    "FactSheet",
+    "Facts",
+    "Figure",
+    "Heading",
+    "Interval",
+    "PlusMinus",
+    "Row",
+    "Section",
+    "Table",
+    "Term",
+    "Text",
+]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """From low to high; None where an end is unknown."""
+
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class PlusMinus:
+    """A value and its standard error; None where there is none."""
+
+    value: float | None
+    error: float | None
+
+
+Cell = str | int | float | None | Interval | PlusMinus
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        key: its name in ``summary.json`` or ``datapoints.parquet``; unique in the table.
+        label: its heading.
+        kind: how its numbers are written: ``text``, ``count``, ``nats`` or ``percent``.
+    """
+
+    key: str
+    label: str
+    kind: str = "nats"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Cells in the order of the columns, and a sentence to stand under them.
+
+    Attributes:
+        name: what the row is about, such as a quantity's name in the summary; unique in the table.
+        cells: one for each column; the first one is the row's heading.
+        note: what the row means, or nothing.
+    """
+
+    name: str
+    cells: tuple[Cell, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        name: unique in the document.
+        caption: what it shows and in which unit.
+        columns: from the left; the first one holds the rows' headings.
+        rows: from the top.
+        footnote: how to read it, or nothing.
+        interactive: whether a reader may want to sort and filter it; its rows have no notes then.
+        on_paper: how many rows a printed page shows; None for all.
+        source: file beside the report that holds more rows, or nothing.
+    """
+
+    name: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    footnote: str = ""
+    interactive: bool = False
+    on_paper: int | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture and its words.
+
+    Attributes:
+        name: unique in the document; also the prefix of all ids inside the picture.
+        svg: the picture, without XML header.
+        caption: how to read it.
+        alt: what it shows, for readers who do not see it.
+        photographic: whether it shows data (images) whose colours must stay as they are in a dark theme.
+    """
+
+    name: str
+    svg: str
+    caption: str
+    alt: str
+    photographic: bool = False
+
+
+@dataclass(frozen=True)
+class Text:
+    """Sentences: each a paragraph (``plain``), each a point of a list (``list``), or small print (``note``)."""
+
+    sentences: tuple[str, ...]
+    kind: str = "plain"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading inside a section."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term, its definition in words, and in symbols where that helps (plain text, and as typst mathematics)."""
+
+    term: str
+    definition: str
+    formula: str = ""
+    typst: str = ""
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """Terms in reading order."""
+
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A named value, as text."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts that belong together."""
+
+    title: str
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True)
+class FactSheet:
+    """Groups of facts, small print."""
+
+    groups: tuple[Facts, ...]
+
+
+Block = Text | Heading | Figure | Table | Definitions | FactSheet
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report under a heading; its name is unique in the document."""
+
+    name: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """The whole report.
+
+    Attributes:
+        title: of the report; names the checkpoint where there is one.
+        verdict: the diagnosis in sentences, the most important one first.
+        sections: in reading order.
+    """
+
+    title: str
+    verdict: tuple[str, ...]
+    sections: tuple[Section, ...]
+
+    def blocks(self) -> tuple[Block, ...]:
+        """All blocks of all sections, in reading order."""
+        return tuple(block for section in self.sections for block in section.blocks)
+
+    def section(self, name: str) -> Section:
+        """The section of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for section in self.sections:
+            if section.name == name:
+                return section
+        raise KeyError(name)
+
+    def table(self, name: str) -> Table:
+        """The table of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for block in self.blocks():
+            if isinstance(block, Table) and block.name == name:
+                return block
+        raise KeyError(name)
+
+    def figures(self) -> tuple[Figure, ...]:
+        """All pictures."""
+        return tuple(block for block in self.blocks() if isinstance(block, Figure))

@@ -1,0 +1,112 @@
+"""The figures of a comparison, each with its words."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from gapkit.comparison import Comparison
+from gapkit.plots.compare import differences, far_apart, ladders
+from gapkit.plots.series import series
+from gapkit.report.blocks import Figure
+from gapkit.report.figures import as_svg
+from gapkit.report.wording import describe
+from gapkit.verdict import plus_minus
+
+__all__ = ["draw_differences", "draw_ladders", "draw_series"]
+
+_LADDERS = (
+    "How to read: a row is a run; its marks are mean bounds on log p(x) in nats{}, and the bars "
+    "between them are its gaps, with the numbers above. The whisker at the lower end of a gap is its 95% interval over "
+    "datapoints. All rows are over the same datapoints, so that two runs may differ clearly where their whiskers "
+    "overlap: the paired differences below decide."
+)
+_FURTHER_RIGHT = ", further right is better"
+_FROM_THE_TOP = " below the run's own log p(x), which is written beside it because the runs lie far apart"
+_DIFFERENCES = (
+    "How to read: a mark is the mean, over the datapoints that two runs share, of {} minus that of the run {}, in "
+    "nats; the whisker is its 95% interval. Where the whisker crosses the dashed line at 0, there is not enough "
+    "evidence of a difference."
+)
+_SERIES_GAPS = (
+    "How to read: each point is a mean gap at a checkpoint, in nats, lower is better; the band is its 95% interval "
+    "over datapoints. All checkpoints are measured on the same datapoints, so that a change from one to the next is "
+    "more certain than the bands suggest: the paired differences from the first one are in the table below."
+)
+_SERIES_BOUNDS = (
+    "How to read: each point is a mean bound on log p(x) at a checkpoint, in nats, higher is better. The lower area is "
+    "the amortization gap, the upper one the approximation gap. Where L[q] rises and an area stays as wide, the model "
+    "improves and the inference does not."
+)
+
+_BOUNDS, _GAPS = ("log_px", "elbo_star", "elbo"), ("total_gap", "amortization_gap", "approximation_gap")
+_NOTHING = "No finite values in common"
+
+
+def draw_series(comparison: Comparison, split: str, number: int) -> tuple[Figure, ...]:
+    """Gaps and bounds over the training; ``number`` keeps the names of several splits apart."""
+    levels = comparison.summary["splits"][split]["levels"]
+    found = comparison.summary["series"]
+    points = {f"{found['axis']} {place}": levels[run] for run, place in found["numbers"].items() if run in levels}
+    gaps = (f"{point}: {_listed(values, _GAPS, plus_minus)}" for point, values in points.items())
+    bounds = (f"{point}: {_listed(values, _BOUNDS, _mean)}" for point, values in points.items())
+    return (
+        _figure(
+            f"series-gaps-{number}",
+            lambda: series(comparison, split=split),
+            _SERIES_GAPS,
+            "Mean gaps in nats over the training",
+            gaps,
+        ),
+        _figure(
+            f"series-bounds-{number}",
+            lambda: series(comparison, split=split, kind="bounds"),
+            _SERIES_BOUNDS,
+            "Mean bounds in nats over the training",
+            bounds,
+        ),
+    )
+
+
+def draw_ladders(comparison: Comparison, split: str, number: int) -> tuple[Figure, ...]:
+    """The ladders of all runs on one axis."""
+    said = (
+        f"{run}: {_listed(values, _BOUNDS, _mean)}, {_listed(values, _GAPS[1:], plus_minus)}"
+        for run, values in comparison.summary["splits"][split]["levels"].items()
+    )
+    what = "Ladders of mean bounds in nats, one row for each run"
+    where = _FROM_THE_TOP if far_apart(comparison.summary["splits"][split]["levels"]) else _FURTHER_RIGHT
+    caption = _LADDERS.format(where)
+    return (_figure(f"ladders-{number}", lambda: ladders(comparison, split=split), caption, what, said),)
+
+
+def draw_differences(comparison: Comparison, split: str, number: int) -> tuple[Figure, ...]:
+    """The paired differences of gaps, and those of bounds."""
+    reference = comparison.summary["reference"]
+    pairs = comparison.summary["splits"][split]["differences"]
+    pairs = {run: pair["quantities"] for run, pair in pairs.items() if pair["used"]}
+    figures = []
+    for kind, words, names in (("gaps", "its gap", _GAPS), ("bounds", "its bound", _BOUNDS)):
+        said = (f"{run}: {_listed(quantities, names, plus_minus)}" for run, quantities in pairs.items())
+        figures.append(
+            _figure(
+                f"differences-{kind}-{number}",
+                lambda kind=kind: differences(comparison, split=split, kind=kind),  # type: ignore[misc]
+                _DIFFERENCES.format(words, reference),
+                f"Mean paired differences of {kind} from {reference} in nats",
+                said,
+            )
+        )
+    return tuple(figures)
+
+
+def _figure(name: str, plot: Callable[[], Axes], caption: str, what: str, said: Iterable[str]) -> Figure:
+    return Figure(name, as_svg(plot, name), caption, f"{what}. {'; '.join(said) or _NOTHING}.")
+
+
+def _listed(values: Mapping[str, Any], names: Iterable[str], write: Callable[[Mapping[str, Any]], str]) -> str:
+    return ", ".join(f"{describe(name)[0]} {write(values[name])}" for name in names)
+
+
+def _mean(values: Mapping[str, Any]) -> str:
+    return f"{values['mean']:.2f}"

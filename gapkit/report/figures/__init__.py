@@ -1,0 +1,25 @@
+"""The figures of the report, each with its words and its place."""
+
+from gapkit.report.blocks import Figure
+from gapkit.report.figures.bounds import BOUNDS
+from gapkit.report.figures.details import DETAILS
+from gapkit.report.figures.drawing import Drawing, as_svg
+from gapkit.report.figures.evidence import EVIDENCE
+from gapkit.report.figures.steps import STEPS
+from gapkit.results import Result
+
+__all__ = ["DRAWINGS", "Drawing", "as_svg", "draw"]
+
+# In the order in which those of one place stand.
+DRAWINGS: tuple[Drawing, ...] = (*BOUNDS, *STEPS, *EVIDENCE, *DETAILS)
+
+
+def draw(result: Result, split: str, number: int, place: str) -> tuple[Figure, ...]:
+    """Draw all figures of a split that belong in one place; ``number`` keeps the names of several splits apart."""
+    figures = []
+    for drawing in DRAWINGS:
+        if drawing.place == place and drawing.applies(result, split):
+            name = f"{drawing.name}-{number}"
+            svg = as_svg(lambda drawing=drawing: drawing.plot(result, split=split), name)  # type: ignore[misc]
+            figures.append(Figure(name, svg, drawing.caption, drawing.describe(result, split), drawing.photographic))
+    return tuple(figures)

@@ -1,0 +1,96 @@
+"""Figures that need more than the table: the latents, bounds against draws, and a closer look at some datapoints."""
+
+from gapkit.latents import collapse_sentence
+from gapkit.plots.contours import contours
+from gapkit.plots.gallery import gallery, tiles
+from gapkit.plots.iwae_curve import iwae_curve
+from gapkit.plots.latents import latents
+from gapkit.plots.reading import rows_of
+from gapkit.report.figures.drawing import Drawing
+from gapkit.report.wording import CONTOURS_CAPTION, GALLERY_CAPTION, IWAE_CURVE_CAPTION, LATENTS_CAPTION
+from gapkit.results import Result
+
+__all__ = ["DETAILS"]
+
+
+def _describe_latents(result: Result, split: str) -> str:
+    values = result.summary_values["splits"][split]["latents"]
+    means = values["kl_per_dimension"]["mean"]
+    first = max(range(len(means)), key=means.__getitem__)
+    words = [
+        f"Mean KL divergence of q from the prior in each of {values['dimensions']} latent dimensions: from "
+        f"{max(means):.2f} nats in dimension {first} down to {min(means):.2f}; {values['kl']['mean']:.2f} nats for the "
+        "whole q.",
+        collapse_sentence(values),
+    ]
+    information = values["mutual_information"]
+    if information and values["mixture_datapoints"] > 1:
+        words.append(
+            f"The mutual information of x and z is estimated at {information['mean']:.2f} nats, of "
+            f"{values['log_mixture_datapoints']:.2f} that {values['mixture_datapoints']} datapoints can show."
+        )
+    return " ".join(word for word in words if word)
+
+
+def _has_latents(result: Result, split: str) -> bool:
+    values = result.summary_values["splits"][split].get("latents") or {}
+    return bool(values.get("kl_per_dimension"))
+
+
+def _describe_iwae_curve(result: Result, split: str) -> str:
+    values = result.summary_values["splits"][split]["iwae_curve"]
+    first, last = values["curve"][0], values["curve"][-1]
+    return (
+        f"Curve of mean importance-weighted bounds in nats: from {first['bound']:.2f} with {first['k']} draw to "
+        f"{last['bound']:.2f} with {last['k']}, against log p(x) {values['log_px']:.2f}."
+    )
+
+
+def _has_iwae_curve(result: Result, split: str) -> bool:
+    values = result.summary_values["splits"][split].get("iwae_curve") or {}
+    return bool(values.get("datapoints")) and len(values["curve"]) > 1
+
+
+def _of_this(result: Result, split: str) -> bool:
+    return result.run.get("details", {}).get("split") == split
+
+
+def _gaps(result: Result, split: str, name: str) -> str:
+    gaps = rows_of(result, split).set_index("index")["total_gap"]
+    indices = [index for index in result.details[name].tolist() if index in gaps.index]
+    return ", ".join(f"{index} ({gaps.loc[index]:.2f} nats)" for index in indices)
+
+
+def _describe_gallery(result: Result, split: str) -> str:
+    return (
+        "Pictures of the datapoints with the largest total gaps, and of their reconstructions under q, under q* and "
+        f"from a draw of the true posterior: {_gaps(result, split, 'worst_index')}."
+    )
+
+
+def _has_gallery(result: Result, split: str) -> bool:
+    return _of_this(result, split) and bool(tiles(result))
+
+
+def _describe_contours(result: Result, split: str) -> str:
+    columns, inside = result.details["contours_columns"].tolist()[1:], result.details["contours_inside"]
+    rows = [
+        f"for {index}: " + ", ".join(f"{share:.0%} in {name}" for name, share in zip(columns, shares[1:], strict=True))
+        for index, shares in zip(result.details["contours_index"].tolist(), inside.tolist(), strict=True)
+    ]
+    return (
+        f"Maps of the posteriors of the datapoints {_gaps(result, split, 'contours_index')}. How much of the true "
+        f"posterior lies within the region of 95% of each density: {'; '.join(rows)}."
+    )
+
+
+def _has_contours(result: Result, split: str) -> bool:
+    return _of_this(result, split) and "contours_index" in result.details
+
+
+DETAILS = (
+    Drawing("latent-use", "latents", latents, LATENTS_CAPTION, _describe_latents, applies=_has_latents),
+    Drawing("posterior-maps", "latents", contours, CONTOURS_CAPTION, _describe_contours, applies=_has_contours),
+    Drawing("iwae-curve", "trust", iwae_curve, IWAE_CURVE_CAPTION, _describe_iwae_curve, applies=_has_iwae_curve),
+    Drawing("gallery", "worst", gallery, GALLERY_CAPTION, _describe_gallery, applies=_has_gallery, photographic=True),
+)

@@ -1,0 +1,33 @@
+"""The figure of local steps from the encoder's q."""
+
+from gapkit.plots import semi_amortized
+from gapkit.plots.selection import split_name
+from gapkit.report.figures.drawing import Drawing
+from gapkit.report.wording import LOCAL_STEPS_CAPTION
+from gapkit.results import Result
+
+__all__ = ["STEPS"]
+
+
+def _describe_local_steps(result: Result, split: str) -> str:
+    values = result.summary_values["semi_amortized"]
+    if not values["datapoints"]:
+        return "Curve of local steps: no finite values, in nats."
+    last = values["curve"][-1]
+    return (
+        f"Curve of mean bounds in nats over local steps: from L[q] {values['elbo']['mean']:.2f} after none to "
+        f"{values['elbo']['mean'] + last['gain']['mean']:.2f} after {last['steps']}, against L[q*] "
+        f"{values['elbo_star']:.2f}."
+    )
+
+
+def _has_curve(result: Result, split: str) -> bool:
+    values = result.summary_values.get("semi_amortized")
+    return bool(values) and "skipped" not in values and split_name(result, values["split"]) == split
+
+
+STEPS = (
+    Drawing(
+        "local-steps", "local-steps", semi_amortized, LOCAL_STEPS_CAPTION, _describe_local_steps, applies=_has_curve
+    ),
+)

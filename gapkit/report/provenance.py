@@ -1,0 +1,65 @@
+"""How the numbers came about: the facts of a run as text, in groups."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gapkit.report.blocks import Block, Fact, Facts, FactSheet, Heading, Section, Text
+
+__all__ = ["provenance", "title_of"]
+
+_FIRST = ("checkpoint", "data")
+
+
+def title_of(run: Mapping[str, Any], what: str = "Inference gaps") -> str:
+    """Name the checkpoint where the run knows it."""
+    checkpoint = run.get("checkpoint")
+    name = checkpoint.get("name") if isinstance(checkpoint, Mapping) else checkpoint
+    return f"{what} of {name}" if name else what
+
+
+def provenance(run: Mapping[str, Any]) -> Section:
+    """The section at the end: warnings, plain values, then one group of facts for each nested part."""
+    plain = {name: value for name, value in run.items() if not isinstance(value, Mapping) and name != "warnings"}
+    nested = {name: value for name, value in run.items() if isinstance(value, Mapping)}
+    first = [name for name in _FIRST if name in nested]
+    groups = [Facts(_words(name), _facts(nested[name])) for name in [*first, *(n for n in nested if n not in first)]]
+    sheet = FactSheet(tuple(group for group in (Facts("Run", _facts(plain)), *groups) if group.facts))
+    warnings = tuple(str(text) for text in run.get("warnings") or ())
+    blocks: tuple[Block, ...] = (
+        sheet if sheet.groups else Text(("The run has no record of how it was made.",), "note"),
+    )
+    if warnings:
+        blocks = (Heading("Warnings of the run"), Text(warnings, "list"), *blocks)
+    return Section("provenance", "Provenance", blocks)
+
+
+def _facts(values: Mapping[str, Any]) -> tuple[Fact, ...]:
+    return tuple(Fact(_words(name), _text(value)) for name, value in _flat(values))
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}: ")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _words(name: str) -> str:
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and math.isfinite(value):
+        if value.is_integer() and abs(value) < 1e15:
+            return f"{value:.0f}"
+        return f"{value:.2f}" if abs(value) >= 10 else f"{value:.3g}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_text(item) for item in value) or "none"
+    return str(value)

@@ -1,0 +1,525 @@
+"""What the engine stores beside the table: the latents, bounds against draws, pictures and maps of some datapoints."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+from torch.distributions import (
+    Bernoulli,
+    Categorical,
+    Distribution,
+    Independent,
+    MultivariateNormal,
+    Normal,
+    TransformedDistribution,
+    Uniform,
+)
+from torch.distributions.transforms import AffineTransform
+
+import gapkit
+from gapkit.checks import InputError
+from gapkit.engine import spec_for
+from gapkit.estimators import Ais, Iwae
+from gapkit.families import recognise
+from gapkit.iwae_curve import group_sizes
+from gapkit.local import FitSettings
+from gapkit.models.reference import build
+from gapkit.models.target import Target
+from gapkit.randomness import Key
+from gapkit.results import Result
+from tests.yardsticks import GridModel, LinearGaussian, ppca
+
+
+def spec(**changes):
+    fit = FitSettings(num_starts=1, polish_steps=40, select_samples=32, certificate_samples=64, gradient_steps=60)
+    quick = spec_for("quick", fit=fit)
+    policy = replace(quick.evidence, ais=Ais(num_chains=4, num_temperatures=3))
+    return replace(quick, **{"unit_size": 8, "evidence": policy, **changes})
+
+
+def short(**changes):
+    """Where the numbers do not matter."""
+    fit = FitSettings(num_starts=0, polish_steps=6, select_samples=16, certificate_samples=16, gradient_steps=20)
+    return spec(**{"fit": fit, **changes})
+
+
+@pytest.fixture(scope="module")
+def linear():
+    """Twenty datapoints of a linear model whose encoder is wrong, in three units."""
+    model = ppca("scaled", 0.8)
+    x = model.sample(20, 0)
+    return model, x, gapkit.analyze(model, x, spec())
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Pictures of 8 x 8 pixels and two latents."""
+    torch.manual_seed(1)
+    model = build("mlp_vae", x_shape=(8, 8), latent=2, hidden=(16,))
+    with torch.no_grad():  # a decoder that says something, so that posteriors have a shape of their own
+        for parameter in model.decoder.parameters():
+            parameter.mul_(3.0)
+    x = (torch.rand(12, 8, 8, generator=torch.Generator().manual_seed(2)) < 0.4).float()
+    return model, x, gapkit.analyze(model, x, spec(families=("mean_field", "flow")))
+
+
+def split_key(index, name="test", seed=0):
+    return Key(int(np.random.SeedSequence([seed, *name.encode()]).generate_state(1)[0]), (index,))
+
+
+# ---- nothing changes
+
+
+def test_the_table_is_the_same_with_and_without(linear):
+    model, x, result = linear
+    without = gapkit.analyze(model, x, spec(details=0))
+    assert without.to_frame().equals(result.to_frame())
+    assert without.summary_values == result.summary_values
+    assert without.run["decoder_evaluations"] == result.run["decoder_evaluations"]
+    assert without.details == {}
+    assert "details" not in without.run
+    assert "details" not in without.run["seconds"]
+
+
+def test_the_same_again_and_in_another_order_of_units(linear):
+    model, x, result = linear
+    state = torch.get_rng_state()
+    turned = gapkit.analyze(model, x, spec(), order=lambda units: tuple(reversed(units)))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert turned.summary_values == result.summary_values
+    assert turned.details.keys() == result.details.keys()
+    for name, array in result.details.items():
+        np.testing.assert_array_equal(turned.details[name], array)
+    assert turned.run["details"] == result.run["details"]
+
+
+def test_another_seed_gives_other_draws(linear):
+    model, x, result = linear
+    other = gapkit.analyze(model, x, spec(seed=1)).details
+    assert not np.array_equal(other["worst_posterior_sample"], result.details["worst_posterior_sample"])
+
+
+def test_progress_counts_the_further_stage(linear):
+    model, x, _ = linear
+    seen = []
+    gapkit.analyze(model, {"a": x[:4], "b": x[4:8]}, spec(), progress=seen.append)
+    assert (seen[-1].done, sum(step.stage == "details" for step in seen)) == (seen[-1].total, 1)
+
+
+@pytest.mark.parametrize("changes", [{"details": -1}, {"iwae": Iwae(num_samples=0)}])
+def test_settings_out_of_range(changes):
+    with pytest.raises(InputError):
+        spec(**changes)
+
+
+# ---- the latents, and the bound against draws
+
+
+def test_divergences_are_the_encoders(linear):
+    model, x, result = linear
+    values = result.summary_values["splits"]["test"]["latents"]
+    q = model.encode(x).base_dist
+    exact = torch.distributions.kl_divergence(q, Normal(torch.zeros(()).double(), torch.ones(()).double()))
+    np.testing.assert_allclose(values["kl_per_dimension"]["mean"], exact.mean(0))
+    np.testing.assert_allclose(values["mean_variance"], q.loc.var(0))
+    assert (values["datapoints"], values["dimensions"], values["mixture_datapoints"]) == (20, 3, 20)
+    assert 0 < values["mutual_information"]["mean"] < np.log(20)
+
+
+def test_a_full_rank_encoder_has_no_mutual_information():
+    model = ppca("posterior")
+    x = model.sample(9, 0)
+    values = gapkit.analyze(model, x, spec()).summary_values["splits"]["test"]["latents"]
+    q = MultivariateNormal(model.posterior_mean(x), model.covariance)
+    prior = MultivariateNormal(torch.zeros(3).double(), torch.eye(3).double())
+    exact = torch.distributions.kl_divergence(q, prior)
+    assert values["kl"]["mean"] == pytest.approx(float(exact.mean()))
+    assert "factorised" in values["missing"]["mutual_information"]
+
+
+def test_every_split_has_its_own(linear):
+    model, x, result = linear
+    both = gapkit.analyze(model, {"test": x, "train": x[:5]}, spec())
+    splits = both.summary_values["splits"]
+    assert splits["test"] == result.summary_values["splits"]["test"]
+    assert splits["train"]["latents"]["datapoints"] == splits["train"]["iwae_curve"]["datapoints"] == 5
+    assert both.run["details"]["split"] == "test"
+    assert len(both.details["worst_index"]) == 8
+
+
+def test_the_curve_ends_at_the_tables_bound_and_needs_no_further_draws(linear):
+    _, _, result = linear
+    values, rows = result.summary_values["splits"]["test"]["iwae_curve"], result.to_frame()
+    assert [point["k"] for point in values["curve"]] == list(group_sizes(spec().iwae.num_samples))
+    assert values["curve"][-1]["bound"] == pytest.approx(rows["iwae"].mean(), rel=1e-12)
+    assert values["log_px"] == rows["log_px"].mean()
+    assert values["left"]["mean"] == pytest.approx((rows["log_px"] - rows["iwae"]).mean(), rel=1e-9)
+
+
+def test_the_first_point_of_the_curve_is_the_elbo_and_the_others_lie_between(linear):
+    model, x, result = linear
+    curve = result.summary_values["splits"]["test"]["iwae_curve"]["curve"]
+    elbo = model.log_px(x) - model.approximation_gap() - model.amortization_gap(x)
+    assert curve[0]["bound"] == pytest.approx(float(elbo.mean()), abs=4 * curve[0]["below"]["se_monte_carlo"] + 0.02)
+    bounds = [point["bound"] for point in curve]
+    assert all(one < two + 0.02 for one, two in itertools.pairwise(bounds))
+    assert bounds[-1] < float(model.log_px(x).mean()) + 0.05
+
+
+@pytest.mark.parametrize("draws", [1, 3])
+def test_few_draws_make_a_short_curve(draws, linear):
+    model, x, _ = linear
+    result = gapkit.analyze(model, x[:4], spec(iwae=Iwae(num_samples=draws)))
+    assert [point["k"] for point in result.summary_values["splits"]["test"]["iwae_curve"]["curve"]] == [1, 3][:draws]
+
+
+# ---- pictures
+
+
+def test_the_worst_are_those_of_the_table(linear, images):
+    for _, x, result in (linear, images):
+        worst = result.to_frame().sort_values("total_gap", ascending=False).head(8)
+        indices = result.details["worst_index"]
+        assert indices.tolist() == worst["index"].tolist() == result.run["details"]["worst"]
+        np.testing.assert_array_equal(result.details["worst_x"], x[indices.tolist()].numpy().astype(np.float32))
+
+
+def test_fewer_datapoints_than_asked_for(linear):
+    model, x, _ = linear
+    result = gapkit.analyze(model, x[:3], spec(details=5))
+    assert result.details["worst_x"].shape == (3, 10)
+    assert len(set(result.details["contours_index"].tolist())) == len(result.details["contours_index"]) == 3
+    one = gapkit.analyze(model, x[:1], spec(details=5))
+    assert one.details["contours_index"].tolist() == [0]
+
+
+def test_reconstructions_are_decoded_draws(linear):
+    model, x, result = linear
+    for place, index in enumerate(result.details["worst_index"].tolist()):
+        q = recognise(model.encode(x[index : index + 1]))
+        z, _ = q.draw(split_key(index).streams("details/decoded", torch.float64), 32)
+        expected = model.decode(z[:, 0]).mean.mean(0)
+        np.testing.assert_allclose(result.details["worst_under_q"][place], expected, rtol=1e-5, atol=1e-6)
+        # The best factorised q is centred at the posterior mean; 32 draws on the same noise as those of q.
+        centre = model.posterior_mean(x[index : index + 1])[0]
+        star = z[:, 0] - q.loc[0] + centre
+        decoded = model.decode(star).mean.mean(0)
+        np.testing.assert_allclose(result.details["worst_under_q_star"][place], decoded, atol=0.2)
+        apart = np.abs(result.details["worst_under_q"][place] - decoded.numpy()).max()
+        assert apart > 0.3 or model.amortization_gap(x)[index] < 2
+
+
+def test_posterior_samples_are_from_the_posterior(linear):
+    model, x, result = linear
+    inverse = torch.linalg.pinv(model.weight)
+    z = torch.as_tensor(result.details["worst_posterior_sample"]).double() @ inverse.T
+    off = z - model.posterior_mean(x[result.details["worst_index"].tolist()])
+    squares = torch.einsum("bi,ij,bj->b", off, model.precision, off)  # chi-squared with three degrees of freedom
+    assert 0.8 < squares.mean() < 7.5
+    assert squares.max() < 25
+
+
+class Shaped(nn.Module):
+    """Two latents behind a likelihood of the test's choice."""
+
+    def __init__(self, likelihood, latent=2, values=6):
+        super().__init__()
+        torch.manual_seed(0)
+        self.net, self.latent, self.likelihood = nn.Linear(latent, values), latent, likelihood
+
+    def encode(self, x):
+        loc = 0.1 * x.float().flatten(1)[:, : self.latent]
+        return Independent(Normal(loc, torch.full_like(loc, 0.7)), 1)
+
+    def decode(self, z):
+        return self.likelihood(self.net(z))
+
+    def prior(self):
+        return Independent(Normal(torch.zeros(self.latent), torch.ones(self.latent)), 1)
+
+
+def bits(count=9, size=6):
+    return torch.bernoulli(torch.full((count, size), 0.5), generator=torch.Generator().manual_seed(1))
+
+
+def test_levels_have_a_mean_too():
+    def levels(out):
+        return Independent(Categorical(logits=out.reshape(-1, 3, 2)), 1)
+
+    model = Shaped(levels)
+    result = gapkit.analyze(model, bits(3, size=3), short())
+    assert ((result.details["worst_under_q"] > 0) & (result.details["worst_under_q"] < 1)).all()
+    assert "skipped" not in result.run["details"]
+
+
+class NoMean(Distribution):
+    """A likelihood that can be evaluated, and nothing else."""
+
+    arg_constraints = {}  # noqa: RUF012 (torch's own pattern)
+
+    def __init__(self, inner):
+        self.inner = inner
+        super().__init__(inner.batch_shape, inner.event_shape, validate_args=False)
+
+    @property
+    def support(self):
+        return self.inner.support
+
+    def log_prob(self, value):
+        return self.inner.log_prob(value)
+
+    @property
+    def mean(self):
+        if FITTED[0]:
+            raise RuntimeError("this likelihood\nhas no mean")
+        return self.inner.mean
+
+    @property
+    def variance(self):
+        return self.inner.variance
+
+
+FITTED = [False]
+
+
+def test_a_model_that_cannot_be_decoded_for_pictures_is_analysed_all_the_same():
+    def plain(out):
+        return Independent(Bernoulli(logits=out), 1)
+
+    def odd(out):
+        return NoMean(plain(out))
+
+    whole = gapkit.analyze(Shaped(odd), bits(), spec())
+
+    def stop(step):
+        FITTED[0] = step.stage == "evidence"  # the fits use the mean for their curvature
+
+    try:
+        result = gapkit.analyze(Shaped(odd), bits(), spec(unit_size=9), progress=stop)
+    finally:
+        FITTED[0] = False
+    assert result.run["details"]["skipped"] == {"gallery": "RuntimeError: this likelihood"}
+    assert "worst_x" not in result.details
+    assert "contours_index" in result.details  # the other part stands
+    pd.testing.assert_frame_equal(result.to_frame(), whole.to_frame(), rtol=1e-3, atol=1e-2)
+
+
+def test_an_encoder_that_belongs_to_its_batch():
+    class Moved(Shaped):
+        def encode(self, x):
+            return TransformedDistribution(super().encode(x), [AffineTransform(0.1 * x[:, :2], 1.5, event_dim=1)])
+
+    model = Moved(lambda out: Independent(Bernoulli(logits=out), 1))
+    result = gapkit.analyze(model, bits(), spec(families=("mean_field",)))
+    assert "skipped" not in result.run["details"]
+    assert result.details["worst_under_q"].shape == (8, 6)
+    assert result.details["contours_columns"].tolist()[:3] == ["true posterior", "q", "q* mean field"]
+    assert result.summary_values["splits"]["test"]["latents"] == {"skipped": "q(z|x) is not Gaussian"}
+
+
+def test_a_single_latent_has_pictures_and_no_map():
+    result = gapkit.analyze(Shaped(lambda out: Independent(Bernoulli(logits=out), 1), latent=1), bits(), spec())
+    assert "two latent dimensions" in result.run["details"]["skipped"]["contours"]
+    assert result.details["worst_posterior_sample"].shape == (8, 6)
+
+
+def test_another_prior_has_no_closed_form():
+    class Bounded(Shaped):
+        def prior(self):
+            return Independent(Uniform(-4 * torch.ones(2), 4 * torch.ones(2)), 1)
+
+    result = gapkit.analyze(Bounded(lambda out: Independent(Bernoulli(logits=out), 1)), bits(3), short())
+    values = result.summary_values["splits"]["test"]["latents"]
+    assert values["kl"] is None
+    assert "not standard normal" in values["missing"]["kl"]
+    assert values["mutual_information"]["mean"] >= 0
+
+
+def test_where_nothing_is_finite_there_is_nothing_to_look_at():
+    model = Shaped(lambda out: Independent(Bernoulli(logits=out * torch.nan), 1))
+    result = gapkit.analyze(model, bits(4), short())
+    assert result.details == {}
+    assert result.run["details"]["skipped"] == {"all": "no datapoint has a finite gap"}
+    assert result.summary_values["splits"]["test"]["iwae_curve"]["datapoints"] == 0
+
+
+# ---- maps
+
+
+def test_the_posterior_on_two_latents_is_exact(images):
+    model, x, result = images
+    maps = result.details
+    log_px = GridModel(model, half_width=7.0, points=500).log_px(x[maps["contours_index"].tolist()])
+    assert maps["contours_columns"].tolist() == ["true posterior", "q", "q* mean field", "q* flow"]
+    for row, index in enumerate(maps["contours_index"].tolist()):
+        first, second = np.meshgrid(maps["contours_x"][row], maps["contours_y"][row])
+        z = torch.tensor(np.stack([first, second], -1).reshape(-1, 1, 2))
+        with torch.no_grad():
+            exact = Target(model, x[index : index + 1]).log_joint(z)[:, 0] - log_px[row]
+            q = recognise(model.encode(x[index : index + 1])).log_prob(z)[:, 0]
+        drawn = maps["contours_log_density"][row].reshape(4, -1)
+        near = exact > exact.max() - 12
+        np.testing.assert_allclose(drawn[0][near], exact[near], atol=0.03)
+        np.testing.assert_allclose(drawn[1], q, atol=1e-3)
+        cell = np.diff(maps["contours_x"][row])[0] * np.diff(maps["contours_y"][row])[0]
+        for density in drawn:
+            assert np.exp(density).sum() * cell == pytest.approx(1.0, abs=0.02)
+        assert maps["contours_inside"][row][0] == pytest.approx(0.95, abs=0.01)
+
+
+def test_rows_are_the_two_worst_and_two_typical_ones(linear):
+    _, _, result = linear
+    gaps = result.to_frame()["total_gap"]
+    rows = result.details["contours_index"].tolist()
+    assert rows[:2] == result.details["worst_index"].tolist()[:2]
+    median = gaps[:8].median()  # of the first unit
+    nearest = (gaps[:8] - median).abs().sort_values(kind="stable").index.tolist()
+    assert rows[2:] == [index for index in nearest if index not in rows[:2]][:2]
+
+
+def test_the_plane_of_more_latents(linear):
+    """A Gaussian posterior: its draws, and the marginals of q, are known in any plane."""
+    model, x, result = linear
+    maps = result.details
+    rows = maps["contours_index"].tolist()
+    mean, q = model.posterior_mean(x), recognise(model.encode(x))
+    for row, index in enumerate(rows):
+        origin, *axes = maps["contours_plane"][row].astype(float)
+        axes = np.array(axes)
+        np.testing.assert_allclose(origin, q.loc[index], rtol=1e-5)
+        # In units of q's standard deviations the axes are orthonormal.
+        scaled = axes * q.scale[index].numpy()
+        np.testing.assert_allclose(scaled @ scaled.T, np.eye(2), atol=1e-5)
+        centre = axes @ (mean[index].numpy() - origin)
+        spread = axes @ model.covariance.numpy() @ axes.T
+        points = maps["contours_points"][row]
+        error = np.sqrt(np.diag(spread) / maps["contours_effective"][row].clip(max=300))
+        assert (np.abs(points.mean(0) - centre) < 4.5 * error).all()
+        np.testing.assert_allclose(np.cov(points.T), spread, atol=0.35 * np.diag(spread).max())
+        # The encoder's q is standard normal there; the full-rank q* is the posterior itself.
+        grid = np.stack(np.meshgrid(maps["contours_x"][row], maps["contours_y"][row]), -1)
+        standard = -0.5 * (grid**2).sum(-1) - np.log(2 * np.pi)
+        np.testing.assert_allclose(maps["contours_log_density"][row][1], standard, atol=1e-3)
+        exact = torch.distributions.MultivariateNormal(torch.tensor(centre), torch.tensor(spread))
+        whole = exact.log_prob(torch.tensor(grid).double()).numpy()
+        near = whole > whole.max() - 6
+        np.testing.assert_allclose(maps["contours_log_density"][row][3][near], whole[near], atol=0.5)
+        assert np.isnan(maps["contours_log_density"][row][0]).all()
+        assert maps["contours_inside"][row][3] == pytest.approx(0.95, abs=0.06)
+
+
+def test_the_plane_is_where_q_is_worst():
+    """Six latents of which the encoder errs in one alone: the first axis is that one, however wide the others are."""
+
+    class Shifted(LinearGaussian):
+        def encode(self, x):
+            q = super().encode(x)
+            shift = torch.zeros(6, dtype=torch.float64)
+            shift[4] = 3.0
+            return Independent(Normal(q.base_dist.loc + shift * q.base_dist.scale, q.base_dist.scale), 1)
+
+    model = Shifted(np.diag([0.1, 0.1, 0.1, 0.1, 5.0, 1.0]))
+    result = gapkit.analyze(model, model.sample(6, 0), spec())
+    for row, index in enumerate(result.details["contours_index"].tolist()):
+        scale = recognise(model.encode(model.sample(6, 0))).scale[index].numpy()
+        first = result.details["contours_plane"][row][1] * scale
+        assert abs(first[4]) > 0.98
+        assert np.abs(result.details["contours_points"][row][:, 0].mean()) == pytest.approx(3.0, abs=0.4)
+        assert result.details["contours_inside"][row][1] < 0.45
+        assert result.details["contours_inside"][row][2] > 0.85
+
+
+@pytest.mark.parametrize("family", ["low_rank", "auxiliary", "mixture"])
+def test_maps_of_every_family(family):
+    model = ppca("scaled", 0.8)
+    x = model.sample(3, 0)
+    result = gapkit.analyze(model, x, short(families=("mean_field", family), details=2))
+    maps = result.details
+    assert "skipped" not in result.run["details"]
+    assert maps["contours_columns"].tolist()[-1] == f"q* {family.replace('_', ' ')}"
+    for row in range(len(maps["contours_index"])):
+        cell = np.diff(maps["contours_x"][row])[0] * np.diff(maps["contours_y"][row])[0]
+        total = np.exp(maps["contours_log_density"][row][3]).sum() * cell
+        assert total == pytest.approx(1.0, abs=0.06)
+
+
+def test_a_flat_cloud_of_draws_has_no_plane():
+    from gapkit.engine.contours import plane_of
+
+    with pytest.raises(ValueError, match="too few"):
+        plane_of(np.ones((50, 4)), np.zeros(4), np.ones(4))
+
+
+def test_a_mixture_of_wide_gaussians_in_the_plane():
+    from gapkit.engine.contours import _log_density
+    from gapkit.families.gaussian_mixture import GaussianMixture
+
+    generator = torch.Generator().manual_seed(0)
+    tril = torch.randn(1, 2, 3, 3, generator=generator).tril()
+    tril.diagonal(dim1=-2, dim2=-1).abs_()
+    q = GaussianMixture(torch.randn(1, 2, generator=generator), torch.randn(1, 2, 3, generator=generator), tril)
+    plane = np.random.default_rng(0).normal(size=(3, 3))
+    grid = np.random.default_rng(1).normal(size=(5, 2))
+    target = Target(ppca(), ppca().sample(1, 0))
+    found = _log_density(q, plane, grid, target)
+    axes = torch.tensor(plane[1:]).float()
+    parts = [
+        MultivariateNormal(
+            axes @ (q.means[0, k] - torch.tensor(plane[0]).float()), (axes @ tril[0, k]) @ (axes @ tril[0, k]).T
+        )
+        for k in range(2)
+    ]
+    points = torch.tensor(grid).float()
+    exact = torch.logsumexp(
+        torch.stack([w + p.log_prob(points) for w, p in zip(q.log_weights[0].log_softmax(0), parts, strict=True)]), 0
+    )
+    np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-4)
+
+
+# ---- files
+
+
+def test_round_trip(images, tmp_path):
+    _, _, result = images
+    folder = result.save(tmp_path / "run")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "datapoints.parquet",
+        "details.npz",
+        "run.json",
+        "summary.json",
+    ]
+    again = Result.load(folder)
+    assert again.details.keys() == result.details.keys()
+    for name, array in result.details.items():
+        assert again.details[name].dtype == array.dtype
+        np.testing.assert_array_equal(again.details[name], array)
+    assert again.summary_values["splits"]["test"]["latents"] == result.summary_values["splits"]["test"]["latents"]
+
+
+def test_results_without_details_have_no_file(linear, tmp_path):
+    _, _, result = linear
+    bare = Result(result.datapoints, result.summary_values, result.run)
+    folder = bare.save(tmp_path / "run")
+    assert not (folder / "details.npz").exists()
+    assert Result.load(folder).details == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 cut off"])
+def test_a_damaged_file_is_named(linear, tmp_path, content):
+    _, _, result = linear
+    folder = result.save(tmp_path / "run")
+    (folder / "details.npz").write_bytes(content)
+    with pytest.raises(InputError, match="damaged"):
+        Result.load(folder)
+
+
+def test_nothing_is_unpickled(linear, tmp_path):
+    _, _, result = linear
+    folder = result.save(tmp_path / "run")
+    np.savez(folder / "details.npz", worst_index=np.array([{}], dtype=object))
+    with pytest.raises(InputError, match="damaged"):
+        Result.load(folder)

@@ -1,0 +1,150 @@
+"""The scatter of the two gaps: its margins and what its colours tell, tested by what was drawn."""
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from gapkit.checks import InputError
+from gapkit.plots import gap_scatter
+from gapkit.plots.style import COLORS
+from gapkit.results import Result
+from tests.plots.test_plots import make, points, result_of, texts
+
+
+def frame(count=40, seed=0, **columns):
+    rng = np.random.default_rng(seed)
+    star = np.full(count, -90.0)
+    rows = make(star - rng.lognormal(0.0, 1.0, count), star, star + rng.gamma(2.0, 0.5, count))
+    return rows.assign(**columns)
+
+
+def with_khats():
+    """40 datapoints: half had 100 draws, whose threshold is 0.5, half 100,000, whose threshold is 0.7."""
+    khat = np.tile([0.2, 0.49, 0.5, 0.6, 0.69, 0.7, 0.9, 1.2, np.inf, np.nan], 4)
+    return frame(pooled_khat=khat, pooled_samples=[100] * 20 + [100_000] * 20)
+
+
+def colored(ax):
+    """How many points have each colour and label."""
+    found = {}
+    for part in ax.collections:
+        key = (to_hex(part.get_facecolor()[0]), part.get_label().removesuffix(", flagged"))
+        found[key] = found.get(key, 0) + len(part.get_offsets())
+    return found
+
+
+def words(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+@pytest.mark.parametrize("count", [1, 40, 3000])
+def test_margins_are_histograms_of_the_gaps(count):
+    rows = frame(count)
+    ax = gap_scatter(result_of(rows))
+    above, beside = ax.child_axes
+    for margin, axis, name in ((above, ax.xaxis, "approximation_gap"), (beside, ax.yaxis, "amortization_gap")):
+        (stairs,) = margin.patches
+        counts, edges, _ = stairs.get_data()
+        np.testing.assert_array_equal(counts, np.histogram(rows[name], bins=edges)[0])
+        assert counts.sum() == count
+        np.testing.assert_allclose(edges[[0, -1]], axis.get_view_interval())
+        assert to_hex(stairs.get_facecolor()) == COLORS[name].lower()
+    assert above.get_xlim() == ax.get_xlim()
+    assert beside.get_ylim() == ax.get_ylim()
+
+
+def test_margins_stand_beside_given_axes_and_under_the_title():
+    figure = Figure(figsize=(6, 5), layout="constrained")
+    ax = figure.add_subplot()
+    gap_scatter(result_of(frame()), ax=ax)
+    figure.draw_without_rendering()
+    above, beside = (margin.get_window_extent() for margin in ax.child_axes)
+    main, title = ax.get_window_extent(), ax._left_title.get_window_extent()
+    assert main.y1 <= above.y0 < above.y1 <= title.y0 + 1
+    assert main.x1 <= beside.x0 < beside.x1 <= figure.bbox.x1
+    assert title.y1 <= figure.bbox.y1
+
+
+def test_extremes_leave_room_for_the_others_and_the_diagonal_is_where_gaps_are_equal():
+    rows = make([-92.0 + 0.01 * i for i in range(99)] + [-900.0], [-91.0] * 100, [-90.5] * 100)
+    ax = gap_scatter(result_of(rows))
+    assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "symlog")
+    assert "logarithmic beyond" in ax.get_ylabel()
+    (line,) = ax.lines
+    np.testing.assert_array_equal(line.get_xdata(), line.get_ydata())
+    ax.figure.draw_without_rendering()
+    (worst,) = (text for text in ax.texts if text.get_text() == "99")
+    place = ax.transAxes.inverted().transform(ax.transData.transform((0.5, 809.0)))
+    np.testing.assert_allclose(worst.xy, place)
+
+
+def test_khats_are_held_to_the_threshold_of_their_number_of_draws():
+    ax = gap_scatter(result_of(with_khats()), color="khat")
+    assert colored(ax) == {
+        (COLORS["trusted"].lower(), "k-hat below its threshold (0.50 to 0.70)"): 2 * 2 + 2 * 5,
+        (COLORS["doubted"].lower(), "k-hat above it"): 2 * 5 + 2 * 2,
+        (COLORS["ais"].lower(), "k-hat above 1"): 8,
+        (COLORS["side"].lower(), "k-hat unknown"): 4,
+    }
+
+
+def test_khats_stay_with_their_datapoints_where_rows_are_left_out():
+    rows = with_khats()
+    rows.loc[rows["pooled_khat"] < 0.6, ["log_px", "total_gap"]] = np.nan
+    ax = gap_scatter(result_of(frame(5, split="other", pooled_khat=0.1), rows), split="test", color="khat")
+    assert sum(colored(ax).values()) == 28
+    trusted = next(part for part in ax.collections if "below" in part.get_label())
+    expected = rows[rows["pooled_khat"].between(0.6, 0.69) & (rows["pooled_samples"] > 100)]
+    np.testing.assert_allclose(
+        np.asarray(trusted.get_offsets()), expected[["approximation_gap", "amortization_gap"]].to_numpy()
+    )
+
+
+def test_khats_of_the_encoder_stand_in_where_there_are_no_others():
+    run = {"settings": {"iwae": {"num_samples": 100}}}
+    result = result_of(frame(4, khat=[0.4, 0.6, 0.8, 2.0]))
+    found = colored(gap_scatter(Result(result.datapoints, result.summary_values, run), color="khat"))
+    assert [label for _, label in found] == ["k-hat below its threshold (0.50)", "k-hat above it", "k-hat above 1"]
+
+
+def test_classes_have_a_colour_each_in_their_order():
+    labels = np.array(["10", "2", "$x_", None], object)
+    ax = gap_scatter(result_of(frame(40, label=np.tile(labels, 10))), color="class")
+    assert words(ax) == ["2", "10", "$x_", "unknown", "equal gaps"]
+    assert list(colored(ax).values()) == [10] * 4
+    assert len({color for color, _ in colored(ax)}) == 4
+    ax.figure.draw_without_rendering()
+
+
+def test_classes_beyond_ten_are_one_colour():
+    label = [*np.repeat(np.arange(10), 3), *range(10, 20)]
+    ax = gap_scatter(result_of(frame(40, label=label)), color="class")
+    assert colored(ax)[COLORS["side"].lower(), "other classes"] == 10
+    assert words(ax)[:11] == [*map(str, range(10)), "other classes"]
+    assert len(points(ax)) == 40
+
+
+def test_flagged_points_are_explained_once():
+    status = ["ok", "fit_budget"] * 20
+    assert words(gap_scatter(result_of(frame(status=status)))) == [
+        "log p(x) by importance sampling",
+        "status to mind",
+        "equal gaps",
+    ]
+    assert "status to mind" not in words(gap_scatter(result_of(frame())))
+
+
+@pytest.mark.parametrize(
+    ("color", "found"),
+    [("class", "no column 'label'"), ("khat", "neither pooled_khat nor khat"), ("rainbow", "no such colouring")],
+)
+def test_a_colour_that_cannot_be_is_refused(color, found):
+    with pytest.raises(InputError, match=found):
+        gap_scatter(result_of(frame()), color=color)
+
+
+@pytest.mark.parametrize("color", ["khat", "class"])
+def test_colours_of_a_result_without_finite_numbers(color):
+    rows = make([np.nan] * 2, [np.nan] * 2, [np.nan] * 2).assign(pooled_khat=0.1, label=1)
+    assert texts(gap_scatter(result_of(rows), color=color)) == ["no finite values"]

@@ -1,0 +1,253 @@
+"""Pictures of comparisons, tested by what was drawn: ladders side by side, paired differences, series."""
+
+from dataclasses import replace
+from functools import cache
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from gapkit.checks import InputError
+from gapkit.comparison import compare
+from gapkit.plots import differences, ladders, series
+from gapkit.plots.style import COLORS
+from tests.report.test_report import join, make, nothing, three
+
+PLOTS = {
+    "ladders": ladders,
+    "differences of gaps": differences,
+    "differences of bounds": lambda c, **more: differences(c, kind="bounds", **more),
+    "series of gaps": series,
+    "series of bounds": lambda c, **more: series(c, kind="bounds", **more),
+}
+RUNGS = {"elbo": "o", "elbo_star": "D", "log_px": "s"}
+
+
+def checkpoints(*numbers, shift=0.0):
+    """Checkpoints of one training that get better."""
+    runs = {}
+    for number in numbers:
+        run = {"checkpoint": {"name": f"epoch-{number:04d}.pt", "description": "vae", "training": "x"}}
+        gap = 1 + 5 / number
+        rows = np.array([0.0, -10.0, 4.0])
+        runs[f"epoch-{number:04d}"] = make(
+            rows - 100 / number - gap - np.array([0.5, 0.7, 0.6]) + shift,
+            rows - 100 / number - 0.5 - np.array([0.1, 0.2, 0.4]),
+            rows - 100 / number,
+            run=run,
+        )
+    return runs
+
+
+@pytest.fixture(scope="module")
+def two():
+    other = make([-94.0, -91.8, -95.0], [-90.0, -91.0, -92.5], [-88.5, -90.5, -90.0])
+    return compare({"a": three(), "b": other})
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return compare(checkpoints(1, 2, 4, 8))
+
+
+def levels(comparison, run, split="test"):
+    return {name: values["mean"] for name, values in comparison.summary["splits"][split]["levels"][run].items()}
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def dots(ax, marker):
+    """What a marker shows: x by row; the lines of the legend hold no data."""
+    return {float(line.get_ydata()[0]): float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == marker}
+
+
+def test_every_ladder_has_the_rungs_and_gaps_of_its_run(two):
+    ax = ladders(two)
+    for row, run in enumerate("ab"):
+        means = levels(two, run)
+        for name, marker in RUNGS.items():
+            assert dots(ax, marker)[row] == means[name]
+        bars = [line for line in ax.lines if line.get_linewidth() == 6 and line.get_ydata()[0] == row]
+        drawn = {line.get_color(): tuple(line.get_xdata()) for line in bars}
+        assert drawn[COLORS["amortization_gap"]] == (means["elbo"], means["elbo_star"])
+        assert drawn[COLORS["approximation_gap"]] == (means["elbo_star"], means["log_px"])
+        quantities = two.summary["splits"]["test"]["levels"][run]
+        for gap in ("amortization_gap", "approximation_gap"):
+            values = quantities[gap]
+            assert f"{gap.split('_')[0]} {values['mean']:.2f} +- {values['se_datapoints']:.2f}" in texts(ax)
+            whiskers = [
+                line.get_xdata()
+                for line in ax.lines
+                if line.get_marker() == "|" and line.get_color() == COLORS[gap] and line.get_ydata()[0] == row
+            ]
+            top = means["elbo_star" if gap == "amortization_gap" else "log_px"]
+            np.testing.assert_allclose(whiskers, [[top - values["ci95"][0], top - values["ci95"][1]]])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a\n(the reference)", "b"]
+
+
+def test_ladders_far_apart_are_drawn_from_their_own_log_px(trained):
+    ax = ladders(trained)
+    assert "own log p(x)" in ax.get_xlabel()
+    for row, run in enumerate(trained.summary["runs"]):
+        means = levels(trained, run)
+        assert dots(ax, "s")[row] == 0
+        assert dots(ax, "o")[row] == pytest.approx(-means["total_gap"])
+        assert f"log p(x) {means['log_px']:.2f}" in ax.get_yticklabels()[row].get_text()
+
+
+def test_ladders_close_together_keep_their_levels(two):
+    assert ladders(two).get_xlabel() == "nats (higher is better)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("gaps", ("approximation_gap", "amortization_gap", "total_gap")),
+        ("bounds", ("log_px", "elbo_star", "elbo")),
+    ],
+)
+def test_differences_are_the_paired_ones_with_their_intervals(two, kind, names):
+    ax = differences(two, kind=kind)
+    quantities = two.summary["splits"]["test"]["differences"]["b"]["quantities"]
+    (marks,) = (line for line in ax.lines if line.get_marker() == "o")
+    assert list(marks.get_xdata()) == [quantities[name]["mean"] for name in names]
+    whiskers = [list(line.get_xdata()) for line in ax.lines if line.get_marker() == "|"]
+    assert whiskers == [quantities[name]["ci95"] for name in names]
+    for name, text in zip(names, texts(ax), strict=True):
+        low, high = quantities[name]["ci95"]
+        assert text.startswith(f"{quantities[name]['mean']:.2f} +- ")
+        assert f"(95%: {low:.2f} to {high:.2f})" in text
+    assert ax.get_title(loc="left").startswith("b minus a")
+    assert "than in a" in ax.get_xlabel()
+
+
+def test_every_run_has_its_own_marks(trained):
+    ax = differences(trained)
+    labels = [line.get_label() for line in ax.lines if line.get_label() in trained.summary["runs"]]
+    assert labels == ["epoch-0002", "epoch-0004", "epoch-0008"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == labels
+    marks = {line.get_marker() for line in ax.lines if line.get_label() in labels}
+    assert len(marks) == 3
+
+
+@pytest.mark.parametrize("kind", ["gaps", "bounds"])
+def test_a_series_shows_every_checkpoint_at_its_epoch(trained, kind):
+    ax = series(trained, kind=kind)
+    runs = list(trained.summary["runs"])
+    named = {"total gap": "total_gap", "log p(x)": "log_px", "L[q*]": "elbo_star", "L[q]": "elbo"}
+    named |= {"amortization gap (encoder)": "amortization_gap", "approximation gap (family)": "approximation_gap"}
+    drawn = {named[line.get_label()]: line for line in ax.lines}
+    assert len(drawn) == 3
+    for name, line in drawn.items():
+        assert list(line.get_xdata()) == [1, 2, 4, 8]
+        assert list(line.get_ydata()) == [levels(trained, run)[name] for run in runs]
+    assert ax.get_xlabel() == "epoch of training"
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "2", "4", "8"]
+
+
+def test_the_bands_are_the_intervals_of_the_gaps(trained):
+    ax = series(trained)
+    intervals = [
+        [values[name]["ci95"] for values in trained.summary["splits"]["test"]["levels"].values()]
+        for name in ("total_gap", "amortization_gap", "approximation_gap")
+    ]
+    for band, expected in zip(ax.collections, intervals, strict=True):
+        points = band.get_paths()[0].vertices
+        for place, (low, high) in zip((1, 2, 4, 8), expected, strict=True):
+            ends = points[points[:, 0] == place, 1]
+            np.testing.assert_allclose([ends.min(), ends.max()], [low, high])
+
+
+def test_a_series_is_in_the_order_of_the_training_not_of_the_runs():
+    runs = checkpoints(8, 1, 4)
+    ax = series(compare(runs))
+    assert list(ax.lines[0].get_xdata()) == [1, 4, 8]
+
+
+def test_runs_that_are_no_series_say_so(two):
+    ax = series(two)
+    assert texts(ax) == ["not the checkpoints of one training"]
+    assert not ax.lines
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_nothing_finite_is_said(plot):
+    empty = nothing().datapoints
+    runs = {name: replace(run, datapoints=empty.assign()) for name, run in checkpoints(1, 2).items()}
+    ax = PLOTS[plot](compare(runs))
+    assert texts(ax) == ["no finite values in common"]
+    assert not ax.lines
+
+
+ODD = {
+    "one datapoint": lambda: {"a": make([-95.0], [-90.0], [-89.0]), "b": make([-94.0], [-90.0], [-89.0])},
+    "equal runs": lambda: {"a": three(), "b": three()},
+    "equal values": lambda: {
+        "a": make([-90.0] * 3, [-90.0] * 3, [-90.0] * 3),
+        "b": make([-91.0] * 3, [-91.0] * 3, [-91.0] * 3),
+    },
+    "negative gaps": lambda: {"a": three(), "b": make([-88.0] * 3, [-89.0] * 3, [-90.0] * 3)},
+    "large": lambda: {"a": three(), "b": make([-9e6] * 3, [-8e6, -8.1e6, -8e6], [-7e6] * 3)},
+    "odd names": lambda: {'<script>alert("x")</script>': three(), "a $x_ 🎲 \\frac" * 5: three(), "b": three()},
+    "one of them not finite": lambda: {"a": three(), "b": make([np.nan] * 3, [np.nan] * 3, [np.nan] * 3), "c": three()},
+    "many runs": lambda: checkpoints(*range(1, 31)),
+}
+
+
+@cache
+def odd(name):
+    return compare(ODD[name]())
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize("name", ODD)
+def test_odd_comparisons_are_drawn_inside_the_limits(plot, name):
+    ax = PLOTS[plot](odd(name))
+    ax.figure.draw_without_rendering()
+    for line in ax.lines:
+        if line.get_linestyle() != "--":
+            low, high = ax.get_xlim()
+            assert ((low <= np.asarray(line.get_xdata())) & (np.asarray(line.get_xdata()) <= high)).all()
+            low, high = sorted(ax.get_ylim())
+            assert ((low <= np.asarray(line.get_ydata())) & (np.asarray(line.get_ydata()) <= high)).all()
+
+
+def test_of_many_runs_some_are_drawn_with_the_first_and_the_last():
+    comparison = odd("many runs")
+    shown = [label.get_text().splitlines()[0] for label in ladders(comparison).get_yticklabels()]
+    assert len(shown) == 14
+    assert (shown[0], shown[-1]) == ("epoch-0001", "epoch-0030")
+    assert "14 of 30 runs" in ladders(comparison).get_title(loc="left")
+    assert "6 of 29 runs" in differences(comparison).get_title(loc="left")
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_a_split_can_be_chosen(plot):
+    runs = {
+        name: join(run, three(split="train"), run=run.run)  # the same for all: what differs is in the other split
+        for name, run in checkpoints(1, 2).items()
+    }
+    comparison = compare(runs)
+    assert "train: 3 datapoints" in PLOTS[plot](comparison, split="train").get_title(loc="left")
+    assert "test: 3 datapoints" in PLOTS[plot](comparison).get_title(loc="left")
+    with pytest.raises(InputError, match="test, train"):
+        PLOTS[plot](comparison, split="validation")
+
+
+@pytest.mark.parametrize("plot", [differences, series])
+def test_unknown_kinds_are_refused(plot, trained):
+    with pytest.raises(InputError, match="gaps or bounds"):
+        plot(trained, kind="ladders")
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_given_axes_are_drawn_on_and_nothing_global_changes(plot, trained):
+    before, ax = dict(matplotlib.rcParams), Figure().add_subplot()
+    assert PLOTS[plot](trained, ax=ax) is ax
+    assert dict(matplotlib.rcParams) == before
+    assert plt.get_fignums() == []

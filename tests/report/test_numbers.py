@@ -1,0 +1,279 @@
+"""Every number that a report shows of a result is in its files, at the precision shown; in both formats."""
+
+import json
+import re
+from dataclasses import replace
+from functools import cache
+from html.parser import HTMLParser
+from numbers import Real
+
+import numpy as np
+import pytest
+
+from gapkit.report import build, render, render_pdf, wording
+from gapkit.report.blocks import Document, FactSheet, Interval, PlusMinus, Table
+from gapkit.report.formats import as_text
+from gapkit.results import Result
+from gapkit.status import STATUSES
+from gapkit.summary import summarise
+from tests.report.test_pdf import pages_of
+from tests.report.test_report import join, make, nothing, three, with_extras
+
+# Numbers of the software itself: the level of all intervals, the share of a gap that counts as closed, the zero of
+# "the interval contains 0", and how many rows of the worst datapoints a screen and a page show.
+OWN = {"95%", "90%", "0"}
+ROWS = re.compile(r"The 200 largest|The first 20 of \d+ rows")
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?%?(?![\w])")
+
+
+class Words(HTMLParser):
+    """The text of a page without its pictures, scripts and styles."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.deep, self.text = 0, ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.deep += tag in ("svg", "script", "style")
+        self.text += " "
+
+    def handle_endtag(self, tag):
+        self.deep -= tag in ("svg", "script", "style")
+        self.text += " "
+
+    def handle_data(self, data):
+        self.text += "" if self.deep else data
+
+
+def of_html(result_document):
+    return Words(render(result_document)).text
+
+
+def of_pdf(result_document):
+    pages = [re.sub(r"\d+ / \d+\s*$", "", page) for page in pages_of(render_pdf(result_document))]
+    return "\n".join(pages).replace("\u200b", "")
+
+
+FORMATS = pytest.mark.parametrize("text_of", [of_html, of_pdf], ids=["html", "pdf"])
+
+
+def constants(value):
+    """All sentences of the software that hold no number of a result."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | tuple | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from constants(item)
+
+
+OWN_WORDS = sorted({*constants([vars(wording)[name] for name in wording.__all__]), *constants(STATUSES)}, key=len)
+
+
+def shown_numbers(text):
+    """The numbers of everything before the definitions, without the software's own sentences."""
+    text = re.split(r"\bDefinitions\s+nat\b", text)[0]
+    text = ROWS.sub(" ", text)
+    for sentence in reversed(OWN_WORDS):
+        if NUMBER.search(sentence):
+            text = re.sub(r"\s*".join(map(re.escape, re.sub(r"\s", "", sentence))), " ", text)
+    return [number for number in NUMBER.findall(text) if number not in OWN]
+
+
+class Files:
+    """The numbers of a run's files, to be asked for as they are written."""
+
+    def __init__(self, result, folder):
+        result.save(folder)
+        saved = Result.load(folder)
+        table = saved.datapoints.select_dtypes("number")
+        self.values = [*leaves(json.loads((folder / "summary.json").read_text("utf-8"))), *table.to_numpy(float).flat]
+        self.values.append(float(len(table)))
+        self.written = {}
+
+    def hold(self, number):
+        number = number.lstrip("+-")  # in words, "below" may stand for a minus
+        digits = number.rstrip("%").replace(",", "")
+        decimals = len(digits.partition(".")[2])
+        key = (decimals, number.endswith("%"))
+        if key not in self.written:
+            scale = 100 if key[1] else 1
+            self.written[key] = {f"{abs(scale * value):.{decimals}f}" for value in self.values if np.isfinite(value)}
+        return digits in self.written[key]
+
+
+def leaves(value):
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from leaves(item)
+    elif isinstance(value, Real) and not isinstance(value, bool):
+        yield float(value)
+
+
+def uneven(count=12, seed=0, **changes):
+    """Datapoints whose numbers have many digits, so that none is found by chance."""
+    rng = np.random.default_rng(seed)
+    log_px = rng.normal(-93, 9, count)
+    elbo_star = log_px - rng.lognormal(0.3, 0.6, count)
+    return make(elbo_star - rng.lognormal(0.9, 0.7, count), elbo_star, log_px, **changes)
+
+
+def rich():
+    """Two splits, a further encoder and a curve of local steps, some datapoints not finite, statuses to mind."""
+    extras = with_extras()
+    first = join(uneven(status=["ok", "fit_budget", "evidence_weak"] * 4), nothing())
+    table = join(first, uneven(7, 1, split="train")).to_frame()
+    table["index"] = range(len(table))
+    gain = table["amortization_gap"] * 0.37
+    table = table.assign(elbo_refit=table["elbo"] + gain, gain_refit=gain, left_refit=table["amortization_gap"] - gain)
+    table = table.assign(**{f"{name}_refit_se": 0.0213 for name in ("elbo", "gain", "left")})
+    curve = extras.summary_values["semi_amortized"]
+    return Result(table, {**summarise(table), "semi_amortized": curve}, {})
+
+
+RESULTS = {
+    "rich": rich,
+    "plain": uneven,
+    "one datapoint": lambda: uneven(1),
+    "nothing finite": nothing,
+    "more than a page": lambda: uneven(230),
+}
+
+
+@cache
+def case(name):
+    """A result and its report."""
+    result = RESULTS[name]()
+    return result, build(result)
+
+
+@FORMATS
+@pytest.mark.parametrize("name", RESULTS)
+def test_every_number_is_in_the_files(name, text_of, tmp_path):
+    result, document = case(name)
+    files = Files(result, tmp_path / "run")
+    numbers = shown_numbers(text_of(document))
+    assert len(numbers) >= 30 or name in ("nothing finite",)
+    assert [number for number in numbers if not files.hold(number)] == []
+
+
+@FORMATS
+def test_a_wrong_number_is_noticed(text_of, tmp_path):
+    result, document = case("plain")
+    files = Files(result, tmp_path / "run")
+    value = document.table("gaps-1").rows[0].cells[1]
+    changed = with_cell(document, "gaps-1", 0, 1, value + 0.001)
+    wrong = [number for number in shown_numbers(text_of(changed)) if not files.hold(number)]
+    assert wrong == [f"{value + 0.001:.3f}"]
+    worse = replace(document, verdict=(f"{document.verdict[0]} And 7.123 nats.",))
+    assert [number for number in shown_numbers(text_of(worse)) if not files.hold(number)] == ["7.123"]
+
+
+def with_cell(document, name, row, place, cell):
+    def changed(block):
+        if not (isinstance(block, Table) and block.name == name):
+            return block
+        cells = list(block.rows[row].cells)
+        cells[place] = cell
+        rows = list(block.rows)
+        rows[row] = replace(rows[row], cells=tuple(cells))
+        return replace(block, rows=tuple(rows))
+
+    sections = (replace(part, blocks=tuple(map(changed, part.blocks))) for part in document.sections)
+    return Document(document.title, document.verdict, tuple(sections))
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_every_cell_is_the_number_of_its_row_and_column(name):
+    result, document = case(name)
+    summary = result.summary_values
+    checked = 0
+    for number, split in enumerate(summary["splits"], 1):
+        for row in document.table(f"gaps-{number}").rows:
+            checked += assert_row(
+                document.table(f"gaps-{number}"), row, summary["splits"][split]["quantities"][row.name]
+            )
+    table = result.datapoints
+    rows = {f"{row['split']} {row['index']}": row for row in table.to_dict("records")}
+    worst = document.table("worst-table")
+    for row in worst.rows:
+        checked += assert_row(worst, row, rows[row.name])
+    statuses = document.table("statuses")
+    words = table["status"].str.split(",")
+    for row in statuses.rows:
+        for column, cell in zip(statuses.columns, row.cells, strict=True):
+            if column.kind == "count":
+                own = words[table["split"] == column.key.removeprefix("count ")]
+                assert cell == sum(row.name in listed for listed in own)
+                checked += 1
+    assert checked > 8
+
+
+def assert_row(table, row, values):
+    """All cells whose column names a number of the row's."""
+    checked = 0
+    for column, cell in zip(table.columns, row.cells, strict=True):
+        if isinstance(cell, PlusMinus):
+            assert_same(cell.value, values[column.key])
+            assert_same(cell.error, values[f"{column.key}_se"])
+        elif isinstance(cell, Interval):
+            low, high = values[column.key] or (None, None)
+            assert_same(cell.low, low)
+            assert_same(cell.high, high)
+        elif not isinstance(cell, str):
+            assert_same(cell, values[column.key])
+        else:
+            continue
+        checked += 1
+    return checked
+
+
+def assert_same(shown, stored):
+    missing = stored is None or np.isnan(stored)
+    assert (shown is None or np.isnan(shown)) if missing else shown == stored
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_both_formats_show_the_same_numbers(name):
+    _, document = case(name)
+    on_paper = set(shown_numbers(of_pdf(document)))
+    on_screen = set(shown_numbers(of_html(document)))
+    beyond = set()
+    for block in document.blocks():
+        if isinstance(block, Table) and block.on_paper is not None:
+            cells = [
+                as_text(cell, column.kind)
+                for row in block.rows[block.on_paper :]
+                for cell, column in zip(row.cells, block.columns, strict=True)
+            ]
+            beyond |= set(NUMBER.findall(" ".join(cells)))
+    assert on_paper <= on_screen
+    assert on_screen - on_paper <= beyond
+
+
+@FORMATS
+def test_provenance_is_the_run(text_of):
+    run = {
+        "checkpoint": {"name": "model.pt", "sha256": "0123456789abcdef" * 4},
+        "seed": 7,
+        "settings": {"elbo": {"num_samples": 4096}, "rate": 0.00123, "flag": True, "nothing": None},
+        "seconds": {"total": 123.456},
+        "warnings": ["mind the 17 datapoints"],
+    }
+    document = build(three(run=run))
+    sheet = next(block for block in document.section("provenance").blocks if isinstance(block, FactSheet))
+    facts = {fact.name: fact.value for group in sheet.groups for fact in group.facts}
+    assert facts == {
+        "Seed": "7",
+        "Name": "model.pt",
+        "Sha256": "0123456789abcdef" * 4,
+        "Elbo: num samples": "4096",
+        "Rate": "0.00123",
+        "Flag": "yes",
+        "Nothing": "not set",
+        "Total": "123.46",
+    }
+    text = re.sub(r"\s", "", text_of(document))
+    for name, value in facts.items():
+        assert re.sub(r"\s", "", name + value) in text
+    assert "mindthe17datapoints" in text
