@@ -28,7 +28,7 @@ __all__ = ["Result"]
 _TABLE, _SUMMARY, _RUN, _DETAILS = "datapoints.parquet", "summary.json", "run.json", "details.npz"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tables have no truth value: a result equals itself
 class Result:
     """One row per datapoint, a summary with intervals, and the settings that made them.
 

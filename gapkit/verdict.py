@@ -7,6 +7,8 @@ from gapkit.summary import encoder_names
 
 __all__ = ["certificate_sentence", "trust", "verdict"]
 
+_SMALL = 0.05  # nats of total gap that nobody should act on
+
 
 def verdict(summary: Mapping[str, Any]) -> list[str]:
     """Return sentences: whose the gap is, what to do first, and what to mind.
@@ -32,8 +34,16 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         sentences.append("One datapoint cannot say what holds for others.")
     elif total["ci95"] is None or difference is None:
         sentences.append("The errors of the gaps are unknown, so nothing is advised.")
-    elif total["ci95"][0] <= 0.05:
-        sentences.append("The gap is too small to act on: neither encoder nor family is worth changing for it.")
+    elif total["ci95"][1] <= _SMALL:
+        sentences.append(
+            f"The gap is too small to act on (its 95% interval ends at most at {_SMALL} nats): neither encoder nor "
+            "family is worth changing for it."
+        )
+    elif total["ci95"][0] <= _SMALL:
+        sentences.append(
+            f"Not enough evidence that there is a gap to act on: its 95% interval begins below {_SMALL} nats. Analyse "
+            "more datapoints."
+        )
     elif difference[0] > 0:
         sentences.append(
             "Fix the encoder first (the amortization gap is the larger one with 95% confidence): a larger encoder, "

@@ -15,6 +15,8 @@ from nbclient import NotebookClient
 from PIL import Image
 
 FOLDER = Path(__file__).parent.parent / "analyses" / "notebooks"
+pytestmark = pytest.mark.slow  # two kernels, each with torch: 20 to 30 seconds
+
 NAMES = ("quickstart", "your_own_estimator_and_family")
 COMPLETE = """
 from IPython.core.completer import provisionalcompleter

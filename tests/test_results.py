@@ -112,7 +112,8 @@ def quantities(amortization, approximation, difference):
         (quantities(2.0, 1.0, (0.5, 1.5)), "encoder first"),
         (quantities(1.0, 2.0, (-1.5, -0.5)), "family first"),
         (quantities(1.5, 1.4, (-0.2, 0.4)), "Not enough evidence"),
-        (quantities(0.01, 0.01, (-0.1, 0.1)), "too small"),
+        (quantities(0.01, 0.01, (-0.1, 0.1)), "Not enough evidence that there is a gap to act on"),
+        (quantities(-0.05, -0.05, (-0.1, 0.1)), "too small"),
     ],
 )
 def test_advice_follows_the_interval(values, words):

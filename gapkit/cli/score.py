@@ -183,7 +183,7 @@ def _analyze(model: Any, sets: Mapping[str, "Tensor"], spec: Any, *, console: Co
     messages = list(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, GapkitWarning)))
     for message in messages:
         typer.secho(f"warning: {message}", err=True, fg=typer.colors.YELLOW)
-    return type(result)(result.datapoints, result.summary_values, {**result.run, "warnings": messages})
+    return replace(result, run={**result.run, "warnings": messages})
 
 
 def _scored(result: "Result", sets: Mapping[str, "Tensor"], names: Mapping[str, str], seed: int) -> "Scored":

@@ -1,11 +1,15 @@
-"""Pictures of a result: each takes a :class:`gapkit.results.Result` and returns the Axes it drew on."""
+"""Pictures: each takes a result, a comparison, results by name or a scored table, and returns the Axes it drew on."""
 
 from gapkit.plots.certificate import certificate
 from gapkit.plots.compare import differences, ladders
+from gapkit.plots.contours import contours
+from gapkit.plots.gallery import gallery
 from gapkit.plots.gap_bars import gap_bars
 from gapkit.plots.gap_distributions import gap_distributions
 from gapkit.plots.gap_scatter import gap_scatter
+from gapkit.plots.iwae_curve import iwae_curve
 from gapkit.plots.ladder import ladder
+from gapkit.plots.latents import latents
 from gapkit.plots.roc import roc
 from gapkit.plots.sandwich import sandwich
 from gapkit.plots.score_histogram import score_histogram, score_histograms
@@ -16,12 +20,16 @@ from gapkit.plots.weights import weights
 
 __all__ = [
     "certificate",
+    "contours",
     "differences",
+    "gallery",
     "gap_bars",
     "gap_distributions",
     "gap_scatter",
+    "iwae_curve",
     "ladder",
     "ladders",
+    "latents",
     "roc",
     "sandwich",
     "score_histogram",

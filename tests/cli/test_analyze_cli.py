@@ -12,7 +12,7 @@ from gapkit.models.native import save_model
 from gapkit.models.reference import build
 from gapkit.results import Result
 
-FILES = ["datapoints.parquet", "report.html", "run.json", "summary.json"]
+FILES = ["datapoints.parquet", "details.npz", "report.html", "report.pdf", "run.json", "summary.json"]
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_local_steps_and_a_refit_from_start_to_report(gapkit, given, tmp_path):
     assert gain["mean"] == pytest.approx((frame["elbo_refit"] - frame["elbo"]).mean())
     assert gain["mean"] > 4 * gain["se_datapoints"]
     assert "The encoder refit gains" in out
-    assert 'data-quantity="gain_refit"' in report
+    assert 'data-row="gain_refit"' in report
     assert run["encoders"]["refit"]["name"] == "model.pt"
     assert len(run["encoders"]["refit"]["sha256"]) == 64
     assert run["settings"]["semi_amortized"] == 20

@@ -23,7 +23,9 @@ def _describe_local_steps(result: Result, split: str) -> str:
 
 def _has_curve(result: Result, split: str) -> bool:
     values = result.summary_values.get("semi_amortized")
-    return bool(values) and "skipped" not in values and split_name(result, values["split"]) == split
+    if not values or "skipped" in values:
+        return False
+    return split_name(result, values["split"]) == split
 
 
 STEPS = (
