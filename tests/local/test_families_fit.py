@@ -26,6 +26,7 @@ def gaps(model, x, families, settings=None):
     return {name: exact - JUDGE(target, x, found.q, key).value for name, found in fits.found.items()}
 
 
+@pytest.mark.slow
 def test_flows_and_mixtures_describe_a_banana():
     x = torch.tensor([[-1.0], [-2.0], [0.0]])
     found = gaps(banana(), x, ("flow", "auxiliary", "mixture"))
@@ -35,6 +36,7 @@ def test_flows_and_mixtures_describe_a_banana():
     assert bool((found["auxiliary"] < found["full_rank"] - 0.1).all())
 
 
+@pytest.mark.slow
 def test_two_modes_that_touch():
     x = torch.tensor([[1.0]])
     found = gaps(two_modes(), x, ("flow", "auxiliary", "mixture"))
