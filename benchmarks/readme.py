@@ -16,8 +16,7 @@ Written by `python -m benchmarks.readme` from the JSON files in `benchmarks/resu
 installed with `pip install -r benchmarks/requirements.txt`. All times are of one machine with 2 CPU cores and no GPU:
 compare ratios, which come from one run each. `make bench` runs everything (about 40 minutes, and it trains its own
 model); the figures below are from an MNIST file on disk, with `--data FILE.npz`, local
-fits with `--gold-steps 500`. Gradients needed (`--parts gradients`) are of an older version with the same estimators
-and policy, but dearer fits; all else is of one commit.
+fits with `--gold-steps 500`.
 """
 
 
