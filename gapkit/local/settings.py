@@ -21,7 +21,7 @@ class FitSettings:
             mean-field family.
         polish_samples: samples of each, even.
         coarse_polish: whether all of a polish, and not only its first stretch, may take gradients of low precision
-            where the processor has units for them: about 0.0005 nats for a decoder of MNIST.
+            where the processor has units for them; the certificate is made in full precision.
         select_samples: fixed noise on which candidates are compared, even.
         more_rounds: how often the polish of a datapoint may be doubled when its certificate asks for it.
         certificate_samples: fresh draws on which the distance from the optimum is estimated.

@@ -39,7 +39,7 @@ class _Recording(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Nothing is compiled here, and torch would import its compiler, for 1.5 seconds, to say so."""
+        """Nothing is compiled here, and torch would import its whole compiler to say so."""
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
