@@ -4,8 +4,15 @@ from matplotlib.axes import Axes
 
 from gapkit.plots import gap_bars, gap_distributions, gap_scatter, ladder
 from gapkit.plots.selection import select
+from gapkit.plots.style import CLASSES
 from gapkit.report.figures.drawing import Drawing
-from gapkit.report.wording import BARS_CAPTION, DISTRIBUTIONS_CAPTION, LADDER_CAPTION, SCATTER_CAPTION
+from gapkit.report.wording import (
+    BARS_CAPTION,
+    CLASSES_CAPTION,
+    DISTRIBUTIONS_CAPTION,
+    LADDER_CAPTION,
+    SCATTER_CAPTION,
+)
 from gapkit.results import Result
 from gapkit.verdict import plus_minus
 
@@ -37,6 +44,24 @@ def _describe_scatter(result: Result, split: str) -> str:
         f"amortization gap is the larger one. The largest total gap, {worst['total_gap']:.2f} nats, is that of "
         f"datapoint {worst['index']}."
     )
+
+
+def _by_class(result: Result, split: str) -> Axes:
+    return gap_scatter(result, split=split, color="class")
+
+
+def _few_classes(result: Result, split: str) -> bool:
+    """Whether every class can have a colour of its own."""
+    classes = result.summary_values["splits"][split].get("classes", [])
+    return 0 < len(classes) <= len(CLASSES)
+
+
+def _describe_classes(result: Result, split: str) -> str:
+    classes = result.summary_values["splits"][split]["classes"]
+    known = [part for part in classes if part["quantities"]["total_gap"]["mean"] is not None]
+    means = [f"{part['label']}: {plus_minus(part['quantities']['total_gap'])}" for part in known]
+    words = f"with mean total gaps, the largest first: {'; '.join(means)}" if means else "without finite values"
+    return f"Scatter of amortization gap against approximation gap in nats, coloured by class, {words}."
 
 
 def _all_splits(result: Result, split: str) -> Axes:
@@ -85,4 +110,5 @@ BOUNDS = (
     Drawing(
         "gap-distributions", "gaps", gap_distributions, DISTRIBUTIONS_CAPTION, _describe_distributions, applies=_spread
     ),
+    Drawing("gap-classes", "classes", _by_class, CLASSES_CAPTION, _describe_classes, applies=_few_classes),
 )
