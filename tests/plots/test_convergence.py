@@ -11,6 +11,8 @@ from gapkit.plots import ais_convergence, fit_convergence, simulated
 from gapkit.plots.style import COLORS
 from gapkit.report import build, render
 from gapkit.report.blocks import Figure
+from gapkit.report.figures import as_svg
+from gapkit.report.figures.evidence import EVIDENCE
 from gapkit.results import Result
 from gapkit.summary import summarise
 from tests.plots.test_plots import make
@@ -18,6 +20,7 @@ from tests.plots.test_plots import make
 COUNTS, STEPS = [5, 10, 20, 40], [0, 3, 12, 48]
 RUN = {"settings": {"fit": {"tolerance": 0.02}, "evidence": {"ais": {"acceptance": 0.75}}}}
 PLOTS = [ais_convergence, fit_convergence, simulated]
+WATCHED = [drawing for drawing in EVIDENCE if drawing.name in ("simulated", "ais-convergence", "fit-convergence")]
 
 
 def summarised(values, errors):
@@ -249,3 +252,17 @@ def test_the_report_shows_them_with_words_from_the_summary():
     for point in curve["fit"]["curve"]:
         assert f"{point['steps']} steps, {point['left']['mean']:.3f}" in figures[names[2]].alt
     assert "How to read: AIS was run again" in render(document)
+
+
+@pytest.mark.parametrize("drawing", WATCHED, ids=lambda drawing: drawing.name)
+def test_pictures_stay_small(drawing):
+    many = {
+        f"simulated_{side}": sign * np.random.default_rng(0).gamma(1.0, 0.1, 1000)
+        for side, sign in (("lower", -1.0), ("upper", 1.0))
+    }
+    rates = {f"simulated_acceptance_{way}": np.full(1000, 0.7) for way in ("forward", "backward")}
+    whole = result(count=10, **many, **rates)
+    assert drawing.applies(whole, "test")
+    assert 5_000 < len(as_svg(lambda: drawing.plot(whole, split="test"), "x")) < 200_000
+    assert "nats" in drawing.describe(whole, "test")
+    assert not drawing.applies(Result(whole.datapoints, summarise(whole.datapoints), {}), "test")

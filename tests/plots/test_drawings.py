@@ -14,10 +14,12 @@ from gapkit.report.figures.evidence import EVIDENCE
 from gapkit.results import Result
 from gapkit.summary import summarise
 from gapkit.verdict import plus_minus
+from tests.plots.test_convergence import WATCHED
 from tests.plots.test_evidence import RUN, SIMULATED, frame, result
 from tests.report.test_report import ODD
 
-MINE = [*BOUNDS, *EVIDENCE]
+# Those of a few watched or simulated datapoints have tests beside their plots.
+MINE = [drawing for drawing in (*BOUNDS, *EVIDENCE) if drawing not in WATCHED]
 # The colours that a dark theme replaces, see gapkit.report.html, and those that keep their meaning.
 NEUTRAL = {"#000000", "#222222", "#767676", "#b0b0b0", "#ffffff"}
 SPLIT = 'a <script>"x"</script> $y_ 🙂'
