@@ -129,7 +129,7 @@ def rich():
     table = table.assign(elbo_refit=table["elbo"] + gain, gain_refit=gain, left_refit=table["amortization_gap"] - gain)
     table = table.assign(**{f"{name}_refit_se": 0.0213 for name in ("elbo", "gain", "left")})
     summary = {**summarise(table), "semi_amortized": extras.summary_values["semi_amortized"]}
-    summary["splits"]["test"]["latents"] = with_active([1.0, 0.001, 0.3], 40)
+    summary["splits"]["test"]["latents"] = with_active([1.0, 0.001, 0.3], 100)
     return Result(table, summary, {})
 
 
