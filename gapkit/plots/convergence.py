@@ -1,6 +1,6 @@
 """Do the numbers still move with more work? AIS against its temperatures, and fits of q* against their steps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from gapkit.plots.reading import rows_of, setting
 from gapkit.plots.scale import fit_axis
 from gapkit.plots.selection import split_name
-from gapkit.plots.style import COLORS, legend_below, new_axes, style, write_note
+from gapkit.plots.style import COLORS, draw_level, legend_below, new_axes, style, write_note
 from gapkit.results import Result
 
 __all__ = ["ais_convergence", "fit_convergence", "watched"]
@@ -32,16 +32,7 @@ def ais_convergence(result: Result, ax: Axes | None = None, split: str | None = 
     Raises:
         InputError: the result has no such split.
     """
-    name = split_name(result, split)
-    values = watched(result, name, "ais")
-    with style():
-        ax = ax if ax is not None else new_axes(5.2, 3.4)
-        ax.set_title(_title(name, result, values), parse_math=False)
-        if not values:
-            write_note(ax, "AIS was run with one number of temperatures")
-            return ax
-        _draw_ais(ax, result, values)
-    return ax
+    return _picture(result, ax, split, "ais", "AIS was run with one number of temperatures", _draw_ais)
 
 
 def fit_convergence(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
@@ -59,16 +50,7 @@ def fit_convergence(result: Result, ax: Axes | None = None, split: str | None = 
     Raises:
         InputError: the result has no such split.
     """
-    name = split_name(result, split)
-    values = watched(result, name, "fit")
-    with style():
-        ax = ax if ax is not None else new_axes(5.2, 3.4)
-        ax.set_title(_title(name, result, values), parse_math=False)
-        if not values:
-            write_note(ax, "q* was fitted with one number of steps")
-            return ax
-        _draw_fits(ax, result, name, values)
-    return ax
+    return _picture(result, ax, split, "fit", "q* was fitted with one number of steps", _draw_fits)
 
 
 def watched(result: Result, split: str, part: str) -> Mapping[str, Any]:
@@ -78,6 +60,21 @@ def watched(result: Result, split: str, part: str) -> Mapping[str, Any]:
     return values if values and all(point[side]["mean"] is not None for point in values["curve"]) else {}
 
 
+def _picture(
+    result: Result, ax: Axes | None, split: str | None, part: str, without: str, draw: Callable[..., None]
+) -> Axes:
+    name = split_name(result, split)
+    values = watched(result, name, part)
+    with style():
+        ax = ax if ax is not None else new_axes(5.2, 3.4)
+        ax.set_title(_title(name, result, values), parse_math=False)
+        if values:
+            draw(ax, result, name, values)
+        else:
+            write_note(ax, without)
+    return ax
+
+
 def _title(split: str, result: Result, values: Mapping[str, Any]) -> str:
     if not values:
         return split
@@ -85,7 +82,7 @@ def _title(split: str, result: Result, values: Mapping[str, Any]) -> str:
     return f"{split}: {count} datapoint{'' if count == 1 else 's'}, one by one and on average"
 
 
-def _draw_ais(ax: Axes, result: Result, values: Mapping[str, Any]) -> None:
+def _draw_ais(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) -> None:
     counts = [point["temperatures"] for point in values["curve"]]
     ends, handles = [], []
     for side, thin, color, filled, text in (
@@ -145,17 +142,7 @@ def _draw_fits(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) 
     ax.yaxis.set_major_formatter(FixedFormatter([f"{tick:g}" for tick in ticks]))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.axhline(0.0, color=COLORS["guide"], linewidth=0.8, zorder=1)
-    ax.axhline(tolerance, color=COLORS["side"], linestyle="--", linewidth=1, zorder=1)
-    ax.annotate(
-        f"tolerance {tolerance:g}",
-        (1.0, tolerance),
-        xycoords=ax.get_yaxis_transform(),
-        xytext=(0, 2),
-        textcoords="offset points",
-        ha="right",
-        fontsize=8.5,
-        color=COLORS["side"],
-    )
+    draw_level(ax, tolerance, f"tolerance {tolerance:g}", "right")
     ax.set_xlim(-0.3, places[-1] + 0.3)
     _named_ticks(ax, places.tolist(), ["encoder's\nq", "best\nmode", *(str(point["steps"]) for point in curve[1:])])
     ax.set_xlabel("steps of the fit of q*")
