@@ -45,6 +45,7 @@ def summarise_latents(
         ``kl_per_dimension``, ``mean`` and ``se_datapoints`` of the divergence of each marginal of q; both in nats and
         None where the prior is not standard normal. ``mean_variance``, the variance over datapoints of each posterior
         mean, ``active``, whether it exceeds ``ACTIVE``, and ``active_units``, how many do; None for one datapoint.
+        ``inactive_kl``, the mean divergence of the others together, in nats, where it is known.
         ``mutual_information`` and ``aggregate_kl``, summaries of I(x; z) and of KL(q(z) || p(z)), where q(z) is the
         mixture of the ``mixture_datapoints`` first posteriors, so that I cannot exceed ``log_mixture_datapoints``;
         ``at_limit``, whether it comes so close to that (90%) that more datapoints would show more.
@@ -76,6 +77,9 @@ def summarise_latents(
     elif not standard_prior:
         missing["kl"] = "the prior is not standard normal, so that there is no closed form"
     found |= _active(loc)
+    if found["active"] is not None and found["kl_per_dimension"]:
+        divergences = zip(found["kl_per_dimension"]["mean"], found["active"], strict=True)
+        found["inactive_kl"] = sum(value for value, used in divergences if not used)
     found |= {"mutual_information": None, "aggregate_kl": None}
     if noise is None:
         missing["mutual_information"] = "q(z|x) is not a factorised Gaussian"
@@ -141,12 +145,8 @@ def collapse_sentence(values: Mapping[str, Any]) -> str:
         return f"Posterior collapse: none of the {dimensions} latent dimensions is active ({rule})."
     if active == dimensions:
         return f"No posterior collapse: all {dimensions} latent dimensions are active ({rule})."
-    share = ""
-    if values.get("kl_per_dimension"):
-        idle = [
-            value for value, used in zip(values["kl_per_dimension"]["mean"], values["active"], strict=True) if not used
-        ]
-        share = f", and hold {sum(idle):.2f} nats of KL divergence together"
+    held = values.get("inactive_kl")
+    share = "" if held is None else f", and hold {held:.2f} nats of KL divergence together"
     verb = "has" if dimensions - active == 1 else "have"
     return (
         f"Posterior collapse in part: {active} of {dimensions} latent dimensions are active ({rule}); the other "

@@ -100,7 +100,7 @@ class GapCallback:
         self.x = _splits(x, limit)
         self.every_n_epochs, self.prefix, self.strict = every_n_epochs, prefix, strict
         self.likelihood, self.to_model = likelihood, to_model
-        self.spec = _small(spec_for(effort, seed=seed, details=0), self.x)  # details are for pictures
+        self.spec = _small(spec_for(effort, seed=seed, details=0, convergence=0), self.x)  # those are for pictures
         self.result, self.history = None, {}
         self._last_epoch: int | None = None
         self._warned: set[str] = set()

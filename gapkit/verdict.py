@@ -31,6 +31,7 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         f"{plus_minus(amortization)} nats of the {total['mean']:.2f}-nat gap are the encoder's (amortization gap) and "
         f"{plus_minus(approximation)} nats are the posterior family's (approximation gap)."
     ]
+    sentences += _collapse(first)
     difference = quantities["amortization_minus_approximation"]["ci95"]
     if total.get("count", first["datapoints"]) < 2:
         sentences.append("One datapoint cannot say what holds for others.")
@@ -201,6 +202,18 @@ def _class(first: Mapping[str, Any]) -> list[str]:
                 "above theirs."
             ]
     return []
+
+
+def _collapse(first: Mapping[str, Any]) -> list[str]:
+    """Small gaps are no good news where the latents are not used at all."""
+    latents = first.get("latents") or {}
+    if latents.get("active_units") != 0:
+        return []
+    return [
+        f"The posterior has collapsed: none of the {latents['dimensions']} latent dimensions tells the decoder "
+        "anything about x (the variance of each posterior mean over the datapoints is at most "
+        f"{latents['threshold']:g}). Mend that first: the gaps of a model that does not use its latents say little."
+    ]
 
 
 def _signed(values: Mapping[str, Any]) -> str:

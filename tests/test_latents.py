@@ -9,6 +9,12 @@ import torch
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
 from gapkit.latents import ACTIVE, collapse_sentence, mutual_information, summarise_latents
+from gapkit.report import build
+from gapkit.report.blocks import Text
+from gapkit.results import Result
+from gapkit.summary import summarise
+from gapkit.verdict import verdict
+from tests.plots.test_plots import make
 from tests.yardsticks import LinearGaussian
 
 
@@ -131,6 +137,7 @@ def test_active_units_and_collapse_in_a_sentence(variances, active, words):
     assert "0.01" in collapse_sentence(values)
     if active == 1:
         held = sum(values["kl_per_dimension"]["mean"][1:])
+        assert values["inactive_kl"] == pytest.approx(held)
         assert f"the other 2 have collapsed to one q for all datapoints, and hold {held:.2f} nats" in collapse_sentence(
             values
         )
@@ -168,3 +175,15 @@ def test_what_is_not_finite_is_left_out(bad):
     nothing = summarise_latents(loc * np.nan, scale, log_det, u)
     assert (nothing["datapoints"], nothing["kl"], nothing["active_units"]) == (0, None, None)
     json.dumps(nothing, allow_nan=False)
+
+
+@pytest.mark.parametrize("variances", [[1.0, 0.001], [0.0, 0.001]], ids=["in part", "wholly"])
+def test_the_diagnosis_begins_with_a_collapse_of_all_latents(variances):
+    rows = make(np.array([-95.0, -94.5]), np.array([-92.0, -91.0]), np.array([-90.0, -89.0]))
+    summary = summarise(rows)
+    summary["splits"]["test"]["latents"] = with_active(variances)
+    whole = verdict(summary)
+    assert whole[1].startswith("The posterior has collapsed: none of the 2 latent") == (variances[0] == 0)
+    document = build(Result(rows, summary, {}))
+    (words,) = (block for block in document.section("latents").blocks if isinstance(block, Text))
+    assert words.sentences == (collapse_sentence(summary["splits"]["test"]["latents"]),)

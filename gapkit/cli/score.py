@@ -82,7 +82,7 @@ def score(
         from gapkit.engine import checked_device, spec_for
 
         # Neither the certificate of AIS nor pictures of single datapoints enter a score.
-        spec = replace(spec_for(effort, seed=seed), certificate=0, details=0)
+        spec = replace(spec_for(effort, seed=seed), certificate=0, details=0, convergence=0)
         checked_device(device)
         loaded = checkpoints.load(
             checkpoint,

@@ -1,94 +1,32 @@
 """A closer look at a few datapoints: pictures of the worst ones, and maps of their posteriors.
 
-While units run, the datapoints with the largest gaps are kept with what was fitted to them; in the end they are decoded
-and drawn from on random numbers of their own, so that the table is the same with and without.
+What :mod:`gapkit.engine.keeper` kept is decoded and drawn from on random numbers of its own, so that the table is the
+same with and without.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent
 
 from gapkit.engine.contours import posterior_map
-from gapkit.engine.plan import Unit
+from gapkit.engine.keeper import Keeper, Kept
+from gapkit.engine.skipped import left_out, reason
 from gapkit.engine.spec import AnalysisSpec
-from gapkit.engine.stages import Batch
 from gapkit.evidence import defended
-from gapkit.families import Mixture, recognise
-from gapkit.families.protocol import Posterior, can_be_cut
-from gapkit.local import LocalFits
+from gapkit.families import recognise
+from gapkit.families.protocol import Posterior
 from gapkit.models.target import Target, unvalidated
 from gapkit.randomness import Key
 
-__all__ = ["Details", "Keeper", "Kept", "make_details"]
+__all__ = ["Details", "make_details", "posterior_draws"]
 
-_IN_CONTOURS, _WORST_IN_CONTOURS, _TYPICAL = 4, 2, 4
+_IN_CONTOURS, _WORST_IN_CONTOURS = 4, 2
 _DECODED, _DRAWS, _POINTS = 32, 1000, 300
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A datapoint and what was fitted to it: a batch of one.
-
-    Attributes:
-        index: in its split.
-        gap: total gap in nats.
-        x: shape (1, *x_shape).
-        fits: q* by the name of the family; that of the split comes first.
-        proposal: the mixture of its modes; None where none of its components can be taken out of the batch.
-        key: seed and index.
-    """
-
-    index: int
-    gap: float
-    x: Tensor
-    fits: Mapping[str, Any]
-    proposal: Mixture | None
-    key: Key
-
-
-@dataclass
-class Keeper:
-    """Keeps the datapoints of the first split that are looked at in the end; in whichever order the units come.
-
-    Attributes:
-        size: how many with the largest total gaps are kept; 0 keeps nothing.
-        worst: these, the largest gap first.
-        typical: those of the first unit whose total gaps are closest to its median.
-        failed: why nothing could be kept.
-    """
-
-    size: int
-    worst: tuple[Kept, ...] = ()
-    typical: tuple[Kept, ...] = ()
-    failed: str = ""
-
-    def see(self, unit: Unit, batch: Batch, fitted: LocalFits, table: pd.DataFrame) -> None:
-        """Look at a unit whose rows of the table are there."""
-        try:
-            self._see(unit, batch, fitted, table["total_gap"].to_numpy(float))
-        except Exception as error:  # whatever a model does, the table stands
-            self.failed = reason(error)
-
-    def _see(self, unit: Unit, batch: Batch, fitted: LocalFits, gaps: np.ndarray) -> None:
-        places = np.flatnonzero(np.isfinite(gaps))
-        if not self.size or not len(places):
-            return
-        largest = places[np.argsort(-gaps[places], kind="stable")][: self.size]
-        if len(self.worst) == self.size:  # few units hold any that is worse than those known
-            largest = largest[gaps[largest] >= self.worst[-1].gap]
-        found = [*self.worst, *(_kept(batch, fitted, place, gaps[place]) for place in largest.tolist())]
-        self.worst = tuple(sorted(found, key=lambda kept: (-kept.gap, kept.index))[: self.size])
-        if unit.number == 0:
-            distance = np.abs(gaps[places] - np.median(gaps[places]))
-            middle = places[np.argsort(distance, kind="stable")][:_TYPICAL]
-            self.typical = tuple(_kept(batch, fitted, place, gaps[place]) for place in middle.tolist())
 
 
 @dataclass
@@ -129,47 +67,13 @@ def make_details(keeper: Keeper, like: Target, spec: AnalysisSpec, split: str) -
                 ("gallery", lambda: _gallery(keeper.worst, own, spec)),
                 ("contours", lambda: _contours(looked_at, own, spec)),
             ):
-                with _left_out(part, skipped):
+                with left_out(part, skipped):
                     made.arrays |= work()
             made.facts["worst"] = [kept.index for kept in keeper.worst]
             made.facts["log_joint_evaluations"] = own.work.values
     if skipped:
         made.facts["skipped"] = skipped
     return made
-
-
-def reason(error: Exception) -> str:
-    """What went wrong, in a line."""
-    words = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {words[0][:300]}" if words else type(error).__name__
-
-
-@contextmanager
-def _left_out(part: str, skipped: dict[str, str]) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # any error, also of the user's own code
-        skipped[part] = reason(error)
-
-
-def _kept(batch: Batch, fitted: LocalFits, place: int, gap: float) -> Kept:
-    rows = torch.tensor([place], device=batch.target.device)
-    others = [name for name in fitted.found if name != fitted.own]
-    names = [fitted.own, *others[-1:]]  # the largest of the further families
-    fits = {name: fitted.found[name].q.select(rows) for name in names}
-    key = batch.key.select(rows)
-    return Kept(key.indices[0], float(gap), batch.target.x[rows], fits, _cut(fitted.mixture, rows), key)
-
-
-def _cut(mixture: Mixture, rows: Tensor) -> Mixture | None:
-    """The mixture of some datapoints, without the components that belong to their batch."""
-    kept = [number for number, part in enumerate(mixture.components) if can_be_cut(part)]
-    log_weights = mixture.log_weights[kept][:, rows]
-    if not kept or not bool(log_weights.exp().sum(0).gt(0).all()):
-        return None
-    components = tuple(mixture.components[number].select(rows) for number in kept)
-    frame = mixture.frame.select(rows) if mixture.frame is not None and can_be_cut(mixture.frame) else None
-    return Mixture(torch.log_softmax(log_weights, 0), components, frame)
 
 
 def _gallery(worst: Sequence[Kept], like: Target, spec: AnalysisSpec) -> dict[str, np.ndarray]:
@@ -182,7 +86,7 @@ def _gallery(worst: Sequence[Kept], like: Target, spec: AnalysisSpec) -> dict[st
         rows["under_q"].append(_reconstruction(target, q, kept.key))
         rows["under_q_star"].append(_reconstruction(target, star, kept.key))
         try:
-            z, _ = posterior_draws(target, kept, spec.evidence.pooled.num_samples)
+            z = _posterior_draw(target, kept, spec)
             sample = _mean(target.decode(z)).reshape(kept.x.shape[1:]).cpu().numpy()
         except ValueError:  # no posterior draw, but the other pictures stand
             sample = np.full(kept.x.shape[1:], np.nan)
@@ -209,6 +113,19 @@ def _mean(dist: Distribution) -> Tensor:
     return inner.mean
 
 
+def _posterior_draw(target: Target, kept: Kept, spec: AnalysisSpec) -> Tensor:
+    """One draw, shape (1, D), in the way log p(x) was estimated: from the proposals, or where a chain of AIS ended.
+
+    Raises:
+        ValueError: there is no proposal, or no draw has a posterior density.
+    """
+    if not kept.annealed or kept.proposal is None:
+        return posterior_draws(target, kept, spec.evidence.pooled.num_samples)[0]
+    ais = replace(spec.evidence.ais, stage="details/ais")
+    run, _ = ais.forward(ais.plans(target, kept.proposal, kept.key))
+    return _resampled(run.z, run.log_w, kept.key, "ais", 1)[0]
+
+
 def posterior_draws(
     target: Target, kept: Kept, num_draws: int, count: int = 1, stage: str = "posterior"
 ) -> tuple[Tensor, float]:
@@ -231,13 +148,22 @@ def posterior_draws(
         raise ValueError("the modes of a datapoint cannot be taken out of its batch")
     proposal = defended(kept.proposal)
     z, log_q = proposal.draw(kept.key.streams(f"details/{stage}", target.dtype, target.device), num_draws)
-    log_w = (target.log_joint(z).double() - log_q.double())[:, 0].nan_to_num(nan=-torch.inf, posinf=-torch.inf)
-    weights = torch.softmax(log_w, 0)
+    return _resampled(z, target.log_joint(z).double() - log_q.double(), kept.key, stage, count)
+
+
+def _resampled(z: Tensor, log_w: Tensor, key: Key, stage: str, count: int) -> tuple[Tensor, float]:
+    """Choose among draws z, shape (S, 1, D), in proportion to their weights; also how many these are worth.
+
+    Raises:
+        ValueError: no draw has a posterior density.
+    """
+    known = log_w[:, 0].double().nan_to_num(nan=-torch.inf, posinf=-torch.inf)
+    weights = torch.softmax(known, 0)
     if not bool(weights.isfinite().all()):
         raise ValueError("no draw has a posterior density")
-    start = kept.key.streams(f"details/{stage}/chosen", torch.float64, target.device).uniform(1)[0, 0]
-    comb = (torch.arange(count, device=target.device) + start) / count
-    chosen = torch.searchsorted(weights.cumsum(0), comb).clamp(max=num_draws - 1)
+    start = key.streams(f"details/{stage}/chosen", torch.float64, z.device).uniform(1)[0, 0]
+    comb = (torch.arange(count, device=z.device) + start) / count
+    chosen = torch.searchsorted(weights.cumsum(0), comb).clamp(max=len(z) - 1)
     return z[chosen, 0], float(1.0 / weights.square().sum())
 
 

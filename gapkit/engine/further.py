@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapkit.engine.details import reason
 from gapkit.engine.latents import Marginals, latent_health, marginals
 from gapkit.engine.plan import Unit
+from gapkit.engine.skipped import reason
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.stages import Batch, Bounds
 from gapkit.iwae_curve import GroupedBounds, summarise_iwae_curve

@@ -15,10 +15,12 @@ from gapkit.checks import InputError
 from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.certify import sandwiches
+from gapkit.engine.convergence import Convergence, watch
 from gapkit.engine.curve import plan_curve
-from gapkit.engine.details import Details, Keeper, make_details
+from gapkit.engine.details import Details, make_details
 from gapkit.engine.encoders import check_encoder_names, check_encoders, in_place
 from gapkit.engine.further import Further
+from gapkit.engine.keeper import Keeper
 from gapkit.engine.labels import check_labels, label_column
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.prepare import checked_device, moved_to, prepare
@@ -101,7 +103,7 @@ def analyze(
     device, encoders = checked_device(device), dict(encoders or {})
     check_encoder_names(encoders)
     began, frames, curves = time.time(), [], []
-    keeper, details = Keeper(spec.details), Details()
+    keeper, details, watched = Keeper(spec.details), Details(), Convergence()
     further: dict[str, Mapping[str, Any]] = {}
     with frozen(model), moved_to(model, device), in_place(encoders, device):
         ready = {name: prepare(model, torch.as_tensor(data), device) for name, data in splits.items()}
@@ -113,6 +115,7 @@ def analyze(
         curve = plan_curve(spec, first, len(ready[first]), families)
         total = 1 + sum(len(u) for u in units.values()) * (len(stages.STAGES) + bool(encoders))
         total += sum(curve.wants(first, unit) for unit in units[first]) + (spec.certificate > 0) + (spec.details > 0)
+        total += spec.convergence > 0
         run_stage = Stopwatch(total, progress)
         like = Target(model, ready[first][:1])
         bank = run_stage("bank", build_shared_bank, like, ready, other_x, spec)
@@ -130,6 +133,8 @@ def analyze(
                 beside.see(unit, batch, found)
                 if split == first:
                     keeper.see(unit, batch, fitted, table)
+                if split == first and unit.number == 0 and spec.convergence:
+                    watched = run_stage("convergence", watch, batch, fitted, table, bank, spec)
                 if curve.wants(split, unit):
                     curves.append(run_stage("local steps", stages.curve_rows, batch, spec, fitted))
             frame = pd.concat([tables[number] for number in sorted(tables)], ignore_index=True)
@@ -138,7 +143,7 @@ def analyze(
             further[split] = beside.summary(frame, like, spec, split_seed)
         if spec.details:
             details = run_stage("details", make_details, keeper, like, spec, first)
-        certificate = run_stage("certificate", _certificate, like, bank, spec) if spec.certificate else None
+        certified = run_stage("certificate", _certificate, like, bank, spec) if spec.certificate else None
     datapoints = pd.concat(frames, ignore_index=True)
     if classes:
         datapoints.insert(datapoints.columns.get_loc("index") + 1, "label", label_column(classes, datapoints))
@@ -155,19 +160,29 @@ def analyze(
         **({"details": details.facts} if details.facts else {}),
         **(provenance or {}),
     }
+    certificate, simulated = certified or (None, {})
     summary = summarise(datapoints, spec.seed, certificate, families, curve.summary(curves))
     for split, parts in further.items():
         summary["splits"][split] |= parts
-    return Result(datapoints, summary, run, details.arrays)
+    if watched.summary:
+        summary["splits"][first]["convergence"] = watched.summary
+    return Result(datapoints, summary, run, {**details.arrays, **watched.arrays, **simulated})
 
 
-def _certificate(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, Any]:
-    """Certify AIS on data simulated from the model; say why where the model cannot be simulated from."""
+def _certificate(
+    like: Target, bank: Bank | None, spec: AnalysisSpec
+) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:
+    """Certify AIS on data simulated from the model: a summary, and the bounds of each of the simulated datapoints.
+
+    Where the model cannot be simulated from, the summary says why.
+    """
     try:
-        return sandwiches(like, bank, spec, spec.certificate).summary
+        found = sandwiches(like, bank, spec, spec.certificate)
     except Exception as error:  # whatever a model does when it is drawn from, the analysis before it stands
         words = str(error).strip().splitlines() or [type(error).__name__]
-        return {"skipped": f"the model cannot be simulated from ({words[0]})"}
+        return {"skipped": f"the model cannot be simulated from ({words[0]})"}, {}
+    columns = ("lower", "lower_se", "upper", "upper_se", "acceptance_forward", "acceptance_backward")
+    return found.summary, {f"simulated_{name}": found.datapoints[name].to_numpy(float) for name in columns}
 
 
 def _families(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> dict[str, Any]:

@@ -34,6 +34,8 @@ class AnalysisSpec:
         semi_amortized_steps: after how many local steps, ascending, the first number 0.
         details: how many datapoints of the first split, those with the largest total gaps, are decoded for pictures;
             also a few posteriors are mapped. 0 leaves both out; the table is the same with and without.
+        convergence: on how many datapoints of the first unit, half of them the hardest, AIS is run with other numbers
+            of temperatures and q* fitted with fewer steps, to see whether the budgets were enough; 0 leaves it out.
     """
 
     seed: int = 0
@@ -50,6 +52,7 @@ class AnalysisSpec:
     semi_amortized: int = 0
     semi_amortized_steps: tuple[int, ...] = STEPS
     details: int = 8
+    convergence: int = 8
 
     def __post_init__(self) -> None:
         if self.unit_size < 1:
@@ -65,6 +68,9 @@ class AnalysisSpec:
         if self.details < 0:
             found = "a number of datapoints is not negative"
             raise InputError(f"details={self.details}", found, "use 0 for none, or 8")
+        if self.convergence < 0:
+            found = "a number of datapoints is not negative"
+            raise InputError(f"convergence={self.convergence}", found, "use 0 for none, or 8")
         if self.iwae.num_samples < 1:
             found = "at least 1 is needed"
             raise InputError(f"IWAE with {self.iwae.num_samples} samples", found, "raise num_samples")
@@ -101,6 +107,7 @@ def _quick() -> AnalysisSpec:
             tolerance=0.1,
         ),
         certificate=0,
+        convergence=0,
     )
 
 
@@ -131,6 +138,7 @@ def _thorough() -> AnalysisSpec:
             tolerance=0.01,
         ),
         certificate=100,
+        convergence=24,
     )
 
 

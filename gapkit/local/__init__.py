@@ -1,5 +1,6 @@
 """Per-datapoint optimisation of q: starts, steps for each family, certificates."""
 
+from gapkit.local.budget import BudgetCurve, budget_curve
 from gapkit.local.certificate import Certificate
 from gapkit.local.curvature import MAX_DIM
 from gapkit.local.families import FAMILIES, FITTERS
@@ -16,12 +17,14 @@ __all__ = [
     "NUM_SAMPLES",
     "STEPS",
     "Bank",
+    "BudgetCurve",
     "Certificate",
     "FitSettings",
     "FitStatus",
     "LocalFit",
     "LocalFits",
     "SemiAmortized",
+    "budget_curve",
     "build_bank",
     "check_steps",
     "fit",

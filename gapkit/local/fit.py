@@ -30,7 +30,7 @@ from gapkit.models.freeze import frozen
 from gapkit.models.target import Target
 from gapkit.randomness import Key
 
-__all__ = ["LocalFits", "fit", "order", "split_family"]
+__all__ = ["LocalFits", "fit", "fit_family", "order", "split_family", "stretches"]
 
 _GAUSSIAN = ("mean_field", "full_rank")
 
@@ -116,7 +116,7 @@ def fit(
         job = Job(target, key, settings, judge, modes, q, encoder)
         found: dict[str, LocalFit] = {}
         for name in order(target.dim, own, families):
-            found[name] = _fit_family(job.named(name), FITTERS[name], found)
+            found[name] = fit_family(job.named(name), FITTERS[name], found)
         best = found.get("full_rank", found["mean_field"])
         mixture = modes.mixture(with_density(q), best.start, best.q)
         gaussian = own if own in _GAUSSIAN else [name for name in found if name in _GAUSSIAN][-1]
@@ -159,7 +159,8 @@ def order(dim: int, own: str, families: Sequence[str]) -> list[str]:
     return [name for name in FITTERS if name in asked | always]
 
 
-def _fit_family(job: Job, fitter: Fitter, found: Mapping[str, LocalFit]) -> LocalFit:
+def fit_family(job: Job, fitter: Fitter, found: Mapping[str, LocalFit]) -> LocalFit:
+    """Fit one family, whose name is the job's; ``found`` are the fits of smaller ones."""
     begin, start = fitter.begin(job, found)
     best, certificate, steps = _polished(job, fitter, begin, start)
     other = fitter.elsewhere(job, found)
@@ -181,10 +182,9 @@ def _fit_family(job: Job, fitter: Fitter, found: Mapping[str, LocalFit]) -> Loca
 def _polished(job: Job, fitter: Fitter, begin: Any, start: Tensor) -> tuple[Any, Certificate, Tensor]:
     """Polish, certify, and go on with the datapoints whose certificate asks for it."""
     total = fitter.num_steps(job)
-    # The first stretch comes from afar; the second, from where the first ended, averages all its iterates.
-    first = fitter.polish(job, begin, start, range(total // 3))
-    second = fitter.polish(job, first, start, range(total // 3, total))
-    best, certificate = _best(job, fitter, [begin, first, second], start, range(total // 3, total))
+    best, certificate = _best(
+        job, fitter, [begin, *stretches(job, fitter, begin, start, total)], start, range(total // 3, total)
+    )
     steps = torch.full_like(start, total)
     for number in range(job.settings.more_rounds):
         wanted = ~certificate.converged(job.settings.tolerance) & best.loc.isfinite().all(-1)
@@ -198,6 +198,15 @@ def _polished(job: Job, fitter: Fitter, begin: Any, start: Tensor) -> tuple[Any,
             certificate = certificate.placed(theirs.select(places), rows)
             steps = steps.index_fill(0, rows, again.stop)
     return best, certificate, steps
+
+
+def stretches(job: Job, fitter: Fitter, begin: Any, start: Tensor, steps: int) -> tuple[Any, Any]:
+    """The outcomes of the two stretches of a polish of so many steps.
+
+    The first stretch comes from afar; the second, from where the first ended, averages all its iterates.
+    """
+    first = fitter.polish(job, begin, start, range(steps // 3))
+    return first, fitter.polish(job, first, start, range(steps // 3, steps))
 
 
 def _best(job: Job, fitter: Fitter, outcomes: list[Any], start: Tensor, steps: range) -> tuple[Any, Certificate]:

@@ -3,6 +3,7 @@
 from gapkit.plots.certificate import certificate
 from gapkit.plots.compare import differences, ladders
 from gapkit.plots.contours import contours
+from gapkit.plots.convergence import ais_convergence, fit_convergence
 from gapkit.plots.gallery import gallery
 from gapkit.plots.gap_bars import gap_bars
 from gapkit.plots.gap_distributions import gap_distributions
@@ -15,13 +16,16 @@ from gapkit.plots.sandwich import sandwich
 from gapkit.plots.score_histogram import score_histogram, score_histograms
 from gapkit.plots.semi_amortized import semi_amortized
 from gapkit.plots.series import series
+from gapkit.plots.simulated import simulated
 from gapkit.plots.style import style
 from gapkit.plots.weights import weights
 
 __all__ = [
+    "ais_convergence",
     "certificate",
     "contours",
     "differences",
+    "fit_convergence",
     "gallery",
     "gap_bars",
     "gap_distributions",
@@ -36,6 +40,7 @@ __all__ = [
     "score_histograms",
     "semi_amortized",
     "series",
+    "simulated",
     "style",
     "weights",
 ]

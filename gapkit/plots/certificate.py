@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from gapkit.plots.reading import column, rows_of, setting
 from gapkit.plots.scale import fit_axis
 from gapkit.plots.selection import split_name, title_of
-from gapkit.plots.style import COLORS, legend_below, new_axes, style, write_note
+from gapkit.plots.style import COLORS, draw_level, legend_below, new_axes, style, write_note
 from gapkit.results import Result
 
 __all__ = ["certificate", "certified"]
@@ -109,17 +109,7 @@ def _draw_certificates(ax: Axes, rows: pd.DataFrame, tolerance: float | None) ->
     beyond = fit_axis(ax, "y", left, also)
     ax.axhline(0.0, color=COLORS["guide"], linewidth=0.8, zorder=1)
     if tolerance is not None:
-        ax.axhline(tolerance, color=COLORS["side"], linestyle="--", linewidth=1, zorder=2)
-        ax.annotate(
-            f"tolerance {tolerance:g}",
-            (0.01, tolerance),
-            xycoords=ax.get_yaxis_transform(),
-            xytext=(0, 2),
-            textcoords="offset points",
-            fontsize=8.5,
-            color=COLORS["side"],
-            zorder=4,
-        )
+        draw_level(ax, tolerance, f"tolerance {tolerance:g}")
     ax.set_ylabel(f"left to gain (nats)\n{beyond.removeprefix(', ')}".rstrip())
     ax.set_xticks([])
     _frame(ax, len(rows))

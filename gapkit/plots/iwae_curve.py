@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from gapkit.plots.selection import split_name, title_of
-from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.plots.style import COLORS, draw_level, new_axes, style, write_note
 from gapkit.results import Result
 
 __all__ = ["iwae_curve"]
@@ -48,16 +48,7 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
     draws, means = [point["k"] for point in curve], [point["bound"] for point in curve]
     top, color = means[-1], COLORS["approximation_gap"]
     whiskers = [[top - end for end in point["below"]["ci95"] or (point["below"]["mean"],) * 2] for point in curve[:-1]]
-    ax.axhline(level, color=COLORS["guide"], linestyle="--", linewidth=1, zorder=1)
-    ax.annotate(
-        f"log p(x): {level:.2f}",
-        (0.01, level),
-        xycoords=ax.get_yaxis_transform(),
-        xytext=(0, 3),
-        textcoords="offset points",
-        fontsize=8.5,
-        color=COLORS["side"],
-    )
+    draw_level(ax, level, f"log p(x): {level:.2f}")
     ax.plot(draws, means, color=color, linewidth=1.2, marker="o", markersize=4.5, zorder=3)
     for number, whisker in zip(draws, whiskers, strict=False):
         ax.plot([number, number], whisker, color=color, linewidth=1.4, marker="_", markersize=6, zorder=2)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from gapkit.plots.selection import split_name, title_of
-from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.plots.style import COLORS, draw_level, new_axes, style, write_note
 from gapkit.results import Result
 
 __all__ = ["semi_amortized"]
@@ -59,17 +59,7 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
     ends = [[start + end for end in point["gain"]["ci95"] or (point["gain"]["mean"],) * 2] for point in curve]
     # Each label stands where a curve that rises leaves room for it.
     for level, label, side in ((start, "L[q]", "right"), (star, "L[q*]", "left")):
-        ax.axhline(level, color=COLORS["guide"], linestyle="--", linewidth=1, zorder=1)
-        ax.annotate(
-            f"{label}: {level:.2f}",
-            (1.0 if side == "right" else 0.01, level),
-            xycoords=ax.get_yaxis_transform(),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha=side,
-            fontsize=8.5,
-            color=COLORS["side"],
-        )
+        draw_level(ax, level, f"{label}: {level:.2f}", side)
     color = COLORS["amortization_gap"]
     ax.plot(steps, means, color=color, linewidth=1.2, marker="o", markersize=4.5, zorder=3)
     for number, (low, high) in zip(steps, ends, strict=True):

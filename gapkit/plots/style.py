@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
-__all__ = ["CLASSES", "COLORS", "legend_below", "new_axes", "style", "write_note"]
+__all__ = ["CLASSES", "COLORS", "draw_level", "legend_below", "new_axes", "style", "write_note"]
 
 # Okabe and Ito's palette, told apart with any colour vision.
 COLORS = {
@@ -98,6 +98,22 @@ def legend_below(ax: Axes, handles: Sequence[Any], columns: int, below: float) -
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
+
+
+def draw_level(ax: Axes, level: float, text: str, side: str = "left") -> None:
+    """Draw a dashed line across axes at a level that others are compared with, and its name above one end."""
+    ax.axhline(level, color=COLORS["side"], linestyle="--", linewidth=1, zorder=1)
+    ax.annotate(
+        text,
+        (0.01 if side == "left" else 1.0, level),
+        xycoords=ax.get_yaxis_transform(),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha=side,
+        fontsize=8.5,
+        color=COLORS["side"],
+        zorder=4,
+    )
 
 
 def write_note(ax: Axes, text: str) -> None:

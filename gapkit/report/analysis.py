@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from gapkit.latents import collapse_sentence
 from gapkit.report.blocks import (
     Block,
     Cell,
@@ -68,7 +69,7 @@ def build(result: Result) -> Document:
             "How far log p(x) can be trusted",
             (*_listed(result.trust()), *draw(result, main, 1, "trust")),
         ),
-        Section("latents", "The latent space", draw(result, main, 1, "latents")),
+        Section("latents", "The latent space", (*_collapse(result, main), *draw(result, main, 1, "latents"))),
         Section("further", "Further splits", _further(result, further)),
         Section("worst", "The worst datapoints", (*draw(result, main, 1, "worst"), *_worst(result))),
         Section("definitions", "Definitions", (Definitions(tuple(Term(*entry) for entry in DEFINITIONS)),)),
@@ -91,6 +92,11 @@ def quantity_row(name: str, label: str, note: str, values: Mapping[str, Any]) ->
 def _listed(sentences: Iterable[str]) -> tuple[Block, ...]:
     points = tuple(sentences)
     return (Text(points, "list"),) if points else ()
+
+
+def _collapse(result: Result, split: str) -> tuple[Block, ...]:
+    sentence = collapse_sentence(result.summary_values["splits"][split].get("latents") or {})
+    return (Text((sentence,)),) if sentence else ()
 
 
 def _gap_table(result: Result, split: str, number: int) -> Table:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 __all__ = [
+    "AIS_CONVERGENCE_CAPTION",
     "BARS_CAPTION",
     "CERTIFICATE_CAPTION",
     "CLASSES_CAPTION",
@@ -11,6 +12,7 @@ __all__ = [
     "DEFINITIONS",
     "DISTRIBUTIONS_CAPTION",
     "FAMILIES",
+    "FIT_CONVERGENCE_CAPTION",
     "GALLERY_CAPTION",
     "GENERALISATION",
     "IWAE_CURVE_CAPTION",
@@ -21,6 +23,7 @@ __all__ = [
     "QUANTITIES",
     "SANDWICH_CAPTION",
     "SCATTER_CAPTION",
+    "SIMULATED_CAPTION",
     "TABLE_NOTE",
     "UNKNOWN_STATUS",
     "WEIGHTS_CAPTION",
@@ -172,6 +175,29 @@ SANDWICH_CAPTION = (
     "strip below is the share of moves that the chains accepted; the dashed line is the share aimed for."
 )
 
+SIMULATED_CAPTION = (
+    "How to read: each place along the axis is a datapoint that the model itself has made up, so that a true draw from "
+    "its posterior is known. The filled dot is the estimate of AIS, a lower bound on log p(x); the ring is an upper "
+    "bound, from chains that begin at the true draw and run backwards; both in nats above the middle of the two, with "
+    "two standard errors. The truth lies between them, up to noise: where rings and dots are close, AIS with these "
+    "settings is exact on this model. The strip below has the share of moves that both kinds of chains accepted."
+)
+
+AIS_CONVERGENCE_CAPTION = (
+    "How to read: AIS was run again on some datapoints, half of them those with the largest total gaps among the first "
+    "ones, with fewer and more temperatures than the analysis uses (dotted line). Thin lines are datapoints, thick "
+    "ones their means with 95% intervals of the sampling noise, in nats above the reported log p(x). Where the lower "
+    "and the upper bound have met and stay at zero, more work would not change log p(x). A dot that still rises to the "
+    "right of the dotted line says that it would: use a higher effort."
+)
+
+FIT_CONVERGENCE_CAPTION = (
+    "How to read: for the same datapoints, how many nats are left to the reported L[q*] from the encoder's q, from the "
+    "best of the modes found, and from fits with more and more steps. Thin lines are datapoints, the thick one is "
+    "their mean with 95% intervals of the sampling noise. A fit whose curve lies below the tolerance (dashed) well "
+    "before its last step had steps to spare; where lines still fall at the end, q* may not be reached."
+)
+
 CERTIFICATE_CAPTION = (
     "How to read: for each datapoint, how many nats the fitted q* still is from the best of its family, estimated on "
     "fresh noise, with two standard errors; below zero is noise. A fit has converged unless it is above the tolerance "
@@ -210,7 +236,8 @@ IWAE_CURVE_CAPTION = (
 GALLERY_CAPTION = (
     "How to read: each column is one of the datapoints with the largest total gaps; above it stand its index and its "
     "amortization gap + approximation gap in nats. Below the datapoint are the mean reconstruction with draws from the "
-    "encoder's q, with draws from the fitted q*, and the reconstruction from a single draw of the true posterior. "
+    "encoder's q, with draws from the fitted q*, and the reconstruction from a single draw of the true posterior (by "
+    "AIS where log p(x) is its estimate, else by importance resampling). "
     "Where the second row differs from the third, the encoder is at fault; where all three miss the data, the decoder."
 )
 

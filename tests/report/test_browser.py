@@ -327,6 +327,17 @@ def test_a_narrow_screen_scrolls_down_only(visit, width, script):
         assert page.locator("main").bounding_box()["width"] <= width
 
 
+def test_a_table_wider_than_the_screen_keeps_its_first_column(visit):
+    page = visit(page_of("many"), viewport={"width": 390, "height": 800})
+    table = page.locator(WORST)
+    table.locator("xpath=..").evaluate("region => { region.scrollLeft = 200; }")
+    first, second = (table.locator(f"tbody tr:first-child > :nth-child({number})").bounding_box() for number in (1, 2))
+    assert 0 <= first["x"] < 30
+    assert second["x"] < 0
+    roomy = visit(page_of("many"), viewport={"width": 1200, "height": 800}).locator(WORST)
+    assert roomy.locator("tbody th").first.evaluate("cell => getComputedStyle(cell).position") == "static"
+
+
 def test_without_scripts_the_page_is_whole(visit):
     page = visit(page_of("many"), java_script_enabled=False)
     assert page.locator(f"{WORST} tbody tr").count() == 200

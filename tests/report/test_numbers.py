@@ -19,6 +19,7 @@ from gapkit.status import STATUSES
 from gapkit.summary import summarise
 from tests.report.test_pdf import pages_of
 from tests.report.test_report import join, make, nothing, three, with_extras, with_labels
+from tests.test_latents import with_active
 
 # Numbers of the software itself: the level of all intervals, the share of a gap that counts as closed, the zero of
 # "the interval contains 0", and how many rows of the worst datapoints a screen and a page show.
@@ -129,8 +130,9 @@ def rich():
     gain = table["amortization_gap"] * 0.37
     table = table.assign(elbo_refit=table["elbo"] + gain, gain_refit=gain, left_refit=table["amortization_gap"] - gain)
     table = table.assign(**{f"{name}_refit_se": 0.0213 for name in ("elbo", "gain", "left")})
-    curve = extras.summary_values["semi_amortized"]
-    return Result(table, {**summarise(table), "semi_amortized": curve}, {})
+    summary = {**summarise(table), "semi_amortized": extras.summary_values["semi_amortized"]}
+    summary["splits"]["test"]["latents"] = with_active([1.0, 0.001, 0.3], 100)
+    return Result(table, summary, {})
 
 
 def one_class_stands_out():

@@ -1,13 +1,23 @@
 """Figures of how far log p(x) and L[q*] can be trusted: importance weights, AIS from both sides, certificates."""
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from gapkit.plots import certificate, sandwich, weights
+from gapkit.plots import ais_convergence, certificate, fit_convergence, sandwich, simulated, weights
 from gapkit.plots.certificate import certified
+from gapkit.plots.convergence import watched
 from gapkit.plots.khat import KHATS, tails
 from gapkit.plots.sandwich import bounded
+from gapkit.plots.simulated import simulated_rows
 from gapkit.report.figures.drawing import Drawing
-from gapkit.report.wording import CERTIFICATE_CAPTION, SANDWICH_CAPTION, WEIGHTS_CAPTION
+from gapkit.report.wording import (
+    AIS_CONVERGENCE_CAPTION,
+    CERTIFICATE_CAPTION,
+    FIT_CONVERGENCE_CAPTION,
+    SANDWICH_CAPTION,
+    SIMULATED_CAPTION,
+    WEIGHTS_CAPTION,
+)
 from gapkit.results import Result
 
 __all__ = ["EVIDENCE"]
@@ -57,8 +67,54 @@ def _describe_certificate(result: Result, split: str) -> str:
     )
 
 
+def _simulated(result: Result, split: str) -> Axes:
+    return simulated(result)
+
+
+def _has_simulated(result: Result, split: str) -> bool:
+    """Beside the first split, because the simulated datapoints belong to none."""
+    return split == next(iter(result.summary_values["splits"])) and not simulated_rows(result).empty
+
+
+def _describe_simulated(result: Result, split: str) -> str:
+    rows, values = simulated_rows(result), result.summary_values["certificate"]
+    return (
+        f"Lower and upper bounds on log p(x) of {len(rows)} datapoints simulated from the model, in nats; on average "
+        f"{values['lower']['mean']:.3f} and {values['upper']['mean']:.3f}, {values['gap']['mean']:.3f} apart."
+    )
+
+
+def _describe_ais_convergence(result: Result, split: str) -> str:
+    curve = watched(result, split, "ais")["curve"]
+    points = "; ".join(f"{point['temperatures']} temperatures, {point['lower']['mean']:+.3f}" for point in curve)
+    return f"Mean AIS estimates in nats above the reported log p(x), by the number of temperatures: {points}."
+
+
+def _describe_fit_convergence(result: Result, split: str) -> str:
+    curve = watched(result, split, "fit")["curve"]
+    points = "; ".join(f"{point['steps']} steps, {point['left']['mean']:.3f}" for point in curve)
+    return f"Mean nats left to the reported L[q*], by the number of steps of the fit: {points}."
+
+
 EVIDENCE = (
     Drawing("weights", "trust", weights, WEIGHTS_CAPTION, _describe_weights, applies=_has_weights),
     Drawing("sandwich", "trust", sandwich, SANDWICH_CAPTION, _describe_sandwich, applies=_has_chains),
+    Drawing("simulated", "trust", _simulated, SIMULATED_CAPTION, _describe_simulated, applies=_has_simulated),
+    Drawing(
+        "ais-convergence",
+        "trust",
+        ais_convergence,
+        AIS_CONVERGENCE_CAPTION,
+        _describe_ais_convergence,
+        applies=lambda result, split: bool(watched(result, split, "ais")),
+    ),
     Drawing("certificate", "trust", certificate, CERTIFICATE_CAPTION, _describe_certificate, applies=_has_certificates),
+    Drawing(
+        "fit-convergence",
+        "trust",
+        fit_convergence,
+        FIT_CONVERGENCE_CAPTION,
+        _describe_fit_convergence,
+        applies=lambda result, split: bool(watched(result, split, "fit")),
+    ),
 )

@@ -1,0 +1,153 @@
+"""Do the numbers still move with more work? A few datapoints once more, with other amounts of it.
+
+The hardest and some typical datapoints of the first unit are looked at one by one: AIS is run again with fewer and more
+temperatures, and q* is fitted again with fewer steps, on random numbers of their own. So the table is the same with and
+without, and what is found says for this very model and data whether the budgets were enough.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from gapkit.decomposition import Gap
+from gapkit.engine.keeper import cut
+from gapkit.engine.skipped import left_out
+from gapkit.engine.spec import AnalysisSpec
+from gapkit.engine.stages import Batch, make_batch
+from gapkit.estimators import Ais, Estimate
+from gapkit.families import Mixture
+from gapkit.local import Bank, LocalFits, budget_curve
+from gapkit.models.target import Target
+
+__all__ = ["Convergence", "watch"]
+
+_TIMES = (0.1, 0.2, 0.5, 1.0, 2.0)  # the temperatures of the analysis
+_FEWEST = 3  # temperatures: with two, no chain moves
+
+
+@dataclass
+class Convergence:
+    """What was found, for pictures and for the summary of the split.
+
+    Attributes:
+        arrays: by name, for :class:`gapkit.results.Result`: rows are datapoints, columns amounts of work.
+        summary: means over these datapoints.
+    """
+
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+def watch(batch: Batch, fitted: LocalFits, table: pd.DataFrame, bank: Bank | None, spec: AnalysisSpec) -> Convergence:
+    """Run AIS and the fit of q* again for some datapoints of a unit.
+
+    Nothing that a model does here can fail the analysis: a part that cannot be made is left out, and the reason kept.
+
+    Args:
+        batch: the unit.
+        fitted: its fits.
+        table: its rows of the table.
+        bank: starts of the fits.
+        spec: settings; ``spec.convergence`` says how many datapoints.
+    """
+    places = _chosen(table, spec.convergence)
+    found = Convergence()
+    if not len(places):
+        found.summary["skipped"] = {"all": "no datapoint has a finite gap"}
+        return found
+    rows = torch.as_tensor(places, device=batch.target.device)
+    like = Target(batch.target.model, batch.target.x[rows])  # with a count of work of its own
+    part = make_batch(like, batch.target.x[rows], batch.key.select(rows))
+    log_px = table["log_px"].to_numpy(float)[places]
+    skipped: dict[str, str] = {}
+    found.arrays["convergence_index"] = np.array(part.key.indices)
+    found.summary["datapoints"] = len(places)
+    found.summary["index"] = list(part.key.indices)
+    with left_out("ais", skipped):
+        _temperatures(found, part, cut(fitted.mixture, rows), log_px, spec.evidence.ais)
+    with left_out("fit", skipped):
+        _fits(found, part, bank, spec, fitted.own, fitted.family(fitted.own).elbo.select(rows))
+    if skipped:
+        found.summary["skipped"] = skipped
+    return found
+
+
+def _chosen(table: pd.DataFrame, count: int) -> list[int]:
+    """Places in the unit: half of them those with the largest total gaps, the rest those closest to the median."""
+    gaps = table["total_gap"].to_numpy(float)
+    known = np.flatnonzero(np.isfinite(gaps))
+    hardest = known[np.argsort(-gaps[known], kind="stable")][: (count + 1) // 2]
+    others = np.setdiff1d(known, hardest)
+    distance = np.abs(gaps[others] - (np.median(gaps[known]) if len(known) else 0.0))
+    typical = others[np.argsort(distance, kind="stable")][: count - len(hardest)]
+    return sorted([*hardest.tolist(), *typical.tolist()])
+
+
+def _temperatures(found: Convergence, part: Batch, proposal: Mixture | None, log_px: np.ndarray, ais: Ais) -> None:
+    """AIS and chains sent back, with several numbers of temperatures, in nats above the reported log p(x)."""
+    if proposal is None:
+        raise ValueError("the modes of a datapoint cannot be taken out of their batch")
+    counts = sorted({max(_FEWEST, round(times * ais.num_temperatures)) for times in _TIMES})
+    reported = torch.as_tensor(log_px, device=part.target.device)
+    lower, upper, accepted = [], [], []
+    for count in counts:
+        run = replace(ais, num_temperatures=count, stage=f"convergence/{count}")
+        with torch.no_grad():
+            plans = run.plans(part.target, proposal, part.key)
+            forward = run.forward(plans)
+            below = run.estimate(forward, part.key)
+            above = run.estimate_above(run.backward(plans, run.ends(forward, part.key)), part.key)
+        lower.append(_above(below, reported))
+        upper.append(_above(above, reported))
+        accepted.append(float(below.diagnostics["acceptance"].double().nanmean()))
+    found.arrays |= {"convergence_temperatures": np.array(counts)}
+    found.arrays |= {**_stacked("ais_lower", lower), **_stacked("ais_upper", upper)}
+    points = [
+        {"temperatures": count, "lower": below, "upper": above, "acceptance": rate}
+        for count, below, above, rate in zip(counts, _means(lower), _means(upper), accepted, strict=True)
+    ]
+    found.summary["ais"] = {"chains": ais.num_chains, "temperatures": ais.num_temperatures, "curve": points}
+
+
+def _fits(found: Convergence, part: Batch, bank: Bank | None, spec: AnalysisSpec, family: str, star: Estimate) -> None:
+    """What fits with fewer steps leave to L[q*], whose estimate ``star`` is, in nats."""
+    curve = budget_curve(part.target, part.q, bank, part.key, spec.fit, spec.elbo, family)
+    left = curve.left(star)
+    found.arrays |= {"convergence_steps": np.array(curve.steps), **_stacked("fit_left", left)}
+    points = [{"steps": count, "left": mean} for count, mean in zip(curve.steps, _means(left), strict=True)]
+    found.summary["fit"] = {"family": family, "curve": points}
+
+
+def _above(estimate: Estimate, reported: Tensor) -> Gap:
+    """Nats above the reported log p(x); the error is that of the estimate alone, because the other one is shared."""
+    return Gap(estimate.value - reported, estimate.std_error)
+
+
+def _stacked(name: str, curve: Sequence[Gap]) -> dict[str, np.ndarray]:
+    """Arrays of shape (N, amounts of work)."""
+    values, errors = (torch.stack([getattr(gap, part) for gap in curve], 1) for part in ("value", "std_error"))
+    return {f"convergence_{name}": values.cpu().numpy(), f"convergence_{name}_se": errors.cpu().numpy()}
+
+
+def _means(curve: Sequence[Gap]) -> list[dict[str, Any]]:
+    """Means over the datapoints that are finite everywhere, with their Monte Carlo errors and 95% intervals.
+
+    These datapoints were chosen, so that the intervals are about them and say nothing of others.
+    """
+    values, errors = (torch.stack([getattr(gap, part) for gap in curve]).double() for part in ("value", "std_error"))
+    used = (values.isfinite() & errors.isfinite()).all(0)
+    count = int(used.sum())
+    means: list[dict[str, Any]] = []
+    for value, error in zip(values[:, used], errors[:, used], strict=True):
+        if count == 0:
+            means.append({"mean": None, "se_monte_carlo": None, "ci95": None, "count": 0})
+            continue
+        mean, noise = float(value.mean()), float(error.square().sum().sqrt()) / count
+        interval = [mean - 1.96 * noise, mean + 1.96 * noise]
+        means.append({"mean": mean, "se_monte_carlo": noise, "ci95": interval, "count": count})
+    return means

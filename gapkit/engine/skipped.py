@@ -1,0 +1,21 @@
+"""Parts of an analysis that may be left out: whatever a model does there, the table stands and the reason is kept."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["left_out", "reason"]
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, in a line."""
+    words = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {words[0][:300]}" if words else type(error).__name__
+
+
+@contextmanager
+def left_out(part: str, skipped: dict[str, str]) -> Iterator[None]:
+    """Go on where a part cannot be made, and keep the reason under its name."""
+    try:
+        yield
+    except Exception as error:  # any error, also of the user's own code
+        skipped[part] = reason(error)

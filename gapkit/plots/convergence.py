@@ -1,0 +1,193 @@
+"""Do the numbers still move with more work? AIS against its temperatures, and fits of q* against their steps."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+from gapkit.plots.reading import rows_of, setting
+from gapkit.plots.scale import fit_axis
+from gapkit.plots.selection import split_name
+from gapkit.plots.style import COLORS, draw_level, legend_below, new_axes, style, write_note
+from gapkit.results import Result
+
+__all__ = ["ais_convergence", "fit_convergence", "watched"]
+
+_TOLERANCE = 0.02  # nats, where the run does not say
+
+
+def ais_convergence(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
+    """Draw AIS and the chains sent back against the number of temperatures, for the datapoints that were watched.
+
+    Thin lines are datapoints, in nats above the reported log p(x); thick ones their means, with 95% intervals of the
+    Monte Carlo error. A dotted line marks the number of temperatures that the analysis uses.
+
+    Args:
+        result: of an analysis with ``convergence`` datapoints.
+        ax: where to draw; None makes a figure of its own.
+        split: which split; None takes the first.
+
+    Raises:
+        InputError: the result has no such split.
+    """
+    return _picture(result, ax, split, "ais", "AIS was run with one number of temperatures", _draw_ais)
+
+
+def fit_convergence(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
+    """Draw what fits with fewer steps leave to L[q*], for the datapoints that were watched.
+
+    From the left: the encoder's q, the best of the modes found, where the steps begin, and fits with more and more
+    steps. Thin lines are datapoints, the thick one is their mean, with 95% intervals of the Monte Carlo error. The
+    dashed line is the tolerance of convergence; the axis is linear up to it and logarithmic beyond.
+
+    Args:
+        result: of an analysis with ``convergence`` datapoints.
+        ax: where to draw; None makes a figure of its own.
+        split: which split; None takes the first.
+
+    Raises:
+        InputError: the result has no such split.
+    """
+    return _picture(result, ax, split, "fit", "q* was fitted with one number of steps", _draw_fits)
+
+
+def watched(result: Result, split: str, part: str) -> Mapping[str, Any]:
+    """What the summary holds of ``ais`` or ``fit``; empty where there is no finite mean of it."""
+    values = (result.summary_values["splits"][split].get("convergence") or {}).get(part) or {}
+    side = "lower" if part == "ais" else "left"
+    return values if values and all(point[side]["mean"] is not None for point in values["curve"]) else {}
+
+
+def _picture(
+    result: Result, ax: Axes | None, split: str | None, part: str, without: str, draw: Callable[..., None]
+) -> Axes:
+    name = split_name(result, split)
+    values = watched(result, name, part)
+    with style():
+        ax = ax if ax is not None else new_axes(5.2, 3.4)
+        ax.set_title(_title(name, result, values), parse_math=False)
+        if values:
+            draw(ax, result, name, values)
+        else:
+            write_note(ax, without)
+    return ax
+
+
+def _title(split: str, result: Result, values: Mapping[str, Any]) -> str:
+    if not values:
+        return split
+    count = result.summary_values["splits"][split]["convergence"]["datapoints"]
+    return f"{split}: {count} datapoint{'' if count == 1 else 's'}, one by one and on average"
+
+
+def _draw_ais(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) -> None:
+    counts = [point["temperatures"] for point in values["curve"]]
+    ends, handles = [], []
+    for side, thin, color, filled, text in (
+        ("lower", COLORS["ais"], COLORS["ais"], True, "AIS: lower bound"),
+        ("upper", COLORS["side"], COLORS["rung"], False, "chains sent back: approximate upper bound"),
+    ):
+        lines = _lines(result, f"ais_{side}", len(counts))
+        _thin(ax, np.array(counts, float), lines, thin)
+        means = [point[side] for point in values["curve"]]
+        if all(mean["mean"] is not None for mean in means):
+            handles.append(_mean_line(ax, counts, means, color, filled, text))
+            ends += [end for mean in means for end in (mean["mean"], *mean["ci95"])]
+        ends += lines[np.isfinite(lines)].tolist()
+    beyond = fit_axis(ax, "y", np.array(ends))
+    ax.axhline(0.0, color=COLORS["side"], linestyle="--", linewidth=1, zorder=1)
+    used = values["temperatures"]
+    ax.axvline(used, color=COLORS["guide"], linestyle=":", linewidth=1, zorder=1)
+    ax.annotate(
+        "as used",
+        (used, 1.0),
+        xycoords=ax.get_xaxis_transform(),
+        xytext=(3, -2),
+        textcoords="offset points",
+        va="top",
+        fontsize=8.5,
+        color=COLORS["side"],
+    )
+    ax.set_xscale("log")
+    ax.set_xlim(counts[0] / 1.2, counts[-1] * 1.2)
+    _named_ticks(ax, counts, [str(count) for count in counts])
+    ax.set_xlabel("temperatures")
+    ax.set_ylabel(f"nats above reported log p(x)\n{beyond.removeprefix(', ')}".rstrip())
+    legend_below(ax, handles, 2, 32.0)
+
+
+def _draw_fits(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) -> None:
+    curve, color = values["curve"], COLORS["amortization_gap"]
+    places = np.arange(len(curve) + 1, dtype=float)
+    tolerance = setting(result, "fit", "tolerance") or _TOLERANCE
+    gaps = _encoder_gaps(result, split)
+    lines = _lines(result, "fit_left", len(curve))
+    if len(lines) == len(gaps):
+        lines = np.column_stack([gaps, lines])
+        _thin(ax, places, lines, color)
+    else:
+        lines = np.zeros((0, len(places)))
+    handle = _mean_line(ax, places[1:].tolist(), [point["left"] for point in curve], color, True, "mean")
+    if len(gaps) and np.isfinite(gaps).all():
+        ax.plot(places[:2], [gaps.mean(), curve[0]["left"]["mean"]], color=color, linewidth=1.6, zorder=3)
+        ax.plot(places[:1], [gaps.mean()], color=color, marker="o", markersize=4.5, zorder=3)
+    ends = np.array([*(point["left"]["mean"] for point in curve), *lines[np.isfinite(lines)], tolerance])
+    ax.set_yscale("symlog", linthresh=tolerance, linscale=0.6)
+    high, low = float(ends.max()), float(ends.min())
+    ax.set_ylim(-tolerance if low > -0.8 * tolerance else 1.6 * low, 1.6 * high)
+    ticks = [0.0, tolerance, *(step for step in (0.1, 1.0, 10.0, 100.0, 1000.0) if 1.5 * tolerance < step < 1.6 * high)]
+    ax.yaxis.set_major_locator(FixedLocator(ticks))
+    ax.yaxis.set_major_formatter(FixedFormatter([f"{tick:g}" for tick in ticks]))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.axhline(0.0, color=COLORS["guide"], linewidth=0.8, zorder=1)
+    draw_level(ax, tolerance, f"tolerance {tolerance:g}", "right")
+    ax.set_xlim(-0.3, places[-1] + 0.3)
+    _named_ticks(ax, places.tolist(), ["encoder's\nq", "best\nmode", *(str(point["steps"]) for point in curve[1:])])
+    ax.set_xlabel("steps of the fit of q*")
+    ax.set_ylabel(f"left to L[q*] (nats)\nlogarithmic beyond {tolerance:g}")
+    legend_below(ax, [handle], 1, 42.0)
+
+
+def _lines(result: Result, name: str, length: int) -> np.ndarray:
+    """One row per datapoint; none where a result was saved without its details."""
+    lines = np.asarray(result.details.get(f"convergence_{name}", np.zeros((0, length))), float)
+    return lines if lines.ndim == 2 and lines.shape[1] == length else np.zeros((0, length))
+
+
+def _encoder_gaps(result: Result, split: str) -> np.ndarray:
+    """The amortization gaps of the datapoints that were watched."""
+    index = result.details.get("convergence_index", np.zeros(0, int)).tolist()
+    gaps = rows_of(result, split).set_index("index")["amortization_gap"]
+    return np.array([gaps.get(place, np.nan) for place in index], float)
+
+
+def _thin(ax: Axes, places: np.ndarray, lines: np.ndarray, color: str) -> None:
+    for line in lines:
+        ax.plot(places, line, color=color, linewidth=0.8, alpha=0.35, zorder=2)
+
+
+def _mean_line(
+    ax: Axes, places: Sequence[float], means: Sequence[Mapping[str, Any]], color: str, filled: bool, label: str
+) -> Any:
+    (line,) = ax.plot(
+        places,
+        [mean["mean"] for mean in means],
+        color=color,
+        linewidth=1.6,
+        marker="o",
+        markersize=4.5,
+        markerfacecolor=color if filled else "none",
+        zorder=4,
+        label=label,
+    )
+    for place, mean in zip(places, means, strict=True):
+        ax.plot([place, place], mean["ci95"], color=color, linewidth=1.4, marker="_", markersize=6, zorder=3)
+    return line
+
+
+def _named_ticks(ax: Axes, places: Sequence[float], labels: Sequence[str]) -> None:
+    ax.xaxis.set_major_locator(FixedLocator(list(places)))
+    ax.xaxis.set_major_formatter(FixedFormatter(list(labels)))
+    ax.xaxis.set_minor_locator(NullLocator())
