@@ -1,9 +1,11 @@
 """Figures of the bounds and of the gaps between them."""
 
+from dataclasses import replace
+
 from matplotlib.axes import Axes
 
 from gapkit.plots import gap_bars, gap_distributions, gap_scatter, ladder
-from gapkit.plots.selection import select
+from gapkit.plots.selection import select, title_of
 from gapkit.plots.style import CLASSES
 from gapkit.report.figures.drawing import Drawing
 from gapkit.report.wording import (
@@ -17,6 +19,8 @@ from gapkit.results import Result
 from gapkit.verdict import plus_minus
 
 __all__ = ["BOUNDS"]
+
+_LEGIBLE, _WORST = 1000, 3  # points in colours of their classes; those that bear their index
 
 
 def _describe_ladder(result: Result, split: str) -> str:
@@ -47,7 +51,16 @@ def _describe_scatter(result: Result, split: str) -> str:
 
 
 def _by_class(result: Result, split: str) -> Axes:
-    return gap_scatter(result, split=split, color="class")
+    """The scatter in colours of the classes; of very many datapoints only some, for colours cover one another."""
+    rows = select(result, split).rows
+    if len(rows) <= _LEGIBLE:
+        return gap_scatter(result, split=split, color="class")
+    worst = rows["total_gap"].nlargest(_WORST).index
+    others = rows.drop(worst).sample(_LEGIBLE - _WORST, random_state=0)
+    some = rows.loc[worst.append(others.index).sort_values()]
+    ax = gap_scatter(replace(result, datapoints=some), split=split, color="class")
+    ax.set_title(f"{title_of(split, len(some), 0)} of {len(rows):,}, chosen at random", loc="left", parse_math=False)
+    return ax
 
 
 def _few_classes(result: Result, split: str) -> bool:
