@@ -12,7 +12,7 @@ from gapkit.checks import InputError
 from gapkit.cli.console import print_result
 from gapkit.cli.folder import new_folder
 from gapkit.cli.job import Job
-from gapkit.cli.options import Device, Effort, Model, ModelArgs, Seed, StateKey, TrustPickle
+from gapkit.cli.options import Device, Effort, Likelihood, Model, ModelArgs, Seed, StateKey, TrustPickle
 from gapkit.cli.report import FORMATS, rendered, write_files
 from gapkit.cli.series import analyze_series, default_folder, find_checkpoints
 
@@ -35,9 +35,7 @@ def analyze(
     data_key: Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")] = None,
     split: Annotated[list[str] | None, typer.Option(help="test or train; both give the generalisation gap.")] = None,
     limit: Annotated[int | None, typer.Option(help="Analyse only the first datapoints of each split.")] = None,
-    likelihood: Annotated[
-        str | None, typer.Option(help="p(x|z) of a model whose encode and decode return plain tensors.")
-    ] = None,
+    likelihood: Likelihood = None,
     binarize: Annotated[
         str | None, typer.Option(help="none, threshold or sample.", show_default="as in training, else none")
     ] = None,
