@@ -1,4 +1,4 @@
-"""The ``gapkit`` command and how it ends: 0 done, 2 bad input with a message, 130 interrupted."""
+"""The ``gapkit`` command and how it ends: 0 done, 2 bad input or a part that failed, told so; 130 interrupted."""
 
 import sys
 import warnings
