@@ -9,18 +9,19 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks import curves, peers
-from benchmarks.output import machine, plain, timed, told
+from benchmarks.arguments import parser
+from benchmarks.output import machine, timed, told
 from benchmarks.problem import Gold, Problem, gold, images, make_problem, rms, trained
 from benchmarks.speed import shares_of_the_limit
 from gapkit import analyze, checkpoints
 from gapkit.engine import spec_for
 from gapkit.models.freeze import frozen
+from gapkit.results import write_json
 
 _PARTS = ("speed", "analyses", "peers", "gradients")
 
@@ -46,7 +47,7 @@ def main() -> None:
         }
         for name in arguments.parts:
             results |= timed(name, parts[name])
-            arguments.json.write_text(json.dumps(plain(results), indent=2) + "\n", "utf-8")
+            write_json(arguments.json, results)
     print(json.dumps({k: v for k, v in results.items() if isinstance(v, float)}, indent=2))
 
 
@@ -114,20 +115,14 @@ def against_peers(problem: Problem, best: Gold) -> dict[str, Any]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ais", description=__doc__)
-    parser.add_argument("--json", type=Path, required=True, help="file to write")
-    parser.add_argument("--model", type=Path, help="a trained model; without it one is trained beside the JSON file")
-    parser.add_argument("--data", default="mnist", help="mnist, or an .npz file with x_train and x_test")
-    parser.add_argument(
-        "--parts", nargs="+", choices=_PARTS, default=_PARTS, help="what to measure; the rest of the file is kept"
-    )
-    parser.add_argument("--images", type=int, default=100, help="test images with gold values")
-    parser.add_argument("--analysed", type=int, default=1000, help="test images of the whole analyses")
-    parser.add_argument("--gold-temperatures", type=int, default=1000)
-    parser.add_argument("--textbook-chains", type=int, default=48)
-    parser.add_argument("--textbook-temperatures", type=int, default=5000)
-    parser.add_argument("--textbook-precision", default="bfloat16", help="of gradients: counts are the same")
-    return parser.parse_args()
+    options = parser("ais", __doc__, _PARTS)
+    options.add_argument("--images", type=int, default=100, help="test images with gold values")
+    options.add_argument("--analysed", type=int, default=1000, help="test images of the whole analyses")
+    options.add_argument("--gold-temperatures", type=int, default=1000)
+    options.add_argument("--textbook-chains", type=int, default=48)
+    options.add_argument("--textbook-temperatures", type=int, default=5000)
+    options.add_argument("--textbook-precision", default="bfloat16", help="of gradients: counts are the same")
+    return options.parse_args()
 
 
 if __name__ == "__main__":

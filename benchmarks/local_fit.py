@@ -10,7 +10,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,8 +17,9 @@ from torch import Tensor
 
 from benchmarks import adam_rule, budgets
 from benchmarks.adam_rule import Outcome, Rule
+from benchmarks.arguments import parser
 from benchmarks.budgets import Optimum
-from benchmarks.output import machine, plain, timed, told
+from benchmarks.output import machine, timed, told
 from benchmarks.problem import Unfitted, images, trained, unfitted
 from gapkit import checkpoints
 from gapkit.engine import spec_for
@@ -30,6 +30,7 @@ from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
 from gapkit.randomness import Key
+from gapkit.results import write_json
 
 _FAMILIES = ("mean_field", "full_rank")
 # What counts as fitted, in nats below the optimum, mean over datapoints.
@@ -60,7 +61,7 @@ def main() -> None:
         }
         for name in arguments.parts:
             results |= timed(name, parts[name])
-            arguments.json.write_text(json.dumps(plain(results), indent=2) + "\n", "utf-8")
+            write_json(arguments.json, results)
     print(json.dumps({k: v for k, v in results.items() if isinstance(v, float)}, indent=2))
 
 
@@ -213,24 +214,18 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.local_fit", description=__doc__)
-    parser.add_argument("--json", type=Path, required=True, help="file to write")
-    parser.add_argument("--model", type=Path, help="a trained model; without it one is trained beside the JSON file")
-    parser.add_argument("--data", default="mnist", help="mnist, or an .npz file with x_train and x_test")
-    parser.add_argument(
-        "--parts", nargs="+", choices=_PARTS, default=_PARTS, help="what to measure; the rest of the file is kept"
-    )
-    parser.add_argument("--images", type=int, default=100, help="test images with gold optima, at most 100")
-    parser.add_argument("--gold-steps", type=int, default=1000, help="steps of the long polish")
-    parser.add_argument("--gold-samples", type=int, default=64, help="samples of each, even")
-    parser.add_argument("--judge-samples", type=int, default=2000, help="shared noise of all comparisons, even")
-    parser.add_argument("--datapoints", type=int, nargs="+", default=(1, 10, 100, 1000), help="numbers that are timed")
-    parser.add_argument("--repeats", type=int, default=3, help="of timed fits of up to 100 datapoints")
-    parser.add_argument("--reference-datapoints", type=int, default=3, help="fitted by the published rule, one by one")
-    parser.add_argument("--reference-samples", type=int, default=100, help="of each step; one published code has 50")
-    parser.add_argument("--reference-cap", type=int, default=100_000, help="most steps of the published rule")
-    parser.add_argument("--batched-steps", type=int, default=100, help="steps of the same rule for all images at once")
-    return parser.parse_args()
+    options = parser("local_fit", __doc__, _PARTS)
+    options.add_argument("--images", type=int, default=100, help="test images with gold optima, at most 100")
+    options.add_argument("--gold-steps", type=int, default=1000, help="steps of the long polish")
+    options.add_argument("--gold-samples", type=int, default=64, help="samples of each, even")
+    options.add_argument("--judge-samples", type=int, default=2000, help="shared noise of all comparisons, even")
+    options.add_argument("--datapoints", type=int, nargs="+", default=(1, 10, 100, 1000), help="numbers that are timed")
+    options.add_argument("--repeats", type=int, default=3, help="of timed fits of up to 100 datapoints")
+    options.add_argument("--reference-datapoints", type=int, default=3, help="fitted by the published rule, one by one")
+    options.add_argument("--reference-samples", type=int, default=100, help="of each step; one published code has 50")
+    options.add_argument("--reference-cap", type=int, default=100_000, help="most steps of the published rule")
+    options.add_argument("--batched-steps", type=int, default=100, help="steps of the same rule for all images at once")
+    return options.parse_args()
 
 
 if __name__ == "__main__":

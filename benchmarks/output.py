@@ -1,7 +1,6 @@
 """What the benchmarks write into their JSON files, and what they say meanwhile."""
 
 import argparse
-import math
 import platform
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import torch
 
 from gapkit import __version__
 
-__all__ = ["machine", "number", "plain", "timed", "told"]
+__all__ = ["machine", "number", "timed", "told"]
 
 
 def timed(name: str, work: Callable[[], Any]) -> Any:
@@ -38,17 +37,6 @@ def machine() -> dict[str, Any]:
         "processor": platform.machine(),
         "capability": torch.backends.cpu.get_cpu_capability(),
     }
-
-
-def plain(value: Any) -> Any:
-    """Values that JSON knows; numbers that are not finite become null."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, bool | int | float | str) or value is None else str(value)
 
 
 def number(value: Any) -> str:

@@ -20,9 +20,9 @@ from torch import Tensor
 from gapkit.checks import InputError
 from gapkit.estimators import Ais, Bound, Estimate, Iwae
 from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture
+from gapkit.khat_limit import good_k
 from gapkit.models.target import Target
 from gapkit.numerics import log_mean_exp
-from gapkit.pareto import good_k
 from gapkit.randomness import Key
 
 __all__ = ["METHODS", "REASONS", "SOURCES", "Evidence", "Policy", "defended", "estimate_evidence"]

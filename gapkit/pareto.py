@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["good_k", "pareto_k"]
+__all__ = ["pareto_k"]
 
 _FEWEST_DRAWS, _SHORTEST_TAIL = 25, 5
 _VALUES_AT_ONCE = 2_000_000
@@ -20,25 +20,13 @@ _VALUES_AT_ONCE = 2_000_000
 _PRIOR_DRAWS, _PRIOR_K = 10, 0.5
 
 
-def good_k(num_samples: int) -> float:
-    """Largest Pareto k-hat at which S importance weights can be trusted: min(1 - 1/log10 S, 0.7).
-
-    Source: Vehtari et al. (2024), section 3.2.4.
-
-    Example:
-        >>> round(good_k(100), 3), round(good_k(100_000), 3)
-        (0.5, 0.7)
-    """
-    return min(1.0 - 1.0 / math.log10(max(num_samples, 2)), 0.7)
-
-
 def pareto_k(log_w: Tensor) -> Tensor:
     """Shape of the generalised Pareto distribution fitted to the largest weights of each datapoint.
 
-    Above :func:`good_k` neither the estimate nor its standard error can be trusted. Below it they usually can, but
-    k-hat sees only what was drawn: a tail, or a mode, that no draw reached is not in it. Above about 1 the weights
-    have no mean that this many samples could show. Constant weights have no tail and give 0; fewer than 25 samples, or
-    a weight that is NaN, give NaN; a single weight that outweighs all others by far gives infinity.
+    Above :func:`gapkit.khat_limit.good_k` neither the estimate nor its standard error can be trusted. Below it they
+    usually can, but k-hat sees only what was drawn: a tail, or a mode, that no draw reached is not in it. Above about 1
+    the weights have no mean that this many samples could show. Constant weights have no tail and give 0; fewer than 25
+    samples, or a weight that is NaN, give NaN; a single weight that outweighs all others by far gives infinity.
 
     Args:
         log_w: log weights, shape (S, B); -inf is a weight of zero.

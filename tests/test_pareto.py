@@ -8,7 +8,8 @@ import torch
 from arviz_stats.base import array_stats
 from scipy import stats
 
-from gapkit.pareto import good_k, pareto_k
+from gapkit.khat_limit import good_k
+from gapkit.pareto import pareto_k
 
 
 @pytest.mark.parametrize("shape", [0.2, 0.5, 0.9])

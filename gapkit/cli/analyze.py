@@ -12,9 +12,10 @@ from gapkit.checks import InputError
 from gapkit.cli.console import print_result
 from gapkit.cli.folder import new_folder
 from gapkit.cli.job import Job
-from gapkit.cli.options import Device, Effort, Model, ModelArgs, Seed, StateKey, TrustPickle
+from gapkit.cli.options import Device, Effort, Likelihood, Model, ModelArgs, Seed, StateKey, TrustPickle
 from gapkit.cli.report import FORMATS, rendered, write_files
-from gapkit.cli.series import analyze_series, default_folder, find_checkpoints
+from gapkit.cli.series import analyze_series, default_folder, find_checkpoints, told_step
+from gapkit.cli.tracking import tracking
 
 if TYPE_CHECKING:
     from gapkit.results import Result
@@ -35,9 +36,7 @@ def analyze(
     data_key: Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")] = None,
     split: Annotated[list[str] | None, typer.Option(help="test or train; both give the generalisation gap.")] = None,
     limit: Annotated[int | None, typer.Option(help="Analyse only the first datapoints of each split.")] = None,
-    likelihood: Annotated[
-        str | None, typer.Option(help="p(x|z) of a model whose encode and decode return plain tensors.")
-    ] = None,
+    likelihood: Likelihood = None,
     binarize: Annotated[
         str | None, typer.Option(help="none, threshold or sample.", show_default="as in training, else none")
     ] = None,
@@ -62,6 +61,10 @@ def analyze(
     encoder: Annotated[
         list[str] | None,
         typer.Option(help="NAME=PATH: another encoder of the same decoder, such as gapkit refit writes; repeat."),
+    ] = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(help="Send the results to tensorboard:FOLDER, mlflow:URI or wandb:PROJECT as well; repeat."),
     ] = None,
     seed: Seed = 0,
     device: Device = "cpu",
@@ -100,13 +103,15 @@ def analyze(
         encoders=_encoder_paths(encoder or ()),
     )
     console = Console(soft_wrap=True)
-    if len(paths) > 1:
-        analyze_series(paths, out, lambda path, like: job.run(path, console, like), publish)
-        return
-    result = job.run(paths[0], console)
-    publish(result, out)
-    print_result(console, result)
-    typer.echo(f"report: {out / 'report.html'}")
+    with tracking(track or (), out) as trackers:
+        if len(paths) > 1:
+            analyze_series(paths, out, lambda path, like: job.run(path, console, like), publish, trackers.send)
+            return
+        result = job.run(paths[0], console)
+        publish(result, out)
+        print_result(console, result)
+        typer.echo(f"report: {out / 'report.html'}")
+        trackers.send(result, out, told_step(result))
 
 
 def publish(result: "Result", out: Path) -> None:

@@ -1,4 +1,4 @@
-"""The ``gapkit`` command and how it ends: 0 done, 2 bad input with a message, 130 interrupted."""
+"""The ``gapkit`` command and how it ends: 0 done, 2 bad input or a part that failed, told so; 130 interrupted."""
 
 import sys
 import warnings
@@ -11,6 +11,7 @@ from gapkit.cli.analyze import analyze
 from gapkit.cli.certify import certify
 from gapkit.cli.compare import compare
 from gapkit.cli.demo import demo
+from gapkit.cli.export import export
 from gapkit.cli.refit import refit
 from gapkit.cli.report import report
 from gapkit.cli.score import score
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command()(analyze)
 app.command()(compare)
 app.command()(report)
+app.command()(export)
 app.command()(certify)
 app.command()(train)
 app.command()(refit)

@@ -1,21 +1,24 @@
 """What a run says while it works and when it ends: a bar on a terminal, plain lines elsewhere."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from gapkit.checks import GapkitWarning
 from gapkit.progress import plain_lines
 
 if TYPE_CHECKING:
     from gapkit.engine import Progress as Step
     from gapkit.results import Result
 
-__all__ = ["print_result", "progress_bar"]
+__all__ = ["gathered_warnings", "print_result", "progress_bar"]
 
 _SHOWN = {
     "log_px": "log p(x)",
@@ -37,6 +40,18 @@ def progress_bar(console: Console) -> Iterator[Callable[["Step"], None]]:
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
         task = bar.add_task("analyze", total=None, stage="bank")
         yield lambda step: bar.update(task, completed=step.done, total=step.total, stage=step.stage)
+
+
+@contextmanager
+def gathered_warnings() -> Iterator[list[str]]:
+    """Yield a list that holds the text of every warning of gapkit once in the end, when all are shown."""
+    messages: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", GapkitWarning)
+        yield messages
+    messages += dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, GapkitWarning))
+    for message in messages:
+        typer.secho(f"warning: {message}", err=True, fg=typer.colors.YELLOW)
 
 
 def print_result(console: Console, result: "Result") -> None:

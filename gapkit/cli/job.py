@@ -2,18 +2,16 @@
 
 import hashlib
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
 from rich.console import Console
 
-from gapkit.checks import GapkitWarning, InputError
-from gapkit.cli.console import progress_bar
-from gapkit.cli.sources import binarized_as, fixed_binarization, load_splits, other_data, trained_on, with_likelihood
+from gapkit.checks import InputError
+from gapkit.cli.console import gathered_warnings, progress_bar
+from gapkit.cli.sources import binarized_as, fixed_binarization, load_model, load_splits, other_data, trained_on
 
 if TYPE_CHECKING:
     from gapkit.checkpoints import Loaded
@@ -71,7 +69,6 @@ class Job:
         Raises:
             InputError: the checkpoint or the data cannot be used, or the checkpoint is of other data than ``like``.
         """
-        from gapkit import checkpoints
         from gapkit.engine import analyze
         from gapkit.models.freeze import frozen
 
@@ -79,13 +76,12 @@ class Job:
             "model": self.model,
             "model_args": self.model_args,
             "trust_pickle": self.trust_pickle,
-            "methods": ("encode", "decode") if self.likelihood else ("encode", "decode", "prior"),
+            "likelihood": self.likelihood,
         }
-        loaded = checkpoints.load(checkpoint, state_key=self.state_key, **how_built)
-        built = self._as_model(loaded)
-        # No state key: it is for the user's own layout of a file, not for that of gapkit refit.
-        others = {name: checkpoints.load(path, **how_built) for name, path in self.encoders.items()}
-        encoders = {name: self._as_model(other) for name, other in others.items()}
+        loaded = load_model(checkpoint, state_key=self.state_key, **how_built)
+        built = loaded.model
+        others = {name: load_model(path, **how_built) for name, path in self.encoders.items()}
+        encoders = {name: other.model for name, other in others.items()}
         splits, labels, data, bank_split, bank_x = self._data(*self._source(loaded, like))
         provenance = {
             **data,
@@ -96,8 +92,7 @@ class Job:
         }
         if others:
             provenance["encoders"] = {name: _facts(other) for name, other in others.items()}
-        with warnings.catch_warnings(record=True) as caught, frozen(built), progress_bar(console) as progress:
-            warnings.simplefilter("always", GapkitWarning)
+        with gathered_warnings() as messages, frozen(built), progress_bar(console) as progress:
             result = analyze(
                 built,
                 splits,
@@ -109,13 +104,7 @@ class Job:
                 progress=progress,
                 provenance=provenance,
             )
-        messages = list(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, GapkitWarning)))
-        for message in messages:
-            typer.secho(f"warning: {message}", err=True, fg=typer.colors.YELLOW)
         return replace(result, run={**result.run, "warnings": messages})
-
-    def _as_model(self, loaded: "Loaded") -> Any:
-        return loaded.model if self.likelihood is None else with_likelihood(loaded.model, self.likelihood)
 
     def _source(self, loaded: "Loaded", like: "Result | None") -> tuple[str, str]:
         """The source of the data and how they are binarised."""

@@ -2,8 +2,7 @@
 
 import contextlib
 import os
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gapkit.checks import GapkitWarning, InputError
-from gapkit.cli.console import progress_bar
-from gapkit.cli.options import Checkpoint, Device, Model, ModelArgs, Seed, StateKey, TrustPickle
-from gapkit.cli.sources import binarized_as, draw_of, fixed_binarization
+from gapkit.checks import InputError
+from gapkit.cli.console import gathered_warnings, progress_bar
+from gapkit.cli.options import Checkpoint, Device, Likelihood, Model, ModelArgs, Seed, StateKey, TrustPickle
+from gapkit.cli.sources import binarized_as, draw_of, fixed_binarization, load_model, own_model
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +39,7 @@ def refit(
     state_key: StateKey = None,
     data_key: Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")] = None,
     limit: Annotated[int | None, typer.Option(help="Use only the first datapoints of each split.")] = None,
+    likelihood: Likelihood = None,
     start: Annotated[
         str, typer.Option(help="fine_tune: the encoder's weights; fresh: new ones; larger: new ones, wider layers.")
     ] = "fine_tune",
@@ -68,12 +68,11 @@ def refit(
     names = [str(path) for path in against or ()]
     if len({*names, _NEW, _OLD}) < len(names) + 2:
         raise InputError(f"compare with {', '.join(names)}", "names that repeat", "give every file once")
-    from gapkit import checkpoints
     from gapkit.engine import checked_device
     from gapkit.training import RefitConfig
 
     place = checked_device(device)
-    with _gathered_warnings() as messages:
+    with gathered_warnings() as messages:
         config = RefitConfig(
             start=start,
             on=on,
@@ -85,13 +84,14 @@ def refit(
             binarize=binarize or "none",
             seed=seed,
         )
-
-        def load(path: Path) -> "Loaded":
-            how = {"model": model, "model_args": model_arg or (), "state_key": state_key, "trust_pickle": trust_pickle}
-            return checkpoints.load(path, **how)  # type: ignore[arg-type]
-
-        loaded = load(checkpoint)
-        others = {name: load(path).model for name, path in zip(names, against or (), strict=True)}
+        how_built: dict[str, Any] = {
+            "model": model,
+            "model_args": tuple(model_arg or ()),
+            "trust_pickle": trust_pickle,
+            "likelihood": likelihood,
+        }
+        loaded = load_model(checkpoint, state_key=state_key, **how_built)
+        others = {name: load_model(Path(name), **how_built).model for name in names}
         how = binarize or binarized_as(loaded, data)
         # Anything fixed is done once, for both splits.
         config = replace(config, binarize="dynamic" if how == "dynamic" else "none")
@@ -99,15 +99,19 @@ def refit(
         console = Console(soft_wrap=True)
         with progress_bar(console) as progress:
             new, summaries = _run(loaded.model, others, sets, how, config, evaluate, place, progress)
-    for message in dict.fromkeys(messages):
-        typer.secho(f"warning: {message}", err=True, fg=typer.colors.YELLOW)
     from gapkit.encoders import difference_of_means, in_words
 
     gains = [summaries[split]["differences"][f"{_NEW} minus {_OLD}"] for split in ("train", "test")]
     sentences = in_words(summaries, start, _NEW, _OLD)
     facts = {
         "settings": {**config.as_dict(), "binarize": how, "evaluate": evaluate, "device": device},
-        "checkpoint": {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description, "model": model},
+        "checkpoint": {
+            "name": loaded.name,
+            "sha256": loaded.sha256,
+            "description": loaded.description,
+            "model": model,
+            "likelihood": likelihood,
+        },
         "data": {
             "source": data,
             "key": data_key,
@@ -120,7 +124,7 @@ def refit(
         "splits": summaries,
         "gain_on_train_minus_gain_on_test": difference_of_means(*gains),
         "sentences": sentences,
-        "warnings": list(dict.fromkeys(messages)),
+        "warnings": messages,
         "versions": _versions(),
     }
     path = _write(out, new, loaded, facts)
@@ -128,7 +132,7 @@ def refit(
         console.print(_table(split, summaries[split], names))
     for sentence in sentences:
         console.print(sentence, highlight=False, markup=False)
-    typer.echo(f"model: {path}{_how_to_load(path, model)}")
+    typer.echo(f"model: {path}{_how_to_load(path, model, likelihood)}")
 
 
 def _run(
@@ -188,16 +192,6 @@ def _check_out(out: Path) -> None:
         raise InputError(f"the output folder {out}", f"{place} cannot be written to", "choose another --out")
 
 
-@contextlib.contextmanager
-def _gathered_warnings() -> Iterator[list[str]]:
-    """Yield a list that holds the text of every warning of gapkit in the end."""
-    messages: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", GapkitWarning)
-        yield messages
-    messages += [str(w.message) for w in caught if issubclass(w.category, GapkitWarning)]
-
-
 def _load_splits(source: str, key: str | None, limit: int | None) -> dict[str, Any]:
     from gapkit.data import load
 
@@ -228,7 +222,8 @@ def _write(out: Path, new: "Refit", loaded: "Loaded", facts: Mapping[str, Any]) 
             path = save_model(new.model, out / "model.pt", extra=extra)
         else:
             path = out / "encoder.pt"
-            state = {name: tensor.detach().cpu() for name, tensor in weights_of(new.model).state_dict().items()}
+            weights = weights_of(own_model(new.model)).state_dict()
+            state = {name: tensor.detach().cpu() for name, tensor in weights.items()}
             write_atomically(path, lambda name: torch.save({"state_dict": state, "refit_of": origin["sha256"]}, name))
         write_json(out / "refit.json", facts)
     except OSError as error:
@@ -236,10 +231,11 @@ def _write(out: Path, new: "Refit", loaded: "Loaded", facts: Mapping[str, Any]) 
     return path
 
 
-def _how_to_load(path: Path, model: str | None) -> str:
+def _how_to_load(path: Path, model: str | None, likelihood: str | None) -> str:
     if path.name == "model.pt":
         return ""
-    return f" (all weights, decoder and encoder: gapkit analyze {path} --model {model or 'file.py:factory'} --data ...)"
+    words = f"{path} --model {model or 'file.py:factory'}" + (f" --likelihood {likelihood}" if likelihood else "")
+    return f" (all weights, decoder and encoder: gapkit analyze {words} --data ...)"
 
 
 def _table(split: str, summary: Mapping[str, Any], against: list[str]) -> Table:

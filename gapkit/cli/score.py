@@ -1,6 +1,5 @@
 """``gapkit score``: how unusual is each datapoint to a model, and do the scores tell two data sets apart?"""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gapkit.checks import GapkitWarning, InputError
-from gapkit.cli.console import progress_bar
+from gapkit.checks import InputError
+from gapkit.cli.console import gathered_warnings, progress_bar
 from gapkit.cli.folder import new_folder
-from gapkit.cli.options import Device, Effort, Model, ModelArgs, Seed, StateKey, TrustPickle
-from gapkit.cli.sources import fixed_binarization, load_splits, other_data, with_likelihood
+from gapkit.cli.options import Device, Effort, Likelihood, Model, ModelArgs, Seed, StateKey, TrustPickle
+from gapkit.cli.sources import fixed_binarization, load_model, load_splits, other_data
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,9 +50,7 @@ def score(
     model: Model = None,
     model_arg: ModelArgs = None,
     state_key: StateKey = None,
-    likelihood: Annotated[
-        str | None, typer.Option(help="p(x|z) of a model whose encode and decode return plain tensors.")
-    ] = None,
+    likelihood: Likelihood = None,
     binarize: Annotated[
         str | None,
         typer.Option(help="none, threshold or sample, for both data sets.", show_default="as in training, else none"),
@@ -78,25 +75,23 @@ def score(
     else:
         assert checkpoint is not None
         assert data is not None
-        from gapkit import checkpoints
         from gapkit.engine import checked_device, spec_for
 
         # Neither the certificate of AIS nor pictures of single datapoints enter a score.
         spec = replace(spec_for(effort, seed=seed), certificate=0, details=0, convergence=0)
         checked_device(device)
-        loaded = checkpoints.load(
+        loaded = load_model(
             checkpoint,
             model=model,
             model_args=model_arg or (),
             state_key=state_key,
             trust_pickle=trust_pickle,
-            methods=("encode", "decode") if likelihood else ("encode", "decode", "prior"),
+            likelihood=likelihood,
         )
         how = fixed_binarization(binarize or _trained_binarized(loaded))
         sources = {"reference": (reference, reference_split, reference_key)} if reference is not None else {}
         sources["other"] = (data, split, data_key)
         sets, facts = _load(sources, limit, how, seed)
-        built = loaded.model if likelihood is None else with_likelihood(loaded.model, likelihood)
         first = next(iter(sources))
         bank_split, bank_x = other_data(str(sources[first][0]), sources[first][2], spec.bank_data, how, seed)
         provenance = {
@@ -107,7 +102,7 @@ def score(
             "starts_from": f"{bank_split} data" if bank_split else first,
         }
         result = _analyze(
-            built,
+            loaded.model,
             sets,
             spec,
             other_x=sets[first] if bank_x is None else bank_x,
@@ -177,12 +172,8 @@ def _analyze(model: Any, sets: Mapping[str, "Tensor"], spec: Any, *, console: Co
     from gapkit.engine import analyze
     from gapkit.models.freeze import frozen
 
-    with warnings.catch_warnings(record=True) as caught, frozen(model), progress_bar(console) as progress:
-        warnings.simplefilter("always", GapkitWarning)
+    with gathered_warnings() as messages, frozen(model), progress_bar(console) as progress:
         result = analyze(model, sets, spec, progress=progress, **options)
-    messages = list(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, GapkitWarning)))
-    for message in messages:
-        typer.secho(f"warning: {message}", err=True, fg=typer.colors.YELLOW)
     return replace(result, run={**result.run, "warnings": messages})
 
 

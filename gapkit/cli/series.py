@@ -15,9 +15,10 @@ from gapkit.cli.compare import distinct, print_comparison, write_comparison
 if TYPE_CHECKING:
     from gapkit.results import Result
 
-__all__ = ["analyze_series", "default_folder", "find_checkpoints"]
+__all__ = ["analyze_series", "default_folder", "find_checkpoints", "steps_of", "told_step"]
 
 Analysis = Callable[[Path, "Result | None"], "Result"]
+Send = Callable[["Result", Path, int | None], None]
 
 
 def find_checkpoints(words: Sequence[str]) -> list[Path]:
@@ -57,7 +58,13 @@ def default_folder(paths: Sequence[Path]) -> Path:
     return Path(f"gapkit-{name or 'series'}")
 
 
-def analyze_series(paths: Sequence[Path], out: Path, run: Analysis, publish: Callable[["Result", Path], None]) -> None:
+def analyze_series(
+    paths: Sequence[Path],
+    out: Path,
+    run: Analysis,
+    publish: Callable[["Result", Path], None],
+    send: Send | None = None,
+) -> None:
     """Analyse checkpoints one after the other, then compare them; the others go on where one fails.
 
     Args:
@@ -65,6 +72,7 @@ def analyze_series(paths: Sequence[Path], out: Path, run: Analysis, publish: Cal
         out: folder for the runs' folders and for the comparison.
         run: analyses a checkpoint, on the data of an earlier result if there is one.
         publish: writes a result to a folder.
+        send: sends a result that is in a folder, with its step, to where the whole series is tracked.
 
     Raises:
         InputError: every checkpoint fails.
@@ -89,6 +97,9 @@ def analyze_series(paths: Sequence[Path], out: Path, run: Analysis, publish: Cal
             found = f"none of the {len(paths)} could be analysed, for the reasons above"
             raise InputError("a series of checkpoints", found, "see what to do for the first one")
         _compare(results, out, failed, console)
+        if send is not None:
+            for name, step in steps_of(results).items():
+                send(results[name], out / name, step)
     except KeyboardInterrupt:
         typer.secho(f"gapkit: interrupted; {_finished(results, out)}", err=True)
         raise SystemExit(130) from None
@@ -131,6 +142,30 @@ def in_order(results: Mapping[str, "Result"]) -> dict[str, "Result"]:
     if series:
         return {name: results[name] for name in series.numbers}
     return {name: results[name] for name in sorted(results, key=natural)}
+
+
+def told_step(result: "Result") -> int | None:
+    """The epoch of a result's checkpoint, else its step, as the file or its name tells; None if neither does."""
+    from gapkit.comparison import numbers_of
+
+    told = numbers_of(result.run)
+    return told.get("epoch", told.get("step"))
+
+
+def steps_of(results: Mapping[str, "Result"]) -> dict[str, int]:
+    """A step for every run, in the order of :func:`in_order`: epochs or steps that differ, else positions from 1."""
+    from gapkit.comparison import find_series, numbers_of
+
+    ordered = in_order(results)
+    series = find_series(results)
+    told = [series.numbers] if series else []
+    numbers = {name: numbers_of(result.run) for name, result in ordered.items()}
+    for axis in ("epoch", "step"):
+        told.append({name: found[axis] for name, found in numbers.items() if axis in found})
+    for steps in told:
+        if len(set(steps.values())) == len(results):
+            return {name: steps[name] for name in sorted(steps, key=lambda name: steps[name])}
+    return {name: position for position, name in enumerate(ordered, 1)}
 
 
 def _finished(results: Mapping[str, "Result"], out: Path) -> str:

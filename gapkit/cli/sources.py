@@ -1,5 +1,7 @@
 """Where a command's data and model come from: a source by name, its splits, and how training binarised them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +17,61 @@ __all__ = [
     "binarized_as",
     "draw_of",
     "fixed_binarization",
+    "load_model",
     "load_splits",
     "other_data",
+    "own_model",
     "trained_on",
-    "with_likelihood",
 ]
 
 
-def with_likelihood(model: Any, likelihood: str) -> Any:
-    """Wrap a model that returns plain tensors: encode -> (mean, logvar), decode -> logits or means."""
+def load_model(
+    path: Path,
+    *,
+    model: str | None,
+    model_args: Sequence[str],
+    trust_pickle: bool,
+    likelihood: str | None,
+    state_key: str | None = None,
+) -> "Loaded":
+    """Load a checkpoint as the options say; one of plain tensors becomes a model of distributions.
+
+    Args:
+        path: the checkpoint file.
+        model: the user's factory; None for a file that carries its own configuration.
+        model_args: arguments of the factory, ``name=value``.
+        trust_pickle: whether the file may run code.
+        likelihood: of a model that returns plain tensors, encode -> (mean, logvar), decode -> logits or means.
+        state_key: place of the weights in the file; none for files of ``gapkit refit``, which have gapkit's layout.
+
+    Raises:
+        InputError: the file, the factory or the likelihood cannot be used.
+    """
+    from gapkit import checkpoints
     from gapkit.models import from_pair
 
-    prior = model.prior if callable(getattr(model, "prior", None)) else "standard_normal"
-    return from_pair(model.encode, model.decode, likelihood, prior)
+    loaded = checkpoints.load(
+        path,
+        model=model,
+        model_args=model_args,
+        state_key=state_key,
+        trust_pickle=trust_pickle,
+        methods=("encode", "decode") if likelihood else ("encode", "decode", "prior"),
+    )
+    if likelihood is None:
+        return loaded
+    own = loaded.model
+    prior = own.prior if callable(getattr(own, "prior", None)) else "standard_normal"
+    pair = from_pair(own.encode, own.decode, likelihood, prior)
+    pair.own = own  # copied with the pair, so that its weights keep the names of the user's file
+    return replace(loaded, model=pair)
+
+
+def own_model(model: Any) -> Any:
+    """The user's model in one that :func:`load_model` gave a likelihood, or in a copy of that; any other as it is."""
+    from gapkit.models import PairModel
+
+    return getattr(model, "own", model) if isinstance(model, PairModel) else model
 
 
 def trained_on(loaded: "Loaded") -> str:

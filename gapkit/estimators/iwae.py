@@ -26,7 +26,7 @@ __all__ = ["Iwae"]
 class Iwae:
     """IWAE-k with effective sample size and Pareto k-hat per datapoint.
 
-    Diagnostics: ``ess`` (between 1 and k), ``khat`` (above ``gapkit.pareto.good_k`` neither value nor error can be
+    Diagnostics: ``ess`` (between 1 and k), ``khat`` (above ``gapkit.khat_limit.good_k`` neither value nor error can be
     trusted; below it they usually can, but a q too narrow in some direction may leave the value lower than its error
     says), ``nonfinite`` (draws whose weight was undefined and counted as zero).
 

@@ -34,7 +34,7 @@ class ReciprocalIs:
     q is where chains start and gives their coordinates. A warm-up adapts the steps; half of the draws after it fit f,
     the other half give the estimate.
 
-    Diagnostics: ``khat`` of the ratios f(z) / p(x, z) (see ``gapkit.pareto.good_k``: above it f is wider than the
+    Diagnostics: ``khat`` of the ratios f(z) / p(x, z) (see ``gapkit.khat_limit.good_k``: above it f is wider than the
     posterior somewhere), ``ess`` of the ratios, ``acceptance``, ``rhat`` of log p(x, z) over the chains (clearly above
     1 they have not converged, and the bound is none), ``nonfinite``.
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gapkit.khat_limit import good_k
 from gapkit.plots.reading import column, rows_of, setting
 from gapkit.results import Result
 
@@ -11,21 +12,16 @@ __all__ = ["KHATS", "Tails", "tails", "trust_limits"]
 
 # Column of the table: where its draws come from, and what they are for.
 KHATS = {"pooled_khat": "for log p(x), draws from all modes", "khat": "for IWAE, draws from the encoder's q"}
-_LARGEST = 0.7
 
 
 def trust_limits(samples: np.ndarray) -> np.ndarray:
-    """Largest k-hat at which S importance weights can be trusted, min(1 - 1/log10 S, 0.7); 0.7 where S is unknown.
-
-    It is ``gapkit.pareto.good_k`` for arrays; that file needs torch, which pictures do without, and a test holds the
-    two together.
+    """Largest k-hat at which S importance weights can be trusted, shape (N,); where S is unknown (NaN), that of many.
 
     Example:
         >>> trust_limits(np.array([100.0, 100_000.0, np.nan])).round(3).tolist()
         [0.5, 0.7, 0.7]
     """
-    limits = 1.0 - 1.0 / np.log10(np.maximum(samples, 2.0))
-    return np.fmin(limits, _LARGEST)
+    return np.array([good_k(np.inf if np.isnan(count) else count) for count in samples])
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -103,6 +104,112 @@ def test_a_users_own_model(gapkit, tmp_path):
     assert "fine_tune" in err
 
 
+PLAIN_FILE = """
+from torch import nn
+
+def layers(latent):
+    return nn.Linear(6, 2 * latent), nn.Linear(latent, 6)
+
+class Module(nn.Module):  # two methods of a module
+    def __init__(self, latent=2):
+        super().__init__()
+        self.enc, self.dec = layers(latent)
+    def encode(self, x):
+        return self.enc(x).chunk(2, -1)
+    def decode(self, z):
+        return self.dec(z)
+
+class Halves(nn.Linear):
+    def forward(self, x):
+        return super().forward(x).chunk(2, -1)
+
+class Parts(nn.Module):  # encode and decode are modules themselves
+    def __init__(self, latent=2):
+        super().__init__()
+        self.encode, self.decode = Halves(6, 2 * latent), nn.Linear(latent, 6)
+
+class Holder:  # no module, but it holds two
+    def __init__(self, latent=2):
+        self.enc, self.dec = layers(latent)
+    def encode(self, x):
+        return self.enc(x).chunk(2, -1)
+    def decode(self, z):
+        return self.dec(z)
+"""
+
+
+def plain_model(folder, names=("enc", "dec"), key="state_dict"):
+    """A checkpoint of a model of plain tensors with a weak encoder, its file, and data of two splits."""
+    (folder / "plain.py").write_text(PLAIN_FILE)
+    (folder / "net.py").write_text(MODEL_FILE)
+    torch.manual_seed(0)
+    weights = dict(zip(names, (torch.nn.Linear(6, 4), torch.nn.Linear(2, 6)), strict=True))
+    with torch.no_grad():
+        weights[names[1]].weight *= 4
+    state = {f"{k}.{n}": v for k, layer in weights.items() for n, v in layer.state_dict().items()}
+    torch.save({key: state}, folder / "own.pt")
+    x = np.random.default_rng(0).integers(0, 2, (160, 6)).astype(np.uint8)
+    np.savez(folder / "x.npz", x_train=x[:100], x_test=x[100:])
+    return state
+
+
+@pytest.mark.parametrize(
+    ("factory", "names"), [("Module", ("enc", "dec")), ("Parts", ("encode", "decode")), ("Holder", ("enc", "dec"))]
+)
+def test_a_refit_of_plain_tensors_is_a_rung_of_an_analysis(factory, names, gapkit, tmp_path):
+    given = plain_model(tmp_path, names)
+    model = ("--model", f"plain.py:{factory}", "--data", "x.npz")
+    fit = ("--epochs", 30, "--learning-rate", 0.02, "--batch-size", 20, "--evaluate", 60)
+    code, _, err = gapkit("refit", "own.pt", *model, *fit, "--out", "new")
+    assert code == 2
+    assert "--likelihood" in err
+    code, out, err = gapkit("refit", "own.pt", *model, *fit, "--out", "new", "--likelihood", "bernoulli")
+    assert code == 0, err
+    assert f"gapkit analyze new/encoder.pt --model plain.py:{factory} --likelihood bernoulli --data" in out
+    assert facts_of(tmp_path / "new")["checkpoint"]["likelihood"] == "bernoulli"
+    state = torch.load(tmp_path / "new" / "encoder.pt")["state_dict"]
+    assert set(state) == set(given)  # the names of the user's own file
+    assert all(torch.equal(state[f"{names[1]}.{part}"], given[f"{names[1]}.{part}"]) for part in ("weight", "bias"))
+    assert not torch.equal(state[f"{names[0]}.weight"], given[f"{names[0]}.weight"])
+
+    further = ("--likelihood", "bernoulli", "--encoder", "refit=new/encoder.pt", "--effort", "quick", "--out", "run")
+    code, _, err = gapkit("analyze", "own.pt", *model, *further)
+    assert code == 0, err
+    frame = pd.read_parquet(tmp_path / "run" / "datapoints.parquet")
+    gain = facts_of(tmp_path / "new")["splits"]["test"]["differences"]["refit minus given"]
+    found = frame["elbo_refit"] - frame["elbo"]
+    assert gain["mean"] > 4 * gain["se_datapoints"]
+    error = (found**2).mean() ** 0.5 / len(found) ** 0.5
+    assert found.mean() == pytest.approx(gain["mean"], abs=error)
+    assert (frame["elbo_refit"] <= frame["log_px"] + 4 * (frame["elbo_refit_se"] + frame["log_px_se"])).all()
+
+
+def test_a_likelihood_says_what_a_model_of_distributions_says_itself(gapkit, tmp_path):
+    plain_model(tmp_path)
+    words = ("--data", "x.npz", "--epochs", 3, "--evaluate", 60)
+    assert gapkit("refit", "own.pt", "--model", "net.py:Net", *words, "--out", "a")[0] == 0
+    code, _, err = gapkit(
+        "refit", "own.pt", "--model", "net.py:Plain", "--likelihood", "bernoulli", *words, "--out", "b"
+    )
+    assert code == 0, err
+    assert err.count("warning") == 1  # the dropout layer
+    a, b = (torch.load(tmp_path / name / "encoder.pt")["state_dict"] for name in "ab")
+    torch.testing.assert_close(b, a)
+    bounds = [facts_of(tmp_path / name)["splits"]["test"]["bounds"]["refit"]["mean"] for name in "ab"]
+    assert bounds[0] == pytest.approx(bounds[1], rel=1e-5)
+
+
+def test_an_earlier_refit_is_read_without_the_users_state_key(gapkit, tmp_path):
+    plain_model(tmp_path, key="mine")
+    words = ("refit", "own.pt", "--model", "plain.py:Module", "--likelihood", "bernoulli", "--state-key", "mine")
+    words += ("--data", "x.npz", "--epochs", 1, "--evaluate", 10)
+    assert gapkit(*words, "--out", "a")[0] == 0
+    code, _, err = gapkit(*words, "--out", "b", "--against", "a/encoder.pt")
+    assert code == 0, err
+    differences = facts_of(tmp_path / "b")["splits"]["test"]["differences"]
+    assert differences["refit minus a/encoder.pt"]["mean"] == 0.0
+
+
 def no_splits(folder):
     np.save(folder / "x.npy", np.zeros((4, 64), np.float32))
 
@@ -110,6 +217,7 @@ def no_splits(folder):
 BAD = {
     "missing checkpoint": (None, ["--data", "digits"], "no such file", "absent.pt"),
     "unknown start": (None, ["--data", "digits", "--start", "cold"], "larger", None),
+    "unknown likelihood": (None, ["--data", "digits", "--likelihood", "gamma"], "bernoulli", None),
     "unknown source": (None, ["--data", "digits", "--on", "test"], "mixture", None),
     "unknown data": (None, ["--data", "digts"], "digits", None),
     "no training data apart": (no_splits, ["--data", "x.npy"], "x_train and x_test", None),

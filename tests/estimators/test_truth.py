@@ -5,8 +5,8 @@ import torch
 
 from gapkit.estimators import Ais, Bound, Elbo, Estimate, Iwae
 from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture, PriorProposal, as_proposal
+from gapkit.khat_limit import good_k
 from gapkit.models.target import Target
-from gapkit.pareto import good_k
 from tests.registry import ESTIMATORS, UPPER
 from tests.yardsticks import ppca
 

@@ -1,5 +1,7 @@
 """Importance weights, AIS from both sides and certificates, tested by what was drawn."""
 
+import subprocess
+import sys
 from itertools import pairwise
 
 import matplotlib
@@ -11,7 +13,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from gapkit.checks import InputError
-from gapkit.pareto import good_k
+from gapkit.khat_limit import good_k
 from gapkit.plots import certificate, sandwich, weights
 from gapkit.plots.khat import trust_limits
 from gapkit.plots.style import COLORS
@@ -100,9 +102,22 @@ def offsets(panel, color=None):
 # Weights
 
 
-@pytest.mark.parametrize("count", [2, 25, 100, 1000, 2048, 10**6])
-def test_the_threshold_is_that_of_the_estimators(count):
-    assert trust_limits(np.array([float(count)]))[0] == pytest.approx(good_k(count), abs=1e-12)
+def test_the_threshold_is_that_of_the_estimators():
+    counts = [2, 25, 100, 1000, 2048, 10**6]
+    assert trust_limits(np.array(counts, float)).tolist() == [good_k(count) for count in counts]
+    assert trust_limits(np.array([np.nan, 1.0])).tolist() == [0.7, good_k(2)]
+    assert trust_limits(np.array([])).shape == (0,)
+
+
+def test_the_threshold_is_the_published_one():
+    assert good_k(100) == 0.5
+    assert good_k(1000) == pytest.approx(2 / 3)
+    assert good_k(10**6) == good_k(10**9) == 0.7
+
+
+def test_pictures_need_no_torch():
+    code = "import sys, gapkit.plots; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_bars_count_the_datapoints_on_either_side_of_the_threshold():

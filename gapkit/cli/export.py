@@ -1,0 +1,45 @@
+"""``gapkit export``: the table of a finished run in a format that other programs read."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gapkit.checks import InputError
+from gapkit.cli.report import write_files
+
+if TYPE_CHECKING:
+    from gapkit.results import Result
+
+__all__ = ["export"]
+
+_WRITERS: dict[str, Callable[["Result", Path], object]] = {"csv": lambda result, path: result.to_csv(path)}
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished analysis.")],
+    form: Annotated[str, typer.Option("--format", help="csv.")] = "csv",
+    out: Annotated[Path | None, typer.Option(help="File to write.", show_default="RUN/datapoints.FORMAT")] = None,
+) -> None:
+    """Write the table of a finished run for other programs: one row per datapoint, with all digits."""
+    if form not in _WRITERS:
+        raise InputError(f"--format {form}", "no such format", f"use {' or '.join(_WRITERS)}")
+    from gapkit.results import Result
+
+    result = Result.load(run)
+    path = run / f"datapoints.{form}" if out is None else out
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "table"
+        _WRITERS[form](result, made)
+        content = made.read_bytes()
+    asked, do = f"write the table to {path}", "choose another --out"
+    try:
+        differs = path.exists() and path.read_bytes() != content
+    except OSError as error:
+        raise InputError(asked, str(error), do) from error
+    if differs:
+        raise InputError(asked, "another file of that name", f"{do}, or remove it first")
+    write_files(path.parent, {path.name: content})
+    typer.echo(f"table: {path}")
