@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 __all__ = ["to_arviz"]
 
 _BOUNDS = ("log_px", "elbo", "elbo_star", "iwae", "pooled", "ais", "ais_upper")
-_LABELS = ("split", "index")
+_LABELS = ("split", "index", "label")
 _IN_NATS = ("bounds", "gaps", "standard_errors")
 
 
 def to_arviz(result: Result) -> "DataTree":
     """Return the table of a result as an ``xarray.DataTree`` with ArviZ's conventions.
 
-    Four groups, all with the dimension ``datapoint`` and the coordinates ``split`` and ``index`` (a datapoint's number
-    within its split): ``bounds`` and ``gaps`` hold the estimates, ``standard_errors`` their Monte Carlo standard errors
-    under the same names, and ``diagnostics`` everything else, such as k-hat, effective sample sizes and the status.
-    Values are those of the table.
+    Four groups, all with the dimension ``datapoint`` and the coordinates ``split``, ``index`` (a datapoint's number
+    within its split) and, where there are labels, ``label``: ``bounds`` and ``gaps`` hold the estimates,
+    ``standard_errors`` their Monte Carlo standard errors under the same names, and ``diagnostics`` everything else,
+    such as k-hat, effective sample sizes and the status. Values are those of the table.
 
     Args:
         result: of an analysis.
@@ -53,7 +53,7 @@ def to_arviz(result: Result) -> "DataTree":
         raise InputError("a result for ArviZ", str(error), "pip install 'gapkit[arviz]'") from error
     table = result.datapoints
     tree: DataTree = arviz_base.from_dict(_groups(table), sample_dims=["datapoint"], name="gapkit")
-    labels = {name: ("datapoint", _values(table[name])) for name in _LABELS}
+    labels = {name: ("datapoint", _values(table[name])) for name in _LABELS if name in table}
     for node in tree.children.values():
         node.coords.update(labels)
         node.attrs |= {"inference_library": "gapkit", "inference_library_version": __version__}
@@ -80,6 +80,11 @@ def _groups(table: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _values(column: pd.Series) -> np.ndarray:
-    """A column as numpy has it; words as fixed-width text, which every file format of xarray can hold."""
+    """A column as numpy has it; words as fixed-width text, which every file format of xarray can hold.
+
+    What is missing is NaN among numbers and empty among words.
+    """
+    if pd.api.types.is_extension_array_dtype(column) and pd.api.types.is_integer_dtype(column):
+        column = column.astype(float)
     values = column.to_numpy()
-    return values if values.dtype.kind in "biuf" else column.astype(str).to_numpy(dtype=np.str_)
+    return values if values.dtype.kind in "biuf" else column.fillna("").astype(str).to_numpy(dtype=np.str_)

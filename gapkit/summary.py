@@ -38,6 +38,7 @@ _FURTHER = ("elbo_star_", "approximation_gap_")
 _ENCODERS = ("elbo", "gain", "left")  # L[q'] of a further encoder, L[q'] - L[q], L[q*] - L[q']
 _RESAMPLES, _RESAMPLES_AT_ONCE = 2000, 100
 _FEW = 10
+_CLASSES = (2, 50)  # distinct labels, at least and at most, that are summarised by class
 
 
 def summarise_values(values: np.ndarray, errors: np.ndarray, seed: int = 0, shortfall: float = 0.0) -> dict[str, Any]:
@@ -125,9 +126,11 @@ def summarise(
         semi_amortized: the curve of local steps, see :func:`gapkit.curve.summarise_curve`; kept as it is.
 
     Returns:
-        ``quantities`` of the first split; ``splits`` with the quantities, statuses and checks of every split; for more
-        than one split ``generalisation``: the amortization gap of the first split minus that of each other one; and
-        the ``certificate`` and ``semi_amortized``, if there are any.
+        ``quantities`` of the first split; ``splits`` with the quantities, statuses and checks of every split, and
+        ``classes`` where the table has integers or words as labels, 2 to 50 different ones in the split: for each its
+        ``label``, how many ``datapoints``, and the ``quantities`` total, amortization and approximation gap, the class
+        with the largest mean total gap first; for more than one split ``generalisation``: the amortization gap of the
+        first split minus that of each other one; and the ``certificate`` and ``semi_amortized``, if there are any.
 
     Raises:
         InputError: an empty table.
@@ -145,6 +148,7 @@ def summarise(
             "other_start": int((rows["start"] > 0).sum()),
             **({"fit": {str(k): int(v) for k, v in rows["fit"].value_counts().items()}} if "fit" in rows else {}),
             "checks": _checks(rows, seed),
+            **_classes(rows, seed),
         }
     first, *others = splits
     summary: dict[str, Any] = {"quantities": splits[first]["quantities"], "splits": splits}
@@ -180,6 +184,28 @@ def _checks(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
             above[ran], np.hypot(rows["ais_se"], rows["ais_upper_se"]).to_numpy(float)[ran], seed
         ),
     }
+
+
+def _classes(rows: pd.DataFrame, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """The gaps by class, the largest mean total gap first; nothing where labels make no classes."""
+    if "label" not in rows or pd.api.types.is_float_dtype(rows["label"]):
+        return {}
+    fewest, most = _CLASSES
+    if not fewest <= rows["label"].nunique() <= most:
+        return {}
+    whole = pd.api.types.is_integer_dtype(rows["label"])
+    classes: list[dict[str, Any]] = [
+        {
+            "label": int(label) if whole else str(label),
+            "datapoints": len(part),
+            "quantities": {name: _quantity(part, name, seed) for name in GAPS},
+        }
+        for label, part in rows.groupby("label")
+    ]
+    means = {part["label"]: part["quantities"]["total_gap"]["mean"] for part in classes}
+    unknown = [part for part in classes if means[part["label"]] is None]
+    known = [part for part in classes if means[part["label"]] is not None]
+    return {"classes": [*sorted(known, key=lambda part: -means[part["label"]]), *unknown]}
 
 
 def _quantity(rows: pd.DataFrame, name: str, seed: int) -> dict[str, Any]:

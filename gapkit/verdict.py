@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from scipy import special
+
 from gapkit.summary import encoder_names
 
 __all__ = ["certificate_sentence", "trust", "verdict"]
@@ -60,7 +62,7 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
             "Not enough evidence to say which of the two is larger: the 95% interval of their difference contains 0."
         )
     sentences += _families(summary.get("families", {})) + _encoders(quantities)
-    sentences += _local_steps(summary.get("semi_amortized")) + _cautions(first, total)
+    sentences += _local_steps(summary.get("semi_amortized")) + _class(first) + _cautions(first, total)
     for name, gap in summary.get("generalisation", {}).items():
         if gap["mean"] is not None:
             sentences.append(
@@ -176,6 +178,30 @@ def _local_steps(values: Mapping[str, Any] | None) -> list[str]:
         return [f"{count} from the encoder's q do not close 90% of the amortization gap: {found}."]
     verb = "closes" if reached == 1 else "close"
     return [f"{count} from the encoder's q {verb} 90% of the amortization gap: {found}."]
+
+
+def _class(first: Mapping[str, Any]) -> list[str]:
+    """The class with the largest mean total gap among those that stand out, if any does.
+
+    With K classes, one of them lies above by chance more often than one alone would, so every interval is that of
+    Student's t at a level of 0.05 / K: with 95% confidence, none is named wrongly (Bonferroni).
+    """
+    total, classes = first["quantities"]["total_gap"], first.get("classes", [])
+    if total["ci95"] is None:
+        return []
+    for part in classes:
+        gap = part["quantities"]["total_gap"]
+        if gap["se_datapoints"] is None:
+            continue
+        half = special.stdtrit(gap["count"] - 1, 1 - 0.025 / len(classes)) * gap["se_datapoints"]
+        if gap["mean"] - half > max(total["ci95"][1], _SMALL):
+            name = f'"{part["label"]}"' if isinstance(part["label"], str) else part["label"]
+            return [
+                f"Class {name} stands out: its mean total gap is {plus_minus(gap)} nats against {plus_minus(total)} "
+                "over all datapoints, and its 95% interval, made wider because every class was looked at, lies wholly "
+                "above theirs."
+            ]
+    return []
 
 
 def _collapse(first: Mapping[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import gapkit
@@ -11,7 +12,7 @@ from gapkit.comparison import Comparison, compare, find_series, natural, numbers
 from gapkit.comparison.differences import QUANTITIES
 from gapkit.results import Result
 from gapkit.summary import summarise
-from tests.report.test_report import join, make, nothing, three
+from tests.report.test_report import join, make, nothing, three, with_labels
 
 DATA = {
     "source": "digits",
@@ -214,6 +215,16 @@ def test_several_splits():
     assert "the amortization gap (the encoder's part) is 1.00" in comparison.sentences()[0]
     assert any("the split odd of a" in note for note in comparison.summary["notes"])
     assert set(comparison.to_frame()["split"]) == {"test", "train"}
+
+
+def test_labels_of_one_run_or_of_both_change_nothing():
+    one, two = spread(seed=0), spread(seed=0, encoder=-1.0)
+    plain = compare({"a": one, "b": two})
+    for labels in ([0, 1] * 30, ["x", "y"] * 30):
+        for first, second in ((with_labels(one, labels), two), (with_labels(one, labels), with_labels(two, labels))):
+            found = compare({"a": first, "b": second})
+            assert found.summary == plain.summary
+            pd.testing.assert_frame_equal(found.datapoints, plain.datapoints, check_exact=True)
 
 
 def test_a_family_that_both_fitted_is_compared_too():

@@ -13,7 +13,7 @@ from gapkit.checks import InputError
 from gapkit.export import to_arviz
 from gapkit.results import Result
 from gapkit.version import __version__
-from tests.report.test_report import ODD, join, make, three
+from tests.report.test_report import ODD, join, make, three, with_labels
 
 arviz_base = pytest.importorskip("arviz_base")
 
@@ -75,6 +75,22 @@ def test_units_and_provenance():
 def test_odd_results_are_exported_as_they_are(name):
     result = ODD[name]()
     np.testing.assert_array_equal(result.to_arviz()["gaps"]["total_gap"], result.to_frame()["total_gap"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([7, 0, 7], [7, 0, 7]),
+        (["b", "<b> 😀", None], ["b", "<b> 😀", ""]),
+        (pd.array([7, None, 0], dtype="Int64"), [7.0, np.nan, 0.0]),
+    ],
+)
+def test_labels_are_a_coordinate(labels, expected):
+    tree = to_arviz(with_labels(three(), labels))
+    for node in tree.children.values():
+        np.testing.assert_array_equal(node.coords["label"], expected)
+        assert "label" not in node.data_vars
+        assert node.coords["label"].dtype.kind in "ifU"
 
 
 def test_names_of_any_kind_are_kept_as_text_of_fixed_width():

@@ -12,7 +12,7 @@ import gapkit
 from gapkit.checks import InputError
 from gapkit.models.reference import build
 from gapkit.results import Result
-from gapkit.summary import summarise_values
+from gapkit.summary import summarise, summarise_values
 from gapkit.verdict import verdict
 
 
@@ -69,6 +69,28 @@ def test_csv_holds_every_digit_of_every_column(result, tmp_path):
     pd.testing.assert_frame_equal(again, frame, check_exact=True)
     assert frame.isna().to_numpy().any()  # AIS was not run everywhere
     assert "ais_reason" in frame
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        list(range(8)),
+        [0.5, np.nan, *range(6)],
+        ["é 😀", '"a", b', "<script>", "", "two\nlines", " ", "7", None],
+        pd.array([1, None, *range(6)], dtype="Int64"),
+    ],
+    ids=["integers", "targets", "words", "some missing"],
+)
+def test_labels_come_back_from_their_files(result, labels, tmp_path):
+    frame = result.to_frame()
+    frame.insert(2, "label", labels)
+    labelled = Result(frame, summarise(frame), result.run)
+    loaded = Result.load(labelled.save(tmp_path / "run"))
+    pd.testing.assert_frame_equal(loaded.to_frame(), frame, check_exact=True)
+    assert loaded.summary_values == labelled.summary_values
+    again = pd.read_csv(labelled.to_csv(tmp_path / "table.csv"), keep_default_na=False, na_values=["nan"])
+    pd.testing.assert_frame_equal(again, frame, check_exact=True, check_dtype=frame["label"].dtype != "Int64")
+    assert again["label"].isna().tolist() == frame["label"].isna().tolist()
 
 
 def test_csv_is_written_wholly_or_not_at_all(result, tmp_path, monkeypatch):

@@ -58,6 +58,7 @@ def demo(
                 loaded.model,
                 {"test": binarize(test_set.x, "threshold")},
                 spec,
+                labels=test_set.label_values,
                 other_x=binarize(train_set.x, "threshold"),
                 progress=progress,
                 provenance=provenance,

@@ -82,7 +82,7 @@ class Job:
         built = loaded.model
         others = {name: load_model(path, **how_built) for name, path in self.encoders.items()}
         encoders = {name: other.model for name, other in others.items()}
-        splits, data, bank_split, bank_x = self._data(*self._source(loaded, like))
+        splits, labels, data, bank_split, bank_x = self._data(*self._source(loaded, like))
         provenance = {
             **data,
             "checkpoint": {**_facts(loaded), **_progress(loaded.extra)},
@@ -97,6 +97,7 @@ class Job:
                 built,
                 splits,
                 self.spec,
+                labels=labels,
                 other_x=bank_x,
                 encoders=encoders,
                 device=self.device,
@@ -117,12 +118,12 @@ class Job:
         return source, used["binarize"]
 
     def _data(self, source: str, how: str) -> Any:
-        """Splits, their facts, and the data for starts; read once, however many checkpoints there are."""
+        """Splits, their labels and facts, and the data for starts; read once, however many checkpoints there are."""
         if (source, how) not in self._loaded:
             seed = self.spec.seed
-            splits, facts = load_splits(source, list(self.splits), self.data_key, self.limit, how, seed)
+            loaded = load_splits(source, list(self.splits), self.data_key, self.limit, how, seed)
             bank = other_data(source, self.data_key, self.spec.bank_data, how, seed)
-            self._loaded[source, how] = (splits, facts, *bank)
+            self._loaded[source, how] = (*loaded, *bank)
         return self._loaded[source, how]
 
 

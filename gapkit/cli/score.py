@@ -162,7 +162,7 @@ def _load(
     for role, (source, split, key) in sources.items():
         part = split or "test"
         draw = seed + _REFERENCE_SEED if role == "reference" else seed
-        loaded, fact = load_splits(str(source), [part], key, limit, how, draw)
+        loaded, _, fact = load_splits(str(source), [part], key, limit, how, draw)
         sets[role], facts[role] = loaded[part], fact["data"]
     return sets, facts
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gapkit.checks import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from gapkit.checkpoints import Loaded
@@ -100,8 +101,8 @@ def fixed_binarization(how: str) -> str:
 
 def load_splits(
     source: str, splits: list[str], key: str | None, limit: int | None, how: str, seed: int
-) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
-    """Load and binarise some splits of a source, with the facts for the provenance.
+) -> tuple[dict[str, "Tensor"], dict[str, "np.ndarray | None"], dict[str, Any]]:
+    """Load and binarise some splits of a source, with their labels and the facts for the provenance.
 
     Raises:
         InputError: two splits are asked for and the source makes no difference between them.
@@ -114,7 +115,8 @@ def load_splits(
         raise InputError("two splits", found, "give a source with both, such as an .npz with x_train and x_test")
     facts = {split: {"datapoints": len(part), "sha256": part.sha256} for split, part in loaded.items()}
     provenance = {"data": {"source": source, "binarize": how, "key": key, "limit": limit, "splits": facts}}
-    return {split: binarize(part.x, how, draw_of(split, seed)) for split, part in loaded.items()}, provenance
+    labels = {split: part.label_values for split, part in loaded.items()}
+    return {split: binarize(part.x, how, draw_of(split, seed)) for split, part in loaded.items()}, labels, provenance
 
 
 def draw_of(split: str, seed: int) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import torch
@@ -35,10 +36,11 @@ class Dataset:
 
     Attributes:
         x: (N, *x_shape), float32, finite.
-        labels: (N,), int64 or float, or ``None``. Text labels become the position in their sorted list.
+        labels: (N,), int64 or float, or ``None``. Text labels are positions in ``classes``, -1 where one is missing.
         name: where the data come from, as the user wrote it.
         split: ``"train"``, ``"test"``, or ``"all"`` when the source makes no difference.
         sha256: of the bytes of ``x``, hexadecimal.
+        classes: the words of text labels, sorted; ``None`` where labels are numbers, or there are none.
     """
 
     x: Tensor
@@ -46,10 +48,22 @@ class Dataset:
     name: str
     split: str
     sha256: str
+    classes: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         """Return N, the number of datapoints."""
         return len(self.x)
+
+    @property
+    def label_values(self) -> np.ndarray | None:
+        """Labels as the source has them, shape (N,): numbers, or words with ``None`` where one is missing.
+
+        ``None`` without labels, and where a datapoint has several.
+        """
+        if self.labels is None or self.labels.ndim != 1:
+            return None
+        positions = self.labels.numpy()
+        return positions if self.classes is None else np.array([*self.classes, None], dtype=object)[positions]
 
 
 def finish(raw: Raw, name: str, limit: int | None = None) -> Dataset:
@@ -76,7 +90,7 @@ def finish(raw: Raw, name: str, limit: int | None = None) -> Dataset:
     if x.ndim == 1:
         do = "reshape one-dimensional data to (N, 1); one single datapoint to (1, ...)"
         raise InputError(asked, f"an array of shape {tuple(x.shape)}, not (N, ...)", do)
-    labels = None if raw.labels is None else _label_tensor(raw.labels, len(x), asked)
+    labels, classes = (None, None) if raw.labels is None else _labels(raw.labels, len(x), asked)
     bytes_are_pixels = x.dtype == torch.uint8 and (raw.images or bool((x > 1).any()))
     if x.dtype == torch.uint8 and x.ndim == 3:
         x = x.unsqueeze(1)
@@ -88,7 +102,7 @@ def finish(raw: Raw, name: str, limit: int | None = None) -> Dataset:
     if bytes_are_pixels:
         x /= 255
     _require_finite(x, asked)
-    return Dataset(x, labels, name, raw.split, hashlib.sha256(x.numpy().data).hexdigest())
+    return Dataset(x, labels, name, raw.split, hashlib.sha256(x.numpy().data).hexdigest(), classes)
 
 
 def _as_tensor(array: np.ndarray | Tensor, asked: str) -> Tensor:
@@ -108,11 +122,13 @@ def _as_tensor(array: np.ndarray | Tensor, asked: str) -> Tensor:
     return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
 
 
-def _label_tensor(labels: np.ndarray | Tensor, size: int, asked: str) -> Tensor:
+def _labels(labels: np.ndarray | Tensor, size: int, asked: str) -> tuple[Tensor, tuple[str, ...] | None]:
+    """Labels as a tensor, and the words that its numbers stand for."""
+    classes = None
     if not isinstance(labels, Tensor):
         values = np.asarray(labels)
         if values.dtype.kind not in "fiub":
-            values = np.unique(values.astype(str), return_inverse=True)[1]
+            values, classes = _numbered(values)
         labels = _as_tensor(values, asked)
     labels = labels.detach().cpu()
     if len(labels.shape) == 2 and labels.shape[1] == 1:
@@ -120,7 +136,22 @@ def _label_tensor(labels: np.ndarray | Tensor, size: int, asked: str) -> Tensor:
     if labels.ndim == 0 or len(labels) != size:
         found = f"{size} datapoints and labels of shape {tuple(labels.shape)}"
         raise InputError(asked, found, "store one label for each datapoint, or none")
-    return labels if labels.is_floating_point() else labels.long()
+    return (labels if labels.is_floating_point() else labels.long()), classes
+
+
+def _numbered(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Words by their position in the sorted list of them, -1 where one is missing; objects that are numbers as such."""
+    import pandas
+
+    missing = pandas.isna(values)
+    if values.dtype == object and all(isinstance(value, Real) for value in values[~missing]):
+        numbers = np.array(np.where(missing, np.nan, values).tolist())
+        if numbers.dtype.kind in "fiub":
+            return numbers, None
+    words, found = np.unique(values[~missing].astype(str), return_inverse=True)
+    positions = np.full(values.shape, -1)
+    positions[~missing] = found
+    return positions, tuple(words.tolist())
 
 
 def _require_finite(x: Tensor, asked: str) -> None:

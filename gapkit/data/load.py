@@ -31,8 +31,9 @@ def load(source: str | Path, *, split: str = "test", key: str | None = None, lim
         limit: keep only the first ``limit`` datapoints.
 
     Returns:
-        x of shape (N, *x_shape), float32, with labels and provenance. uint8 is taken for pixels and divided by 255,
-        unless nothing in it exceeds 1; other integers stay counts.
+        x of shape (N, *x_shape), float32, with labels (positions of the words in ``classes``, where they are words) and
+        provenance. uint8 is taken for pixels and divided by 255, unless nothing in it exceeds 1; other integers stay
+        counts.
 
     Raises:
         InputError: unknown name, missing or damaged file, no numbers, NaN or Inf, unknown split, limit below 1.

@@ -21,6 +21,7 @@ from gapkit.engine.details import Details, make_details
 from gapkit.engine.encoders import check_encoder_names, check_encoders, in_place
 from gapkit.engine.further import Further
 from gapkit.engine.keeper import Keeper
+from gapkit.engine.labels import check_labels, label_column
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.prepare import checked_device, moved_to, prepare
 from gapkit.engine.progress import Progress, Stopwatch
@@ -46,6 +47,7 @@ def analyze(
     effort: str = "standard",
     seed: int = 0,
     family: str | Sequence[str] | None = None,
+    labels: Tensor | np.ndarray | Mapping[str, Tensor | np.ndarray | None] | None = None,
     other_x: Tensor | None = None,
     encoders: Mapping[str, LatentModel] | None = None,
     device: torch.device | str = "cpu",
@@ -64,6 +66,9 @@ def analyze(
         seed: of all random numbers.
         family: families of q* to fit beside the Gaussian ones, a name or several; None fits the encoder's own. The
             gap is split in the encoder's own family unless others are named without it.
+        labels: class labels of shape (N,): integers or words; or several by the name of their split, as ``x``, where a
+            split may have none. They become the column ``label``, the gaps (in nats) are summarised by class, and
+            they have no influence on any other number. Floats that are not whole make a column and no classes.
         other_x: data whose encodings serve as starts of the fits (training data, say); None takes the analysed data
             themselves, so that a datapoint's further starts then depend on the company it is analysed in.
         encoders: further models with the same decoder and prior, by name, such as those of ``gapkit.training.refit``:
@@ -79,8 +84,9 @@ def analyze(
         The result: one row per datapoint, a summary with intervals, and the run's settings.
 
     Raises:
-        InputError: the model or the data cannot be analysed, an unknown setting, or an encoder that does not belong to
-            the model's decoder or whose name would clash with a column.
+        InputError: the model or the data cannot be analysed, an unknown setting, labels that are not one for each
+            datapoint of a split, or an encoder that does not belong to the model's decoder or whose name would clash
+            with a column.
 
     Example:
         >>> from gapkit.models.reference import build
@@ -102,6 +108,7 @@ def analyze(
     with frozen(model), moved_to(model, device), in_place(encoders, device):
         ready = {name: prepare(model, torch.as_tensor(data), device) for name, data in splits.items()}
         first = next(iter(ready))
+        classes = check_labels(labels, {name: len(data) for name, data in ready.items()})
         families = _families(model, ready[first], spec)
         check_encoders(model, encoders, ready[first], Key(spec.seed, tuple(range(len(ready[first])))))
         units = {name: plan_units(len(data), spec.unit_size) for name, data in ready.items()}
@@ -138,6 +145,8 @@ def analyze(
             details = run_stage("details", make_details, keeper, like, spec, first)
         certified = run_stage("certificate", _certificate, like, bank, spec) if spec.certificate else None
     datapoints = pd.concat(frames, ignore_index=True)
+    if classes:
+        datapoints.insert(datapoints.columns.get_loc("index") + 1, "label", label_column(classes, datapoints))
     run = {
         "families": families,
         "settings": spec.to_dict(),

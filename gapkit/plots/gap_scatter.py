@@ -24,6 +24,7 @@ _SOURCES = {"mixture": "log p(x) by importance sampling", "ais": "log p(x) by AI
 _WAYS = ("source", "khat", "class")
 _HOPELESS = 1.0  # a k-hat above which weights have no mean
 _WORST, _BINS = 3, 40
+_SHORT = 6  # letters; longer names do not fit four side by side
 _MANY = 1000  # points; above, they become one image, else the drawing would weigh megabytes
 
 
@@ -106,7 +107,7 @@ def _by_khat(result: Result, split: str, rows: pd.DataFrame) -> list[_Group]:
 def _by_class(rows: pd.DataFrame) -> list[_Group]:
     if "label" not in rows:
         found = "no column 'label' in the table"
-        raise InputError("a scatter coloured by 'class'", found, "add the column to result.datapoints, or use 'source'")
+        raise InputError("a scatter coloured by 'class'", found, "analyse with labels, or use color='source'")
     labels = rows["label"].astype(object).where(rows["label"].notna(), "unknown").astype(str).to_numpy(str)
     counted = pd.Series(labels, dtype=object).value_counts()
     names = [str(name) for name in counted.index[: len(CLASSES)]]
@@ -168,7 +169,8 @@ def _draw_legend(ax: Axes, groups: list[_Group], flagged: bool) -> None:
     if flagged:
         handles.append(Line2D([], [], color=COLORS["side"], label="status to mind", **{**points, "marker": "^"}))
     handles.append(Line2D([], [], color=COLORS["guide"], linestyle="--", linewidth=1, label="equal gaps"))
-    legend_below(ax, handles, 2 if len(groups) <= 4 else 4, 38.0)
+    short = len(groups) > 4 and max(len(group.text) for group in groups) <= _SHORT
+    legend_below(ax, handles, 4 if short else 2, 38.0)
 
 
 def _draw_margins(ax: Axes, gaps: Mapping[str, np.ndarray]) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 from gapkit.latents import collapse_sentence
 from gapkit.report.blocks import (
     Block,
+    Cell,
     Column,
     Definitions,
     Document,
@@ -23,6 +24,7 @@ from gapkit.report.blocks import (
 from gapkit.report.figures import draw
 from gapkit.report.provenance import provenance, title_of
 from gapkit.report.wording import (
+    CLASSES_NOTE,
     DEFINITIONS,
     GENERALISATION,
     LOCAL_STEPS,
@@ -33,6 +35,7 @@ from gapkit.report.wording import (
 )
 from gapkit.results import Result
 from gapkit.status import STATUSES
+from gapkit.summary import GAPS
 
 __all__ = ["build", "quantity_row"]
 
@@ -57,6 +60,7 @@ def build(result: Result) -> Document:
                 _gap_table(result, main, 1),
                 Text((TABLE_NOTE,), "note"),
                 *draw(result, main, 1, "gaps"),
+                *_classes(result, main, 1),
             ),
         ),
         Section("local-steps", "Local steps at test time", _local_steps(result)),
@@ -104,15 +108,43 @@ def _gap_table(result: Result, split: str, number: int) -> Table:
         quantity = values["quantities"][name]
         used = int(quantity.get("count", datapoints))
         row = quantity_row(name, *describe(name), quantity)
-        rows.append(
-            Row(row.name, (*row.cells, str(used) if used == datapoints else f"{used} of {datapoints}"), row.note)
-        )
+        rows.append(Row(row.name, (*row.cells, _used(used, datapoints)), row.note))
     return Table(
         name=f"gaps-{number}",
         caption=f"Gaps and bounds in nats, split {split} ({datapoints} datapoints)",
         columns=(Column("quantity", "Quantity", "text"), *_ERRORS, Column("count", "Used", "count")),
         rows=tuple(rows),
     )
+
+
+def _used(used: int, datapoints: int) -> str:
+    return str(used) if used == datapoints else f"{used} of {datapoints}"
+
+
+def _classes(result: Result, split: str, number: int) -> tuple[Block, ...]:
+    """The gaps by class, where the datapoints have labels that make classes."""
+    classes = result.summary_values["splits"][split].get("classes", ())
+    if not classes:
+        return ()
+    gaps = []
+    for name in GAPS:
+        gaps += [Column(name, describe(name)[0]), Column(f"{name}_ci95", "95% interval")]
+    table = Table(
+        name=f"classes-{number}",
+        caption=f"Mean gaps in nats by class, split {split}",
+        columns=(Column("label", "Class", "text"), Column("datapoints", "Datapoints", "count"), *gaps),
+        rows=tuple(_class_row(part) for part in classes),
+        footnote=CLASSES_NOTE,
+    )
+    return (Heading("Gaps by class"), table, *draw(result, split, number, "classes"))
+
+
+def _class_row(part: Mapping[str, Any]) -> Row:
+    cells: list[Cell] = [str(part["label"]), _used(part["quantities"]["total_gap"]["count"], part["datapoints"])]
+    for name in GAPS:
+        values = part["quantities"][name]
+        cells += [values["mean"], Interval(*(values["ci95"] or (None, None)))]
+    return Row(str(part["label"]), tuple(cells))
 
 
 def _local_steps(result: Result) -> tuple[Block, ...]:
@@ -163,6 +195,7 @@ def _further(result: Result, splits: Iterable[str]) -> tuple[Block, ...]:
     for number, split in enumerate(splits, 2):
         blocks += [Heading(f"Split {split}"), *draw(result, split, number, "ladder")]
         blocks += [_gap_table(result, split, number), *draw(result, split, number, "gaps")]
+        blocks += _classes(result, split, number)
     return tuple(blocks)
 
 
@@ -170,12 +203,17 @@ def _worst(result: Result) -> tuple[Block, ...]:
     frame = result.datapoints
     rows = frame.sort_values("total_gap", ascending=False, kind="stable", na_position="last").head(_WORST)
     shown = "" if len(rows) == len(frame) else f", of {len(frame)} datapoints"
+    labels = []
+    if "label" in frame:
+        targets = pd.api.types.is_float_dtype(frame["label"])
+        labels = [Column("label", "Label", "number" if targets else "text")]
     worst = Table(
         name="worst-table",
         caption=f"The {len(rows)} largest total gaps, in nats, with their Monte Carlo errors{shown}",
         columns=(
             Column("index", "Index", "text"),
             Column("split", "Split", "text"),
+            *labels,
             Column("elbo", "L[q]"),
             Column("elbo_star", "L[q*]"),
             Column("log_px", "log p(x)"),
@@ -196,7 +234,14 @@ def _worst_row(row: Mapping[str, Any]) -> Row:
     numbers = (_number(row[name]) for name in ("elbo", "elbo_star", "log_px", "amortization_gap", "approximation_gap"))
     total = PlusMinus(_number(row["total_gap"]), _number(row["total_gap_se"]))
     split, index = str(row["split"]), str(row["index"])
-    return Row(f"{split} {index}", (index, split, *numbers, total, ", ".join(str(row["status"]).split(","))))
+    label = (_label(row["label"]),) if "label" in row else ()
+    return Row(f"{split} {index}", (index, split, *label, *numbers, total, ", ".join(str(row["status"]).split(","))))
+
+
+def _label(value: object) -> str | float | None:
+    if isinstance(value, float) or pd.isna(value):
+        return _number(value)
+    return str(value)
 
 
 def _number(value: object) -> float | None:

@@ -49,7 +49,7 @@ class Column:
     Attributes:
         key: its name in ``summary.json`` or ``datapoints.parquet``; unique in the table.
         label: its heading.
-        kind: how its numbers are written: ``text``, ``count``, ``nats`` or ``percent``.
+        kind: how its numbers are written: ``text``, ``count``, ``nats``, ``percent``, or ``number`` of any unit.
     """
 
     key: str

@@ -4,7 +4,7 @@ import math
 
 from gapkit.report.blocks import Cell, Interval, PlusMinus
 
-__all__ = ["as_text", "count", "nats", "percent"]
+__all__ = ["as_text", "count", "nats", "number", "percent"]
 
 _NONE = "–"
 
@@ -41,7 +41,17 @@ def count(value: float | None) -> str:
     return _NONE if value is None or math.isnan(value) else f"{value:.0f}"
 
 
-_NUMBERS = {"nats": nats, "percent": percent, "count": count}
+def number(value: float | None) -> str:
+    """Write a number of any unit with up to six digits, and a dash where there is none.
+
+    Example:
+        >>> number(0.25), number(1234.5678), number(None)
+        ('0.25', '1234.57', '–')
+    """
+    return _NONE if value is None or math.isnan(value) else f"{value:.6g}"
+
+
+_NUMBERS = {"nats": nats, "percent": percent, "count": count, "number": number}
 
 
 def as_text(cell: Cell, kind: str) -> str:

@@ -6,6 +6,8 @@ __all__ = [
     "AIS_CONVERGENCE_CAPTION",
     "BARS_CAPTION",
     "CERTIFICATE_CAPTION",
+    "CLASSES_CAPTION",
+    "CLASSES_NOTE",
     "CONTOURS_CAPTION",
     "DEFINITIONS",
     "DISTRIBUTIONS_CAPTION",
@@ -129,6 +131,18 @@ SCATTER_CAPTION = (
     "posterior family; below it, the family loses more. Colour tells how log p(x) was estimated, triangles have a "
     "status to mind, and the numbers are the indices of the three largest total gaps. The histograms above and beside "
     "show how each gap is spread."
+)
+
+CLASSES_NOTE = (
+    "How to read: each row has the mean gaps of the datapoints of one class, the class with the largest mean total gap "
+    "first. Where the 95% intervals of two classes overlap, their order may be chance."
+)
+
+CLASSES_CAPTION = (
+    "How to read: each point is a datapoint in the colour of its class; the rest is as in the scatter of the gaps "
+    "above. A class that lies high up is hard for the encoder, one that lies far to the right is hard for the "
+    "posterior family. Where the colours are mixed, classes differ little. Of more than 1,000 datapoints, those with "
+    "the three largest total gaps and others chosen at random are drawn, 1,000 in all."
 )
 
 BARS_CAPTION = (

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from gapkit.data import load
 from gapkit.models.native import save_model
 from gapkit.models.reference import build
 from gapkit.results import Result
@@ -51,6 +52,38 @@ def test_two_splits_limits_and_seeds(gapkit, checkpoint, tmp_path):
     assert gapkit(*words, "--out", "c", "--seed", 1)[0] == 0
     b, c = (pd.read_parquet(tmp_path / name / "datapoints.parquet") for name in "bc")
     pd.testing.assert_frame_equal(b, c, check_exact=True)
+
+
+@pytest.mark.parametrize("words", [True, False], ids=["words", "integers"])
+def test_labels_of_the_data_come_along(words, gapkit, checkpoint, tmp_path):
+    arrays = dict(np.load("x.npz"))
+    labels = np.array(["<i>cat</i>", "dog"] if words else [3, 8])
+    arrays |= {"y_train": labels[[0, 1, 0, 1]], "y_test": labels[[1, 0, 0, 0, 1, 1, 0, 1]]}
+    np.savez("labelled.npz", **arrays)
+    options = ("--effort", "quick", "--split", "test", "--split", "train", "--limit", 6)
+    for name in ("x", "labelled"):
+        code, _, err = gapkit("analyze", checkpoint, "--data", f"{name}.npz", *options, "--out", name)
+        assert code == 0, err
+    result, plain = Result.load("labelled"), Result.load("x")
+    frame = result.to_frame()
+    assert frame.columns[:3].tolist() == ["split", "index", "label"]
+    assert frame.pop("label").tolist() == [*arrays["y_test"][:6], *arrays["y_train"]]
+    pd.testing.assert_frame_equal(frame, plain.to_frame(), check_exact=True)
+    classes = result.summary_values["splits"]["train"]["classes"]
+    assert {part["label"]: part["datapoints"] for part in classes} == dict.fromkeys(labels.tolist(), 2)
+    page = (tmp_path / "labelled" / "report.html").read_text()
+    assert "Gaps by class" in page
+    assert "<i>" not in page
+    assert "Gaps by class" not in (tmp_path / "x" / "report.html").read_text()
+    code, _, err = gapkit("compare", "x", "labelled", "--format", "html")
+    assert code == 0, err
+
+
+def test_several_labels_of_a_datapoint_are_left_aside(gapkit, checkpoint, tmp_path):
+    np.savez("many.npz", x=np.load("x.npz")["x_test"], y=np.eye(8))
+    code, _, err = gapkit("analyze", checkpoint, "--data", "many.npz", "--effort", "quick", "--out", "run")
+    assert code == 0, err
+    assert "label" not in Result.load("run").to_frame()
 
 
 MODEL_FILE = """
@@ -246,4 +279,5 @@ def test_the_demo(gapkit, tmp_path):
     assert code == 0, err
     assert sorted(p.name for p in (tmp_path / "d").iterdir()) == sorted([*FILES, "model.pt"])
     assert "nats of the" in out
+    assert Result.load("d").to_frame()["label"].tolist() == load("digits", limit=50).labels.tolist()
     assert gapkit("analyze", "d/model.pt", "--effort", "quick", "--limit", "20", "--out", "again")[0] == 0

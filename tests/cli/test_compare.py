@@ -10,6 +10,7 @@ import typer
 from gapkit.checks import InputError
 from gapkit.cli.analyze import publish
 from gapkit.cli.series import analyze_series, find_checkpoints
+from gapkit.data import load
 from gapkit.results import Result
 from gapkit.training import TrainConfig, train
 from tests.report.test_numbers import uneven
@@ -158,6 +159,9 @@ def test_a_series_of_checkpoints(gapkit, checkpoints, tmp_path):
     one, two = Result.load(place / "a"), Result.load(place / "c")
     assert one.run["data"] == two.run["data"]
     assert one.run["settings"] == two.run["settings"]
+    assert (
+        one.datapoints["label"].tolist() == two.datapoints["label"].tolist() == load("digits", limit=20).labels.tolist()
+    )
     assert one.run["checkpoint"]["training"] == two.run["checkpoint"]["training"]
     assert {"report.html", "report.pdf"} <= set(names(place / "a"))
     assert one.run["checkpoint"]["epoch"] == 12

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from gapkit.data import load
+from gapkit.data.dataset import Raw, finish
 
 
 @pytest.fixture
@@ -42,6 +43,7 @@ def test_npz_by_split_single_array_and_key(tmp_path, uniform):
     np.savez(tmp_path / "b.npz", values=uniform, y=np.array(list("abcabc")))
     single = load(tmp_path / "b.npz")
     assert single.labels.tolist() == [0, 1, 2, 0, 1, 2]
+    assert single.classes == ("a", "b", "c")
     assert single.split == "all"
 
 
@@ -66,6 +68,55 @@ def test_npy_pt_csv_and_parquet_agree(tmp_path, uniform):
 def test_a_csv_saved_with_numbered_columns_is_read(tmp_path, uniform):
     pandas.DataFrame(uniform).to_csv(tmp_path / "a.csv", index=False)
     assert load(tmp_path / "a.csv").x.shape == (6, 4)
+
+
+LABELS = {
+    "integers": (np.array([7, 0, 7]), None, [7, 0, 7]),
+    "bool": (np.array([True, False, True]), None, [1, 0, 1]),
+    "one column": (np.array([[7], [0], [7]]), None, [7, 0, 7]),
+    "targets": (np.array([0.5, 1.0, 2.0]), None, [0.5, 1.0, 2.0]),
+    "words": (np.array(["dog", "cat", "dog"]), ("cat", "dog"), ["dog", "cat", "dog"]),
+    "digits as words": (np.array(["10", "9", "10"]), ("10", "9"), ["10", "9", "10"]),
+    "a column of words": (np.array([["dog"], ["cat"], ["dog"]]), ("cat", "dog"), ["dog", "cat", "dog"]),
+    "a word missing": (np.array(["dog", None, "dog"], object), ("dog",), ["dog", None, "dog"]),
+    "words and numbers": (np.array(["dog", 3, float("nan")], object), ("3", "dog"), ["dog", "3", None]),
+    "numbers as objects": (np.array([7, 0, 7], object), None, [7, 0, 7]),
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_keep_their_words(name):
+    labels, classes, values = LABELS[name]
+    data = finish(Raw(np.ones((3, 2)), labels), name)
+    assert data.classes == classes
+    assert data.label_values.tolist() == values
+    assert len(data.labels) == 3
+
+
+def test_a_number_missing_among_labels_is_nan():
+    data = finish(Raw(np.ones((3, 2)), np.array([7, None, 0], object)), "objects")
+    assert data.classes is None
+    np.testing.assert_array_equal(data.label_values, [7, np.nan, 0])
+
+
+def test_words_do_not_depend_on_the_limit():
+    labels = np.array(["dog", "cat", "ant"])
+    data = finish(Raw(np.ones((3, 2)), labels), "words", limit=1)
+    assert data.label_values.tolist() == ["dog"]
+    assert data.labels.tolist() == [2]
+
+
+def test_without_labels_and_with_several_for_each_datapoint_there_are_no_label_values():
+    assert finish(Raw(np.ones((3, 2))), "none").label_values is None
+    assert finish(Raw(np.ones((3, 2)), np.eye(3)), "one-hot").label_values is None
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_words_of_a_table_where_some_are_missing(tmp_path, suffix):
+    frame = pandas.DataFrame({"a": [0.1, 0.2, 0.3], "label": ["<b>x</b>", None, "\U0001f600"]})
+    path = tmp_path / f"a.{suffix}"
+    frame.to_csv(path, index=False) if suffix == "csv" else frame.to_parquet(path)
+    assert load(path).label_values.tolist() == ["<b>x</b>", None, "\U0001f600"]
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("1", 1), ("RGB", 3), ("RGBA", 3)])

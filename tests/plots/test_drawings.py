@@ -27,7 +27,7 @@ SPLIT = 'a <script>"x"</script> $y_ 🙂'
 
 def places(whole, split="test"):
     """The names of my drawings that apply, by place, in order."""
-    found = {"ladder": [], "gaps": [], "trust": []}
+    found = {"ladder": [], "gaps": [], "classes": [], "trust": []}
     for drawing in DRAWINGS:
         if drawing in MINE and drawing.applies(whole, split):
             found[drawing.place].append(drawing.name)
@@ -41,7 +41,7 @@ def described(whole, name, split="test"):
 
 
 def two():
-    rows = pd.concat([frame(8), frame(6, split="train")], ignore_index=True)
+    rows = pd.concat([frame(8, label=[0, 1] * 4), frame(6, split="train", label=1)], ignore_index=True)
     return Result(rows, summarise(rows), RUN)
 
 
@@ -49,12 +49,14 @@ def test_all_of_them_are_drawn_where_there_is_something_to_show():
     assert places(two()) == {
         "ladder": ["ladder", "gap-bars"],
         "gaps": ["gap-scatter", "gap-distributions"],
+        "classes": ["gap-classes"],
         "trust": ["weights", "sandwich", "certificate"],
     }
 
 
 def test_bars_stand_once_beside_the_first_of_several_splits():
     assert places(two(), "train")["ladder"] == ["ladder"]
+    assert places(two(), "train")["classes"] == []
     assert places(result(frame(8)))["ladder"] == ["ladder"]
 
 
@@ -77,21 +79,25 @@ def assert_sound(figure):
     assert colors <= NEUTRAL | {color.lower() for color in (*COLORS.values(), *CLASSES)}
 
 
-@pytest.mark.parametrize("name", ["one datapoint", "first split not finite", "equal values", "infinite"])
+@pytest.mark.parametrize(
+    "name", ["one datapoint", "first split not finite", "equal values", "some labels missing", "infinite"]
+)
 def test_odd_results_give_sound_figures(name):
     whole = ODD[name]()
     for number, split in enumerate(whole.summary_values["splits"], 1):
-        for place in ("ladder", "gaps", "trust"):
+        for place in ("ladder", "gaps", "classes", "trust"):
             for drawn in draw(whole, split, number, place):
                 assert_sound(drawn)
 
 
 @pytest.mark.parametrize("count", [1, 8])
 def test_figures_of_a_whole_table_are_sound_and_say_nats(count):
-    both = pd.concat([frame(count, split=SPLIT), frame(2, split="b")], ignore_index=True)
+    both = pd.concat(
+        [frame(count, split=SPLIT, label=(np.arange(count) % 3).astype(str)), frame(2, split="b")], ignore_index=True
+    )
     whole = Result(both, {**summarise(both), "certificate": SIMULATED}, RUN)
-    found = [drawn for place in ("ladder", "gaps", "trust") for drawn in draw(whole, SPLIT, 1, place)]
-    assert len(found) >= (6 if count > 1 else 5)
+    found = [drawn for place in ("ladder", "gaps", "classes", "trust") for drawn in draw(whole, SPLIT, 1, place)]
+    assert len(found) >= (7 if count > 1 else 5)
     for drawn in found:
         assert_sound(drawn)
         assert "nats" in drawn.alt
@@ -130,12 +136,37 @@ def test_descriptions_count_what_is_below_zero():
     assert "4 below zero." in described(result(rows), "gap-distributions")
 
 
+@pytest.mark.parametrize("count", [1000, 1001, 5000])
+def test_classes_of_very_many_datapoints_are_shown_by_some_of_them(count):
+    (drawing,) = (drawing for drawing in MINE if drawing.name == "gap-classes")
+    rows = frame(count, label=np.arange(count) % 10)
+    rows.loc[7, "total_gap"] = 999.0
+    whole = Result(rows, {"splits": {"test": {"quantities": {}}}}, RUN)
+    first = drawing.plot(whole, split="test")
+    drawn, again = (
+        np.concatenate([part.get_offsets() for part in ax.collections])
+        for ax in (first, drawing.plot(whole, split="test"))
+    )
+    np.testing.assert_array_equal(drawn, again)
+    assert len(np.unique(drawn, axis=0)) == 1000
+    assert {tuple(point) for point in drawn} <= set(
+        zip(rows["approximation_gap"], rows["amortization_gap"], strict=True)
+    )
+    assert any("7" in text.get_text().split(", ") for text in first.texts)
+    words = "test: 1,000 datapoints" + ("" if count == 1000 else f" of {count:,}, chosen at random")
+    assert first.get_title(loc="left") == words
+    first.figure.draw_without_rendering()
+    assert first._left_title.get_window_extent().x1 <= first.figure.bbox.x1
+
+
 @pytest.mark.parametrize("drawing", MINE, ids=lambda drawing: drawing.name)
 @pytest.mark.parametrize("count", [200, 1000, 20_000])
 def test_pictures_stay_small(drawing, count):
     rows = frame(count, ais_reason="forced", ais=-90.0 + np.random.default_rng(0).normal(0, 1, count))
+    rows["label"] = np.arange(count) % 10
     # Pictures take the means as they are, and intervals of many datapoints take seconds.
-    one = result(frame(3)).summary_values["quantities"]
-    whole = Result(rows, {"splits": {"test": {"quantities": one}, "b": {"quantities": one}}}, RUN)
+    few = result(frame(9, label=range(9))).summary_values["splits"]["test"]
+    one = {name: few[name] for name in ("quantities", "classes")}
+    whole = Result(rows, {"splits": {"test": one, "b": one}}, RUN)
     assert drawing.applies(whole, "test")
     assert 5_000 < len(as_svg(lambda: drawing.plot(whole, split="test"), "x")) < 200_000

@@ -125,6 +125,20 @@ def test_classes_beyond_ten_are_one_colour():
     assert len(points(ax)) == 40
 
 
+@pytest.mark.parametrize(
+    "name", ["{}", "W" * 5 + "{}", "A LONG NAME OF CLASS {}", "class {} of a long name", "_hidden {}", "<b>$x_{}$</b>"]
+)
+def test_names_of_classes_stay_inside_the_picture(name):
+    names = [name.format(number) for number in range(10)]
+    ax = gap_scatter(result_of(frame(40, label=np.repeat(names, 4), status=["ok", "fit_budget"] * 20)), color="class")
+    ax.figure.draw_without_rendering()
+    assert len(words(ax)) == 12
+    assert [text for text in words(ax) if text.startswith(name[:2].format(0))]
+    legend, whole = ax.get_legend().get_window_extent(), ax.figure.bbox
+    assert whole.x0 <= legend.x0 < legend.x1 <= whole.x1
+    assert whole.y0 <= legend.y0
+
+
 def test_flagged_points_are_explained_once():
     status = ["ok", "fit_budget"] * 20
     assert words(gap_scatter(result_of(frame(status=status)))) == [

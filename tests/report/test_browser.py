@@ -11,7 +11,7 @@ from playwright.sync_api import sync_playwright
 
 from gapkit.report import build, render
 from gapkit.report.blocks import Column, Document, Figure, Interval, PlusMinus, Row, Section, Table
-from tests.report.test_report import join, large, make, many, three, with_extras
+from tests.report.test_report import join, large, make, many, three, with_extras, with_labels
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 BROWSER = os.environ.get("GAPKIT_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -70,7 +70,10 @@ DOCUMENTS = {
     "three": three,
     "many": lambda: many(400),
     "rich": with_extras,
-    "long": lambda: join(with_extras(), three(split=LONG), make([-95], [-90], [-89], status=LONG), run=LONG_RUN),
+    "long": lambda: with_labels(
+        join(with_extras(), three(split=LONG), make([-95], [-90], [-89], status=LONG), run=LONG_RUN),
+        [f"{LONG}{number}" for number in range(7)],
+    ),
 }
 
 
@@ -190,6 +193,17 @@ def test_filtering_counts_what_is_left(visit):
     field.fill("train")
     click(page, "Index", WORST)
     assert names(page, WORST) == ["train 0", "train 1", "train 2"]
+
+
+def test_rows_are_filtered_and_sorted_by_their_label(visit):
+    page = visit(render(build(with_labels(three(), ["shoe 10", "shoe 9", "<b>hat</b>"]))))
+    field = page.get_by_label("Filter rows")
+    assert field.get_attribute("placeholder") == "index, split, label, status"
+    for typed, expected in (("shoe", ["test 0", "test 1"]), ("<b>", ["test 2"]), ("", ["test 2", "test 0", "test 1"])):
+        field.fill(typed)
+        assert names(page, WORST) == expected
+    click(page, "Label", WORST)
+    assert names(page, WORST) == ["test 2", "test 1", "test 0"]
 
 
 def test_the_page_can_be_used_with_the_keyboard_alone(visit):

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from numbers import Real
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gapkit.report import build, render, render_pdf, wording
@@ -17,7 +18,7 @@ from gapkit.results import Result
 from gapkit.status import STATUSES
 from gapkit.summary import summarise
 from tests.report.test_pdf import pages_of
-from tests.report.test_report import join, make, nothing, three, with_extras
+from tests.report.test_report import join, make, nothing, three, with_extras, with_labels
 from tests.test_latents import with_active
 
 # Numbers of the software itself: the level of all intervals, the share of a gap that counts as closed, the zero of
@@ -120,11 +121,12 @@ def uneven(count=12, seed=0, **changes):
 
 
 def rich():
-    """Two splits, a further encoder and a curve of local steps, some datapoints not finite, statuses to mind."""
+    """Two splits, labels, a further encoder, local steps, some datapoints not finite, statuses to mind."""
     extras = with_extras()
     first = join(uneven(status=["ok", "fit_budget", "evidence_weak"] * 4), nothing())
     table = join(first, uneven(7, 1, split="train")).to_frame()
     table["index"] = range(len(table))
+    table["label"] = pd.array([(17, 23, None)[place % 3] for place in range(len(table))], dtype="Int64")
     gain = table["amortization_gap"] * 0.37
     table = table.assign(elbo_refit=table["elbo"] + gain, gain_refit=gain, left_refit=table["amortization_gap"] - gain)
     table = table.assign(**{f"{name}_refit_se": 0.0213 for name in ("elbo", "gain", "left")})
@@ -133,8 +135,20 @@ def rich():
     return Result(table, summary, {})
 
 
+def one_class_stands_out():
+    larger = make(np.full(9, -131.2177) + np.arange(9) * 0.4123, np.full(9, -111.1357), np.full(9, -109.0193))
+    table = join(uneven(60), larger).to_frame().assign(index=range(69))
+    return with_labels(Result(table, {}, {}), [*["dog", "cat", "bird"] * 20, *["<i>fish</i>"] * 9])
+
+
+def targets():
+    return with_labels(uneven(), np.random.default_rng(5).normal(0, 3, 12))
+
+
 RESULTS = {
     "rich": rich,
+    "one class stands out": one_class_stands_out,
+    "targets": targets,
     "plain": uneven,
     "one datapoint": lambda: uneven(1),
     "nothing finite": nothing,
@@ -195,6 +209,14 @@ def test_every_cell_is_the_number_of_its_row_and_column(name):
             checked += assert_row(
                 document.table(f"gaps-{number}"), row, summary["splits"][split]["quantities"][row.name]
             )
+        classes = {str(part["label"]): part for part in summary["splits"][split].get("classes", ())}
+        if classes:
+            shown = document.table(f"classes-{number}")
+            assert [row.name for row in shown.rows] == list(classes)
+            for row in shown.rows:
+                gaps = classes[row.name]["quantities"]
+                values = {name: gap["mean"] for name, gap in gaps.items()}
+                checked += assert_row(shown, row, values | {f"{name}_ci95": gap["ci95"] for name, gap in gaps.items()})
     table = result.datapoints
     rows = {f"{row['split']} {row['index']}": row for row in table.to_dict("records")}
     worst = document.table("worst-table")
@@ -209,6 +231,12 @@ def test_every_cell_is_the_number_of_its_row_and_column(name):
                 assert cell == sum(row.name in listed for listed in own)
                 checked += 1
     assert checked > 8
+
+
+def test_the_class_that_stands_out_is_in_the_verdict_of_its_case():
+    assert any(
+        sentence.startswith('Class "<i>fish</i>" stands out') for sentence in case("one class stands out")[1].verdict
+    )
 
 
 def assert_row(table, row, values):

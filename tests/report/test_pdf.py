@@ -9,7 +9,7 @@ import pytest
 from gapkit.report import build, render_pdf, write_pdf
 from gapkit.report.blocks import Column, Definitions, Document, Row, Section, Table, Term, Text
 from gapkit.report.wording import DEFINITIONS
-from tests.report.test_report import ODD, join, large, many, odd, three, with_extras
+from tests.report.test_report import ODD, join, large, many, odd, three, with_extras, with_labels
 
 HOSTILE = (
     '#import "@preview/x:1.0.0"',
@@ -89,6 +89,24 @@ def test_a_hostile_result_is_shown_as_it_is():
     run = {"checkpoint": {"name": bad, "sha256": "ab" * 32}, "warnings": [bad], "settings": {bad: bad}, bad: bad}
     found = text_of(build(three(run=run, split=bad, status=bad.replace(",", ""))))
     assert found.count(squash(bad)) >= 8
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_markup_in_labels_is_text(text):
+    found = text_of(build(with_labels(three(), [text, f"other {text}", text])))
+    assert found.count(squash(text)) >= 5  # two classes, three datapoints
+
+
+def test_long_labels_stay_inside_the_page():
+    labels = [f"{'abcdefghij' * 6} {number}" for number in range(3)]
+    pdf = render_pdf(build(with_labels(three(), labels)))
+    document = pypdfium2.PdfDocument(pdf)
+    for page in document:
+        width, text = page.get_width(), page.get_textpage()
+        assert all(text.get_charbox(place)[2] < width - 40 for place in range(text.count_chars()))
+        assert all(part.get_bounds()[2] < width - 30 for part in page.get_objects() if hasattr(part, "get_bounds"))
+    document.close()
+    assert all(squash(label) in squash("".join(pages_of(pdf))) for label in labels)
 
 
 def test_long_words_break_inside_the_page():

@@ -16,8 +16,8 @@ from gapkit.engine import analyze
 from gapkit.local import FAMILIES
 from gapkit.models.reference import build as build_model
 from gapkit.report import build, render, write_html
-from gapkit.report.blocks import PlusMinus
-from gapkit.report.formats import nats, percent
+from gapkit.report.blocks import Interval, PlusMinus
+from gapkit.report.formats import as_text, nats, percent
 from gapkit.report.wording import QUANTITIES as WORDED
 from gapkit.report.wording import describe, in_order
 from gapkit.results import Result
@@ -103,6 +103,13 @@ def many(count=10_000):
     return make(elbo, elbo_star, log_px, status)
 
 
+def with_labels(result, labels):
+    """The result with a label for each datapoint."""
+    table = result.to_frame()
+    table.insert(0, "label", labels)
+    return Result(table, summarise(table), result.run)
+
+
 def nothing():
     return make([np.nan] * 2, [np.nan] * 2, [np.nan] * 2, status="nonfinite")
 
@@ -126,6 +133,13 @@ ODD = {
     "equal values": lambda: make([-90.0] * 3, [-90.0] * 3, [-90.0] * 3),
     "all flagged": lambda: three(status="evidence_weak,fit_budget"),
     "further encoder and local steps": lambda: with_extras(),
+    "labels": lambda: with_labels(join(three(), three(split="train")), [7, 0, 7, 0, 7, 0]),
+    "some labels missing": lambda: with_labels(join(three(), nothing()), ["b", None, "a", "c", "c"]),
+    "labels of one split": lambda: with_labels(
+        join(three(), three(split="train")), pd.array([1, 2, 1, None, None, None], dtype="Int64")
+    ),
+    "labels that make no classes": lambda: with_labels(three(), [0.5, np.nan, -12.25]),
+    "more classes than colours": lambda: with_labels(join(*[three()] * 4), range(12)),
     "infinite": lambda: make([-np.inf, -95.0], [-90.0] * 2, [-89.0] * 2, status=["nonfinite", "ok"]),
 }
 
@@ -260,10 +274,11 @@ def test_foreign_strings_are_escaped():
         "settings": {bad: bad},
         bad: bad,
     }
-    text = render(build(three(run=run, split=bad, status=bad)))
+    text = render(build(with_labels(three(run=run, split=bad, status=bad), [bad, f"{bad} -->", bad])))
     assert text.count("<script") == 1
     assert "alert(&#34;x&#34;)" in text
     assert bad not in text
+    assert text.count("alert(&#34;x&#34;)&lt;/script&gt; --&gt;") >= 3  # class, label and description of the picture
     assert len(Page(text).all("script")) == 1
 
 
@@ -288,6 +303,65 @@ def test_an_infinite_gap_is_the_worst_and_a_missing_one_the_last():
     result = make([-95.0, np.nan, -np.inf], [-90.0] * 3, [-89.0] * 3, status=["ok", "nonfinite", "nonfinite"])
     assert [row.cells[0] for row in build(result).table("worst-table").rows] == ["2", "0", "1"]
     assert "inf +- 0.050" in render(build(result))
+
+
+def test_the_worst_datapoints_have_their_labels():
+    def column(labels):
+        worst = build(with_labels(three(), labels)).table("worst-table")
+        place = [column.key for column in worst.columns].index("label")
+        assert [column.label for column in worst.columns][:3] == ["Index", "Split", "Label"]
+        shown = [as_text(row.cells[place], worst.columns[place].kind) for row in worst.rows]
+        return dict(zip((int(row.cells[0]) for row in worst.rows), shown, strict=True))
+
+    assert column([7, 10, 7]) == {0: "7", 1: "10", 2: "7"}
+    assert column(["<b>", None, ""]) == {0: "<b>", 1: "–", 2: ""}
+    assert column(pd.array([7, None, 8], dtype="Int64")) == {0: "7", 1: "–", 2: "8"}
+    assert column([0.1234567, np.nan, -2.0]) == {0: "0.123457", 1: "–", 2: "-2"}
+    assert "Label" not in [column.label for column in build(three()).table("worst-table").columns]
+
+
+@pytest.mark.parametrize("name", ["labels", "some labels missing"])
+def test_gaps_by_class_are_the_summarys(name):
+    result = ODD[name]()
+    for number, (split, part) in enumerate(result.summary_values["splits"].items(), 1):
+        table = odd(name).table(f"classes-{number}")
+        assert f"split {split}" in table.caption
+        assert table.footnote
+        for row, found in zip(table.rows, part["classes"], strict=True):
+            label, used, *cells = row.cells
+            assert label == str(found["label"])
+            finite = found["quantities"]["total_gap"]["count"]
+            assert used == (str(finite) if finite == found["datapoints"] else f"{finite} of {found['datapoints']}")
+            for place, gap in enumerate(("total_gap", "amortization_gap", "approximation_gap")):
+                values = found["quantities"][gap]
+                assert cells[2 * place : 2 * place + 2] == [
+                    values["mean"],
+                    Interval(*(values["ci95"] or (None, None))),
+                ]
+    rows = odd("some labels missing").table("classes-1").rows
+    assert [row.cells[:2] for row in rows] == [("a", "1"), ("b", "1"), ("c", "0 of 2")]
+
+
+def test_classes_have_a_picture_where_there_are_colours_enough():
+    def pictures(name):
+        return {figure.name: figure.alt for figure in odd(name).figures() if "classes" in figure.name}
+
+    assert list(pictures("labels")) == ["gap-classes-1", "gap-classes-2"]
+    assert "largest first: 7: 7.50 +- 1.50; 0: 1.50" in pictures("labels")["gap-classes-1"]
+    assert list(pictures("labels of one split")) == ["gap-classes-1"]
+    for name in ("labels that make no classes", "more classes than colours", "three"):
+        assert pictures(name) == {}
+    assert len(odd("more classes than colours").table("classes-1").rows) == 12
+    with pytest.raises(KeyError):
+        odd("labels that make no classes").table("classes-1")
+
+
+def test_gaps_by_class_follow_the_gaps():
+    text = render(odd("labels"))
+    marks = ('id="gaps-1"', 'id="gap-scatter-1"', 'id="classes-1"', 'id="gap-classes-1"', 'id="worst"')
+    places = [text.index(mark) for mark in marks]
+    assert places == sorted(places)
+    assert "Gaps by class" in [heading for tag, heading in Page(text).headings if tag == "h3"]
 
 
 def test_statuses_are_explained_and_counted():
