@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import time
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -54,9 +55,17 @@ KINDS = Document(
 )
 
 
+def long_names():
+    """The table of all kinds, whose rows are called by long names."""
+    (section,) = KINDS.sections
+    (table,) = section.blocks
+    rows = tuple(replace(row, cells=(LONG, *row.cells[1:])) for row in table.rows)
+    return replace(KINDS, sections=(replace(section, blocks=(replace(table, rows=rows),)),))
+
+
 @cache
 def document_of(name):
-    return build(DOCUMENTS[name]())
+    return long_names() if name == "long names" else build(DOCUMENTS[name]())
 
 
 @cache
@@ -334,6 +343,10 @@ def test_a_table_wider_than_the_screen_keeps_its_first_column(visit):
     first, second = (table.locator(f"tbody tr:first-child > :nth-child({number})").bounding_box() for number in (1, 2))
     assert 0 <= first["x"] < 30
     assert second["x"] < 0
+    assert table.locator("tbody .name").first.bounding_box()["height"] < 30  # the index is not broken into its digits
+    named = visit(page_of("long names"), viewport={"width": 390, "height": 800})
+    column = named.locator("#all-kinds tbody th").first
+    assert 100 < column.bounding_box()["width"] < 0.5 * 390
     roomy = visit(page_of("many"), viewport={"width": 1200, "height": 800}).locator(WORST)
     assert roomy.locator("tbody th").first.evaluate("cell => getComputedStyle(cell).position") == "static"
 
