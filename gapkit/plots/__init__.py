@@ -1,6 +1,7 @@
 """Pictures: each takes a result, a comparison, results by name or a scored table, and returns the Axes it drew on."""
 
 from gapkit.plots.certificate import certificate
+from gapkit.plots.class_gaps import class_gaps
 from gapkit.plots.compare import differences, ladders
 from gapkit.plots.contours import contours
 from gapkit.plots.convergence import ais_convergence, fit_convergence
@@ -23,6 +24,7 @@ from gapkit.plots.weights import weights
 __all__ = [
     "ais_convergence",
     "certificate",
+    "class_gaps",
     "contours",
     "differences",
     "fit_convergence",

@@ -29,7 +29,7 @@ def certificate(result: Result, ax: Axes | None = None, split: str | None = None
 
     Datapoints stand in the order of what is left; the lines are two standard errors, colour tells how the fit ended,
     and the dashed line is the tolerance. By its noise an estimate may be below zero. The strip below has the number of
-    steps that each fit took.
+    steps that each fit took; where it is the same for all, the axis says so instead.
 
     Args:
         result: of an analysis.
@@ -51,14 +51,16 @@ def certificate(result: Result, ax: Axes | None = None, split: str | None = None
             write_note(ax, "no finite certificates")
             return ax
         ax.set_axis_off()
-        steps = rows["steps"].notna().any()
+        steps = rows["steps"].nunique() > 1  # a strip of equal numbers says nothing that the legend could not
         left = ax.inset_axes((0.0, 0.36, 1.0, 0.64) if steps else (0.0, 0.0, 1.0, 1.0))
         _draw_certificates(left, rows, setting(result, "fit", "tolerance"))
         lowest = left
         if steps:
             lowest = ax.inset_axes((0.0, 0.0, 1.0, 0.27))
             _draw_steps(lowest, rows)
-        lowest.set_xlabel("datapoints, in the order of what is left to gain", labelpad=3.0)
+        taken = rows["steps"].dropna().unique()
+        equal = f" ({taken[0]:.0f} steps each)" if len(taken) == 1 else ""
+        lowest.set_xlabel(f"datapoints, in the order of what is left to gain{equal}", labelpad=3.0)
         legend_below(lowest, _legend(rows), 3, 22.0)
     return ax
 

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gapkit.checks import InputError
 from gapkit.comparison import Comparison, interval
+from gapkit.plots.names import shortened
 from gapkit.plots.selection import title_of
 from gapkit.plots.style import COLORS, new_axes, style, write_note
 from gapkit.verdict import plus_minus
@@ -156,7 +157,7 @@ def differences(comparison: Comparison, ax: Axes | None = None, split: str | Non
             else new_axes(5.2, 1.0 + _height(kind, len(runs)) + 0.12 * (len(runs) if len(runs) > 1 else 0))
         )
         if not runs:
-            ax.set_title(name, parse_math=False)
+            ax.set_title(shortened(name), parse_math=False)
             write_note(ax, "no finite values in common")
             return ax
         counts = {pairs[run]["used"] for run in runs}
@@ -176,8 +177,8 @@ def differences(comparison: Comparison, ax: Axes | None = None, split: str | Non
             )
             for text in legend.get_texts():
                 text.set_parse_math(False)
-        sign = "smaller" if kind == "gaps" else "lower"
-        _nats_axis(ax, f"nats; left of 0: {sign} than in {reference}")
+        better = "left of 0: smaller" if kind == "gaps" else "right of 0: higher"
+        _nats_axis(ax, f"nats; {better} than in {reference}")
     return ax
 
 

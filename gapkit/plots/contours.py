@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from gapkit.plots.names import shortened
 from gapkit.plots.reading import rows_of
 from gapkit.plots.selection import split_name
 from gapkit.plots.style import COLORS, new_axes, style, write_note
@@ -43,12 +44,12 @@ def contours(result: Result, ax: Axes | None = None, split: str | None = None) -
     with style():
         if not maps or of not in (None, name):
             ax = ax if ax is not None else new_axes(5.2, 2.0)
-            ax.set_title(name, parse_math=False)
+            ax.set_title(shortened(name), parse_math=False)
             write_note(ax, "no maps of posteriors")
             return ax
         rows, columns = maps["log_density"].shape[:2]
         ax = ax if ax is not None else new_axes(0.9 + _WIDTH * columns, 0.7 + _HEIGHT * rows)
-        ax.set_title(f"{name}: {_axes_in_words(maps)}", pad=22, parse_math=False)
+        ax.set_title(f"{shortened(name)}: {_axes_in_words(maps)}", pad=22, parse_math=False)
         ax.set_axis_off()
         gaps = rows_of(result, name).set_index("index")["total_gap"].to_dict()
         for row in range(rows):

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from gapkit.plots.names import shortened
 from gapkit.plots.reading import rows_of, setting
 from gapkit.plots.scale import fit_axis
 from gapkit.plots.selection import split_name
@@ -77,9 +78,9 @@ def _picture(
 
 def _title(split: str, result: Result, values: Mapping[str, Any]) -> str:
     if not values:
-        return split
+        return shortened(split)
     count = result.summary_values["splits"][split]["convergence"]["datapoints"]
-    return f"{split}: {count} datapoint{'' if count == 1 else 's'}, one by one and on average"
+    return f"{shortened(split)}: {count} datapoint{'' if count == 1 else 's'}, one by one and on average"
 
 
 def _draw_ais(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) -> None:

@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 
+from gapkit.plots.names import shortened
 from gapkit.plots.reading import rows_of
 from gapkit.plots.selection import split_name
 from gapkit.plots.style import COLORS, new_axes, style, write_note
@@ -17,18 +19,27 @@ _ROWS = {
     "x": "data x",
     "under_q": "under q",
     "under_q_star": "under q*",
+    "difference": "q* minus q",
     "posterior_sample": "posterior\nsample",
 }
+_STORED = tuple(name for name in _ROWS if name != "difference")
+_SHADES = 31  # more are not told apart, and make a heavier file
+# Below zero q is the brighter one, above it q*.
+_CHANGE = LinearSegmentedColormap.from_list(
+    "change", [COLORS["amortization_gap"], "#ffffff", COLORS["approximation_gap"]], N=_SHADES
+)
+_FAINTEST = 0.2  # of the range of brightness: differences are drawn no stronger than on this scale
 _SMALLEST, _SMALLEST_FLAT = 4, 64
-_LARGEST = 40  # pixels of a drawn tile along each side: larger ones would make a heavy file for the same picture
+_LARGEST = 36  # pixels of a drawn tile along each side: larger ones would make a heavy file for the same picture
 _GAP = 0.06  # between tiles, in sides of a tile
 
 
 def gallery(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
     """Draw the datapoints with the largest total gaps, one in a column, with their gaps in nats above.
 
-    From the top: the datapoint; the mean reconstruction under the encoder's q; under the fitted q*; and from one draw
-    of the true posterior (by importance resampling). All tiles share one scale of brightness.
+    From the top: the datapoint; the mean reconstruction under the encoder's q; under the fitted q*; the second minus
+    the first (orange where q is brighter, blue where q* is); and from one draw of the true posterior. All tiles share
+    one scale of brightness, and the differences one of their own.
 
     Args:
         result: of an analysis with ``details``, of data that are images.
@@ -43,13 +54,15 @@ def gallery(result: Result, ax: Axes | None = None, split: str | None = None) ->
     pictures = tiles(result) if of in (None, name) else {}
     with style():
         count = len(result.details["worst_index"]) if pictures else 4
-        ax = ax if ax is not None else new_axes(1.1 + 0.78 * max(count, 3), 4.0)
+        ax = ax if ax is not None else new_axes(1.1 + 0.78 * max(count, 3), 4.8)
         if not pictures:
-            ax.set_title(name, parse_math=False)
+            ax.set_title(shortened(name), parse_math=False)
             write_note(ax, "no pictures of datapoints")
             return ax
         many = "" if count == 1 else f"{count} "
-        ax.set_title(f"{name}: the {many}largest total gap{'' if count == 1 else 's'}", pad=30, parse_math=False)
+        ax.set_title(
+            f"{shortened(name)}: the {many}largest total gap{'' if count == 1 else 's'}", pad=30, parse_math=False
+        )
         _draw(ax, pictures, _headings(result, name))
     return ax
 
@@ -57,14 +70,16 @@ def gallery(result: Result, ax: Axes | None = None, split: str | None = None) ->
 def tiles(result: Result) -> dict[str, np.ndarray]:
     """The pictures by row, each of shape (N, H, W, 3) or (N, H, W); empty where the data are no images."""
     found = {}
-    for row in _ROWS:
+    for row in _STORED:
         stored = result.details.get(f"worst_{row}")
         shape = None if stored is None else image_shape(stored.shape[1:])
         if stored is None or shape is None or not len(stored):
             return {}
         images = stored.reshape(len(stored), *shape)
         found[row] = images[:, 0] if shape[0] == 1 else np.moveaxis(images, 1, -1)
-    return found
+    change = found["under_q_star"].astype(float) - found["under_q"].astype(float)
+    found["difference"] = change if change.ndim == 3 else change.mean(-1)
+    return {row: found[row] for row in _ROWS}
 
 
 def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
@@ -96,15 +111,19 @@ def _headings(result: Result, split: str) -> list[str]:
 
 def _draw(ax: Axes, pictures: dict[str, np.ndarray], headings: list[str]) -> None:
     low, high = _brightness(pictures["x"])
-    for row, images in enumerate(pictures.values()):
+    changes = np.abs(pictures["difference"][np.isfinite(pictures["difference"])]) / (high - low)
+    strongest = max(_FAINTEST, float(changes.max()) if len(changes) else 0.0)
+    for row, (name, images) in enumerate(pictures.items()):
+        change = name == "difference"
         for column, image in enumerate(images):
-            shown = np.clip((_smaller(image) - low) / (high - low), 0.0, 1.0)
+            shown = (_smaller(image) - (0.0 if change else low)) / (high - low)
+            shown = shown if change else np.clip(shown, 0.0, 1.0)
             left, top = column * (1 + _GAP), row * (1 + _GAP)
             ax.imshow(
                 np.ma.masked_invalid(shown) if shown.ndim == 2 else np.nan_to_num(shown, nan=1.0),
-                cmap="gray",
-                vmin=0.0,
-                vmax=1.0,
+                cmap=_CHANGE if change else "gray",
+                vmin=-strongest if change else 0.0,
+                vmax=strongest if change else 1.0,
                 extent=(left, left + 1, top + 1, top),
                 interpolation="none",
             )

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from gapkit.checks import InputError
 from gapkit.plots.khat import tails
+from gapkit.plots.names import shortened
 from gapkit.plots.reading import rows_of
 from gapkit.plots.scale import fit_axis
 from gapkit.plots.selection import select
@@ -24,7 +25,9 @@ _SOURCES = {"mixture": "log p(x) by importance sampling", "ais": "log p(x) by AI
 _WAYS = ("source", "khat", "class")
 _HOPELESS = 1.0  # a k-hat above which weights have no mean
 _WORST, _BINS = 3, 40
-_SHORT = 6  # letters; longer names do not fit four side by side
+_WIDE, _HIGH, _ASIDE = 0.12, 0.06, 0.015  # of a label, and its distance, as shares of the axes
+_LEAST = 0.04  # of the highest bar, so that a single datapoint is seen
+_SHORT = 9  # letters; longer entries do not fit four side by side
 _MANY = 1000  # points; above, they become one image, else the drawing would weigh megabytes
 
 
@@ -112,10 +115,7 @@ def _by_class(rows: pd.DataFrame) -> list[_Group]:
     counted = pd.Series(labels, dtype=object).value_counts()
     names = [str(name) for name in counted.index[: len(CLASSES)]]
     names.sort(key=lambda name: (len(name), name))
-    groups = [
-        _Group(name if len(name) <= 20 else f"{name[:19]}…", own, labels == name)
-        for name, own in zip(names, CLASSES, strict=False)
-    ]
+    groups = [_Group(shortened(name, 20), own, labels == name) for name, own in zip(names, CLASSES, strict=False)]
     return [*groups, _Group("other classes", COLORS["side"], ~np.isin(labels, names))]
 
 
@@ -141,8 +141,8 @@ def _draw(ax: Axes, rows: pd.DataFrame, groups: list[_Group]) -> None:
                     label=f"{group.text}{', flagged' if flag else ''}",
                 )
     _label_worst(ax, rows, x, y)
-    ax.set_xlabel(f"approximation gap (nats{beyond_x}): the family's")
-    ax.set_ylabel(f"amortization gap (nats): the encoder's\n{beyond_y.removeprefix(', ')}".rstrip())
+    ax.set_xlabel(f"approximation gap (family), nats{beyond_x}")
+    ax.set_ylabel(f"amortization gap (encoder), nats\n{beyond_y.removeprefix(', ')}".rstrip())
     _draw_legend(ax, groups, bool(flagged.any()))
     _draw_margins(ax, {"approximation_gap": x, "amortization_gap": y})
 
@@ -165,11 +165,14 @@ def _even_steps(axis: Axis, low: float, high: float, count: int) -> np.ndarray:
 
 def _draw_legend(ax: Axes, groups: list[_Group], flagged: bool) -> None:
     points: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 4.5}
-    handles = [Line2D([], [], color=group.color, label=group.text, **points) for group in groups]
+    handles = [
+        Line2D([], [], color=group.color, label=f"{group.text} ({int(group.these.sum()):,})", **points)
+        for group in groups
+    ]
     if flagged:
-        handles.append(Line2D([], [], color=COLORS["side"], label="status to mind", **{**points, "marker": "^"}))
+        handles.append(Line2D([], [], color=COLORS["side"], label="status other than ok", **{**points, "marker": "^"}))
     handles.append(Line2D([], [], color=COLORS["guide"], linestyle="--", linewidth=1, label="equal gaps"))
-    short = len(groups) > 4 and max(len(group.text) for group in groups) <= _SHORT
+    short = len(groups) > 4 and max(len(str(handle.get_label())) for handle in handles[: len(groups)]) <= _SHORT
     legend_below(ax, handles, 4 if short else 2, 38.0)
 
 
@@ -181,7 +184,7 @@ def _draw_margins(ax: Axes, gaps: Mapping[str, np.ndarray]) -> None:
         low, high = axis.get_view_interval()
         counts, edges = np.histogram(values, bins=_even_steps(axis, low, high, _BINS + 1))
         margin.stairs(
-            counts,
+            np.where(counts > 0, np.maximum(counts, _LEAST * counts.max()), 0.0),
             edges,
             orientation="vertical" if margin is above else "horizontal",
             fill=True,
@@ -195,27 +198,30 @@ def _draw_margins(ax: Axes, gaps: Mapping[str, np.ndarray]) -> None:
 
 
 def _label_worst(ax: Axes, rows: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> None:
-    """Write the index beside the worst points; points that lie together share one label."""
+    """Write the index beside the worst points; equal points share a label, and a thin line leads to one moved aside."""
     worst = np.argsort(-rows["total_gap"].to_numpy(float), kind="stable")[:_WORST]
     fractions = ax.transAxes.inverted().transform(ax.transData.transform(np.column_stack([x, y])))
-    places: list[tuple[float, float, list[str]]] = []
-    for number in worst:
-        across, up = fractions[number]
-        near = [place for place in places if abs(place[0] - across) < 0.12 and abs(place[1] - up) < 0.05]
-        index = str(rows["index"].iloc[number])
-        if near:
-            near[0][2].append(index)
-        else:
-            places.append((across, up, [index]))
-    for across, up, indices in places:
+    points: dict[tuple[float, float], list[int]] = {}
+    for number in worst.tolist():
+        points.setdefault(tuple(fractions[number].round(2)), []).append(number)
+    taken: list[tuple[float, float]] = []
+    for numbers in sorted(points.values(), key=lambda numbers: -fractions[numbers[0]][1]):
+        across, up = fractions[numbers[0]]
+        place = up
+        for other, height in taken:  # from the top, so that a label that is moved down meets those below in turn
+            if abs(other - across) < _WIDE and abs(height - place) < _HIGH:
+                place = height - _HIGH
+        taken.append((across, place))
+        left = across < 0.5
         ax.annotate(
-            ", ".join(indices),
+            ", ".join(str(rows["index"].iloc[number]) for number in numbers),
             (across, up),
             xycoords="axes fraction",
-            xytext=(5 if across < 0.5 else -5, 0),
-            textcoords="offset points",
-            ha="left" if across < 0.5 else "right",
+            xytext=(across + (_ASIDE if left else -_ASIDE), place),
+            textcoords="axes fraction",
+            ha="left" if left else "right",
             va="center",
             fontsize=8,
             zorder=3,
+            arrowprops=None if place == up else {"arrowstyle": "-", "color": COLORS["side"], "linewidth": 0.6},
         )

@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name, title_of
 from gapkit.plots.style import COLORS, draw_level, new_axes, style, write_note
 from gapkit.results import Result
@@ -34,7 +35,7 @@ def iwae_curve(result: Result, ax: Axes | None = None, split: str | None = None)
     with style():
         ax = ax if ax is not None else new_axes(5.2, 3.1)
         count, left_out = (values["datapoints"], values["left_out"]) if values else (0, 0)
-        ax.set_title(f"{title_of(name, count, left_out)}, means" if count else name, parse_math=False)
+        ax.set_title(f"{title_of(name, count, left_out)}, means" if count else shortened(name), parse_math=False)
         if not count:
             write_note(ax, "no finite values" if values else "no bounds with fewer draws")
             return ax

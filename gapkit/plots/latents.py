@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from gapkit.latents import collapse_sentence
+from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name, title_of
 from gapkit.plots.style import COLORS, new_axes, style, write_note
 from gapkit.results import Result
@@ -40,7 +41,7 @@ def latents(result: Result, ax: Axes | None = None, split: str | None = None) ->
     with style():
         ax = ax if ax is not None else new_axes(6.2, 3.6)
         if "skipped" in values:
-            ax.set_title(name, parse_math=False)
+            ax.set_title(shortened(name), parse_math=False)
             write_note(ax, f"no picture of the latents: {values['skipped']}"[:90])
             return ax
         title = title_of(name, values["datapoints"], values["left_out"])
@@ -89,7 +90,8 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
     ax.set_ylim(0.0, max(_ROOM * float((means + half).max()), _NARROWEST))
     ax.set_ylabel("KL(q(z_d|x) || p(z_d)), nats")
     if not active.all():
-        ax.legend(loc="upper right", ncols=2, borderaxespad=0.0)
+        handles, labels = ax.get_legend_handles_labels()
+        ax.legend(handles[::-1], labels[::-1], loc="upper right", ncols=2, borderaxespad=0.0)
 
 
 def _words(values: Mapping[str, Any]) -> list[str]:
@@ -103,7 +105,9 @@ def _words(values: Mapping[str, Any]) -> list[str]:
     information, aggregate = values["mutual_information"], values["aggregate_kl"]
     if not information or not aggregate or values["mixture_datapoints"] < 2:
         return lines
-    least, most = ("at least ", "at most ") if values["at_limit"] else ("", "")
-    shown = f"{values['mixture_datapoints']:,} datapoints can show {values['log_mixture_datapoints']:.2f}"
-    lines.append(f"Mutual information I(x; z): {least}{information['mean']:.2f} ({shown} at most)")
-    return [*lines, f"KL(q(z) || p(z)): {most}{aggregate['mean']:.2f}"]
+    count, limit = values["mixture_datapoints"], values["log_mixture_datapoints"]
+    if values["at_limit"]:  # then the split of the divergence into two parts is that of the estimator's limit
+        shown = f"{information['mean']:.2f} or more, the limit of {count:,} datapoints"
+        return [*lines, f"Mutual information I(x; z): {shown}"]
+    lines.append(f"Mutual information I(x; z): {information['mean']:.2f} (limit of {count:,} datapoints: {limit:.2f})")
+    return [*lines, f"KL(q(z) || p(z)): {aggregate['mean']:.2f}"]

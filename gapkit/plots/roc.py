@@ -3,6 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
 
+from gapkit.plots.names import shortened
 from gapkit.plots.style import COLORS, new_axes, style, write_note
 from gapkit.score import Scored
 from gapkit.score_verdict import LABELS, area
@@ -60,8 +61,8 @@ def roc(scored: Scored, ax: Axes | None = None) -> Axes:
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_locator(MultipleLocator(0.2))
             axis.set_major_formatter(lambda value, place: f"{value:.0%}")
-        ax.set_xlabel(f"share of {_short(sets['reference']['name'])} found as well", parse_math=False)
-        ax.set_ylabel(f"share of {_short(sets['other']['name'])} found", parse_math=False)
+        ax.set_xlabel(f"share of {shortened(sets['reference']['name'], _LONGEST)} found as well", parse_math=False)
+        ax.set_ylabel(f"share of {shortened(sets['other']['name'], _LONGEST)} found", parse_math=False)
         handles, labels = ax.get_legend_handles_labels()
         ax.legend(
             [*handles[1:], handles[0]],
@@ -95,7 +96,3 @@ def _mark_alarm(ax: Axes, scored: Scored) -> None:
         zorder=4,
         clip_on=False,
     )
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"

@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from gapkit.plots.bounds import draw_sandwich
 from gapkit.plots.reading import column, rows_of, setting
+from gapkit.plots.scale import fit_axis
 from gapkit.plots.selection import split_name, title_of
-from gapkit.plots.style import new_axes, style, write_note
+from gapkit.plots.style import COLORS, legend_below, new_axes, style, write_note
 from gapkit.results import Result
 
 __all__ = ["bounded", "sandwich"]
 
 _REASONS = {"control": "control subset,\nat random", "forced": "AIS asked for\neverywhere"}
 _OTHERS = "importance sampling\nfell short"
-_LABELS = {"lower": "AIS: lower bound", "upper": "chains sent back: approximate upper bound"}
+_MANY = 200  # datapoints; above, they become one image, else the drawing would weigh too much
 
 
 def sandwich(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
@@ -45,7 +45,11 @@ def sandwich(result: Result, ax: Axes | None = None, split: str | None = None) -
         if rows.empty:
             write_note(ax, "no finite values of AIS")
             return ax
-        draw_sandwich(ax, rows, _LABELS, "reported log p(x)", setting(result, "evidence", "ais", "acceptance"))
+        ax.set_axis_off()
+        bounds, strip = ax.inset_axes((0.0, 0.33, 1.0, 0.67)), ax.inset_axes((0.0, 0.0, 1.0, 0.24))
+        _draw_bounds(bounds, rows)
+        _draw_acceptance(strip, rows, setting(result, "evidence", "ais", "acceptance"))
+        legend_below(strip, bounds.get_legend_handles_labels()[0], 2, 32.0)
     return ax
 
 
@@ -85,3 +89,79 @@ def _simulated(result: Result) -> str:
         return ""
     low, high = gap["ci95"]
     return f"simulated data: bounds {gap['mean']:.3f} nats apart (95%: {low:.3f} to {high:.3f})"
+
+
+def _draw_bounds(ax: Axes, rows: pd.DataFrame) -> None:
+    x, many = np.arange(len(rows), dtype=float), len(rows) > _MANY
+    shift = 0.12 if len(rows) < 100 else 0.0
+    ends = []
+    for name, side, color, filled, text in (
+        ("lower", -shift, COLORS["ais"], True, "AIS: lower bound"),
+        # An image does not follow the theme of a page, so its neutral colour is one for light and dark.
+        ("upper", shift, COLORS["side" if many else "rung"], False, "chains sent back: approximate upper bound"),
+    ):
+        values, errors = rows[name].to_numpy(float), 2.0 * np.nan_to_num(rows[f"{name}_se"].to_numpy(float), posinf=0.0)
+        here = np.isfinite(values)
+        if not here.any():
+            continue
+        at = (x + side)[here]
+        ax.vlines(
+            at,
+            (values - errors)[here],
+            (values + errors)[here],
+            color=COLORS["side"] if many else color,
+            alpha=0.2 if many else 0.45,
+            linewidth=0.5 if many else 1.2,
+            zorder=2,
+            rasterized=many,
+        )
+        ax.scatter(
+            at,
+            values[here],
+            s=5 if many else 16,
+            facecolors=color if filled else "none",
+            edgecolors=color,
+            linewidths=0.0 if filled else 0.9,
+            zorder=3,
+            rasterized=many,
+            label=text,
+        )
+        ends += [(values - errors)[here], values[here], (values + errors)[here]]
+    beyond = fit_axis(ax, "y", np.concatenate(ends))
+    ax.axhline(0.0, color=COLORS["side"], linestyle="--", linewidth=1, zorder=1)
+    ax.set_ylabel(f"nats above reported log p(x)\n{beyond.removeprefix(', ')}".rstrip())
+    ax.set_xticks([])
+    _frame(ax, rows)
+
+
+def _draw_acceptance(ax: Axes, rows: pd.DataFrame, aim: float | None) -> None:
+    ax.scatter(
+        np.arange(len(rows)),
+        rows["acceptance"].to_numpy(float),
+        s=5 if len(rows) > _MANY else 12,
+        color=COLORS["ais"],
+        linewidths=0,
+        zorder=2,
+        rasterized=len(rows) > _MANY,
+    )
+    if aim is not None:
+        ax.axhline(aim, color=COLORS["side"], linestyle="--", linewidth=1, zorder=1)
+    ax.set_ylim(-0.05, 1.05)
+    ax.set_yticks([0.0, 0.5, 1.0])
+    ax.set_ylabel("acceptance")
+    counts = rows["group"].value_counts(sort=False)
+    starts = np.concatenate([[0], counts.to_numpy().cumsum()[:-1]])
+    middles = starts + (counts.to_numpy() - 1) / 2.0
+    ax.set_xticks(middles, [f"{name} ({count:,})" for name, count in counts.items()])
+    for tick, middle in zip(ax.get_xticklabels(), middles / len(rows), strict=True):
+        tick.set_horizontalalignment("left" if middle < 0.15 else "right" if middle > 0.85 else "center")
+    ax.tick_params(axis="x", length=0)
+    _frame(ax, rows)
+
+
+def _frame(ax: Axes, rows: pd.DataFrame) -> None:
+    """The same horizontal axis for both panels: one place per datapoint, a line between the groups."""
+    ax.set_xlim(-0.5 - 0.02 * len(rows), len(rows) - 0.5 + 0.02 * len(rows))
+    changes = np.flatnonzero(rows["group"].to_numpy(str)[1:] != rows["group"].to_numpy(str)[:-1])
+    for place in changes:
+        ax.axvline(place + 0.5, color=COLORS["guide"], linewidth=0.8, linestyle=":", zorder=1)

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from gapkit.checks import InputError
+from gapkit.plots.names import shortened
 from gapkit.plots.style import COLORS, new_axes, style, write_note
 from gapkit.score import SCORES, Scored
 from gapkit.score_verdict import LABELS
@@ -59,7 +60,7 @@ def score_histogram(scored: Scored, score: str = "regret", ax: Axes | None = Non
                 edgecolor=line,
                 linewidth=1.3 if face == "none" else 0.6,
                 zorder=3 if face == "none" else 2,
-                label=name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…",
+                label=shortened(name, _LONGEST),
             )
         ax.set_xlim(low, high)
         ax.set_ylim(bottom=0)

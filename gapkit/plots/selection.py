@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gapkit.checks import InputError
+from gapkit.plots.names import shortened
 from gapkit.results import Result
 from gapkit.summary import GAPS, summarise
 
@@ -79,9 +80,8 @@ def title_of(split: str, count: int, left_out: int) -> str:
         >>> title_of("test", 1000, 2)
         'test: 1,000 datapoints (2 not finite, left out)'
     """
-    name = split if len(split) <= 24 else f"{split[:23]}…"
     shown = f"{count:,} datapoint{'' if count == 1 else 's'}"
-    return f"{name}: {shown}" + (f" ({left_out:,} not finite, left out)" if left_out else "")
+    return f"{shortened(split)}: {shown}" + (f" ({left_out:,} not finite, left out)" if left_out else "")
 
 
 def _seed(result: Result) -> int:

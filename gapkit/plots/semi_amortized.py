@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name, title_of
 from gapkit.plots.style import COLORS, draw_level, new_axes, style, write_note
 from gapkit.results import Result
@@ -37,7 +38,7 @@ def semi_amortized(result: Result, ax: Axes | None = None, split: str | None = N
         ax = ax if ax is not None else new_axes(5.2, 3.3)
         note = _nothing_to_draw(values, name)
         count, left_out = (0, 0) if note else (values["datapoints"], values["left_out"])
-        ax.set_title(name if note else f"{title_of(name, count, left_out)}, means", parse_math=False)
+        ax.set_title(shortened(name) if note else f"{title_of(name, count, left_out)}, means", parse_math=False)
         if note:
             write_note(ax, note)
             return ax

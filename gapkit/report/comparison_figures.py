@@ -24,9 +24,12 @@ _LADDERS = (
 _FURTHER_RIGHT = ", further right is better"
 _FROM_THE_TOP = " below the run's own log p(x), which is written beside it because the runs lie far apart"
 _DIFFERENCES = (
-    "How to read: a mark is the mean, over the datapoints that two runs share, of {} minus that of the run {}, in "
-    "nats; the whisker is its 95% interval. Where the whisker crosses the dashed line at 0, there is not enough "
+    "How to read: a mark is the mean difference, over the datapoints that two runs share, of {} from that of the run "
+    "{}, in nats; the whisker is its 95% interval. Where the whisker crosses the dashed line at 0, there is not enough "
     "evidence of a difference."
+)
+_SEVERAL = (
+    " Which of two other runs is better cannot be told from whether their whiskers overlap: compare those two alone."
 )
 _SERIES_GAPS = (
     "How to read: each point is a mean gap at a checkpoint, in nats, lower is better; the band is its 95% interval "
@@ -34,9 +37,10 @@ _SERIES_GAPS = (
     "more certain than the bands suggest: the paired differences from the first one are in the table below."
 )
 _SERIES_BOUNDS = (
-    "How to read: each point is a mean bound on log p(x) at a checkpoint, in nats, higher is better. The lower area is "
-    "the amortization gap, the upper one the approximation gap. Where L[q] rises and an area stays as wide, the model "
-    "improves and the inference does not."
+    "How to read: each point is a mean bound on log p(x) at a checkpoint, in nats, higher is better. The vertical "
+    "distance between L[q] and L[q*] is the amortization gap, that between L[q*] and log p(x) the approximation gap; "
+    "where the bounds rise by much more than these, the picture before shows the gaps alone. Where L[q] rises and a "
+    "distance stays as large, the model improves and the inference does not."
 )
 
 _BOUNDS, _GAPS = ("log_px", "elbo_star", "elbo"), ("total_gap", "amortization_gap", "approximation_gap")
@@ -92,7 +96,7 @@ def draw_differences(comparison: Comparison, split: str, number: int) -> tuple[F
             _figure(
                 f"differences-{kind}-{number}",
                 lambda kind=kind: differences(comparison, split=split, kind=kind),  # type: ignore[misc]
-                _DIFFERENCES.format(words, reference),
+                _DIFFERENCES.format(words, reference) + (_SEVERAL if len(pairs) > 1 else ""),
                 f"Mean paired differences of {kind} from {reference} in nats",
                 said,
             )

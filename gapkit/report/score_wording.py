@@ -27,17 +27,18 @@ MEANINGS = {
 }
 
 ROC_CAPTION = (
-    "How to read: each curve belongs to a score. The lower the threshold above which a datapoint counts as unusual, "
-    "the more of the other set is found (upwards), but the more of the reference as well (to the right). The nearer a "
-    "curve comes to the upper left corner, the better; on the dashed diagonal a score does no better than chance, "
-    "below it worse. The area under a curve says it in one number, with its 95% interval. The ring on the curve of "
-    "likelihood regret is the threshold that finds 95% of the other set."
+    "How to read: each curve belongs to a score (likelihood regret is the amortization gap of a datapoint; the table "
+    "below says what the others are). A datapoint counts as unusual when its score is above a threshold. The lower "
+    "that is, the larger the share of the other set that is found (upwards), but also the share of the reference that "
+    "is found by mistake (to the right). The nearer a curve comes to the upper left corner, the better; on the dashed "
+    "diagonal a score does no better than chance, below it worse. The area under a curve says it in one number, with "
+    "its 95% interval. The ring on the curve of likelihood regret is the threshold that finds 95% of the other set."
 )
 
 SPREAD_CAPTION = (
     "How to read: each panel shows how one score is spread over the datapoints, the more unusual ones to the right. "
-    "{}Each axis ends three interquartile ranges outside the middle half of a set; what lies beyond is in the "
-    "outermost bars."
+    "Heights are shares of a set. {}Values far out, more than three interquartile ranges beyond the middle half of a "
+    "set, are gathered in the outermost bars."
 )
 TWO_SETS = "Grey is the reference, the orange line the other set: the less the two overlap, the better the score. "
 ONE_SET = "Which of them are too far to the right only a reference can say. "

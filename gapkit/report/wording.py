@@ -120,17 +120,20 @@ TABLE_NOTE = (
 )
 
 LADDER_CAPTION = (
-    "How to read: each dot is a mean bound on log p(x) in nats, further right is better. The bars between the dots are "
-    "the gaps; the whisker across the end of a bar is the 95% interval of that gap. The dots have no whiskers on "
-    "purpose: datapoints differ in their level far more than in their gaps, so such whiskers would make the gaps look "
-    "uncertain when they are not. All of this is over the datapoints whose gaps are finite."
+    "How to read: each black dot is a mean bound on log p(x) in nats, further right is better. L[q] is the bound of "
+    "the encoder's answer q, L[q*] that of the best member q* of the family for each datapoint; a ring is the bound "
+    "of a further family, for comparison only. The bars between the dots are the gaps, with their mean +- standard "
+    "error; the whisker across the end of a bar is the 95% interval of that gap and of nothing else. The dots have no "
+    "whiskers on purpose: datapoints differ in their level far more than in their gaps, so such whiskers would make "
+    "the gaps look uncertain when they are not. All of this is over the datapoints whose gaps are finite."
 )
 
 SCATTER_CAPTION = (
     "How to read: each point is a datapoint. Above the dashed line of equal gaps the encoder loses more than the "
     "posterior family; below it, the family loses more. Colour tells how log p(x) was estimated, triangles have a "
-    "status to mind, and the numbers are the indices of the three largest total gaps. The histograms above and beside "
-    "show how each gap is spread."
+    "status other than ok (the table of statuses says what to do), and the numbers are the indices of the three "
+    "largest total gaps. The histograms above and beside show how each gap is spread; their bars have a least height, "
+    "so that single datapoints are seen."
 )
 
 CLASSES_NOTE = (
@@ -139,10 +142,10 @@ CLASSES_NOTE = (
 )
 
 CLASSES_CAPTION = (
-    "How to read: each point is a datapoint in the colour of its class; the rest is as in the scatter of the gaps "
-    "above. A class that lies high up is hard for the encoder, one that lies far to the right is hard for the "
-    "posterior family. Where the colours are mixed, classes differ little. Of more than 1,000 datapoints, those with "
-    "the three largest total gaps and others chosen at random are drawn, 1,000 in all."
+    "How to read: each line is a class, with the number of its datapoints; the class with the largest mean total gap "
+    "stands on top. The orange dot is its mean amortization gap, what the encoder loses; the blue square its mean "
+    "approximation gap, what the posterior family loses; the lines through them are 95% intervals. A class whose "
+    "orange line lies right of the dashed orange one is harder for the encoder than most."
 )
 
 BARS_CAPTION = (
@@ -155,55 +158,65 @@ BARS_CAPTION = (
 
 DISTRIBUTIONS_CAPTION = (
     "How to read: a curve gives, for every number of nats on the axis below, the share of the datapoints whose gap is "
-    "at most that large. The further right a curve, the larger the gaps; the longer its flat upper end, the more of "
-    "the mean is due to a few hard datapoints. The dots are the medians. What lies to the left of zero is noise of the "
-    "estimates, or has a status that says why."
+    "at most that large. The further right a curve, the larger the gaps; a curve that comes to 100% slowly has a tail "
+    "of hard datapoints. The dots are the medians, which are below the means where there is such a tail and need not "
+    "add up. What lies to the left of zero is noise of the estimates, or a datapoint whose status says why."
 )
 
 WEIGHTS_CAPTION = (
-    "How to read: importance weights give a sound estimate where no few of them outweigh all others, and the Pareto "
+    "How to read: an estimate by importance weights is sound unless a few weights outweigh all others, and the Pareto "
     "k-hat of a datapoint measures that. Below the threshold (dashed; a grey band where datapoints had different "
-    "numbers of draws) its estimate and error can be trusted, above it they cannot; for log p(x), AIS was then run "
-    "instead. The panel of the effective sample size tells how many independent draws those from the encoder's q "
-    "amount to."
+    "numbers of draws) its estimate and error can be trusted, above it they cannot. The first panel is the estimate "
+    "of log p(x), with draws from all modes that the fits found; where it cannot be trusted, AIS was run instead. The "
+    "second is the importance-weighted bound (IWAE) with draws from the encoder's q alone. The third tells how many "
+    "independent draws those are worth, as a share of their number; its colours are those of the second, because "
+    "k-hat judges by the largest weights and not by that share."
 )
 
 SANDWICH_CAPTION = (
-    "How to read: each place along the axis is a datapoint that AIS was run for. The filled dot is the estimate of "
-    "AIS, a lower bound; the ring is an approximate upper bound, from chains sent back from where AIS ended; both in "
-    "nats above the reported log p(x), with two standard errors. The closer a ring is to its dot, the better the "
-    "chains have converged; a ring below its dot is noise, and a mode that all chains missed is missing in both. The "
-    "strip below is the share of moves that the chains accepted; the dashed line is the share aimed for."
+    "How to read: each place along the axis is a datapoint that AIS (annealed importance sampling) was run for, in "
+    "the order of the distance between its two marks. The filled dot is the estimate of AIS, a lower bound; the ring "
+    "is an approximate upper bound, from chains sent back from where AIS ended; both in nats above the reported log "
+    "p(x), with two standard errors. On the control subset the reported value is that of importance sampling, so that "
+    "a dot near zero says that two routes agree; where importance sampling fell short, the reported value is AIS "
+    "itself and the dot zero by definition. A ring close to its dot says that the chains have converged, but not that "
+    "they saw every mode: one that all chains missed is missing in both. A ring below its dot is noise. The strip "
+    "below is the share of moves that the chains accepted; the dashed line is the share aimed for."
 )
 
 SIMULATED_CAPTION = (
-    "How to read: each place along the axis is a datapoint that the model itself has made up, so that a true draw from "
-    "its posterior is known. The filled dot is the estimate of AIS, a lower bound on log p(x); the ring is an upper "
-    "bound, from chains that begin at the true draw and run backwards; both in nats above the middle of the two, with "
-    "two standard errors. The truth lies between them, up to noise: where rings and dots are close, AIS with these "
-    "settings is exact on this model. The strip below has the share of moves that both kinds of chains accepted."
+    "How to read: each place along the axis is a datapoint that the model itself has made up, so that a true draw "
+    "from its posterior is known. The dot is the distance between two bounds on its log p(x): the upper one, from "
+    "chains that begin at the true draw and run backwards, minus the lower one, from AIS with the settings of this "
+    "analysis; the line through it is two standard errors. The mean (dashed) says how close AIS comes to the truth on "
+    "this model. A single dot below zero is noise, most of it of the upper bound, whose chains all begin at the same "
+    "draw; a dot far above zero is a datapoint for which AIS needs more work. The strip below has the share of moves "
+    "that both kinds of chains accepted."
 )
 
 AIS_CONVERGENCE_CAPTION = (
-    "How to read: AIS was run again on some datapoints, half of them those with the largest total gaps among the first "
-    "ones, with fewer and more temperatures than the analysis uses (dotted line). Thin lines are datapoints, thick "
-    "ones their means with 95% intervals of the sampling noise, in nats above the reported log p(x). Where the lower "
-    "and the upper bound have met and stay at zero, more work would not change log p(x). A dot that still rises to the "
-    "right of the dotted line says that it would: use a higher effort."
+    "How to read: AIS was run again on a few of the first datapoints, half of them those with the largest total gaps "
+    "among these, with fewer and more temperatures than the analysis uses (dotted line). Thin lines are datapoints, "
+    "thick ones their means with 95% intervals of the sampling noise, in nats above the reported log p(x). Where both "
+    "means stay at zero within their intervals, more work would not change log p(x). Where the orange line still "
+    "rises to the right of the dotted one, it would: use a higher --effort."
 )
 
 FIT_CONVERGENCE_CAPTION = (
-    "How to read: for the same datapoints, how many nats are left to the reported L[q*] from the encoder's q, from the "
-    "best of the modes found, and from fits with more and more steps. Thin lines are datapoints, the thick one is "
-    "their mean with 95% intervals of the sampling noise. A fit whose curve lies below the tolerance (dashed) well "
-    "before its last step had steps to spare; where lines still fall at the end, q* may not be reached."
+    "How to read: for a few of the first datapoints, half of them those with the largest total gaps among these, how "
+    "many nats are left to the reported L[q*] from the encoder's q, from a Gaussian around the best mode that was "
+    "found, and from there after more and more steps. Thin lines are datapoints, the thick one is their mean with 95% "
+    "intervals of the sampling noise. The last fit is about the reported one, so the curve ends near zero by "
+    "definition: look at the step before. If half of the steps leave less than the tolerance (dashed), the fit had "
+    "enough of them."
 )
 
 CERTIFICATE_CAPTION = (
-    "How to read: for each datapoint, how many nats the fitted q* still is from the best of its family, estimated on "
-    "fresh noise, with two standard errors; below zero is noise. A fit has converged unless it is above the tolerance "
-    "(dashed) by two standard errors, or its error is over five times the tolerance. What is left is missing from the "
-    "amortization gap and counted to the approximation gap. The strip below has the steps that each fit took."
+    "How to read: for each datapoint, how many nats the fitted q* still is from the best of its family, as the "
+    "gradient on fresh noise tells, with two standard errors; below zero is noise. A fit has not converged if what is "
+    "left exceeds the tolerance (dashed) by two standard errors, or if its error exceeds five times the tolerance. "
+    "What is left makes the amortization gap too small, and the approximation gap too large, by as much. Where fits "
+    "took different numbers of steps, the strip below has them."
 )
 
 LOCAL_STEPS_CAPTION = (
@@ -220,35 +233,38 @@ LOCAL_STEPS = (
 
 LATENTS_CAPTION = (
     "How to read: each bar is the mean Kullback-Leibler divergence, in nats, of q from the prior in one latent "
-    "dimension; its whisker is the 95% interval over datapoints. A cross marks a dimension that has collapsed: the "
-    "variance of its posterior mean over the datapoints is not above 0.01, so it tells the decoder next to nothing "
-    "about x. The mean divergence of the whole q is the sum of two parts: the mutual information I(x; z), what z tells "
-    "about x, and KL(q(z) || p(z)), how far the encodings of all data together are from the prior. I(x; z) is "
-    "estimated with as many datapoints as are named, and cannot come out above their logarithm."
+    "dimension; its whisker is the 95% interval over datapoints. A cross marks a dimension that has collapsed: by "
+    "convention, one whose posterior mean has a variance of at most 0.01 over the datapoints, so that it tells the "
+    "decoder next to nothing about x. Dimensions that are not needed cost nothing; a model in which none is left "
+    "ignores its latents. The mean divergence of the whole q is the sum of two parts: the mutual information I(x; z), "
+    "what z tells about x, and KL(q(z) || p(z)), how far the encodings of all data together are from the prior. With "
+    "N datapoints, I(x; z) cannot be estimated beyond log N; where it comes near, the two parts are not told apart."
 )
 
 IWAE_CURVE_CAPTION = (
-    "How to read: each point is the mean importance-weighted bound with k draws from the encoder's q; with one draw it "
-    "is L[q]. The whisker is the 95% interval of the difference to the last point. A curve that still rises at its "
-    "end, or ends well below the dashed line of log p(x), says that q misses parts of the posterior which more draws "
-    "from it would find only slowly."
+    "How to read: each point is the mean importance-weighted bound with k draws from the encoder's q; with one draw "
+    "it is L[q]. The whisker is the 95% interval of its difference to the last point, not of the bound itself. A "
+    "curve that still rises at its end, or ends well below the dashed line of log p(x), says that q and the true "
+    "posterior do not match, and that more draws from q would mend it only slowly."
 )
 
 GALLERY_CAPTION = (
     "How to read: each column is one of the datapoints with the largest total gaps; above it stand its index and its "
-    "amortization gap + approximation gap in nats. Below the datapoint are the mean reconstruction with draws from the "
-    "encoder's q, with draws from the fitted q*, and the reconstruction from a single draw of the true posterior (by "
-    "AIS where log p(x) is its estimate, else by importance resampling). "
-    "Where the second row differs from the third, the encoder is at fault; where all three miss the data, the decoder."
+    "amortization gap + approximation gap in nats. Below the datapoint are the mean reconstruction with draws from "
+    "the encoder's q, that with draws from the fitted q*, and their difference (orange: q is brighter; blue: q* is "
+    "brighter). The last row is the reconstruction from a single draw of the true posterior, by AIS where log p(x) is "
+    "its estimate, else by importance resampling; it is sharper than a mean. Where the difference is strong, the "
+    "encoder chose the wrong place; where neither reconstruction looks like the data, the decoder cannot make them."
 )
 
 CONTOURS_CAPTION = (
-    "How to read: each row is a datapoint, the two with the largest total gaps first, then typical ones; the columns "
-    "show the true posterior, the encoder's q, and fitted q*. Lines enclose 50% and 95% of each density, the true "
-    "posterior is grey (shaded regions, or draws), and the number in a corner says how much of it lies within the 95% "
-    "line. With two latents the axes are these. With more, they are the two directions in which the posterior is "
-    "farthest from q, chosen by other draws than those shown. A line beside the grey is the encoder's fault, one that "
-    "is centred but of the wrong shape is the family's."
+    "How to read: each row is a datapoint, the two with the largest total gaps first, then typical ones, and has the "
+    "same axes throughout; the columns show the true posterior, the encoder's q, and fitted q*. The thick line "
+    "encloses 50% and the thin one 95% of a density; the true posterior is grey (shaded regions, or draws). The "
+    "number in a corner says how much of the true posterior lies within the 95% line: 95% would be ideal. With two "
+    "latents, these are the axes. With more, the axes are the two directions in which the posterior is farthest from "
+    "q, chosen by other draws than those shown, so that q looks worse here than in other directions. Orange beside "
+    "the grey is the encoder's fault; blue or green that is centred but of the wrong shape is the family's."
 )
 
 # Term, words, symbols as text, symbols as typst mathematics.

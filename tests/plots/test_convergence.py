@@ -174,22 +174,31 @@ def test_a_fit_that_got_worse_is_inside_too():
 # ---- simulated data
 
 
-def test_simulated_bounds_stand_around_their_middle():
+def test_simulated_differences_stand_in_their_order():
     drawn = result()
     ax = simulated(drawn)
-    bounds, strip = ax.child_axes
-    lower, upper = bounds.collections[1], bounds.collections[3]
-    half = np.sort(drawn.details["simulated_upper"] - drawn.details["simulated_lower"]) / 2
-    np.testing.assert_allclose(upper.get_offsets()[:, 1], half)
-    np.testing.assert_allclose(lower.get_offsets()[:, 1], -half)
-    assert to_hex(lower.get_facecolor()[0]) == COLORS["ais"].lower()
-    order = np.argsort(drawn.details["simulated_upper"] - drawn.details["simulated_lower"])
+    differences, strip = ax.child_axes
+    gaps = drawn.details["simulated_upper"] - drawn.details["simulated_lower"]
+    order = np.argsort(gaps)
+    (marks,) = (part for part in differences.collections if len(part.get_offsets()) == 7)
+    np.testing.assert_allclose(marks.get_offsets()[:, 1], gaps[order])
+    lines = [part[:, 1] for part in differences.collections[0].get_segments()]
+    half = 2 * np.hypot(0.02, 0.02)
+    np.testing.assert_allclose(lines, np.stack([gaps[order] - half, gaps[order] + half], 1))
+    assert any(np.allclose(line.get_ydata(), gaps.mean()) for line in differences.lines)
     for collection, name in zip(strip.collections, ("forward", "backward"), strict=True):
         np.testing.assert_allclose(collection.get_offsets()[:, 1], drawn.details[f"simulated_acceptance_{name}"][order])
     assert "7 datapoints simulated from the model" in ax.get_title(loc="left")
     assert "0.012 to 0.457" in ax.get_title(loc="left")
-    assert bounds.get_ylabel().startswith("nats above the middle of both")
+    assert differences.get_ylabel().startswith("upper minus lower (nats)")
     assert to_rgba(strip.collections[1].get_edgecolor()[0]) == to_rgba(COLORS["rung"])
+
+
+@pytest.mark.parametrize("plot", [ais_convergence, fit_convergence, simulated])
+def test_titles_stay_inside_the_picture(plot):
+    ax = plot(result())
+    ax.figure.draw_without_rendering()
+    assert ax._left_title.get_window_extent().x1 <= ax.figure.bbox.x1
 
 
 # ---- what all of them keep

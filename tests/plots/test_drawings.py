@@ -136,29 +136,6 @@ def test_descriptions_count_what_is_below_zero():
     assert "4 below zero." in described(result(rows), "gap-distributions")
 
 
-@pytest.mark.parametrize("count", [1000, 1001, 5000])
-def test_classes_of_very_many_datapoints_are_shown_by_some_of_them(count):
-    (drawing,) = (drawing for drawing in MINE if drawing.name == "gap-classes")
-    rows = frame(count, label=np.arange(count) % 10)
-    rows.loc[7, "total_gap"] = 999.0
-    whole = Result(rows, {"splits": {"test": {"quantities": {}}}}, RUN)
-    first = drawing.plot(whole, split="test")
-    drawn, again = (
-        np.concatenate([part.get_offsets() for part in ax.collections])
-        for ax in (first, drawing.plot(whole, split="test"))
-    )
-    np.testing.assert_array_equal(drawn, again)
-    assert len(np.unique(drawn, axis=0)) == 1000
-    assert {tuple(point) for point in drawn} <= set(
-        zip(rows["approximation_gap"], rows["amortization_gap"], strict=True)
-    )
-    assert any("7" in text.get_text().split(", ") for text in first.texts)
-    words = "test: 1,000 datapoints" + ("" if count == 1000 else f" of {count:,}, chosen at random")
-    assert first.get_title(loc="left") == words
-    first.figure.draw_without_rendering()
-    assert first._left_title.get_window_extent().x1 <= first.figure.bbox.x1
-
-
 @pytest.mark.parametrize("drawing", MINE, ids=lambda drawing: drawing.name)
 @pytest.mark.parametrize("count", [200, 1000, 20_000])
 def test_pictures_stay_small(drawing, count):

@@ -1,5 +1,7 @@
 """Figures, tested by what was drawn."""
 
+import itertools
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,6 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from gapkit.checks import InputError
 from gapkit.plots import gap_distributions, gap_scatter, ladder
@@ -141,6 +144,21 @@ def test_the_three_largest_total_gaps_are_named():
     elbo = [-91.0, -120.0, -92.0, -140.0, -101.0]
     ax = gap_scatter(result_of(make(elbo, [-90.0, -89.5, -90.0, -88.0, -90.0], [-80.0] * 5)))
     assert set(", ".join(texts(ax)).split(", ")) == {"1", "3", "4"}
+
+
+def test_labels_of_close_points_do_not_cover_each_other():
+    ax = gap_scatter(result_of(make([-92.0, -91.96, -91.92, -90.6], [-90.0] * 4, [-89.0] * 4)))
+    assert [text.get_text() for text in ax.texts] == ["0", "1", "2"]
+    ax.figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(text) for text in ax.texts]  # without the lines
+    spans = sorted((box.y0, box.y1) for box in boxes)
+    assert all(lower[1] <= upper[0] + 1 for lower, upper in itertools.pairwise(spans))
+    moved = [text for text in ax.texts if text.arrow_patch is not None]
+    assert [text.get_text() for text in moved] == ["1", "2"]
+    drawn = points(ax)
+    for text in ax.texts:  # every line ends at the point of its index
+        at = ax.transData.inverted().transform(ax.transAxes.transform(text.xy))
+        np.testing.assert_allclose(at, drawn[int(text.get_text())], atol=0.05)
 
 
 def test_equal_points_share_one_label():

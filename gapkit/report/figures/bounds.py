@@ -1,12 +1,9 @@
 """Figures of the bounds and of the gaps between them."""
 
-from dataclasses import replace
-
 from matplotlib.axes import Axes
 
-from gapkit.plots import gap_bars, gap_distributions, gap_scatter, ladder
-from gapkit.plots.selection import select, title_of
-from gapkit.plots.style import CLASSES
+from gapkit.plots import class_gaps, gap_bars, gap_distributions, gap_scatter, ladder
+from gapkit.plots.selection import select
 from gapkit.report.figures.drawing import Drawing
 from gapkit.report.wording import (
     BARS_CAPTION,
@@ -19,8 +16,6 @@ from gapkit.results import Result
 from gapkit.verdict import plus_minus
 
 __all__ = ["BOUNDS"]
-
-_LEGIBLE, _WORST = 1000, 3  # points in colours of their classes; those that bear their index
 
 
 def _describe_ladder(result: Result, split: str) -> str:
@@ -50,23 +45,8 @@ def _describe_scatter(result: Result, split: str) -> str:
     )
 
 
-def _by_class(result: Result, split: str) -> Axes:
-    """The scatter in colours of the classes; of very many datapoints only some, for colours cover one another."""
-    rows = select(result, split).rows
-    if len(rows) <= _LEGIBLE:
-        return gap_scatter(result, split=split, color="class")
-    worst = rows["total_gap"].nlargest(_WORST).index
-    others = rows.drop(worst).sample(_LEGIBLE - _WORST, random_state=0)
-    some = rows.loc[worst.append(others.index).sort_values()]
-    ax = gap_scatter(replace(result, datapoints=some), split=split, color="class")
-    ax.set_title(f"{title_of(split, len(some), 0)} of {len(rows):,}, chosen at random", loc="left", parse_math=False)
-    return ax
-
-
-def _few_classes(result: Result, split: str) -> bool:
-    """Whether every class can have a colour of its own."""
-    classes = result.summary_values["splits"][split].get("classes", [])
-    return 0 < len(classes) <= len(CLASSES)
+def _has_classes(result: Result, split: str) -> bool:
+    return bool(result.summary_values["splits"][split].get("classes"))
 
 
 def _describe_classes(result: Result, split: str) -> str:
@@ -74,7 +54,7 @@ def _describe_classes(result: Result, split: str) -> str:
     known = [part for part in classes if part["quantities"]["total_gap"]["mean"] is not None]
     means = [f"{part['label']}: {plus_minus(part['quantities']['total_gap'])}" for part in known]
     words = f"with mean total gaps, the largest first: {'; '.join(means)}" if means else "without finite values"
-    return f"Scatter of amortization gap against approximation gap in nats, coloured by class, {words}."
+    return f"Mean amortization and approximation gaps in nats by class, {words}."
 
 
 def _all_splits(result: Result, split: str) -> Axes:
@@ -123,5 +103,5 @@ BOUNDS = (
     Drawing(
         "gap-distributions", "gaps", gap_distributions, DISTRIBUTIONS_CAPTION, _describe_distributions, applies=_spread
     ),
-    Drawing("gap-classes", "classes", _by_class, CLASSES_CAPTION, _describe_classes, applies=_few_classes),
+    Drawing("gap-classes", "classes", class_gaps, CLASSES_CAPTION, _describe_classes, applies=_has_classes),
 )

@@ -78,9 +78,11 @@ def _has_simulated(result: Result, split: str) -> bool:
 
 def _describe_simulated(result: Result, split: str) -> str:
     rows, values = simulated_rows(result), result.summary_values["certificate"]
+    below = int((rows["gap"] < -2.0 * rows["gap_se"]).sum())
     return (
-        f"Lower and upper bounds on log p(x) of {len(rows)} datapoints simulated from the model, in nats; on average "
-        f"{values['lower']['mean']:.3f} and {values['upper']['mean']:.3f}, {values['gap']['mean']:.3f} apart."
+        f"Upper minus lower bound on log p(x) of {len(rows)} datapoints simulated from the model: "
+        f"{values['gap']['mean']:.3f} nats on average, from {rows['gap'].min():.3f} to {rows['gap'].max():.3f}; "
+        f"{below} are below zero by more than two standard errors."
     )
 
 
