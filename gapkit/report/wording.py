@@ -235,10 +235,9 @@ LATENTS_CAPTION = (
     "How to read: each bar is the mean Kullback-Leibler divergence, in nats, of q from the prior in one latent "
     "dimension; its whisker is the 95% interval over datapoints. A cross marks a dimension that has collapsed: by "
     "convention, one whose posterior mean has a variance of at most 0.01 over the datapoints, so that it tells the "
-    "decoder next to nothing about x. Dimensions that are not needed cost nothing; a model in which none is left "
-    "ignores its latents. The mean divergence of the whole q is the sum of two parts: the mutual information I(x; z), "
-    "what z tells about x, and KL(q(z) || p(z)), how far the encodings of all data together are from the prior. With "
-    "N datapoints, I(x; z) cannot be estimated beyond log N; where it comes near, the two parts are not told apart."
+    "decoder next to nothing about x. The mean divergence of the whole q is the sum of the mutual information I(x; "
+    "z), what z tells about x, and KL(q(z) || p(z)), how far the encodings of all data together are from the prior. "
+    "With N datapoints, I(x; z) cannot be estimated beyond log N; near that, the two are not told apart."
 )
 
 IWAE_CURVE_CAPTION = (
@@ -258,13 +257,13 @@ GALLERY_CAPTION = (
 )
 
 CONTOURS_CAPTION = (
-    "How to read: each row is a datapoint, the two with the largest total gaps first, then typical ones, and has the "
-    "same axes throughout; the columns show the true posterior, the encoder's q, and fitted q*. The thick line "
-    "encloses 50% and the thin one 95% of a density; the true posterior is grey (shaded regions, or draws). The "
-    "number in a corner says how much of the true posterior lies within the 95% line: 95% would be ideal. With two "
-    "latents, these are the axes. With more, the axes are the two directions in which the posterior is farthest from "
-    "q, chosen by other draws than those shown, so that q looks worse here than in other directions. Orange beside "
-    "the grey is the encoder's fault; blue or green that is centred but of the wrong shape is the family's."
+    "How to read: each row is a datapoint, the two with the largest total gaps first, then typical ones; the columns "
+    "show the true posterior (grey), the encoder's q, and fitted q*, on the same axes. The thick line encloses 50% "
+    "and the thin one 95% of a density; the number in a corner says how much of the true posterior lies within the "
+    "95% line (95% would be ideal). With more than two latents, the axes are the two directions in which the "
+    "posterior is farthest from q, chosen by other draws than those shown, so that q looks worse here than in other "
+    "directions. Orange beside the grey is the encoder's fault; blue or green that is centred but of the wrong shape "
+    "is the family's."
 )
 
 # Term, words, symbols as text, symbols as typst mathematics.
