@@ -221,12 +221,22 @@ def _signed(values: Mapping[str, Any]) -> str:
     return f"{values['mean']:+.3f} +- {'unknown' if error is None else f'{error:.3f}'}"
 
 
+def _thousandths(value: float) -> str:
+    """Three decimals, and no minus before a zero.
+
+    Example:
+        >>> _thousandths(-0.0002), _thousandths(-0.0006)
+        ('0.000', '-0.001')
+    """
+    return f"{round(value, 3) + 0.0:.3f}"
+
+
 def _cautions(first: Mapping[str, Any], total: Mapping[str, Any]) -> list[str]:
     cautions = []
     count, status = first["datapoints"], first["status"]
     if first["other_start"]:
         lost = first["quantities"].get("mode_gap", {"mean": None})
-        cost = "" if lost["mean"] is None else f" ({lost['mean']:.3f} nats on average over all datapoints)"
+        cost = "" if lost["mean"] is None else f" ({_thousandths(lost['mean'])} nats on average over all datapoints)"
         cautions.append(
             f"For {first['other_start']} of {count} datapoints another start than the encoder's q led to the best q*; "
             f"what the encoder loses there by its choice of mode{cost} is part of the amortization gap."
@@ -234,9 +244,10 @@ def _cautions(first: Mapping[str, Any], total: Mapping[str, Any]) -> list[str]:
     left, fits = first["quantities"].get("optimality_gap"), first.get("fit", {})
     if left is not None and left["mean"] is not None:
         error = left["se_monte_carlo"]
+        known = f"{_thousandths(left['mean'])} +- {'unknown' if error is None else f'{error:.3f}'}"
         cautions.append(
-            f"The fits of q* are within {left['mean']:.3f} +- {'unknown' if error is None else f'{error:.3f}'} nats of "
-            f"the optimum on average, by their certificates; {fits.get('converged', 0)} of {count} converged."
+            f"The fits of q* are within {known} nats of the optimum on average, by their certificates; "
+            f"{fits.get('converged', 0)} of {count} converged."
         )
     if total["left_out"]:
         cautions.append(f"{total['left_out']} of {count} datapoints were not finite and are left out of the means.")
