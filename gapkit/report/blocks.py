@@ -1,9 +1,11 @@
 """What a report is made of: blocks of words, numbers and pictures without markup. Renderers show them, no more."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = [
     "Block",
+    "Caption",
     "Cell",
     "Column",
     "Definitions",
@@ -97,6 +99,13 @@ class Table:
     source: str = ""
 
 
+class Caption(NamedTuple):
+    """How to read a picture: in one line, and whatever else there is to know."""
+
+    line: str
+    more: str = ""
+
+
 @dataclass(frozen=True)
 class Figure:
     """A picture and its words.
@@ -111,7 +120,7 @@ class Figure:
 
     name: str
     svg: str
-    caption: str
+    caption: Caption
     alt: str
     photographic: bool = False
 

@@ -8,39 +8,43 @@ from matplotlib.axes import Axes
 from gapkit.comparison import Comparison
 from gapkit.plots.compare import differences, far_apart, ladders
 from gapkit.plots.series import series
-from gapkit.report.blocks import Figure
+from gapkit.report.blocks import Caption, Figure
 from gapkit.report.figures import as_svg
 from gapkit.report.wording import describe
 from gapkit.verdict import plus_minus
 
 __all__ = ["draw_differences", "draw_ladders", "draw_series"]
 
-_LADDERS = (
-    "How to read: a row is a run; its marks are mean bounds on log p(x) in nats{}, and the bars "
-    "between them are its gaps, with the numbers above. The whisker at the lower end of a gap is its 95% interval over "
-    "datapoints. All rows are over the same datapoints, so that two runs may differ clearly where their whiskers "
-    "overlap: the paired differences below decide."
+_LADDER_LINE = "How to read: a row is a run; its marks are mean bounds on log p(x){}, the bars between them its gaps."
+_LADDER_MORE = (
+    "Bounds are in nats, and the gaps have their means +- standard errors above. The whisker at the lower end of a gap "
+    "is the 95% interval of that gap over datapoints. All rows are over the same datapoints, so that two runs may "
+    "differ clearly where their whiskers overlap: the paired differences below decide."
 )
-_FURTHER_RIGHT = ", further right is better"
-_FROM_THE_TOP = " below the run's own log p(x), which is written beside it because the runs lie far apart"
-_DIFFERENCES = (
-    "How to read: a mark is the mean difference, over the datapoints that two runs share, of {} from that of the run "
-    "{}, in nats; the whisker is its 95% interval. Where the whisker crosses the dashed line at 0, there is not enough "
-    "evidence of a difference."
+_FURTHER_RIGHT = ", better to the right"
+_FROM_THE_TOP = " below the run's own"
+_FAR_APART = " Bounds are measured from each run's own log p(x), written beside it, because the runs lie far apart."
+_DIFFERENCE_LINE = (
+    "How to read: a mark is the mean difference of {} from that of {}; where its whisker crosses 0, none is shown."
+)
+_DIFFERENCE_MORE = (
+    "The mean is over the datapoints that two runs share, in nats. Where the whisker crosses the dashed line at 0, "
+    "there is not enough evidence of a difference."
 )
 _SEVERAL = (
     " Which of two other runs is better cannot be told from whether their whiskers overlap: compare those two alone."
 )
-_SERIES_GAPS = (
-    "How to read: each point is a mean gap at a checkpoint, in nats, lower is better; the band is its 95% interval "
-    "over datapoints. All checkpoints are measured on the same datapoints, so that a change from one to the next is "
-    "more certain than the bands suggest: the paired differences from the first one are in the table below."
+_SERIES_GAPS = Caption(
+    "How to read: each point is a mean gap at a checkpoint, in nats, lower is better; the band is its 95% interval.",
+    "The interval is over datapoints. All checkpoints are measured on the same datapoints, so that a change from one "
+    "to the next is more certain than the bands suggest: the paired differences from the first one are in the table "
+    "below.",
 )
-_SERIES_BOUNDS = (
-    "How to read: each point is a mean bound on log p(x) at a checkpoint, in nats, higher is better. The vertical "
-    "distance between L[q] and L[q*] is the amortization gap, that between L[q*] and log p(x) the approximation gap; "
-    "where the bounds rise by much more than these, the picture before shows the gaps alone. Where L[q] rises and a "
-    "distance stays as large, the model improves and the inference does not."
+_SERIES_BOUNDS = Caption(
+    "How to read: each point is a mean bound on log p(x) at a checkpoint, in nats, higher is better.",
+    "The vertical distance between L[q] and L[q*] is the amortization gap, that between L[q*] and log p(x) the "
+    "approximation gap; where the bounds rise by much more than these, the picture before shows the gaps alone. Where "
+    "L[q] rises and a distance stays as large, the model improves and the inference does not.",
 )
 
 _BOUNDS, _GAPS = ("log_px", "elbo_star", "elbo"), ("total_gap", "amortization_gap", "approximation_gap")
@@ -79,8 +83,9 @@ def draw_ladders(comparison: Comparison, split: str, number: int) -> tuple[Figur
         for run, values in comparison.summary["splits"][split]["levels"].items()
     )
     what = "Ladders of mean bounds in nats, one row for each run"
-    where = _FROM_THE_TOP if far_apart(comparison.summary["splits"][split]["levels"]) else _FURTHER_RIGHT
-    caption = _LADDERS.format(where)
+    apart = far_apart(comparison.summary["splits"][split]["levels"])
+    line = _LADDER_LINE.format(_FROM_THE_TOP if apart else _FURTHER_RIGHT)
+    caption = Caption(line, _LADDER_MORE + (_FAR_APART if apart else ""))
     return (_figure(f"ladders-{number}", lambda: ladders(comparison, split=split), caption, what, said),)
 
 
@@ -89,6 +94,7 @@ def draw_differences(comparison: Comparison, split: str, number: int) -> tuple[F
     reference = comparison.summary["reference"]
     pairs = comparison.summary["splits"][split]["differences"]
     pairs = {run: pair["quantities"] for run, pair in pairs.items() if pair["used"]}
+    several = _SEVERAL if len(pairs) > 1 else ""
     figures = []
     for kind, words, names in (("gaps", "its gap", _GAPS), ("bounds", "its bound", _BOUNDS)):
         said = (f"{run}: {_listed(quantities, names, plus_minus)}" for run, quantities in pairs.items())
@@ -96,7 +102,7 @@ def draw_differences(comparison: Comparison, split: str, number: int) -> tuple[F
             _figure(
                 f"differences-{kind}-{number}",
                 lambda kind=kind: differences(comparison, split=split, kind=kind),  # type: ignore[misc]
-                _DIFFERENCES.format(words, reference) + (_SEVERAL if len(pairs) > 1 else ""),
+                Caption(_DIFFERENCE_LINE.format(words, reference), _DIFFERENCE_MORE + several),
                 f"Mean paired differences of {kind} from {reference} in nats",
                 said,
             )
@@ -104,7 +110,7 @@ def draw_differences(comparison: Comparison, split: str, number: int) -> tuple[F
     return tuple(figures)
 
 
-def _figure(name: str, plot: Callable[[], Axes], caption: str, what: str, said: Iterable[str]) -> Figure:
+def _figure(name: str, plot: Callable[[], Axes], caption: Caption, what: str, said: Iterable[str]) -> Figure:
     return Figure(name, as_svg(plot, name), caption, f"{what}. {'; '.join(said) or _NOTHING}.")
 
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from gapkit.plots import roc, score_histograms
 from gapkit.report.blocks import (
     Block,
+    Caption,
     Column,
     Definitions,
     Document,
@@ -34,7 +35,6 @@ from gapkit.report.score_wording import (
     ONE_SET,
     ROC_CAPTION,
     SCORE_DEFINITIONS,
-    SPREAD_CAPTION,
     SPREAD_NOTE,
     TABLE_NOTE,
     TWO_SETS,
@@ -124,7 +124,7 @@ def _separation(scored: Scored) -> tuple[Block, ...]:
     )
 
 
-def _figure(plot: Callable[[], Axes], name: str, caption: str, alt: str) -> Figure:
+def _figure(plot: Callable[[], Axes], name: str, caption: Caption, alt: str) -> Figure:
     return Figure(name, as_svg(plot, name), caption, alt)
 
 
@@ -180,9 +180,7 @@ def _spread(scored: Scored) -> tuple[Block, ...]:
         for role, each in sets.items()
     )
     return (
-        _figure(
-            lambda: score_histograms(scored), "histograms", SPREAD_CAPTION.format(both), _describe_spread(sets, names)
-        ),
+        _figure(lambda: score_histograms(scored), "histograms", both, _describe_spread(sets, names)),
         Table(
             name="spread-table",
             caption=f"Median and middle 90% of each score in nats, over {counts}",

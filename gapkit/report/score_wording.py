@@ -1,5 +1,7 @@
 """The words of the report of scores: what every score, number and figure means, in plain English."""
 
+from gapkit.report.blocks import Caption
+
 __all__ = [
     "ALARMS_NOTE",
     "CAVEAT",
@@ -7,7 +9,6 @@ __all__ = [
     "ONE_SET",
     "ROC_CAPTION",
     "SCORE_DEFINITIONS",
-    "SPREAD_CAPTION",
     "SPREAD_NOTE",
     "TABLE_NOTE",
     "TWO_SETS",
@@ -26,22 +27,28 @@ MEANINGS = {
     ),
 }
 
-ROC_CAPTION = (
-    "How to read: each curve belongs to a score (likelihood regret is the amortization gap of a datapoint; the table "
-    "below says what the others are). A datapoint counts as unusual when its score is above a threshold. The lower "
-    "that is, the larger the share of the other set that is found (upwards), but also the share of the reference that "
-    "is found by mistake (to the right). The nearer a curve comes to the upper left corner, the better; on the dashed "
-    "diagonal a score does no better than chance, below it worse. The area under a curve says it in one number, with "
-    "its 95% interval. The ring on the curve of likelihood regret is the threshold that finds 95% of the other set."
+ROC_CAPTION = Caption(
+    "How to read: each curve belongs to a score; the nearer it comes to the upper left corner, the better.",
+    "A datapoint counts as unusual when its score is above a threshold (likelihood regret is the amortization gap of a "
+    "datapoint; the table below says what the other scores are). The lower that is, the larger the share of the other "
+    "set that is found (upwards), but also the share of the reference that is found by mistake (to the right). On the "
+    "dashed diagonal a score does no better than chance, below it worse. The area under a curve says it in one number, "
+    "with its 95% interval. The ring on the curve of likelihood regret is the threshold that finds 95% of the other "
+    "set.",
 )
 
-SPREAD_CAPTION = (
-    "How to read: each panel shows how one score is spread over the datapoints, the more unusual ones to the right. "
-    "Heights are shares of a set. {}Values far out, more than three interquartile ranges beyond the middle half of a "
-    "set, are gathered in the outermost bars."
+_GATHERED = (
+    "Each panel is one score, and heights are shares of a set. Values far out, more than three interquartile ranges "
+    "beyond the middle half of a set, are gathered in the outermost bars."
 )
-TWO_SETS = "Grey is the reference, the orange line the other set: the less the two overlap, the better the score. "
-ONE_SET = "Which of them are too far to the right only a reference can say. "
+TWO_SETS = Caption(
+    "How to read: grey is the reference, the orange line the other set; the less they overlap, the better the score.",
+    _GATHERED + " The more unusual datapoints are to the right.",
+)
+ONE_SET = Caption(
+    "How to read: each panel shows how one score is spread over the datapoints, the more unusual ones to the right.",
+    _GATHERED + " Which of them are too far to the right only a reference can say.",
+)
 
 TABLE_NOTE = (
     "The area under the ROC curve (AUC) is how often a datapoint of the other set has the larger score than one of the "

@@ -3,30 +3,14 @@
 from collections.abc import Iterable
 
 __all__ = [
-    "AIS_CONVERGENCE_CAPTION",
-    "BARS_CAPTION",
-    "CERTIFICATE_CAPTION",
-    "CLASSES_CAPTION",
     "CLASSES_NOTE",
-    "CONTOURS_CAPTION",
     "DEFINITIONS",
-    "DISTRIBUTIONS_CAPTION",
     "FAMILIES",
-    "FIT_CONVERGENCE_CAPTION",
-    "GALLERY_CAPTION",
     "GENERALISATION",
-    "IWAE_CURVE_CAPTION",
-    "LADDER_CAPTION",
-    "LATENTS_CAPTION",
     "LOCAL_STEPS",
-    "LOCAL_STEPS_CAPTION",
     "QUANTITIES",
-    "SANDWICH_CAPTION",
-    "SCATTER_CAPTION",
-    "SIMULATED_CAPTION",
     "TABLE_NOTE",
     "UNKNOWN_STATUS",
-    "WEIGHTS_CAPTION",
     "describe",
     "in_order",
 ]
@@ -119,151 +103,14 @@ TABLE_NOTE = (
     "error over datapoints how much with other data of the same kind. The 95% interval is that of the mean."
 )
 
-LADDER_CAPTION = (
-    "How to read: each black dot is a mean bound on log p(x) in nats, further right is better. L[q] is the bound of "
-    "the encoder's answer q, L[q*] that of the best member q* of the family for each datapoint; a ring is the bound "
-    "of a further family, for comparison only. The bars between the dots are the gaps, with their mean +- standard "
-    "error; the whisker across the end of a bar is the 95% interval of that gap and of nothing else. The dots have no "
-    "whiskers on purpose: datapoints differ in their level far more than in their gaps, so such whiskers would make "
-    "the gaps look uncertain when they are not. All of this is over the datapoints whose gaps are finite."
-)
-
-SCATTER_CAPTION = (
-    "How to read: each point is a datapoint. Above the dashed line of equal gaps the encoder loses more than the "
-    "posterior family; below it, the family loses more. Colour tells how log p(x) was estimated, triangles have a "
-    "status other than ok (the table of statuses says what to do), and the numbers are the indices of the three "
-    "largest total gaps. The histograms above and beside show how each gap is spread; their bars have a least height, "
-    "so that single datapoints are seen."
-)
-
 CLASSES_NOTE = (
     "How to read: each row has the mean gaps of the datapoints of one class, the class with the largest mean total gap "
     "first. Where the 95% intervals of two classes overlap, their order may be chance."
 )
 
-CLASSES_CAPTION = (
-    "How to read: each line is a class, with the number of its datapoints; the class with the largest mean total gap "
-    "stands on top. The orange dot is its mean amortization gap, what the encoder loses; the blue square its mean "
-    "approximation gap, what the posterior family loses; the lines through them are 95% intervals. A class whose "
-    "orange line lies right of the dashed orange one is harder for the encoder than most."
-)
-
-BARS_CAPTION = (
-    "How to read: each bar is one split. Its blue part is the mean approximation gap, what the posterior family loses; "
-    "its orange part the mean amortization gap, what the encoder loses; together they are the total gap. The whisker "
-    "at the end of a part is the 95% interval of that mean, from differences within each datapoint; the numbers above "
-    "have their standard errors over datapoints. An encoder that knows its training data by heart has a longer orange "
-    "part on other data. A gap below zero goes to the left, and a diamond then marks the total."
-)
-
-DISTRIBUTIONS_CAPTION = (
-    "How to read: a curve gives, for every number of nats on the axis below, the share of the datapoints whose gap is "
-    "at most that large. The further right a curve, the larger the gaps; a curve that comes to 100% slowly has a tail "
-    "of hard datapoints. The dots are the medians, which are below the means where there is such a tail and need not "
-    "add up. What lies to the left of zero is noise of the estimates, or a datapoint whose status says why."
-)
-
-WEIGHTS_CAPTION = (
-    "How to read: an estimate by importance weights is sound unless a few weights outweigh all others, and the Pareto "
-    "k-hat of a datapoint measures that. Below the threshold (dashed; a grey band where datapoints had different "
-    "numbers of draws) its estimate and error can be trusted, above it they cannot. The first panel is the estimate "
-    "of log p(x), with draws from all modes that the fits found; where it cannot be trusted, AIS was run instead. The "
-    "second is the importance-weighted bound (IWAE) with draws from the encoder's q alone. The third tells how many "
-    "independent draws those are worth, as a share of their number; its colours are those of the second, because "
-    "k-hat judges by the largest weights and not by that share."
-)
-
-SANDWICH_CAPTION = (
-    "How to read: each place along the axis is a datapoint that AIS (annealed importance sampling) was run for, in "
-    "the order of the distance between its two marks. The filled dot is the estimate of AIS, a lower bound; the ring "
-    "is an approximate upper bound, from chains sent back from where AIS ended; both in nats above the reported log "
-    "p(x), with two standard errors. On the control subset the reported value is that of importance sampling, so that "
-    "a dot near zero says that two routes agree; where importance sampling fell short, the reported value is AIS "
-    "itself and the dot zero by definition. A ring close to its dot says that the chains have converged, but not that "
-    "they saw every mode: one that all chains missed is missing in both. A ring below its dot is noise. The strip "
-    "below is the share of moves that the chains accepted; the dashed line is the share aimed for."
-)
-
-SIMULATED_CAPTION = (
-    "How to read: each place along the axis is a datapoint that the model itself has made up, so that a true draw "
-    "from its posterior is known. The dot is the distance between two bounds on its log p(x): the upper one, from "
-    "chains that begin at the true draw and run backwards, minus the lower one, from AIS with the settings of this "
-    "analysis; the line through it is two standard errors. The mean (dashed) says how close AIS comes to the truth on "
-    "this model. A single dot below zero is noise, most of it of the upper bound, whose chains all begin at the same "
-    "draw; a dot far above zero is a datapoint for which AIS needs more work. The strip below has the share of moves "
-    "that both kinds of chains accepted."
-)
-
-AIS_CONVERGENCE_CAPTION = (
-    "How to read: AIS was run again on a few of the first datapoints, half of them those with the largest total gaps "
-    "among these, with fewer and more temperatures than the analysis uses (dotted line). Thin lines are datapoints, "
-    "thick ones their means with 95% intervals of the sampling noise, in nats above the reported log p(x). Where both "
-    "means stay at zero within their intervals, more work would not change log p(x). Where the orange line still "
-    "rises to the right of the dotted one, it would: use a higher --effort."
-)
-
-FIT_CONVERGENCE_CAPTION = (
-    "How to read: for a few of the first datapoints, half of them those with the largest total gaps among these, how "
-    "many nats are left to the reported L[q*] from the encoder's q, from a Gaussian around the best mode that was "
-    "found, and from there after more and more steps. Thin lines are datapoints, the thick one is their mean with 95% "
-    "intervals of the sampling noise. The last fit is about the reported one, so the curve ends near zero by "
-    "definition: look at the step before. If half of the steps leave less than the tolerance (dashed), the fit had "
-    "enough of them."
-)
-
-CERTIFICATE_CAPTION = (
-    "How to read: for each datapoint, how many nats the fitted q* still is from the best of its family, as the "
-    "gradient on fresh noise tells, with two standard errors; below zero is noise. A fit has not converged if what is "
-    "left exceeds the tolerance (dashed) by two standard errors, or if its error exceeds five times the tolerance. "
-    "What is left makes the amortization gap too small, and the approximation gap too large, by as much. Where fits "
-    "took different numbers of steps, the strip below has them."
-)
-
-LOCAL_STEPS_CAPTION = (
-    "How to read: each point is the mean bound after so many local steps on each datapoint's own q, begun at the "
-    "encoder's answer; the sooner the curve rises from the dashed line of L[q] to that of L[q*], the cheaper it is to "
-    "mend the encoder at test time. The whiskers are 95% intervals of the gain over datapoints, and the gap has one as "
-    "wide: how much of it is closed is told by the shares below. The dotted line marks the first point at 90%."
-)
-
 LOCAL_STEPS = (
     "A share is the mean gain divided by the mean amortization gap. It may exceed 100% where local steps find what the "
     "fit of q* missed, and fall where steps are too long for a posterior; nothing is clipped."
-)
-
-LATENTS_CAPTION = (
-    "How to read: each bar is the mean Kullback-Leibler divergence, in nats, of q from the prior in one latent "
-    "dimension; its whisker is the 95% interval over datapoints. A cross marks a dimension that has collapsed: by "
-    "convention, one whose posterior mean has a variance of at most 0.01 over the datapoints, so that it tells the "
-    "decoder next to nothing about x. The mean divergence of the whole q is the sum of the mutual information I(x; "
-    "z), what z tells about x, and KL(q(z) || p(z)), how far the encodings of all data together are from the prior. "
-    "With N datapoints, I(x; z) cannot be estimated beyond log N; near that, the two are not told apart."
-)
-
-IWAE_CURVE_CAPTION = (
-    "How to read: each point is the mean importance-weighted bound with k draws from the encoder's q; with one draw "
-    "it is L[q]. The whisker is the 95% interval of its difference to the last point, not of the bound itself. A "
-    "curve that still rises at its end, or ends well below the dashed line of log p(x), says that q and the true "
-    "posterior do not match, and that more draws from q would mend it only slowly."
-)
-
-GALLERY_CAPTION = (
-    "How to read: each column is one of the datapoints with the largest total gaps; above it stand its index and its "
-    "amortization gap + approximation gap in nats. Below the datapoint are the mean reconstruction with draws from "
-    "the encoder's q, that with draws from the fitted q*, and their difference (orange: q is brighter; blue: q* is "
-    "brighter). The last row is the reconstruction from a single draw of the true posterior, by AIS where log p(x) is "
-    "its estimate, else by importance resampling; it is sharper than a mean. Where the difference is strong, the "
-    "encoder chose the wrong place; where neither reconstruction looks like the data, the decoder cannot make them."
-)
-
-CONTOURS_CAPTION = (
-    "How to read: each row is a datapoint, the two with the largest total gaps first, then typical ones; the columns "
-    "show the true posterior (grey), the encoder's q, and fitted q*, on the same axes. The thick line encloses 50% "
-    "and the thin one 95% of a density; the number in a corner says how much of the true posterior lies within the "
-    "95% line (95% would be ideal). With more than two latents, the axes are the two directions in which the "
-    "posterior is farthest from q, chosen by other draws than those shown, so that q looks worse here than in other "
-    "directions. Orange beside the grey is the encoder's fault; blue or green that is centred but of the wrong shape "
-    "is the family's."
 )
 
 # Term, words, symbols as text, symbols as typst mathematics.

@@ -260,7 +260,7 @@ def test_the_report_shows_them_with_words_from_the_summary():
         assert f"{point['temperatures']} temperatures, {point['lower']['mean']:+.3f}" in figures[names[1]].alt
     for point in curve["fit"]["curve"]:
         assert f"{point['steps']} steps, {point['left']['mean']:.3f}" in figures[names[2]].alt
-    assert "How to read: AIS was run again" in render(document)
+    assert "How to read: AIS with fewer and more temperatures" in render(document)
 
 
 @pytest.mark.parametrize("drawing", WATCHED, ids=lambda drawing: drawing.name)

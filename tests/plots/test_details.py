@@ -144,7 +144,7 @@ def test_figures_of_the_report_are_sound(whole):
         assert len(svg) < 300_000
         colors = {color.lower() for color in re.findall(r"#[0-9a-fA-F]{6}\b", svg)}
         assert colors <= neutral | {color.lower() for color in COLORS.values()}
-        assert drawing.caption.startswith("How to read: ")
+        assert drawing.caption.line.startswith("How to read: ")
         assert not re.search(r"\bnan\b|None|inf\b", drawing.describe(whole, split))
         assert re.search(r"\d", drawing.describe(whole, split))
         assert drawing.photographic == (drawing.name == "gallery")

@@ -72,8 +72,9 @@ def test_nothing_is_drawn_where_there_is_nothing_to_show():
 
 def assert_sound(figure):
     ElementTree.fromstring(figure.svg)
-    assert figure.caption.startswith("How to read: ")
-    assert figure.caption.endswith(".")
+    assert figure.caption.line.startswith("How to read: ")
+    assert len(figure.caption.line) <= 130  # one line says it
+    assert all(part.endswith(".") for part in figure.caption)
     assert not re.search(r"\bnan\b|None", figure.alt)
     colors = {color.lower() for color in re.findall(r"#[0-9a-fA-F]{6}\b", figure.svg)}
     assert colors <= NEUTRAL | {color.lower() for color in (*COLORS.values(), *CLASSES)}

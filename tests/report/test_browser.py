@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from gapkit.report import build, render
-from gapkit.report.blocks import Column, Document, Figure, Interval, PlusMinus, Row, Section, Table
+from gapkit.report.blocks import Caption, Column, Document, Figure, Interval, PlusMinus, Row, Section, Table
 from tests.report.test_report import join, large, make, many, three, with_extras, with_labels
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -307,7 +307,7 @@ def test_pictures_stand_out_in_the_dark(visit):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pictures_of_data_stay_as_they_are(visit, scheme):
     svg = '<svg width="90pt" height="30pt"><rect id="a" style="fill: #ffffff"/><path id="b"/></svg>'
-    figure = Figure("photo", svg, "Caption", "Alt", photographic=True)
+    figure = Figure("photo", svg, Caption("Caption"), "Alt", photographic=True)
     page = visit(render(Document("Data", (), (Section("s", "S", (figure,)),))), color_scheme=scheme)
     fills = page.eval_on_selector_all("#a, #b", "all => all.map(element => getComputedStyle(element).fill)")
     assert fills == [LIGHT, "rgb(0, 0, 0)"]
@@ -349,6 +349,20 @@ def test_a_table_wider_than_the_screen_keeps_its_first_column(visit):
     assert 100 < column.bounding_box()["width"] < 0.5 * 390
     roomy = visit(page_of("many"), viewport={"width": 1200, "height": 800}).locator(WORST)
     assert roomy.locator("tbody th").first.evaluate("cell => getComputedStyle(cell).position") == "static"
+
+
+def test_more_on_a_picture_opens_by_key_and_on_paper(visit):
+    page = visit(page_of("three"))
+    more = page.locator("figcaption details")
+    assert more.count() == page.locator("figure").count() > 1
+    words = more.first.locator("p")
+    assert not words.is_visible()
+    more.first.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert words.is_visible()
+    assert not more.nth(1).locator("p").is_visible()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert all(part.is_visible() for part in more.locator("p").all())
 
 
 def test_without_scripts_the_page_is_whole(visit):

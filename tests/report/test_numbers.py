@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gapkit.report import build, render, render_pdf, wording
+from gapkit.report import build, captions, render, render_pdf, wording
 from gapkit.report.blocks import Document, FactSheet, Interval, PlusMinus, Table
 from gapkit.report.formats import as_text
 from gapkit.results import Result
@@ -69,7 +69,11 @@ def constants(value):
             yield from constants(item)
 
 
-OWN_WORDS = sorted({*constants([vars(wording)[name] for name in wording.__all__]), *constants(STATUSES)}, key=len)
+SENTENCES = [vars(words)[name] for words in (wording, captions) for name in words.__all__]
+OWN_WORDS = sorted({*constants(SENTENCES), *constants(STATUSES)}, key=len)
+    {*constants([vars(words)[name] for words in (wording, captions) for name in words.__all__]), *constants(STATUSES)},
+    key=len,
+)
 
 
 def shown_numbers(text):

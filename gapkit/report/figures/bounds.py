@@ -4,14 +4,8 @@ from matplotlib.axes import Axes
 
 from gapkit.plots import class_gaps, gap_bars, gap_distributions, gap_scatter, ladder
 from gapkit.plots.selection import select
+from gapkit.report import captions
 from gapkit.report.figures.drawing import Drawing
-from gapkit.report.wording import (
-    BARS_CAPTION,
-    CLASSES_CAPTION,
-    DISTRIBUTIONS_CAPTION,
-    LADDER_CAPTION,
-    SCATTER_CAPTION,
-)
 from gapkit.results import Result
 from gapkit.verdict import plus_minus
 
@@ -97,11 +91,11 @@ def _describe_distributions(result: Result, split: str) -> str:
 
 
 BOUNDS = (
-    Drawing("ladder", "ladder", ladder, LADDER_CAPTION, _describe_ladder),
-    Drawing("gap-bars", "ladder", _all_splits, BARS_CAPTION, _describe_bars, applies=_several),
-    Drawing("gap-scatter", "gaps", gap_scatter, SCATTER_CAPTION, _describe_scatter),
+    Drawing("ladder", "ladder", ladder, captions.LADDER, _describe_ladder),
+    Drawing("gap-bars", "ladder", _all_splits, captions.BARS, _describe_bars, applies=_several),
+    Drawing("gap-scatter", "gaps", gap_scatter, captions.SCATTER, _describe_scatter),
     Drawing(
-        "gap-distributions", "gaps", gap_distributions, DISTRIBUTIONS_CAPTION, _describe_distributions, applies=_spread
+        "gap-distributions", "gaps", gap_distributions, captions.DISTRIBUTIONS, _describe_distributions, applies=_spread
     ),
-    Drawing("gap-classes", "classes", class_gaps, CLASSES_CAPTION, _describe_classes, applies=_has_classes),
+    Drawing("gap-classes", "classes", class_gaps, captions.CLASSES, _describe_classes, applies=_has_classes),
 )

@@ -6,8 +6,8 @@ from gapkit.plots.gallery import gallery, tiles
 from gapkit.plots.iwae_curve import iwae_curve
 from gapkit.plots.latents import latents
 from gapkit.plots.reading import rows_of
+from gapkit.report import captions
 from gapkit.report.figures.drawing import Drawing
-from gapkit.report.wording import CONTOURS_CAPTION, GALLERY_CAPTION, IWAE_CURVE_CAPTION, LATENTS_CAPTION
 from gapkit.results import Result
 
 __all__ = ["DETAILS"]
@@ -89,8 +89,8 @@ def _has_contours(result: Result, split: str) -> bool:
 
 
 DETAILS = (
-    Drawing("latent-use", "latents", latents, LATENTS_CAPTION, _describe_latents, applies=_has_latents),
-    Drawing("posterior-maps", "latents", contours, CONTOURS_CAPTION, _describe_contours, applies=_has_contours),
-    Drawing("iwae-curve", "trust", iwae_curve, IWAE_CURVE_CAPTION, _describe_iwae_curve, applies=_has_iwae_curve),
-    Drawing("gallery", "worst", gallery, GALLERY_CAPTION, _describe_gallery, applies=_has_gallery, photographic=True),
+    Drawing("latent-use", "latents", latents, captions.LATENTS, _describe_latents, applies=_has_latents),
+    Drawing("posterior-maps", "latents", contours, captions.CONTOURS, _describe_contours, applies=_has_contours),
+    Drawing("iwae-curve", "trust", iwae_curve, captions.IWAE_CURVE, _describe_iwae_curve, applies=_has_iwae_curve),
+    Drawing("gallery", "worst", gallery, captions.GALLERY, _describe_gallery, applies=_has_gallery, photographic=True),
 )

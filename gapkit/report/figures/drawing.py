@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 
 from gapkit.plots import style
+from gapkit.report.blocks import Caption
 from gapkit.results import Result
 
 __all__ = ["Drawing", "as_svg"]
@@ -35,7 +36,7 @@ class Drawing:
     name: str
     place: str
     plot: Callable[..., Axes]
-    caption: str
+    caption: Caption
     describe: Callable[[Result, str], str]
     applies: Callable[[Result, str], bool] = _always
     photographic: bool = False

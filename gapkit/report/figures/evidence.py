@@ -9,15 +9,8 @@ from gapkit.plots.convergence import watched
 from gapkit.plots.khat import KHATS, tails
 from gapkit.plots.sandwich import bounded
 from gapkit.plots.simulated import simulated_rows
+from gapkit.report import captions
 from gapkit.report.figures.drawing import Drawing
-from gapkit.report.wording import (
-    AIS_CONVERGENCE_CAPTION,
-    CERTIFICATE_CAPTION,
-    FIT_CONVERGENCE_CAPTION,
-    SANDWICH_CAPTION,
-    SIMULATED_CAPTION,
-    WEIGHTS_CAPTION,
-)
 from gapkit.results import Result
 
 __all__ = ["EVIDENCE"]
@@ -99,23 +92,30 @@ def _describe_fit_convergence(result: Result, split: str) -> str:
 
 
 EVIDENCE = (
-    Drawing("weights", "trust", weights, WEIGHTS_CAPTION, _describe_weights, applies=_has_weights),
-    Drawing("sandwich", "trust", sandwich, SANDWICH_CAPTION, _describe_sandwich, applies=_has_chains),
-    Drawing("simulated", "trust", _simulated, SIMULATED_CAPTION, _describe_simulated, applies=_has_simulated),
+    Drawing("weights", "trust", weights, captions.WEIGHTS, _describe_weights, applies=_has_weights),
+    Drawing("sandwich", "trust", sandwich, captions.SANDWICH, _describe_sandwich, applies=_has_chains),
+    Drawing("simulated", "trust", _simulated, captions.SIMULATED, _describe_simulated, applies=_has_simulated),
     Drawing(
         "ais-convergence",
         "trust",
         ais_convergence,
-        AIS_CONVERGENCE_CAPTION,
+        captions.AIS_CONVERGENCE,
         _describe_ais_convergence,
         applies=lambda result, split: bool(watched(result, split, "ais")),
     ),
-    Drawing("certificate", "trust", certificate, CERTIFICATE_CAPTION, _describe_certificate, applies=_has_certificates),
+    Drawing(
+        "certificate",
+        "trust",
+        certificate,
+        captions.CERTIFICATE,
+        _describe_certificate,
+        applies=_has_certificates,
+    ),
     Drawing(
         "fit-convergence",
         "trust",
         fit_convergence,
-        FIT_CONVERGENCE_CAPTION,
+        captions.FIT_CONVERGENCE,
         _describe_fit_convergence,
         applies=lambda result, split: bool(watched(result, split, "fit")),
     ),

@@ -2,8 +2,8 @@
 
 from gapkit.plots import semi_amortized
 from gapkit.plots.selection import split_name
+from gapkit.report import captions
 from gapkit.report.figures.drawing import Drawing
-from gapkit.report.wording import LOCAL_STEPS_CAPTION
 from gapkit.results import Result
 
 __all__ = ["STEPS"]
@@ -30,6 +30,6 @@ def _has_curve(result: Result, split: str) -> bool:
 
 STEPS = (
     Drawing(
-        "local-steps", "local-steps", semi_amortized, LOCAL_STEPS_CAPTION, _describe_local_steps, applies=_has_curve
+        "local-steps", "local-steps", semi_amortized, captions.LOCAL_STEPS, _describe_local_steps, applies=_has_curve
     ),
 )

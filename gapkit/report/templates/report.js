@@ -1,4 +1,6 @@
 "use strict";
+// On paper, all there is to know about a picture is shown.
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((more) => { more.open = true; }));
 // Sorting and filtering of the long tables, and the theme. Without scripts the report is whole, only not interactive.
 (() => {
   const numeric = (cell) => {

@@ -1,0 +1,175 @@
+"""How to read each figure of the report: one line that says it, and what else there is to know."""
+
+from gapkit.report.blocks import Caption
+
+__all__ = [
+    "AIS_CONVERGENCE",
+    "BARS",
+    "CERTIFICATE",
+    "CLASSES",
+    "CONTOURS",
+    "DISTRIBUTIONS",
+    "FIT_CONVERGENCE",
+    "GALLERY",
+    "IWAE_CURVE",
+    "LADDER",
+    "LATENTS",
+    "LOCAL_STEPS",
+    "SANDWICH",
+    "SCATTER",
+    "SIMULATED",
+    "WEIGHTS",
+]
+
+LADDER = Caption(
+    "How to read: each black dot is a mean bound on log p(x), further right is better; the bars between them are "
+    "the gaps.",
+    "L[q] is the bound of the encoder's answer q, L[q*] that of the best member q* of the family for each "
+    "datapoint, both in nats; a ring is the bound of a further family, for comparison only. The gaps have their "
+    "mean +- standard error, and the whisker across the end of a bar is the 95% interval of that gap and of "
+    "nothing else. The dots have no whiskers on purpose: datapoints differ in their level far more than in their "
+    "gaps, so such whiskers would make the gaps look uncertain when they are not. All of this is over the "
+    "datapoints whose gaps are finite.",
+)
+
+SCATTER = Caption(
+    "How to read: each point is a datapoint; above the dashed line of equal gaps the encoder loses more than the "
+    "family.",
+    "Below the line, the posterior family loses more. Colour tells how log p(x) was estimated, triangles have a "
+    "status other than ok (the table of statuses says what to do), and the numbers are the indices of the three "
+    "largest total gaps. The histograms above and beside show how each gap is spread; their bars have a least "
+    "height, so that single datapoints are seen.",
+)
+
+CLASSES = Caption(
+    "How to read: each line is a class, the worst on top; orange is what the encoder loses on it, blue what the "
+    "family loses.",
+    "The number in brackets is that of the datapoints. The orange dot is the mean amortization gap, the blue "
+    "square the mean approximation gap; the lines through them are 95% intervals. A class whose orange line lies "
+    "right of the dashed orange one is harder for the encoder than most.",
+)
+
+BARS = Caption(
+    "How to read: each bar is a split; its blue part is what the posterior family loses, its orange part what the "
+    "encoder loses.",
+    "The parts are the mean approximation gap and the mean amortization gap; together they are the total gap. The "
+    "whisker at the end of a part is the 95% interval of that mean, from differences within each datapoint; the "
+    "numbers above have their standard errors over datapoints. An encoder that knows its training data by heart "
+    "has a longer orange part on other data. A gap below zero goes to the left, and a diamond then marks the "
+    "total.",
+)
+
+DISTRIBUTIONS = Caption(
+    "How to read: a curve gives, for every number of nats, the share of datapoints whose gap is at most that large.",
+    "The further right a curve, the larger the gaps; a curve that comes to 100% slowly has a tail of hard "
+    "datapoints. The dots are the medians, which are below the means where there is such a tail and need not add "
+    "up. What lies to the left of zero is noise of the estimates, or a datapoint whose status says why.",
+)
+
+WEIGHTS = Caption(
+    "How to read: left of the dashed threshold, a datapoint's estimate by importance weights can be trusted; "
+    "right of it, not.",
+    "Such an estimate is sound unless a few weights outweigh all others, and the Pareto k-hat of a datapoint "
+    "measures that; the threshold is a grey band where datapoints had different numbers of draws. The first panel "
+    "is the estimate of log p(x), with draws from all modes that the fits found; where it cannot be trusted, AIS "
+    "was run instead. The second is the importance-weighted bound (IWAE) with draws from the encoder's q alone. "
+    "The third tells how many independent draws those are worth, as a share of their number; its colours are "
+    "those of the second, because k-hat judges by the largest weights and not by that share.",
+)
+
+SANDWICH = Caption(
+    "How to read: each place along the axis is a datapoint; the closer its ring (upper bound) is to its dot "
+    "(AIS), the better.",
+    "Annealed importance sampling (AIS) was run for these datapoints; they stand in the order of the distance "
+    "between the two marks. The dot is its estimate, a lower bound; the ring is an approximate upper bound, from "
+    "chains sent back from where AIS ended; both in nats above the reported log p(x), with two standard errors. "
+    "On the control subset the reported value is that of importance sampling, so that a dot near zero says that "
+    "two routes agree; where importance sampling fell short, the reported value is AIS itself and the dot zero by "
+    "definition. A ring close to its dot says that the chains have converged, but not that they saw every mode: "
+    "one that all chains missed is missing in both. A ring below its dot is noise. The strip below is the share "
+    "of moves that the chains accepted; the dashed line is the share aimed for.",
+)
+
+SIMULATED = Caption(
+    "How to read: each dot is a datapoint made up by the model: upper minus lower bound on its log p(x), zero at best.",
+    "For such data a true draw from the posterior is known. The upper bound is that of chains which begin at the "
+    "true draw and run backwards, the lower one that of AIS with the settings of this analysis; the line through "
+    "a dot is two standard errors. The mean (dashed) says how close AIS comes to the truth on this model. A "
+    "single dot below zero is noise, most of it of the upper bound, whose chains all begin at the same draw; a "
+    "dot far above zero is a datapoint for which AIS needs more work. The strip below has the share of moves that "
+    "both kinds of chains accepted.",
+)
+
+AIS_CONVERGENCE = Caption(
+    "How to read: AIS with fewer and more temperatures than used (dotted); where both thick lines are at zero, "
+    "more would not help.",
+    "AIS was run again on a few of the first datapoints, half of them those with the largest total gaps among "
+    "these. Thin lines are datapoints, thick ones their means with 95% intervals of the sampling noise, in nats "
+    "above the reported log p(x). Where the orange line still rises to the right of the dotted one, more work "
+    "would change log p(x): use a higher --effort.",
+)
+
+FIT_CONVERGENCE = Caption(
+    "How to read: what fits with more and more steps leave to L[q*]; half of the steps should leave less than the "
+    "tolerance (dashed).",
+    "These are a few of the first datapoints, half of them those with the largest total gaps among these. From "
+    "the left: the encoder's q, a Gaussian around the best mode that was found, and fits that go on from there. "
+    "Thin lines are datapoints, the thick one is their mean with 95% intervals of the sampling noise, in nats. "
+    "The last fit is about the reported one, so the curve ends near zero by definition: look at the step before.",
+)
+
+CERTIFICATE = Caption(
+    "How to read: each dot is what the fit of a datapoint may still gain; well above the dashed tolerance, it has "
+    "not converged.",
+    "This is how many nats q* still is from the best of its family, as the gradient on fresh noise tells, with "
+    "two standard errors; below zero is noise. A fit has not converged if what is left exceeds the tolerance by "
+    "two standard errors, or if its error exceeds five times the tolerance. What is left makes the amortization "
+    "gap too small, and the approximation gap too large, by as much. Where fits took different numbers of steps, "
+    "the strip below has them.",
+)
+
+LOCAL_STEPS = Caption(
+    "How to read: the sooner the curve rises from L[q] to L[q*], the cheaper it is to mend the encoder at test time.",
+    "Each point is the mean bound, in nats, after so many local steps on each datapoint's own q, begun at the "
+    "encoder's answer. The whiskers are 95% intervals of the gain over datapoints, and the gap has one as wide: "
+    "how much of it is closed is told by the shares below. The dotted line marks the first point at 90%.",
+)
+
+LATENTS = Caption(
+    "How to read: each bar is how much q uses a latent dimension: its mean divergence from the prior; crosses "
+    "have collapsed.",
+    "Divergences are in nats, the whisker is the 95% interval over datapoints. A dimension counts as collapsed, "
+    "by convention, if its posterior mean has a variance of at most 0.01 over the datapoints, so that it tells "
+    "the decoder next to nothing about x. The mean divergence of the whole q is the sum of the mutual information "
+    "I(x; z), what z tells about x, and KL(q(z) || p(z)), how far the encodings of all data together are from the "
+    "prior. With N datapoints, I(x; z) cannot be estimated beyond log N; near that, the two are not told apart.",
+)
+
+IWAE_CURVE = Caption(
+    "How to read: the bound with k draws from q; if it still rises at its end, or stays below log p(x), q does "
+    "not fit the posterior.",
+    "Each point is the mean importance-weighted bound in nats; with one draw it is L[q]. The whisker is the 95% "
+    "interval of its difference to the last point, not of the bound itself. What a curve that still rises lacks, "
+    "more draws from q would find only slowly.",
+)
+
+GALLERY = Caption(
+    "How to read: each column is a hard datapoint; where q* minus q has strong colours, the encoder chose the "
+    "wrong place.",
+    "Above each stand its index and its amortization gap + approximation gap in nats. Below the datapoint are the "
+    "mean reconstruction with draws from the encoder's q, that with draws from the fitted q*, and their "
+    "difference (orange: q is brighter; blue: q* is brighter). The last row is the reconstruction from a single "
+    "draw of the true posterior, by AIS where log p(x) is its estimate, else by importance resampling; it is "
+    "sharper than a mean. Where neither reconstruction looks like the data, the decoder cannot make them.",
+)
+
+CONTOURS = Caption(
+    "How to read: orange beside the grey posterior is the encoder's fault; blue or green of the wrong shape is "
+    "the family's.",
+    "Each row is a datapoint, the two with the largest total gaps first, then typical ones; the columns show the "
+    "true posterior (grey), the encoder's q, and fitted q*, on the same axes. The thick line encloses 50% and the "
+    "thin one 95% of a density; the number in a corner says how much of the true posterior lies within the 95% "
+    "line (95% would be ideal). With more than two latents, the axes are the two directions in which the "
+    "posterior is farthest from q, chosen by other draws than those shown, so that q looks worse here than in "
+    "other directions.",
+)
