@@ -71,9 +71,6 @@ def constants(value):
 
 SENTENCES = [vars(words)[name] for words in (wording, captions) for name in words.__all__]
 OWN_WORDS = sorted({*constants(SENTENCES), *constants(STATUSES)}, key=len)
-    {*constants([vars(words)[name] for words in (wording, captions) for name in words.__all__]), *constants(STATUSES)},
-    key=len,
-)
 
 
 def shown_numbers(text):
