@@ -44,7 +44,8 @@ def summarise_latents(
         ``kl``, the summary of KL(q(z|x) || p(z)) over datapoints (see :func:`gapkit.summary.summarise_values`);
         ``kl_per_dimension``, ``mean`` and ``se_datapoints`` of the divergence of each marginal of q; both in nats and
         None where the prior is not standard normal. ``mean_variance``, the variance over datapoints of each posterior
-        mean, ``active``, whether it exceeds ``ACTIVE``, and ``active_units``, how many do; None for one datapoint.
+        mean, ``active``, whether it exceeds ``ACTIVE``, and ``active_units``, how many do; None for one datapoint,
+        and the last two where the prior is not standard normal, in whose units the threshold is.
         ``inactive_kl``, the mean divergence of the others together, in nats, where it is known.
         ``mutual_information`` and ``aggregate_kl``, summaries of I(x; z) and of KL(q(z) || p(z)), where q(z) is the
         mixture of the ``mixture_datapoints`` first posteriors, so that I cannot exceed ``log_mixture_datapoints``;
@@ -76,7 +77,7 @@ def summarise_latents(
         }
     elif not standard_prior:
         missing["kl"] = "the prior is not standard normal, so that there is no closed form"
-    found |= _active(loc)
+    found |= _active(loc, standard_prior)
     if found["active"] is not None and found["kl_per_dimension"]:
         divergences = zip(found["kl_per_dimension"]["mean"], found["active"], strict=True)
         found["inactive_kl"] = sum(value for value, used in divergences if not used)
@@ -154,9 +155,11 @@ def collapse_sentence(values: Mapping[str, Any]) -> str:
     )
 
 
-def _active(loc: np.ndarray) -> dict[str, Any]:
+def _active(loc: np.ndarray, standard_prior: bool) -> dict[str, Any]:
     if len(loc) < 2:
         return {"mean_variance": None, "active": None, "active_units": None}
     variance = loc.var(0, ddof=1)
+    if not standard_prior:  # the threshold is in units of a standard normal prior
+        return {"mean_variance": variance.tolist(), "active": None, "active_units": None}
     active = variance > ACTIVE
     return {"mean_variance": variance.tolist(), "active": active.tolist(), "active_units": int(active.sum())}

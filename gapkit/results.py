@@ -88,7 +88,9 @@ class Result:
         """Write the whole table as CSV, wholly or not at all; a file that is there is replaced.
 
         Numbers have all their digits, and those that are unknown are ``nan``, so that empty words stay apart from
-        them. This reads the file back as it was (before pandas 3, with ``float_precision="round_trip"`` too)::
+        them. This reads the file back as it was (before pandas 3, with ``float_precision="round_trip"`` too), but for
+        labels, of which CSV keeps no type: words such as ``007`` are read as numbers unless ``dtype={"label": str}`` is
+        given, whole numbers of which some are missing as floats, and the word ``nan`` as missing::
 
             pd.read_csv(path, keep_default_na=False, na_values=["nan"])
 

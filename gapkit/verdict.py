@@ -10,6 +10,7 @@ from gapkit.summary import encoder_names
 __all__ = ["certificate_sentence", "trust", "verdict"]
 
 _SMALL = 0.05  # nats of total gap that nobody should act on
+_ENOUGH = 20  # datapoints to say that q does not differ between them
 
 
 def verdict(summary: Mapping[str, Any]) -> list[str]:
@@ -207,11 +208,11 @@ def _class(first: Mapping[str, Any]) -> list[str]:
 def _collapse(first: Mapping[str, Any]) -> list[str]:
     """Small gaps are no good news where the latents are not used at all."""
     latents = first.get("latents") or {}
-    if latents.get("active_units") != 0:
+    if latents.get("active_units") != 0 or latents["datapoints"] < _ENOUGH:
         return []
     return [
         f"The posterior has collapsed: none of the {latents['dimensions']} latent dimensions tells the decoder "
-        "anything about x (the variance of each posterior mean over the datapoints is at most "
+        "more than next to nothing about x (the variance of each posterior mean over the datapoints is at most "
         f"{latents['threshold']:g}). Mend that first: the gaps of a model that does not use its latents say little."
     ]
 

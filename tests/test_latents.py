@@ -148,8 +148,21 @@ def test_without_a_standard_normal_prior_there_is_no_divergence():
     values = summarise_latents(loc, scale, log_det, noise(2, 50, 4), standard_prior=False)
     assert values["kl"] is values["kl_per_dimension"] is values["aggregate_kl"] is None
     assert "not standard normal" in values["missing"]["kl"]
-    assert values["active_units"] == 4
+    assert values["active_units"] is values["active"] is None  # the threshold is in units of a standard normal prior
+    assert len(values["mean_variance"]) == 4
     assert values["mutual_information"]["mean"] > 0
+
+
+@pytest.mark.parametrize(("count", "standard"), [(4000, False), (19, True), (20, True)])
+def test_a_collapse_is_diagnosed_in_units_of_the_prior_and_from_enough_datapoints(count, standard):
+    loc = np.random.default_rng(0).normal(size=(count, 2)) * 0.05
+    scale = np.full_like(loc, 0.01)
+    values = summarise_latents(loc, scale, np.log(scale).sum(1), None, standard_prior=standard)
+    rows = make(np.array([-95.0, -94.5]), np.array([-92.0, -91.0]), np.array([-90.0, -89.0]))
+    summary = summarise(rows)
+    summary["splits"]["test"]["latents"] = values
+    assert any("has collapsed" in sentence for sentence in verdict(summary)) == (standard and count >= 20)
+    assert bool(collapse_sentence(values)) == standard
 
 
 def test_one_datapoint_tells_nothing_of_activity():

@@ -93,6 +93,13 @@ def test_labels_come_back_from_their_files(result, labels, tmp_path):
     assert again["label"].isna().tolist() == frame["label"].isna().tolist()
 
 
+def test_words_that_look_like_numbers_come_back_from_csv_as_words_if_one_says_so(result, tmp_path):
+    frame = result.to_frame().assign(label=["007", "01", "1"] * 2 + ["2", "10"])
+    path = Result(frame, result.summary_values, result.run).to_csv(tmp_path / "table.csv")
+    again = pd.read_csv(path, keep_default_na=False, na_values=["nan"], dtype={"label": str})
+    assert again["label"].tolist() == frame["label"].tolist()
+
+
 def test_csv_is_written_wholly_or_not_at_all(result, tmp_path, monkeypatch):
     path = tmp_path / "table.csv"
     path.write_text("before")

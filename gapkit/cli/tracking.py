@@ -106,6 +106,8 @@ def _full(name: str) -> str:
 
 def _check_place(name: str, out: Path) -> None:
     kind, _, where = name.partition(":")
+    if "://" in where and not where.startswith(("sqlite:///", "file://")):
+        return  # a server
     place = Path(where.removeprefix("sqlite:///").removeprefix("file://"))
     if kind in _FILES and where and place.resolve().is_relative_to(out.resolve()):
         found = f"a place in {out}, which is for the results alone"

@@ -128,7 +128,10 @@ def _labels(labels: np.ndarray | Tensor, size: int, asked: str) -> tuple[Tensor,
     if not isinstance(labels, Tensor):
         values = np.asarray(labels)
         if values.dtype.kind not in "fiub":
-            values, classes = _numbered(values)
+            try:
+                values, classes = _numbered(values)
+            except UnicodeError as error:
+                raise InputError(asked, f"labels that are no text ({error})", "store words or numbers") from error
         labels = _as_tensor(values, asked)
     labels = labels.detach().cpu()
     if len(labels.shape) == 2 and labels.shape[1] == 1:

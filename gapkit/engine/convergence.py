@@ -60,18 +60,17 @@ def watch(batch: Batch, fitted: LocalFits, table: pd.DataFrame, bank: Bank | Non
     if not len(places):
         found.summary["skipped"] = {"all": "no datapoint has a finite gap"}
         return found
-    rows = torch.as_tensor(places, device=batch.target.device)
-    like = Target(batch.target.model, batch.target.x[rows])  # with a count of work of its own
-    part = make_batch(like, batch.target.x[rows], batch.key.select(rows))
-    log_px = table["log_px"].to_numpy(float)[places]
     skipped: dict[str, str] = {}
-    found.arrays["convergence_index"] = np.array(part.key.indices)
-    found.summary["datapoints"] = len(places)
-    found.summary["index"] = list(part.key.indices)
-    with left_out("ais", skipped):
-        _temperatures(found, part, cut(fitted.mixture, rows), log_px, spec.evidence.ais)
-    with left_out("fit", skipped):
-        _fits(found, part, bank, spec, fitted.own, fitted.family(fitted.own).elbo.select(rows))
+    with left_out("all", skipped):
+        rows = torch.as_tensor(places, device=batch.target.device)
+        like = Target(batch.target.model, batch.target.x[rows])  # with a count of work of its own
+        part = make_batch(like, batch.target.x[rows], batch.key.select(rows))
+        found.arrays["convergence_index"] = np.array(part.key.indices)
+        found.summary |= {"datapoints": len(places), "index": list(part.key.indices)}
+        with left_out("ais", skipped):
+            _temperatures(found, part, cut(fitted.mixture, rows), table.iloc[places], spec.evidence.ais)
+        with left_out("fit", skipped):
+            _fits(found, part, bank, spec, fitted.own, fitted.family(fitted.own).elbo.select(rows))
     if skipped:
         found.summary["skipped"] = skipped
     return found
@@ -88,12 +87,12 @@ def _chosen(table: pd.DataFrame, count: int) -> list[int]:
     return sorted([*hardest.tolist(), *typical.tolist()])
 
 
-def _temperatures(found: Convergence, part: Batch, proposal: Mixture | None, log_px: np.ndarray, ais: Ais) -> None:
+def _temperatures(found: Convergence, part: Batch, proposal: Mixture | None, table: pd.DataFrame, ais: Ais) -> None:
     """AIS and chains sent back, with several numbers of temperatures, in nats above the reported log p(x)."""
     if proposal is None:
         raise ValueError("the modes of a datapoint cannot be taken out of their batch")
     counts = sorted({max(_FEWEST, round(times * ais.num_temperatures)) for times in _TIMES})
-    reported = torch.as_tensor(log_px, device=part.target.device)
+    reported = torch.tensor(table["log_px"].to_numpy(float), device=part.target.device)
     lower, upper, accepted = [], [], []
     for count in counts:
         run = replace(ais, num_temperatures=count, stage=f"convergence/{count}")
@@ -111,7 +110,14 @@ def _temperatures(found: Convergence, part: Batch, proposal: Mixture | None, log
         {"temperatures": count, "lower": below, "upper": above, "acceptance": rate}
         for count, below, above, rate in zip(counts, _means(lower), _means(upper), accepted, strict=True)
     ]
-    found.summary["ais"] = {"chains": ais.num_chains, "temperatures": ais.num_temperatures, "curve": points}
+    # All points are relative to the same reported values, whose noise is that of none of them alone.
+    noise = float(np.sqrt(np.nansum(table["log_px_se"].to_numpy(float) ** 2))) / len(table)
+    found.summary["ais"] = {
+        "chains": ais.num_chains,
+        "temperatures": ais.num_temperatures,
+        "log_px_se": noise,
+        "curve": points,
+    }
 
 
 def _fits(found: Convergence, part: Batch, bank: Bank | None, spec: AnalysisSpec, family: str, star: Estimate) -> None:

@@ -60,19 +60,30 @@ def _of_the_only_split(labels: Any, sizes: Mapping[str, int]) -> Mapping[str, An
 def _listed(labels: Any, split: str, size: int) -> list[Any]:
     if labels is None:
         return [None] * size
-    values = labels.detach().cpu() if isinstance(labels, Tensor) else np.asarray(labels)
+    try:
+        values = labels.detach().cpu() if isinstance(labels, Tensor) else np.asarray(labels)
+    except ValueError as error:  # lists of several lengths
+        found = f"labels of {split} that make no array ({error})"
+        raise InputError("one label for each datapoint", found, f"give labels of shape ({size},)") from error
     if tuple(values.shape) != (size,):
         found = f"labels of shape {tuple(values.shape)} for {size} datapoints of {split}"
         raise InputError("one label for each datapoint", found, f"give labels of shape ({size},), or none")
-    if isinstance(values, np.ndarray) and values.dtype.kind not in "fiubO":
-        values = values.astype(str)
-    listed: list[Any] = values.tolist()
-    return listed
+    if isinstance(values, np.ndarray) and values.dtype.kind not in "fiubSO":
+        missing, values = pd.isna(values), values.astype(str).astype(object)
+        values[missing] = None
+    return [_plain(label) for label in values.tolist()]
+
+
+def _plain(label: Any) -> Any:
+    """Bytes as the words they stand for."""
+    return label.decode("utf-8", "replace") if isinstance(label, bytes) else label
 
 
 def _in_one_type(labels: list[Any]) -> pd.Series:
     column = pd.Series(labels, dtype=object)
     known = column[column.notna()]
+    if known.map(lambda label: isinstance(label, bool | np.bool_ | int)).all():
+        known = known.map(int)  # truth values mix with numbers
     kind = pd.api.types.infer_dtype(known, skipna=True)
     if kind in _REAL:
         values = known.to_numpy(float)

@@ -36,7 +36,8 @@ class BudgetCurve:
     """L[q] of fits with fewer and more steps.
 
     Attributes:
-        steps: of the polish, ascending; 0 is where it begins, at the best of the modes found.
+        steps: of the polish, ascending; 0 is where it begins: at the best of the modes found, or at the best Gaussian
+            for a larger family.
         elbo: L[q] for each of them, values of shape (B,) in nats, all on the judge's noise.
     """
 

@@ -23,7 +23,8 @@ def ais_convergence(result: Result, ax: Axes | None = None, split: str | None = 
     """Draw AIS and the chains sent back against the number of temperatures, for the datapoints that were watched.
 
     Thin lines are datapoints, in nats above the reported log p(x); thick ones their means, with 95% intervals of the
-    Monte Carlo error. A dotted line marks the number of temperatures that the analysis uses.
+    Monte Carlo error. The band is that of the mean of the reported values themselves, which moves all points alike. A
+    dotted line marks the number of temperatures of the analysis' first round of AIS.
 
     Args:
         result: of an analysis with ``convergence`` datapoints.
@@ -39,9 +40,10 @@ def ais_convergence(result: Result, ax: Axes | None = None, split: str | None = 
 def fit_convergence(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
     """Draw what fits with fewer steps leave to L[q*], for the datapoints that were watched.
 
-    From the left: the encoder's q, the best of the modes found, where the steps begin, and fits with more and more
-    steps. Thin lines are datapoints, the thick one is their mean, with 95% intervals of the Monte Carlo error. The
-    dashed line is the tolerance of convergence; the axis is linear up to it and logarithmic beyond.
+    From the left: the encoder's q, the place where the steps begin (the best of the modes found, or the best Gaussian
+    for a larger family), and fits with more and more steps. Thin lines are datapoints, the thick one is their mean,
+    with 95% intervals of the Monte Carlo error. The dashed line is the tolerance of convergence; the axis is linear up
+    to it and logarithmic beyond.
 
     Args:
         result: of an analysis with ``convergence`` datapoints.
@@ -99,18 +101,21 @@ def _draw_ais(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) -
         ends += lines[np.isfinite(lines)].tolist()
     beyond = fit_axis(ax, "y", np.array(ends))
     ax.axhline(0.0, color=COLORS["side"], linestyle="--", linewidth=1, zorder=1)
-    used = values["temperatures"]
-    ax.axvline(used, color=COLORS["guide"], linestyle=":", linewidth=1, zorder=1)
-    ax.annotate(
-        "as used",
-        (used, 1.0),
-        xycoords=ax.get_xaxis_transform(),
-        xytext=(3, -2),
-        textcoords="offset points",
-        va="top",
-        fontsize=8.5,
-        color=COLORS["side"],
-    )
+    noise = 1.96 * (values.get("log_px_se") or 0.0)
+    ax.axhspan(-noise, noise, color=COLORS["guide"], alpha=0.25, linewidth=0, zorder=0)
+    first = values["temperatures"]
+    if counts[0] <= first <= counts[-1]:
+        ax.axvline(first, color=COLORS["guide"], linestyle=":", linewidth=1, zorder=1)
+        ax.annotate(
+            "first round",
+            (first, 1.0),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(3, -2),
+            textcoords="offset points",
+            va="top",
+            fontsize=8.5,
+            color=COLORS["side"],
+        )
     ax.set_xscale("log")
     ax.set_xlim(counts[0] / 1.2, counts[-1] * 1.2)
     _named_ticks(ax, counts, [str(count) for count in counts])
@@ -131,9 +136,10 @@ def _draw_fits(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) 
     else:
         lines = np.zeros((0, len(places)))
     handle = _mean_line(ax, places[1:].tolist(), [point["left"] for point in curve], color, True, "mean")
-    if len(gaps) and np.isfinite(gaps).all():
-        ax.plot(places[:2], [gaps.mean(), curve[0]["left"]["mean"]], color=color, linewidth=1.6, zorder=3)
-        ax.plot(places[:1], [gaps.mean()], color=color, marker="o", markersize=4.5, zorder=3)
+    known = lines[np.isfinite(lines).all(1)]  # those that the other means are of
+    if len(known):
+        ax.plot(places[:2], [known[:, 0].mean(), curve[0]["left"]["mean"]], color=color, linewidth=1.6, zorder=3)
+        ax.plot(places[:1], [known[:, 0].mean()], color=color, marker="o", markersize=4.5, zorder=3)
     ends = np.array([*(point["left"]["mean"] for point in curve), *lines[np.isfinite(lines)], tolerance])
     ax.set_yscale("symlog", linthresh=tolerance, linscale=0.6)
     high, low = float(ends.max()), float(ends.min())
@@ -145,7 +151,7 @@ def _draw_fits(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) 
     ax.axhline(0.0, color=COLORS["guide"], linewidth=0.8, zorder=1)
     draw_level(ax, tolerance, f"tolerance {tolerance:g}", "right")
     ax.set_xlim(-0.3, places[-1] + 0.3)
-    _named_ticks(ax, places.tolist(), ["encoder's\nq", "best\nmode", *(str(point["steps"]) for point in curve[1:])])
+    _named_ticks(ax, places.tolist(), ["encoder's\nq", "start", *(str(point["steps"]) for point in curve[1:])])
     ax.set_xlabel("steps of the fit of q*")
     ax.set_ylabel(f"left to L[q*] (nats)\nlogarithmic beyond {tolerance:g}")
     legend_below(ax, [handle], 1, 42.0)

@@ -111,7 +111,7 @@ def _by_class(rows: pd.DataFrame) -> list[_Group]:
     if "label" not in rows:
         found = "no column 'label' in the table"
         raise InputError("a scatter coloured by 'class'", found, "analyse with labels, or use color='source'")
-    labels = rows["label"].astype(object).where(rows["label"].notna(), "unknown").astype(str).to_numpy(str)
+    labels = rows["label"].astype(object).where(rows["label"].notna(), "no label").astype(str).to_numpy(str)
     counted = pd.Series(labels, dtype=object).value_counts()
     names = [str(name) for name in counted.index[: len(CLASSES)]]
     names.sort(key=lambda name: (len(name), name))

@@ -46,7 +46,7 @@ CLASSES = Caption(
     "family loses.",
     "The number in brackets is that of the datapoints. The orange dot is the mean amortization gap, the blue "
     "square the mean approximation gap; the lines through them are 95% intervals. A class whose orange line lies "
-    "right of the dashed orange one is harder for the encoder than most.",
+    "right of the dashed orange one is harder for the encoder than the average datapoint.",
 )
 
 BARS = Caption(
@@ -80,14 +80,15 @@ WEIGHTS = Caption(
 SANDWICH = Caption(
     "How to read: each place along the axis is a datapoint; the closer its ring (upper bound) is to its dot "
     "(AIS), the better.",
-    "Annealed importance sampling (AIS) was run for these datapoints; they stand in the order of the distance "
-    "between the two marks. The dot is its estimate, a lower bound; the ring is an approximate upper bound, from "
-    "chains sent back from where AIS ended; both in nats above the reported log p(x), with two standard errors. "
-    "On the control subset the reported value is that of importance sampling, so that a dot near zero says that "
-    "two routes agree; where importance sampling fell short, the reported value is AIS itself and the dot zero by "
-    "definition. A ring close to its dot says that the chains have converged, but not that they saw every mode: "
-    "one that all chains missed is missing in both. A ring below its dot is noise. The strip below is the share "
-    "of moves that the chains accepted; the dashed line is the share aimed for.",
+    "Annealed importance sampling (AIS) was run for these datapoints; they stand in groups by the reason why, in "
+    "each by the distance between the two marks, and those that needed further rounds of AIS have no ring. The "
+    "dot is its estimate, a lower bound; the ring is an approximate upper bound, from chains sent back from where "
+    "AIS ended; both in nats above the reported log p(x), with two standard errors. On the control subset the "
+    "reported value is that of importance sampling, so that a dot near zero says that two routes agree; where "
+    "importance sampling fell short, it is mostly AIS itself and the dot zero by definition. A ring close to its "
+    "dot says that the chains have converged, but not that they saw every mode: one that all chains missed is "
+    "missing in both. A ring below its dot is noise. The strip below is the share of moves that the chains "
+    "accepted; the dashed line is the share aimed for.",
 )
 
 SIMULATED = Caption(
@@ -97,25 +98,28 @@ SIMULATED = Caption(
     "a dot is two standard errors. The mean (dashed) says how close AIS comes to the truth on this model. A "
     "single dot below zero is noise, most of it of the upper bound, whose chains all begin at the same draw; a "
     "dot far above zero is a datapoint for which AIS needs more work. The strip below has the share of moves that "
-    "both kinds of chains accepted.",
+    "both kinds of chains accepted; the dashed line is the share aimed for.",
 )
 
 AIS_CONVERGENCE = Caption(
-    "How to read: AIS with fewer and more temperatures than used (dotted); where both thick lines are at zero, "
-    "more would not help.",
+    "How to read: AIS with other numbers of temperatures; where both thick lines are at zero, more would not help.",
     "AIS was run again on a few of the first datapoints, half of them those with the largest total gaps among "
-    "these. Thin lines are datapoints, thick ones their means with 95% intervals of the sampling noise, in nats "
-    "above the reported log p(x). Where the orange line still rises to the right of the dotted one, more work "
-    "would change log p(x): use a higher --effort.",
+    "these. The dotted line is the number of the first round of AIS; datapoints that needed it had 2 or 4 times "
+    "as many. Thin lines are datapoints, thick ones their means with 95% intervals of the sampling noise, in nats "
+    "above the reported log p(x); the grey band is that interval of the reported values themselves, whose noise "
+    "moves all points alike. Where the orange line still rises at its end, more work would change log p(x): use a "
+    "higher --effort.",
 )
 
 FIT_CONVERGENCE = Caption(
     "How to read: what fits with more and more steps leave to L[q*]; half of the steps should leave less than the "
     "tolerance (dashed).",
     "These are a few of the first datapoints, half of them those with the largest total gaps among these. From "
-    "the left: the encoder's q, a Gaussian around the best mode that was found, and fits that go on from there. "
-    "Thin lines are datapoints, the thick one is their mean with 95% intervals of the sampling noise, in nats. "
-    "The last fit is about the reported one, so the curve ends near zero by definition: look at the step before.",
+    "the left: the encoder's q, the start of the steps (a Gaussian around the best mode that was found; for "
+    "families beyond Gaussians, the best Gaussian), and fits that go on from there. Thin lines are datapoints, "
+    "the thick one is their mean with 95% intervals of the sampling noise, in nats. The reported fit had as many "
+    "steps as the last one here, or more where its certificate asked for them: where none did, the curve ends at "
+    "zero by definition, so look at the step before.",
 )
 
 CERTIFICATE = Caption(

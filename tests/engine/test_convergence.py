@@ -1,5 +1,6 @@
 """AIS with other numbers of temperatures, and fits with fewer steps: a few datapoints watched on exact models."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from gapkit.checks import InputError
 from gapkit.engine import spec_for
 from gapkit.estimators import Ais
 from gapkit.local import FitSettings
+from gapkit.report import build, render
 from tests.engine.test_details import Shaped, bits
 from tests.yardsticks import ppca
 
@@ -37,9 +39,9 @@ def test_the_table_is_the_same_with_and_without(linear):
     assert without.to_frame().equals(result.to_frame())
     assert without.run["decoder_evaluations"] == result.run["decoder_evaluations"]
     assert "convergence" not in without.run["seconds"]
-    watched = result.summary_values["splits"]["test"].pop("convergence")
-    assert without.summary_values == result.summary_values
-    result.summary_values["splits"]["test"]["convergence"] = watched
+    summary = deepcopy(result.summary_values)
+    del summary["splits"]["test"]["convergence"]
+    assert without.summary_values == summary
 
 
 def test_half_are_the_hardest_of_the_first_unit_and_half_are_typical(linear):
@@ -92,6 +94,8 @@ def test_means_are_those_of_the_arrays(linear):
         20,
         "mean_field",
     )
+    rows = result.to_frame().loc[details["convergence_index"]]
+    assert watched["ais"]["log_px_se"] == pytest.approx(np.sqrt((rows["log_px_se"] ** 2).sum()) / 6)
     for number, point in enumerate(watched["ais"]["curve"]):
         for side in ("lower", "upper"):
             values = details[f"convergence_ais_{side}"][:, number]
@@ -163,3 +167,41 @@ def test_simulated_bounds_are_kept(linear):
     assert lower.shape == result.details["simulated_acceptance_backward"].shape == (9,)
     gap = result.summary_values["certificate"]["gap"]
     assert gap["mean"] == pytest.approx((upper - lower).mean())
+
+
+def test_an_encoder_that_fails_on_fewer_datapoints_costs_the_pictures_alone():
+    class Whole(Shaped):
+        def encode(self, x):
+            if len(x) == 6 and REFUSED[0]:
+                raise RuntimeError("six are not enough")
+            return super().encode(x)
+
+    model = Whole(lambda out: Independent(Bernoulli(logits=out), 1))
+    plain = gapkit.analyze(model, bits(), spec(convergence=0))
+
+    def refuse(step):
+        REFUSED[0] = step.stage == "evidence"
+
+    try:
+        result = gapkit.analyze(model, bits(), spec(), progress=refuse)
+    finally:
+        REFUSED[0] = False
+    watched = result.summary_values["splits"]["test"]["convergence"]
+    assert watched == {"skipped": {"all": "RuntimeError: six are not enough"}}
+    assert result.to_frame().equals(plain.to_frame())
+    render(build(result))
+
+
+REFUSED = [False]
+
+
+@pytest.mark.parametrize("temperatures", [1, 2])
+def test_an_analysis_of_very_few_temperatures_is_drawn(temperatures):
+    model = Shaped(lambda out: Independent(Bernoulli(logits=out), 1))
+    policy = replace(spec().evidence, ais=Ais(num_chains=4, num_temperatures=temperatures))
+    result = gapkit.analyze(model, bits(), spec(evidence=policy))
+    ax = result.plot.ais_convergence()
+    ax.figure.draw_without_rendering()
+    (low, high), counts = ax.get_xlim(), result.details["convergence_temperatures"]
+    assert low < counts.min() <= counts.max() < high
+    assert [text.get_text() for text in ax.texts] == []

@@ -113,7 +113,7 @@ def test_khats_of_the_encoder_stand_in_where_there_are_no_others():
 def test_classes_have_a_colour_each_in_their_order():
     labels = np.array(["10", "2", "$x_", None], object)
     ax = gap_scatter(result_of(frame(40, label=np.tile(labels, 10))), color="class")
-    assert words(ax) == ["2 (10)", "10 (10)", "$x_ (10)", "unknown (10)", "equal gaps"]
+    assert words(ax) == ["2 (10)", "10 (10)", "$x_ (10)", "no label (10)", "equal gaps"]
     assert list(colored(ax).values()) == [10] * 4
     assert len({color for color, _ in colored(ax)}) == 4
     ax.figure.draw_without_rendering()
