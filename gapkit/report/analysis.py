@@ -23,18 +23,17 @@ from gapkit.report.blocks import (
 )
 from gapkit.report.figures import draw
 from gapkit.report.provenance import provenance, title_of
+from gapkit.report.statuses import number_or_none, status_table, status_words
 from gapkit.report.wording import (
     CLASSES_NOTE,
     DEFINITIONS,
     GENERALISATION,
     LOCAL_STEPS,
     TABLE_NOTE,
-    UNKNOWN_STATUS,
     describe,
     in_order,
 )
 from gapkit.results import Result
-from gapkit.status import STATUSES
 from gapkit.summary import GAPS
 
 __all__ = ["build", "quantity_row"]
@@ -231,43 +230,22 @@ def _worst(result: Result) -> tuple[Block, ...]:
 
 
 def _worst_row(row: Mapping[str, Any]) -> Row:
-    numbers = (_number(row[name]) for name in ("elbo", "elbo_star", "log_px", "amortization_gap", "approximation_gap"))
-    total = PlusMinus(_number(row["total_gap"]), _number(row["total_gap_se"]))
+    numbers = (
+        number_or_none(row[name]) for name in ("elbo", "elbo_star", "log_px", "amortization_gap", "approximation_gap")
+    )
+    total = PlusMinus(number_or_none(row["total_gap"]), number_or_none(row["total_gap_se"]))
     split, index = str(row["split"]), str(row["index"])
     label = (_label(row["label"]),) if "label" in row else ()
-    return Row(f"{split} {index}", (index, split, *label, *numbers, total, ", ".join(str(row["status"]).split(","))))
+    return Row(f"{split} {index}", (index, split, *label, *numbers, total, status_words(row)))
 
 
 def _label(value: object) -> str | float | None:
     if isinstance(value, float) or pd.isna(value):
-        return _number(value)
+        return number_or_none(value)
     return str(value)
 
 
-def _number(value: object) -> float | None:
-    return None if pd.isna(value) else float(value)  # type: ignore[arg-type]
-
-
 def _statuses(splits: Mapping[str, Any]) -> Table:
-    """Every status that occurs, the most frequent one first; one column of counts for each split."""
-    total: dict[str, int] = {}
-    for values in splits.values():
-        for word, count in values["status"].items():
-            total[word] = total.get(word, 0) + int(count)
     columns = [Column(f"count {split}", split if len(splits) > 1 else "Datapoints", "count") for split in splits]
-    rows = []
-    for word in sorted(total, key=lambda word: -total[word]):
-        counts = (int(values["status"].get(word, 0)) for values in splits.values())
-        rows.append(Row(word, (word, *counts, *STATUSES.get(word, UNKNOWN_STATUS))))
     shown = f", datapoints of {' and '.join(splits)}" if len(splits) > 1 else ""
-    return Table(
-        name="statuses",
-        caption=f"Every status that occurs{shown}; a datapoint may have several",
-        columns=(
-            Column("status", "Status", "text"),
-            *columns,
-            Column("meaning", "Meaning", "text"),
-            Column("advice", "What to do", "text"),
-        ),
-        rows=tuple(rows),
-    )
+    return status_table([values["status"] for values in splits.values()], columns, shown)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from matplotlib.axes import Axes
 
 from gapkit.plots import roc, score_histograms
@@ -39,11 +38,11 @@ from gapkit.report.score_wording import (
     TABLE_NOTE,
     TWO_SETS,
 )
-from gapkit.report.wording import DEFINITIONS, UNKNOWN_STATUS
+from gapkit.report.statuses import number_or_none, status_table, status_words
+from gapkit.report.wording import DEFINITIONS
 from gapkit.results import write_atomically, write_text
 from gapkit.score import SCORES, Scored
 from gapkit.score_verdict import LABELS, area, capital
-from gapkit.status import STATUSES
 
 __all__ = ["build_score", "write_score"]
 
@@ -225,46 +224,18 @@ def _unusual(scored: Scored) -> tuple[Block, ...]:
 
 def _unusual_row(row: Mapping[str, Any], names: list[str]) -> Row:
     index, data = str(row["index"]), str(row["data"])
-    regret = PlusMinus(_number(row["regret"]), _number(row["regret_se"]))
-    status = ", ".join(str(row["status"]).split(","))
-    return Row(f"{data} {index}", (index, data, regret, *(_number(row[name]) for name in names), status))
-
-
-def _number(value: object) -> float | None:
-    return None if pd.isna(value) else float(value)  # type: ignore[arg-type]
+    regret = PlusMinus(number_or_none(row["regret"]), number_or_none(row["regret_se"]))
+    return Row(
+        f"{data} {index}", (index, data, regret, *(number_or_none(row[name]) for name in names), status_words(row))
+    )
 
 
 def _statuses(sets: Mapping[str, Any]) -> Table:
-    counts: dict[str, int] = {}
-    for each in sets.values():
-        for word, count in each["status"].items():
-            counts[word] = counts.get(word, 0) + int(count)
-    words = sorted((word for word in counts if word != "ok"), key=lambda word: -counts[word])
-    by_set = tuple(
+    columns = [
         Column(f"{role} status", capital(_ROLE_NAMES[role]) if len(sets) > 1 else "Datapoints", "count")
         for role in sets
-    )
-    return Table(
-        name="statuses",
-        caption="Every status that occurs; a datapoint may have several",
-        columns=(
-            Column("status", "Status", "text"),
-            *by_set,
-            Column("meaning", "Meaning", "text"),
-            Column("advice", "What to do", "text"),
-        ),
-        rows=tuple(
-            Row(
-                word,
-                (
-                    word,
-                    *(int(each["status"].get(word, 0)) for each in sets.values()),
-                    *STATUSES.get(word, UNKNOWN_STATUS),
-                ),
-            )
-            for word in words
-        ),
-    )
+    ]
+    return status_table([each["status"] for each in sets.values()], columns, left_out=("ok",))
 
 
 def _definitions(scored: Scored) -> Definitions:

@@ -1,0 +1,60 @@
+"""What reports of datapoints share: cells from rows of a table, and the table that explains their statuses."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from gapkit.report.blocks import Column, Row, Table
+from gapkit.report.wording import UNKNOWN_STATUS
+from gapkit.status import STATUSES
+
+__all__ = ["number_or_none", "status_table", "status_words"]
+
+
+def number_or_none(value: object) -> float | None:
+    """A number of a data frame as a cell; None where it is missing."""
+    return None if pd.isna(value) else float(value)  # type: ignore[arg-type]
+
+
+def status_words(row: Mapping[str, Any]) -> str:
+    """The statuses of a row, apart from each other.
+
+    Example:
+        >>> status_words({"status": "fit_budget,evidence_weak"})
+        'fit_budget, evidence_weak'
+    """
+    return ", ".join(str(row["status"]).split(","))
+
+
+def status_table(
+    counts: Sequence[Mapping[str, int]], columns: Sequence[Column], shown: str = "", left_out: Sequence[str] = ()
+) -> Table:
+    """Every status that occurs, the most frequent one first, with what it means.
+
+    Args:
+        counts: how many datapoints have each status, one mapping for each set of datapoints.
+        columns: of those sets.
+        shown: what to add to the caption.
+        left_out: statuses that are not listed.
+    """
+    total: dict[str, int] = {}
+    for each in counts:
+        for word, count in each.items():
+            total[word] = total.get(word, 0) + int(count)
+    words = sorted((word for word in total if word not in left_out), key=lambda word: -total[word])
+    rows = (
+        Row(word, (word, *(int(each.get(word, 0)) for each in counts), *STATUSES.get(word, UNKNOWN_STATUS)))
+        for word in words
+    )
+    return Table(
+        name="statuses",
+        caption=f"Every status that occurs{shown}; a datapoint may have several",
+        columns=(
+            Column("status", "Status", "text"),
+            *columns,
+            Column("meaning", "Meaning", "text"),
+            Column("advice", "What to do", "text"),
+        ),
+        rows=tuple(rows),
+    )
