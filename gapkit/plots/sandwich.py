@@ -23,8 +23,7 @@ def sandwich(result: Result, ax: Axes | None = None, split: str | None = None) -
     Both are drawn relative to the reported log p(x), the line at zero, with two standard errors. Datapoints stand in
     groups by why AIS was run, and in each by the distance between their two bounds; those without an upper bound (AIS
     needed more than its first round) come last. The strip below has the acceptance rate of each datapoint's chains,
-    with a dashed line at the rate aimed for. The title has the sandwich on data simulated from the model, where there
-    is one: that upper bound starts from exact posterior draws and is no approximation.
+    with a dashed line at the rate aimed for.
 
     Args:
         result: of an analysis.
@@ -41,7 +40,7 @@ def sandwich(result: Result, ax: Axes | None = None, split: str | None = None) -
     title = title_of(split_name(result, split), len(rows_of(result, split)), 0)
     with style():
         ax = ax if ax is not None else new_axes(5.2, 4.3)
-        ax.set_title(f"{title}, AIS on {len(rows):,} of them\n{_simulated(result)}".rstrip(), parse_math=False)
+        ax.set_title(f"{title}, AIS on {len(rows):,} of them", parse_math=False)
         if rows.empty:
             write_note(ax, "no finite values of AIS")
             return ax
@@ -80,15 +79,6 @@ def bounded(result: Result, split: str | None = None) -> pd.DataFrame:
     frame = frame[np.isfinite(frame["lower"])]
     order = frame.assign(width=frame["upper"] - frame["lower"], last=frame["group"] == _OTHERS)
     return order.sort_values(["last", "group", "width", "lower"], kind="stable").drop(columns=["last", "width"])
-
-
-def _simulated(result: Result) -> str:
-    """The certificate on simulated data in a few words; empty where there is none."""
-    gap = (result.summary_values.get("certificate") or {}).get("gap", {"mean": None})
-    if gap["mean"] is None or gap["ci95"] is None:
-        return ""
-    low, high = gap["ci95"]
-    return f"simulated data: bounds {gap['mean']:.3f} nats apart (95%: {low:.3f} to {high:.3f})"
 
 
 def _draw_bounds(ax: Axes, rows: pd.DataFrame) -> None:

@@ -197,6 +197,14 @@ def test_simulated_differences_stand_in_their_order():
     assert to_rgba(strip.collections[1].get_edgecolor()[0]) == to_rgba(COLORS["rung"])
 
 
+@pytest.mark.parametrize("gap", [{"mean": None, "ci95": None}, {"mean": 0.1, "ci95": None}])
+def test_bounds_without_an_interval_have_no_words_of_it(gap):
+    whole = result()
+    summary = {**whole.summary_values, "certificate": {"gap": gap}}
+    ax = simulated(Result(whole.datapoints, summary, whole.run, whole.details))
+    assert ax.get_title(loc="left") == "7 datapoints simulated from the model"
+
+
 @pytest.mark.parametrize("plot", [ais_convergence, fit_convergence, simulated])
 def test_titles_stay_inside_the_picture(plot):
     ax = plot(result())

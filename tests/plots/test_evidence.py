@@ -225,14 +225,8 @@ def test_datapoints_without_an_upper_bound_come_last_in_their_group():
     np.testing.assert_allclose(offsets(bounds, COLORS["rung"])[:, 1], [-0.9, 0.5])
 
 
-def test_the_title_counts_and_has_the_sandwich_on_simulated_data():
-    title = sandwich(result(frame(8), certificate=SIMULATED)).get_title(loc="left")
-    assert title.split("\n") == [
-        "test: 8 datapoints, AIS on 6 of them",
-        "simulated data: bounds 0.012 nats apart (95%: -0.001 to 0.020)",
-    ]
-    for none in ({"skipped": "no"}, {"gap": {"mean": None, "ci95": None}}, {"gap": {"mean": 0.1, "ci95": None}}):
-        assert "\n" not in sandwich(result(frame(8), certificate=none)).get_title(loc="left")
+def test_the_title_counts():
+    assert sandwich(result(frame(8))).get_title(loc="left") == "test: 8 datapoints, AIS on 6 of them"
 
 
 def test_the_aim_of_the_acceptance_rate_is_a_dashed_line_where_it_is_recorded():
