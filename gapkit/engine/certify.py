@@ -40,8 +40,9 @@ class Certificate:
 
     Attributes:
         datapoints: one row per simulated datapoint: ``lower``, ``upper``, ``gap`` in nats and acceptance rates.
-        summary: mean, error over datapoints and 95% interval of ``lower``, ``upper`` and ``gap``; the mean gap also
-            bounds the Jeffreys divergence between the posterior and the ends of the chains.
+        summary: mean, error over datapoints and 95% interval of ``lower``, ``upper`` and ``gap``, and the median of
+            ``gap``, which a few noisy datapoints hardly move; the mean gap also bounds the Jeffreys divergence between
+            the posterior and the ends of the chains.
         settings: what was run.
     """
 
@@ -139,6 +140,8 @@ def sandwiches(
         name: summarise_values(used[name].to_numpy(float), frame[f"{name}_se"].to_numpy(float), spec.seed)
         for name in ("lower", "upper", "gap")
     }
+    gaps = used["gap"].to_numpy(float)
+    summary["gap"]["median"] = float(np.nanmedian(gaps)) if np.isfinite(gaps).any() else None
     return Certificate(frame, summary, {})
 
 

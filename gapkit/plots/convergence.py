@@ -151,7 +151,9 @@ def _draw_fits(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) 
     ax.axhline(0.0, color=COLORS["guide"], linewidth=0.8, zorder=1)
     draw_level(ax, tolerance, f"tolerance {tolerance:g}", "right")
     ax.set_xlim(-0.3, places[-1] + 0.3)
-    _named_ticks(ax, places.tolist(), ["encoder's\nq", "start", *(str(point["steps"]) for point in curve[1:])])
+    _named_ticks(
+        ax, places.tolist(), ["encoder's\nq", "start of\nthe fit", *(str(point["steps"]) for point in curve[1:])]
+    )
     ax.set_xlabel("steps of the fit of q*")
     ax.set_ylabel(f"left to L[q*] (nats)\nlogarithmic beyond {tolerance:g}")
     legend_below(ax, [handle], 1, 42.0)

@@ -107,7 +107,7 @@ def _words(values: Mapping[str, Any]) -> list[str]:
         return lines
     count, limit = values["mixture_datapoints"], values["log_mixture_datapoints"]
     if values["at_limit"]:  # then the split of the divergence into two parts is that of the estimator's limit
-        shown = f"{information['mean']:.2f} or more, the limit of {count:,} datapoints"
+        shown = f"{information['mean']:.2f} nats or more; {count:,} datapoints show no more"
         return [*lines, f"Mutual information I(x; z): {shown}"]
     lines.append(f"Mutual information I(x; z): {information['mean']:.2f} (limit of {count:,} datapoints: {limit:.2f})")
     return [*lines, f"KL(q(z) || p(z)): {aggregate['mean']:.2f}"]

@@ -19,8 +19,8 @@ _NARROWEST = 0.02  # nats, for curves that do not rise
 def semi_amortized(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
     """Draw mean L[q] after k local steps that begin at the encoder's q, with dashed lines at L[q] and L[q*].
 
-    The whisker of a point is the 95% interval of its gain on the encoder's L[q], a mean of differences within each
-    datapoint; the levels have none, for the reason that those of the ladder have none. The number of steps is on a
+    The number under a point is the share of the amortization gap that is closed, of the means; levels have no
+    intervals, for the reason that those of the ladder have none. The number of steps is on a
     scale that is linear up to 1 and logarithmic from there. A dotted line marks the smallest number of steps that
     closes 90% of the amortization gap, where there is one.
 
@@ -57,22 +57,31 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
     start, star, curve = values["elbo"]["mean"], values["elbo_star"], values["curve"]
     steps = [point["steps"] for point in curve]
     means = [start + point["gain"]["mean"] for point in curve]
-    ends = [[start + end for end in point["gain"]["ci95"] or (point["gain"]["mean"],) * 2] for point in curve]
     # Each label stands where a curve that rises leaves room for it.
     for level, label, side in ((start, "L[q]", "right"), (star, "L[q*]", "left")):
         draw_level(ax, level, f"{label}: {level:.2f}", side)
     color = COLORS["amortization_gap"]
     ax.plot(steps, means, color=color, linewidth=1.2, marker="o", markersize=4.5, zorder=3)
-    for number, (low, high) in zip(steps, ends, strict=True):
-        ax.plot([number, number], [low, high], color=color, linewidth=1.4, marker="_", markersize=6, zorder=2)
+    for point, mean in zip(curve, means, strict=True):
+        if point["share"] is not None and point["steps"]:
+            ax.annotate(
+                f"{point['share']['mean']:.0%}",
+                (point["steps"], mean),
+                xytext=(0, -6),
+                textcoords="offset points",
+                ha="center",
+                va="top",
+                fontsize=8.5,
+                color=color,
+            )
     if values["steps_to_90"] is not None:
         ax.axvline(values["steps_to_90"], color=COLORS["guide"], linestyle=":", linewidth=1, zorder=1)
     ax.set_xscale("symlog", linthresh=1.0, linscale=0.4)
     ax.set_xlim(-0.6, 1.25 * steps[-1])
     ax.set_xticks(steps, [str(number) for number in steps])
     ax.xaxis.set_minor_locator(NullLocator())
-    everything = [star, *means, *(end for pair in ends for end in pair)]
-    pad = max(0.12 * (max(everything) - min(everything)), _NARROWEST)
+    everything = [star, *means]
+    pad = max(0.14 * (max(everything) - min(everything)), _NARROWEST)
     ax.set_ylim(min(everything) - pad, max(everything) + pad)
     ax.yaxis.set_major_locator(MaxNLocator(6))
     ax.ticklabel_format(axis="y", style="plain", useOffset=False)

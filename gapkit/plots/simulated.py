@@ -74,11 +74,11 @@ def _draw_differences(ax: Axes, rows: pd.DataFrame, result: Result) -> None:
     color = COLORS["ais"]
     ax.vlines(x, gaps - errors, gaps + errors, color=color, alpha=0.45, linewidth=1.2, zorder=2, rasterized=many)
     ax.scatter(x, gaps, s=5 if many else 16, color=color, linewidths=0, zorder=3, rasterized=many)
-    beyond = fit_axis(ax, "y", gaps, [*np.quantile(gaps - errors, [0.02]), *np.quantile(gaps + errors, [0.98])])
+    beyond = fit_axis(ax, "y", gaps, [float((gaps - errors).min()), float((gaps + errors).max())])
     ax.axhline(0.0, color=COLORS["guide"], linewidth=0.8, zorder=1)
-    mean = (result.summary_values.get("certificate") or {}).get("gap", {}).get("mean")
-    if mean is not None:
-        draw_level(ax, mean, "mean", "right")
+    median = (result.summary_values.get("certificate") or {}).get("gap", {}).get("median")
+    if median is not None:
+        draw_level(ax, median, f"median {median:.3f}", "right")
     ax.set_ylabel(f"upper minus lower (nats)\n{beyond.removeprefix(', ')}".rstrip())
     _frame(ax, len(rows))
 

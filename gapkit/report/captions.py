@@ -24,12 +24,12 @@ __all__ = [
 LADDER = Caption(
     "How to read: each black dot is a mean bound on log p(x), further right is better; the bars between them are "
     "the gaps.",
-    "L[q] is the bound of the encoder's answer q, L[q*] that of the best member q* of the family for each "
-    "datapoint, both in nats; a ring is the bound of a further family, for comparison only. The gaps have their "
-    "mean +- standard error, and the whisker across the end of a bar is the 95% interval of that gap and of "
-    "nothing else. The dots have no whiskers on purpose: datapoints differ in their level far more than in their "
-    "gaps, so such whiskers would make the gaps look uncertain when they are not. All of this is over the "
-    "datapoints whose gaps are finite.",
+    "The top dot is log p(x) itself, as far as it can be estimated. L[q] is the bound of the encoder's answer q, "
+    "L[q*] that of the best member q* of the family for each datapoint, both in nats; a ring is the bound of a "
+    "further family, for comparison only. The gaps have their mean +- standard error, and the whisker across the "
+    "end of a bar is the 95% interval of that gap and of nothing else. The dots have no whiskers on purpose: "
+    "datapoints differ in their level far more than in their gaps, so such whiskers would make the gaps look "
+    "uncertain when they are not. All of this is over the datapoints whose gaps are finite.",
 )
 
 SCATTER = Caption(
@@ -42,11 +42,11 @@ SCATTER = Caption(
 )
 
 CLASSES = Caption(
-    "How to read: each line is a class, the worst on top; orange is what the encoder loses on it, blue what the "
-    "family loses.",
-    "The number in brackets is that of the datapoints. The orange dot is the mean amortization gap, the blue "
-    "square the mean approximation gap; the lines through them are 95% intervals. A class whose orange line lies "
-    "right of the dashed orange one is harder for the encoder than the average datapoint.",
+    "How to read: each line is a class; orange is the mean amortization gap on it, blue the mean approximation gap.",
+    "Classes are in the order of their mean total gap, the largest on top; the number in brackets is that of the "
+    "datapoints. The lines through the marks are 95% intervals. A class whose orange line lies right of the "
+    "dashed orange one is harder for the encoder than the average datapoint; among many classes, one such line "
+    "that is barely clear may be chance.",
 )
 
 BARS = Caption(
@@ -67,38 +67,40 @@ DISTRIBUTIONS = Caption(
 )
 
 WEIGHTS = Caption(
-    "How to read: left of the dashed threshold, a datapoint's estimate by importance weights can be trusted; "
-    "right of it, not.",
+    "How to read: green datapoints have importance weights that can be trusted; those of the pink ones are beyond "
+    "the threshold.",
     "Such an estimate is sound unless a few weights outweigh all others, and the Pareto k-hat of a datapoint "
-    "measures that; the threshold is a grey band where datapoints had different numbers of draws. The first panel "
-    "is the estimate of log p(x), with draws from all modes that the fits found; where it cannot be trusted, AIS "
-    "was run instead. The second is the importance-weighted bound (IWAE) with draws from the encoder's q alone. "
-    "The third tells how many independent draws those are worth, as a share of their number; its colours are "
-    "those of the second, because k-hat judges by the largest weights and not by that share.",
+    "measures that; the threshold is a dashed line, or a grey band where datapoints had different numbers of "
+    "draws. The first panel is the estimate of log p(x), with draws from all modes that the fits found; where it "
+    "cannot be trusted, AIS was run instead. The second is the importance-weighted bound (IWAE) with draws from "
+    "the encoder's q alone. The third tells how many independent draws those are worth, as a share of their "
+    "number; its colours, one upon the other, are those of the second, because k-hat judges by the largest "
+    "weights and not by that share.",
 )
 
 SANDWICH = Caption(
-    "How to read: each place along the axis is a datapoint; the closer its ring (upper bound) is to its dot "
-    "(AIS), the better.",
+    "How to read: each place is a datapoint; the closer its ring (upper bound) is to its dot (AIS), the better; "
+    "below it, noise.",
     "Annealed importance sampling (AIS) was run for these datapoints; they stand in groups by the reason why, in "
-    "each by the distance between the two marks, and those that needed further rounds of AIS have no ring. The "
-    "dot is its estimate, a lower bound; the ring is an approximate upper bound, from chains sent back from where "
-    "AIS ended; both in nats above the reported log p(x), with two standard errors. On the control subset the "
-    "reported value is that of importance sampling, so that a dot near zero says that two routes agree; where "
-    "importance sampling fell short, it is mostly AIS itself and the dot zero by definition. A ring close to its "
-    "dot says that the chains have converged, but not that they saw every mode: one that all chains missed is "
-    "missing in both. A ring below its dot is noise. The strip below is the share of moves that the chains "
-    "accepted; the dashed line is the share aimed for.",
+    "each by ring minus dot, and those that needed further rounds of AIS have no ring. The dot is its estimate, a "
+    "lower bound; the ring is an approximate upper bound, from chains sent back from where AIS ended; both in "
+    "nats above the reported log p(x), with two standard errors. On the control subset the reported value is that "
+    "of importance sampling, so that a dot near zero says that two routes agree; where importance sampling fell "
+    "short, it is mostly AIS itself and the dot zero by definition. A ring close to its dot says that the chains "
+    "have converged, but not that they saw every mode: one that all chains missed is missing in both. The strip "
+    "below is the share of moves that the chains accepted; the dashed line is the share aimed for.",
 )
 
 SIMULATED = Caption(
-    "How to read: each dot is a datapoint made up by the model: upper minus lower bound on its log p(x), zero at best.",
+    "How to read: each dot is a datapoint made up by the model: upper minus lower bound on its log p(x), near "
+    "zero at best.",
     "For such data a true draw from the posterior is known. The upper bound is that of chains which begin at the "
     "true draw and run backwards, the lower one that of AIS with the settings of this analysis; the line through "
-    "a dot is two standard errors. The mean (dashed) says how close AIS comes to the truth on this model. A "
-    "single dot below zero is noise, most of it of the upper bound, whose chains all begin at the same draw; a "
-    "dot far above zero is a datapoint for which AIS needs more work. The strip below has the share of moves that "
-    "both kinds of chains accepted; the dashed line is the share aimed for.",
+    "a dot is two standard errors. Dots below zero are noise, most of it of the upper bound, whose chains all "
+    "begin at the same draw; far ones pull the mean down, but hardly the median (dashed). The upper end of the "
+    "mean's interval is what AIS may miss on average on this model; a dot far above zero is a datapoint for which "
+    "it needs more work. The strip below has the share of moves that both kinds of chains accepted; the dashed "
+    "line is the share aimed for.",
 )
 
 AIS_CONVERGENCE = Caption(
@@ -107,19 +109,19 @@ AIS_CONVERGENCE = Caption(
     "these. The dotted line is the number of the first round of AIS; datapoints that needed it had 2 or 4 times "
     "as many. Thin lines are datapoints, thick ones their means with 95% intervals of the sampling noise, in nats "
     "above the reported log p(x); the grey band is that interval of the reported values themselves, whose noise "
-    "moves all points alike. Where the orange line still rises at its end, more work would change log p(x): use a "
-    "higher --effort.",
+    "moves all points alike. A black line below the orange one is noise, often of one datapoint. Where the orange "
+    "line still rises at its end, more work would change log p(x): use a higher --effort.",
 )
 
 FIT_CONVERGENCE = Caption(
-    "How to read: what fits with more and more steps leave to L[q*]; half of the steps should leave less than the "
+    "How to read: the distance to L[q*] after more and more steps; after half of them it should be below the "
     "tolerance (dashed).",
     "These are a few of the first datapoints, half of them those with the largest total gaps among these. From "
     "the left: the encoder's q, the start of the steps (a Gaussian around the best mode that was found; for "
     "families beyond Gaussians, the best Gaussian), and fits that go on from there. Thin lines are datapoints, "
     "the thick one is their mean with 95% intervals of the sampling noise, in nats. The reported fit had as many "
-    "steps as the last one here, or more where its certificate asked for them: where none did, the curve ends at "
-    "zero by definition, so look at the step before.",
+    "steps as the last one here, or more where the check in the picture before asked for them: where none did, "
+    "the curve ends at zero by definition, so look at the step before.",
 )
 
 CERTIFICATE = Caption(
@@ -135,8 +137,8 @@ CERTIFICATE = Caption(
 LOCAL_STEPS = Caption(
     "How to read: the sooner the curve rises from L[q] to L[q*], the cheaper it is to mend the encoder at test time.",
     "Each point is the mean bound, in nats, after so many local steps on each datapoint's own q, begun at the "
-    "encoder's answer. The whiskers are 95% intervals of the gain over datapoints, and the gap has one as wide: "
-    "how much of it is closed is told by the shares below. The dotted line marks the first point at 90%.",
+    "encoder's answer; the number at it is the share of the amortization gap that is closed, whose interval is in "
+    "the table. The dotted line marks the first point at which 90% of the gap are closed.",
 )
 
 LATENTS = Caption(
@@ -158,22 +160,22 @@ IWAE_CURVE = Caption(
 )
 
 GALLERY = Caption(
-    "How to read: each column is a hard datapoint; where q* minus q has strong colours, the encoder chose the "
-    "wrong place.",
+    "How to read: each column is a hard datapoint; colours in q* minus q show where the encoder's q errs from the "
+    "best q*.",
     "Above each stand its index and its amortization gap + approximation gap in nats. Below the datapoint are the "
     "mean reconstruction with draws from the encoder's q, that with draws from the fitted q*, and their "
-    "difference (orange: q is brighter; blue: q* is brighter). The last row is the reconstruction from a single "
-    "draw of the true posterior, by AIS where log p(x) is its estimate, else by importance resampling; it is "
-    "sharper than a mean. Where neither reconstruction looks like the data, the decoder cannot make them.",
+    "difference (orange: q is brighter; blue: q* is brighter; one scale for all columns). The last row is the "
+    "reconstruction from a single draw of the true posterior, by AIS where log p(x) is its estimate, else by "
+    "importance resampling. Where neither reconstruction looks like the data, the decoder cannot make them.",
 )
 
 CONTOURS = Caption(
-    "How to read: orange beside the grey posterior is the encoder's fault; blue or green of the wrong shape is "
-    "the family's.",
-    "Each row is a datapoint, the two with the largest total gaps first, then typical ones; the columns show the "
-    "true posterior (grey), the encoder's q, and fitted q*, on the same axes. The thick line encloses 50% and the "
-    "thin one 95% of a density; the number in a corner says how much of the true posterior lies within the 95% "
-    "line (95% would be ideal). With more than two latents, the axes are the two directions in which the "
+    "How to read: orange beside the grey posterior is the encoder's fault; blue of the wrong shape is the family's.",
+    "Each row is a datapoint with its total gap in nats, the two with the largest total gaps first, then typical "
+    "ones; the columns show the true posterior (grey), the encoder's q, and fitted q*, on the same axes; green is "
+    "a richer family, for comparison. Darker dots are draws that came more than once. The thick line encloses 50% "
+    "and the thin one 95% of a density; the number in a corner says how much of the true posterior lies within "
+    "the 95% line (95% would be ideal). With more than two latents, the axes are the two directions in which the "
     "posterior is farthest from q, chosen by other draws than those shown, so that q looks worse here than in "
     "other directions.",
 )

@@ -82,7 +82,7 @@ def result(count=4, seed=0, scale=1.0, **changes):
     }
     gap = arrays["simulated_upper"] - arrays["simulated_lower"]
     certificate = {
-        name: {"mean": float(value.mean()), "ci95": [0.0123, 0.4567], "count": 7, "left_out": 0}
+        name: {"mean": float(value.mean()), "ci95": [0.0123, 0.4567], "median": 0.1234, "count": 7, "left_out": 0}
         for name, value in (("lower", arrays["simulated_lower"]), ("upper", arrays["simulated_upper"]), ("gap", gap))
     }
     summary = {**summarise(rows), "certificate": certificate}
@@ -162,7 +162,7 @@ def test_fits_begin_at_the_encoder_and_end_at_the_optimum():
     np.testing.assert_allclose([line.get_ydata()[1:] for line in own], drawn.details["convergence_fit_left"])
     (mean,) = lines(ax, COLORS["amortization_gap"])
     np.testing.assert_allclose(mean.get_ydata(), drawn.details["convergence_fit_left"].mean(0))
-    assert labels(ax) == ["encoder's\nq", "start", "3", "12", "48"]
+    assert labels(ax) == ["encoder's\nq", "start of\nthe fit", "3", "12", "48"]
     assert "tolerance 0.02" in texts(ax)
     assert ax.get_ylabel() == "left to L[q*] (nats)\nlogarithmic beyond 0.02"
     low, high = ax.get_ylim()
@@ -188,7 +188,10 @@ def test_simulated_differences_stand_in_their_order():
     lines = [part[:, 1] for part in differences.collections[0].get_segments()]
     half = 2 * np.hypot(0.02, 0.02)
     np.testing.assert_allclose(lines, np.stack([gaps[order] - half, gaps[order] + half], 1))
-    assert any(np.allclose(line.get_ydata(), gaps.mean()) for line in differences.lines)
+    assert any(np.allclose(line.get_ydata(), 0.1234) for line in differences.lines)
+    assert "median 0.123" in texts(differences)
+    low, high = differences.get_ylim()
+    assert low < np.min(lines) < np.max(lines) < high
     for collection, name in zip(strip.collections, ("forward", "backward"), strict=True):
         np.testing.assert_allclose(collection.get_offsets()[:, 1], drawn.details[f"simulated_acceptance_{name}"][order])
     assert "7 datapoints simulated from the model" in ax.get_title(loc="left")

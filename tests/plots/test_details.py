@@ -204,7 +204,7 @@ def test_whiskers_are_95_percent_intervals_within_the_axes():
 
 def test_an_estimate_at_its_limit_is_called_a_bound():
     lines = latents(result(latents=used(at_limit=True))).get_title(loc="left").splitlines()
-    assert lines[3].endswith("or more, the limit of 40 datapoints")
+    assert lines[3].endswith("or more; 40 datapoints show no more")
     assert len(lines) == 4  # what is left of the divergence would be the limit's doing
 
 

@@ -1,5 +1,7 @@
 """The figure of local steps and the rungs of further encoders, tested by what was drawn."""
 
+from itertools import pairwise
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -41,22 +43,23 @@ def test_the_points_are_the_means_after_each_number_of_steps():
     np.testing.assert_allclose(levels[0], -90.0)
 
 
-def test_whiskers_are_the_intervals_of_the_gains():
+def test_points_have_the_share_of_the_gap_that_is_closed():
     result = with_curve()
     ax = semi_amortized(result)
-    whiskers = [line.get_ydata() for line in ax.lines if line.get_marker() == "_"]
-    expected = [
-        [-90 + end for end in point["gain"]["ci95"]] for point in result.summary_values["semi_amortized"]["curve"]
-    ]
-    np.testing.assert_allclose(whiskers, expected)
-    low, high = ax.get_ylim()
-    assert low < np.min(whiskers) < np.max(whiskers) < high
+    curve = result.summary_values["semi_amortized"]["curve"][1:]
+    assert texts(ax)[2:] == [f"{point['share']['mean']:.0%}" for point in curve]
+    drawn = [(text.xy[0], text.xy[1]) for text in ax.texts[2:]]
+    np.testing.assert_allclose(drawn, [(point["steps"], point["elbo"]["mean"]) for point in curve])
+    ax.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts[2:]]
+    assert all(box.y0 >= ax.bbox.y0 and box.x1 <= ax.figure.bbox.x1 for box in boxes)
+    assert all(one.x1 < two.x0 for one, two in pairwise(boxes))
 
 
 def test_dashed_lines_are_at_the_encoder_and_at_the_optimum():
     ax = semi_amortized(with_curve())
     assert [line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == "--"] == [-90.0, -87.0]
-    assert texts(ax) == ["L[q]: -90.00", "L[q*]: -87.00"]
+    assert texts(ax)[:2] == ["L[q]: -90.00", "L[q*]: -87.00"]
 
 
 def test_a_dotted_line_marks_the_steps_that_close_90_percent():
