@@ -67,9 +67,9 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
             ax.annotate(
                 f"{point['share']['mean']:.0%}",
                 (point["steps"], mean),
-                xytext=(0, -6),
+                xytext=(3, -5),  # beside a curve that rises
                 textcoords="offset points",
-                ha="center",
+                ha="left",
                 va="top",
                 fontsize=8.5,
                 color=color,
@@ -77,7 +77,7 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
     if values["steps_to_90"] is not None:
         ax.axvline(values["steps_to_90"], color=COLORS["guide"], linestyle=":", linewidth=1, zorder=1)
     ax.set_xscale("symlog", linthresh=1.0, linscale=0.4)
-    ax.set_xlim(-0.6, 1.25 * steps[-1])
+    ax.set_xlim(-0.6, 1.6 * steps[-1])
     ax.set_xticks(steps, [str(number) for number in steps])
     ax.xaxis.set_minor_locator(NullLocator())
     everything = [star, *means]
