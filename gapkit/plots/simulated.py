@@ -78,7 +78,7 @@ def _draw_differences(ax: Axes, rows: pd.DataFrame, result: Result) -> None:
     ax.axhline(0.0, color=COLORS["guide"], linewidth=0.8, zorder=1)
     median = (result.summary_values.get("certificate") or {}).get("gap", {}).get("median")
     if median is not None:
-        draw_level(ax, median, f"median {median:.3f}", "right")
+        draw_level(ax, median, f"median {median:.3f}")
     ax.set_ylabel(f"upper minus lower (nats)\n{beyond.removeprefix(', ')}".rstrip())
     _frame(ax, len(rows))
 
