@@ -270,9 +270,9 @@ def test_grey_tiles_are_the_stored_arrays(shape):
     shown = [np.asarray(image.get_array()) for image in ax.images]
     assert len(shown) == 15
     stored = [details[f"worst_{row}"] for row in ("x", "under_q", "under_q_star", "posterior_sample")]
-    stored.insert(3, stored[2] - stored[1])
+    stored.insert(3, stored[2].astype(float) - stored[1].astype(float))
     for image, expected in zip(shown, (tile for row in stored for tile in row), strict=True):
-        np.testing.assert_allclose(image, expected.reshape(height, width), rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(image, expected.reshape(height, width), rtol=1e-6)
     left = [image.get_extent()[0] for image in ax.images]
     assert left[:3] == left[3:6] == sorted(left[:3])
 
@@ -281,6 +281,9 @@ def test_colour_tiles_have_their_channels_last():
     details = pictures((3, 6, 7))
     image = np.asarray(gallery(result(details)).images[4].get_array())
     np.testing.assert_allclose(image, np.moveaxis(details["worst_under_q"][1], 0, -1), rtol=1e-6)
+    change = np.asarray(gallery(result(details)).images[10].get_array())  # one number per pixel, of all channels
+    both = (details[f"worst_{row}"][1].astype(float) for row in ("under_q_star", "under_q"))
+    np.testing.assert_allclose(change, np.subtract(*both).mean(0), rtol=1e-6)
 
 
 def test_columns_are_named_by_index_and_gaps_of_the_table():
