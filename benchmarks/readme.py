@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.output import number
+from benchmarks.readme_intervals import intervals
 from benchmarks.readme_local_fit import local_fit
 
 HERE = Path(__file__).parent
@@ -28,6 +29,7 @@ def main() -> None:
         "two_latents.json": _two_latents,
         "routes.json": _routes,
         "memory.json": _memory,
+        "intervals.json": intervals,
     }
     parts = [_HEAD]
     for name, section in sections.items():

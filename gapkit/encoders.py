@@ -7,7 +7,6 @@ https://arxiv.org/abs/1801.03558, sections 3 and 5.
 """
 
 import itertools
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,10 +21,10 @@ from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target, unvalidated
 from gapkit.randomness import Key
-from gapkit.summary import summarise_values
+from gapkit.summary import difference_of_means, summarise_values
 from gapkit.verdict import plus_minus
 
-__all__ = ["Comparison", "compare_encoders", "difference_of_means", "in_words", "require_one_decoder"]
+__all__ = ["Comparison", "compare_encoders", "in_words", "require_one_decoder"]
 
 _UNIT = 100  # datapoints computed together: memory stays bounded
 _PROBES = 4  # latents at which decoders are held against each other
@@ -43,19 +42,16 @@ class Comparison:
     bounds: Mapping[str, Gap]
     differences: Mapping[tuple[str, str], Gap]
 
-    def summary(self, seed: int = 0) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """Means with Monte Carlo errors, errors over datapoints and 95% intervals.
-
-        Args:
-            seed: of the bootstrap.
 
         Returns:
             ``bounds`` by name and ``differences`` by "one minus other", every pair in both directions; see
             :func:`gapkit.summary.summarise_values`.
         """
         return {
-            "bounds": {name: _summary(values, seed) for name, values in self.bounds.items()},
-            "differences": {f"{a} minus {b}": _summary(values, seed) for (a, b), values in self.differences.items()},
+            "bounds": {name: _summary(values) for name, values in self.bounds.items()},
+            "differences": {f"{a} minus {b}": _summary(values) for (a, b), values in self.differences.items()},
         }
 
 
@@ -107,26 +103,6 @@ def compare_encoders(
         {name: _joined(parts) for name, parts in bounds.items()},
         {pair: _joined(parts) for pair, parts in differences.items()},
     )
-
-
-def difference_of_means(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """One mean minus another over different datapoints, such as a gain on training data minus that on test data.
-
-    Args:
-        one: a summary of :func:`gapkit.summary.summarise_values`.
-        other: likewise.
-
-    Returns:
-        ``mean``, ``se_monte_carlo``, ``se_datapoints`` and a normal 95% interval ``ci95``; None where unknown.
-    """
-    if one["mean"] is None or other["mean"] is None:
-        return {"mean": None, "se_monte_carlo": None, "se_datapoints": None, "ci95": None}
-    mean, errors = one["mean"] - other["mean"], {}
-    for name in ("se_monte_carlo", "se_datapoints"):
-        known = one[name] is not None and other[name] is not None
-        errors[name] = math.hypot(one[name], other[name]) if known else None
-    spread = errors["se_datapoints"]
-    return {"mean": mean, **errors, "ci95": None if spread is None else [mean - 1.96 * spread, mean + 1.96 * spread]}
 
 
 _TRAINED = {
@@ -270,5 +246,5 @@ def _joined(parts: list[Gap]) -> Gap:
     return Gap(torch.cat([part.value for part in parts]), torch.cat([part.std_error for part in parts]))
 
 
-def _summary(values: Gap, seed: int) -> dict[str, Any]:
-    return summarise_values(values.value.cpu().numpy(), values.std_error.cpu().numpy(), seed)
+def _summary(values: Gap) -> dict[str, Any]:
+    return summarise_values(values.value.cpu().numpy(), values.std_error.cpu().numpy())

@@ -27,7 +27,6 @@ def summarise_latents(
     noise: np.ndarray | None,
     *,
     standard_prior: bool = True,
-    seed: int = 0,
 ) -> dict[str, Any]:
     """Summarise what Gaussian posteriors q(z|x) of N datapoints say about the latent dimensions.
 
@@ -38,7 +37,6 @@ def summarise_latents(
         noise: standard normal numbers of shape (S, M, D) for the mutual information of the first M <= N datapoints;
             None where q is not factorised.
         standard_prior: whether p(z) is standard normal.
-        seed: of the bootstrap.
 
     Returns:
         ``kl``, the summary of KL(q(z|x) || p(z)) over datapoints (see :func:`gapkit.summary.summarise_values`);
@@ -70,7 +68,7 @@ def summarise_latents(
     found |= {"kl": None, "kl_per_dimension": None}
     if standard_prior and len(loc):
         marginal = 0.5 * (scale**2 + loc**2 - 1.0) - np.log(scale)
-        found["kl"] = summarise_values(kl, np.zeros_like(kl), seed)
+        found["kl"] = summarise_values(kl, np.zeros_like(kl))
         found["kl_per_dimension"] = {
             "mean": marginal.mean(0).tolist(),
             "se_datapoints": (marginal.std(0, ddof=1) / math.sqrt(len(loc))).tolist() if len(loc) > 1 else None,
@@ -86,9 +84,9 @@ def summarise_latents(
         missing["mutual_information"] = "q(z|x) is not a factorised Gaussian"
     elif first:
         value, error = mutual_information(loc[:first], scale[:first], noise)
-        found["mutual_information"] = summarise_values(value, error, seed)
+        found["mutual_information"] = summarise_values(value, error)
         if found["kl"] is not None:
-            found["aggregate_kl"] = summarise_values(kl[:first] - value, error, seed)
+            found["aggregate_kl"] = summarise_values(kl[:first] - value, error)
         limit, mean = math.log(first), found["mutual_information"]["mean"]
         found |= {"mixture_datapoints": first, "log_mixture_datapoints": limit, "at_limit": bool(mean >= _NEAR * limit)}
     return found

@@ -99,7 +99,7 @@ def refit(
         console = Console(soft_wrap=True)
         with progress_bar(console) as progress:
             new, summaries = _run(loaded.model, others, sets, how, config, evaluate, place, progress)
-    from gapkit.encoders import difference_of_means, in_words
+    from gapkit.encoders import in_words
 
     gains = [summaries[split]["differences"][f"{_NEW} minus {_OLD}"] for split in ("train", "test")]
     sentences = in_words(summaries, start, _NEW, _OLD)
@@ -175,7 +175,7 @@ def _run(
         for number, split in enumerate(_SPLITS, 1):
             models = {_OLD: model, **others, _NEW: new.model}
             compared = compare_encoders(models, ready[split][:evaluate], seed=draw_of(split, config.seed))
-            summaries[split] = compared.summary(config.seed)
+            summaries[split] = compared.summary()
             progress(Progress(config.epochs + number, steps, f"bounds {split}"))
     return new, summaries
 

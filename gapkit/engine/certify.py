@@ -137,7 +137,7 @@ def sandwiches(
     # Both means over the same datapoints: a run that failed on one side must not make the sandwich look better.
     used = frame[["lower", "upper"]].where(np.isfinite(frame["gap"]), axis=0).assign(gap=frame["gap"])
     summary = {
-        name: summarise_values(used[name].to_numpy(float), frame[f"{name}_se"].to_numpy(float), spec.seed)
+        name: summarise_values(used[name].to_numpy(float), frame[f"{name}_se"].to_numpy(float))
         for name in ("lower", "upper", "gap")
     }
     gaps = used["gap"].to_numpy(float)

@@ -44,5 +44,5 @@ class Further:
             latents = latent_health(self.kept, like, seed)
         except Exception as error:  # whatever a model's prior does, the table stands
             latents = {"skipped": reason(error)}
-        curve = summarise_iwae_curve(bounds, spec.iwae.num_samples, log_px, left_se, spec.seed)
+        curve = summarise_iwae_curve(bounds, spec.iwae.num_samples, log_px, left_se)
         return {"latents": latents, "iwae_curve": curve}

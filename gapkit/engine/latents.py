@@ -67,7 +67,7 @@ def latent_health(kept: Mapping[int, Marginals | None], like: Target, seed: int)
         mixed = min(len(loc), _MIXED)
         draws = min(max(_DRAWS // mixed, _FEWEST), _MOST)
         noise = Key(seed, tuple(range(mixed))).streams("latents", torch.float64).normal(draws, loc.shape[1]).numpy()
-    return summarise_latents(loc, scale, log_det, noise, standard_prior=standard_normal_prior(like), seed=seed)
+    return summarise_latents(loc, scale, log_det, noise, standard_prior=standard_normal_prior(like))
 
 
 def standard_normal_prior(like: Target) -> bool:

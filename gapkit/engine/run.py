@@ -161,7 +161,7 @@ def analyze(
         **(provenance or {}),
     }
     certificate, simulated = certified or (None, {})
-    summary = summarise(datapoints, spec.seed, certificate, families, curve.summary(curves))
+    summary = summarise(datapoints, certificate, families, curve.summary(curves))
     for split, parts in further.items():
         summary["splits"][split] |= parts
     if watched.summary:
