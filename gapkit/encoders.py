@@ -20,6 +20,7 @@ from gapkit.estimators import Elbo, Estimate
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target, unvalidated
+from gapkit.phrases import span_words
 from gapkit.randomness import Key
 from gapkit.summary import difference_of_means, summarise_values
 from gapkit.verdict import plus_minus
@@ -158,7 +159,7 @@ def in_words(
 def _gain(who: str, gain: Mapping[str, Any], meaning: str, nothing: str) -> str:
     side = _side(gain)
     if side is None:
-        return f"{who} gives no numbers that a conclusion could rest on."
+        return f"{who} {_inconclusive(gain)}"
     if side == 0:
         return f"{who} changes L[q] by {plus_minus(gain)} nats on test data, which may be chance: {nothing}."
     if side < 0:
@@ -172,7 +173,7 @@ def _gain(who: str, gain: Mapping[str, Any], meaning: str, nothing: str) -> str:
 def _against(other: str, gain: Mapping[str, Any], start: str) -> str:
     side = _side(gain)
     if side is None:
-        return f"Against the encoder of {other} there are no numbers that a conclusion could rest on."
+        return f"Against the encoder of {other}, it {_inconclusive(gain)}"
     if side == 0:
         return f"It is as good as the encoder of {other} within the error ({plus_minus(gain)} nats on test data)."
     if side < 0:
@@ -184,7 +185,7 @@ def _against(other: str, gain: Mapping[str, Any], start: str) -> str:
 def _generalisation(gain: Mapping[str, Any], excess: Mapping[str, Any]) -> str:
     side = _side(excess)
     if side is None:
-        return "Training data give no numbers that a conclusion could rest on."
+        return f"On training data, it {_inconclusive(gain)}"
     on_train = f"On training data the gain is {plus_minus(gain)} nats"
     if side > 0:
         return f"{on_train}, {plus_minus(excess)} more than on test data: so much of it does not generalise."
@@ -194,6 +195,14 @@ def _generalisation(gain: Mapping[str, Any], excess: Mapping[str, Any]) -> str:
     return (
         f"{on_train}, the same within the error ({plus_minus(excess)}){': it generalises' if _side(gain) == 1 else ''}."
     )
+
+
+def _inconclusive(gain: Mapping[str, Any]) -> str:
+    """The rest of a sentence about a gain without an interval."""
+    if gain["mean"] is None:
+        return "gives no numbers that a conclusion could rest on."
+    few = "" if gain["ci95"] else f" ({span_words(gain)})"
+    return f"changes L[q] by {plus_minus(gain)} nats{few}: nothing follows from so few datapoints."
 
 
 def _side(values: Mapping[str, Any]) -> int | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gapkit.intervals import FEWEST, mean_interval
 from gapkit.summary import summarise_values
 
 __all__ = ["ACTIVE", "collapse_sentence", "mutual_information", "summarise_latents"]
@@ -40,8 +41,8 @@ def summarise_latents(
 
     Returns:
         ``kl``, the summary of KL(q(z|x) || p(z)) over datapoints (see :func:`gapkit.summary.summarise_values`);
-        ``kl_per_dimension``, ``mean`` and ``se_datapoints`` of the divergence of each marginal of q; both in nats and
-        None where the prior is not standard normal. ``mean_variance``, the variance over datapoints of each posterior
+        ``kl_per_dimension``, ``mean``, ``se_datapoints`` and ``ci95`` (shape (D, 2), None for fewer than 10 datapoints)
+        of the divergence of each marginal of q; both in nats and None where the prior is not standard normal. ``mean_variance``, the variance over datapoints of each posterior
         mean, ``active``, whether it exceeds ``ACTIVE``, and ``active_units``, how many do; None for one datapoint,
         and the last two where the prior is not standard normal, in whose units the threshold is.
         ``inactive_kl``, the mean divergence of the others together, in nats, where it is known.
@@ -72,6 +73,7 @@ def summarise_latents(
         found["kl_per_dimension"] = {
             "mean": marginal.mean(0).tolist(),
             "se_datapoints": (marginal.std(0, ddof=1) / math.sqrt(len(loc))).tolist() if len(loc) > 1 else None,
+            "ci95": np.stack(mean_interval(marginal.T), axis=1).tolist() if len(loc) >= FEWEST else None,
         }
     elif not standard_prior:
         missing["kl"] = "the prior is not standard normal, so that there is no closed form"

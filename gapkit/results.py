@@ -52,16 +52,22 @@ class Result:
         return self.datapoints.copy()
 
     def summary(self) -> pd.DataFrame:
-        """The main quantities as a small table: mean, both standard errors and 95% interval in nats, and how many."""
+        """The main quantities as a small table, in nats: mean, both standard errors, 95% interval, range, how many.
+
+        Fewer than 10 datapoints have no interval.
+        """
         rows = {}
         for name, values in self.summary_values["quantities"].items():
             low, high = values["ci95"] or (None, None)
+            least, most = values.get("range") or (None, None)
             rows[name] = {
                 "mean": values["mean"],
                 "se_monte_carlo": values["se_monte_carlo"],
                 "se_datapoints": values["se_datapoints"],
                 "ci95_low": low,
                 "ci95_high": high,
+                "min": least,
+                "max": most,
                 "count": values["count"],
             }
         return pd.DataFrame.from_dict(rows, orient="index")

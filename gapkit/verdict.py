@@ -5,6 +5,7 @@ from typing import Any
 
 from scipy import special
 
+from gapkit.phrases import span_words
 from gapkit.summary import encoder_names
 
 __all__ = ["certificate_sentence", "trust", "verdict"]
@@ -37,7 +38,7 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     if total.get("count", first["datapoints"]) < 2:
         sentences.append("One datapoint cannot say what holds for others.")
     elif total["ci95"] is None or difference is None:
-        sentences.append("The errors of the gaps are unknown, so nothing is advised.")
+        sentences.append(f"Nothing is advised from so few datapoints: total gap {span_words(total)}.")
     elif total["ci95"][1] <= _SMALL:
         sentences.append(
             f"The gap is too small to act on (its 95% interval ends at most at {_SMALL} nats): neither encoder nor "
@@ -66,8 +67,9 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     sentences += _local_steps(summary.get("semi_amortized")) + _class(first) + _cautions(first, total)
     for name, gap in summary.get("generalisation", {}).items():
         if gap["mean"] is not None:
+            few = "" if gap["ci95"] else f" ({span_words(gap)})"
             sentences.append(
-                f"The encoder's generalisation gap ({name}) is {plus_minus(gap)} nats of amortization gap."
+                f"The encoder's generalisation gap ({name}) is {plus_minus(gap)} nats of amortization gap{few}."
             )
     return sentences
 
@@ -106,9 +108,8 @@ def trust(summary: Mapping[str, Any]) -> list[str]:
 def certificate_sentence(certificate: Mapping[str, Any]) -> str:
     """The outcome of bidirectional Monte Carlo in words, from the summaries of ``lower``, ``upper`` and ``gap``."""
     gap = certificate["gap"]
-    if gap["mean"] is None or gap["ci95"] is None:
+    if gap["mean"] is None:
         return "The bounds are not finite: AIS cannot be certified on this model."
-    low, high = gap["ci95"]
     lower, upper = certificate["lower"]["mean"], certificate["upper"]["mean"]
     where = (
         f"the lower bound of {lower:.3f} and the upper bound of {upper:.3f} nats on average log p(x) meet within their "
@@ -118,7 +119,7 @@ def certificate_sentence(certificate: Mapping[str, Any]) -> str:
     )
     return (
         f"On {gap['count']} datapoints simulated from the model, {where}: "
-        f"a sandwich of {gap['mean']:.3f} nats (95% interval {low:.3f} to {high:.3f}). "
+        f"a sandwich of {gap['mean']:.3f} nats ({span_words(gap, 3)}). "
         "AIS with these settings is that close to the truth there; the same number bounds the Jeffreys divergence "
         "between the posterior and where the chains end."
         + (f" {gap['left_out']} datapoints were not finite and are left out." if gap["left_out"] else "")
@@ -140,8 +141,11 @@ def _encoders(quantities: Mapping[str, Any]) -> list[str]:
     sentences = []
     for name in encoder_names(quantities):
         gain, left = quantities[f"gain_{name}"], quantities[f"left_{name}"]
-        if gain["mean"] is None or left["mean"] is None or gain["ci95"] is None:
+        if gain["mean"] is None or left["mean"] is None:
             sentences.append(f"The encoder {name} gives no numbers that a conclusion could rest on.")
+            continue
+        if gain["ci95"] is None:
+            sentences.append(f"The encoder {name} changes L[q] by {plus_minus(gain)} nats ({span_words(gain)}).")
             continue
         rest = f"with it, {plus_minus(left)} nats are left to L[q*]."
         if gain["ci95"][0] > 0:
@@ -165,11 +169,13 @@ def _local_steps(values: Mapping[str, Any] | None) -> list[str]:
     where = f"over {values['datapoints']} datapoints of {values['split']}"
     if gap["mean"] is None:
         return ["The curve of local steps has no finite numbers."]
+    if gap["ci95"] is None:
+        return [f"What local steps close cannot be told {where}: amortization gap {span_words(gap)}."]
     if curve[-1]["share"] is None:
         return [f"There is no clear amortization gap for local steps to close ({plus_minus(gap)} nats {where})."]
     reached = values["steps_to_90"]
     point = curve[-1] if reached is None else next(point for point in curve if point["steps"] == reached)
-    low, high = point["share"]["ci95"] or (point["share"]["mean"],) * 2
+    low, high = point["share"]["ci95"]
     found = (
         f"{plus_minus(point['gain'])} of {gap['mean']:.2f} nats, a share of {point['share']['mean']:.0%} (between "
         f"{low:.0%} and {high:.0%} with 95% confidence), {where}"
@@ -192,7 +198,7 @@ def _class(first: Mapping[str, Any]) -> list[str]:
         return []
     for part in classes:
         gap = part["quantities"]["total_gap"]
-        if gap["se_datapoints"] is None:
+        if gap["ci95"] is None:
             continue
         half = special.stdtrit(gap["count"] - 1, 1 - 0.025 / len(classes)) * gap["se_datapoints"]
         if gap["mean"] - half > max(total["ci95"][1], _SMALL):

@@ -23,6 +23,7 @@ ROWS = [
         "intervals",
         "numerics",
         "pareto",
+        "phrases",
         "randomness",
         "roc",
         "inputs",

@@ -6,6 +6,7 @@ from typing import Any
 
 from gapkit.card.rows import Line, lines
 from gapkit.card.sketch import sketches
+from gapkit.phrases import RANGE_NOTE, any_range, interval_text
 from gapkit.verdict import trust, verdict
 
 __all__ = ["card"]
@@ -99,7 +100,8 @@ def _table(quantities: Mapping[str, Any]) -> str:
     table = f'<table class="gapkit-table"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
     apart = not pictures and all(quantities[line.name]["mean"] is not None for line in shown)
     why = "<p>There is no picture because the means are not over the same datapoints.</p>" if apart else ""
-    return f'<div class="gapkit-scroll">{table}</div>{why}'
+    few = f"<p>{RANGE_NOTE}</p>" if any_range(quantities[line.name] for line in shown) else ""
+    return f'<div class="gapkit-scroll">{table}</div>{few}{why}'
 
 
 def _row(line: Line, values: Mapping[str, Any], picture: str | None) -> str:
@@ -107,7 +109,7 @@ def _row(line: Line, values: Mapping[str, Any], picture: str | None) -> str:
     if values["mean"] is not None:
         error = values["se_datapoints"] if values["se_datapoints"] is not None else values["se_monte_carlo"]
         mean = f"{values['mean']:z.3f}" + ("" if error is None else f" ± {error:.3f}")
-        interval = "unknown" if values["ci95"] is None else "{:z.3f} to {:z.3f}".format(*values["ci95"])
+        interval = interval_text(values)
     cells = f'<td class="gapkit-number">{mean}</td><td class="gapkit-number">{interval}</td>'
     cells += "" if picture is None else f"<td>{picture}</td>"
     label, meaning = html.escape(line.label), html.escape(line.meaning)

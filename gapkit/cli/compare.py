@@ -12,6 +12,7 @@ from rich.text import Text
 from gapkit.checks import InputError
 from gapkit.cli.folder import new_folder
 from gapkit.cli.report import FORMATS, Formats, formats_of, rendered, write_files
+from gapkit.phrases import RANGE_NOTE, any_range, interval_text
 
 if TYPE_CHECKING:
     from gapkit.comparison import Comparison
@@ -167,13 +168,15 @@ def _differences(name: str, reference: str, split: str, pair: Mapping[str, Any])
         if values["mean"] is None:
             table.add_row(Text(label), "not finite", "", "", "", "")
             continue
-        error, interval = values["se_monte_carlo"], values["ci95"]
+        error = values["se_monte_carlo"]
         table.add_row(
             Text(label),
             f"{values['mean']:+z.3f}",
             "unknown" if error is None else f"{error:.3f}",
-            "unknown" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}",
+            interval_text(values),
             str(values["wins"]),
             str(values["losses"]),
         )
+    if any_range(pair["quantities"][key] for key in _SHOWN):
+        table.caption = RANGE_NOTE
     return table

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gapkit.checks import GapkitWarning
+from gapkit.phrases import RANGE_NOTE, any_range, interval_text
 from gapkit.progress import plain_lines
 
 if TYPE_CHECKING:
@@ -65,13 +66,15 @@ def print_result(console: Console, result: "Result") -> None:
             if quantity["mean"] is None:
                 table.add_row(Text(label), "not finite", "", "")
                 continue
-            error, interval = quantity["se_monte_carlo"], quantity["ci95"]
+            error = quantity["se_monte_carlo"]
             row = (
                 f"{quantity['mean']:.3f}",
                 "unknown" if error is None else f"{error:.3f}",
-                "unknown" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}",
+                interval_text(quantity),
             )
             table.add_row(Text(label), *row)
+        if any_range(values["quantities"][name] for name in _SHOWN):
+            table.caption = RANGE_NOTE
         console.print(table)
     for sentence in [*result.verdict(), *result.trust()]:
         console.print(sentence, highlight=False, markup=False)

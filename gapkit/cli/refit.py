@@ -16,6 +16,7 @@ from gapkit.checks import InputError
 from gapkit.cli.console import gathered_warnings, progress_bar
 from gapkit.cli.options import Checkpoint, Device, Likelihood, Model, ModelArgs, Seed, StateKey, TrustPickle
 from gapkit.cli.sources import binarized_as, draw_of, fixed_binarization, load_model, own_model
+from gapkit.phrases import RANGE_NOTE, any_range, interval_text
 
 if TYPE_CHECKING:
     import torch
@@ -248,18 +249,16 @@ def _table(split: str, summary: Mapping[str, Any], against: list[str]) -> Table:
         table.add_column(heading, justify="left" if heading == "quantity" else "right")
     for label, values in rows:
         table.add_row(Text(label), *_cells(values))
+    if any_range(values for _, values in rows):
+        table.caption = RANGE_NOTE
     return table
 
 
 def _cells(values: Mapping[str, Any]) -> tuple[str, str, str]:
     if values["mean"] is None:
         return "not finite", "", ""
-    error, interval = values["se_monte_carlo"], values["ci95"]
-    return (
-        f"{values['mean']:.3f}",
-        "unknown" if error is None else f"{error:.3f}",
-        "unknown" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}",
-    )
+    error = values["se_monte_carlo"]
+    return f"{values['mean']:.3f}", "unknown" if error is None else f"{error:.3f}", interval_text(values)
 
 
 def _versions() -> dict[str, str]:

@@ -55,9 +55,10 @@ class Comparison:
             for name, pair in part["differences"].items():
                 for quantity, values in pair["quantities"].items():
                     low, high = values["ci95"] or (None, None)
-                    plain = {key: value for key, value in values.items() if key not in ("ci95", "shortfall")}
+                    least, most = values["range"] or (None, None)
+                    plain = {key: value for key, value in values.items() if key not in ("ci95", "range", "shortfall")}
                     place = {"split": split, "run": name, "reference": self.summary["reference"], "quantity": quantity}
-                    rows.append(place | plain | {"ci95_low": low, "ci95_high": high})
+                    rows.append(place | plain | {"ci95_low": low, "ci95_high": high, "min": least, "max": most})
         return pd.DataFrame(rows)
 
     def _repr_html_(self) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gapkit.phrases import span_words
 from gapkit.verdict import plus_minus
 
 __all__ = ["difference", "interval", "sentences"]
@@ -84,7 +85,7 @@ def _clause(quantity: str, values: Mapping[str, Any]) -> str:
         return f"{words} is {difference(values)} nats {up if values['direction'] == 'higher' else down}"
     found = f"{plus_minus(values)} nats"
     if values["direction"] == "unknown":
-        return f"{words} differs by {found}, with an unknown error: not enough evidence"
+        return f"{words} differs by {found} ({span_words(values)})"
     if min(values["ci95"]) > 0 or max(values["ci95"]) < 0:
         rest = f"which may come from the fits, that reach the best q* only within {values['shortfall']:.3f} nats"
     else:

@@ -1,5 +1,6 @@
 """The gaps of every class: for which of them does the encoder, or the family, lose most?"""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from gapkit.phrases import any_range
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name
 from gapkit.plots.style import COLORS, legend_below, new_axes, style, write_note
@@ -61,12 +63,12 @@ def _draw(ax: Axes, classes: list[Mapping[str, Any]], whole: Mapping[str, Any]) 
     for (kind, (marker, text)), side in zip(_KINDS.items(), (-_APART, _APART), strict=True):
         gaps = [part["quantities"][kind] for part in classes]
         means = [gap["mean"] for gap in gaps]
-        spans = [gap["ci95"] or (gap["mean"],) * 2 for gap in gaps]
+        spans = [gap["ci95"] or (math.nan, math.nan) for gap in gaps]
         ax.hlines(places + side, *np.array(spans, float).T, color=COLORS[kind], linewidth=1.4, zorder=2)
         marks = ax.scatter(means, places + side, s=22, marker=marker, color=COLORS[kind], linewidths=0, zorder=3)
         marks.set_label(text)
         handles.append(marks)
-        ends += [end for span in spans for end in span]
+        ends += [*means, *(end for span in spans for end in span if not math.isnan(end))]
         if whole[kind]["mean"] is not None:
             ax.axvline(whole[kind]["mean"], color=COLORS[kind], linestyle="--", linewidth=1, alpha=0.6, zorder=1)
             ends.append(whole[kind]["mean"])
@@ -79,7 +81,9 @@ def _draw(ax: Axes, classes: list[Mapping[str, Any]], whole: Mapping[str, Any]) 
         label.set_parse_math(False)
     ax.tick_params(axis="y", length=0)
     ax.xaxis.set_major_locator(MaxNLocator(6))
-    ax.set_xlabel("mean gap (nats); dashed: over all datapoints")
+    few = any_range(part["quantities"][kind] for part in classes for kind in _KINDS)
+    note = "\nno line: too few datapoints for an interval" if few else ""
+    ax.set_xlabel(f"mean gap (nats); dashed: over all datapoints{note}")
     legend_below(ax, handles, 1 if max(map(len, names)) > _WIDE else 2, 38.0)
 
 

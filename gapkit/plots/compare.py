@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gapkit.checks import InputError
 from gapkit.comparison import Comparison, interval
+from gapkit.phrases import span_words
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import title_of
 from gapkit.plots.style import COLORS, new_axes, style, write_note
@@ -213,8 +214,8 @@ def _write_numbers(ax: Axes, quantities: Mapping[str, Any], kind: str) -> None:
     left, right = ax.get_xlim()
     for row, name in enumerate(KINDS[kind]):
         values = quantities[name]
-        spread = f" (95%: {interval(values)})" if values["ci95"] else ""
-        text = f"{_brief(values)} nats{spread if len(spread) <= _LONGEST_INTERVAL else ''}"
+        spread = f" (95%: {interval(values)})" if values["ci95"] else f"\n({span_words(values)})"
+        text = f"{_brief(values)} nats{spread if len(spread) <= _LONGEST_INTERVAL or not values['ci95'] else ''}"
         middle = (values["mean"] - left) / (right - left)
         ax.annotate(
             text,

@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from gapkit.phrases import span_words
 from gapkit.plots.selection import select
 from gapkit.plots.style import COLORS, new_axes, style, write_note
 from gapkit.results import Result
@@ -83,7 +84,7 @@ def _draw(ax: Axes, quantities: Mapping[str, Any], shown: Sequence[str]) -> None
             level = quantities[rung]["mean"]
             ax.plot([level, level], [rows[rung], y], color=COLORS["guide"], linewidth=0.8, linestyle=":", zorder=1)
         ax.plot([start, end], [y, y], color=color, linewidth=6, solid_capstyle="butt", alpha=0.55, zorder=2)
-        ax.plot(whisker, [y, y], color=color, linewidth=1.4, marker="|", markersize=9, zorder=3)
+        ax.plot(whisker, [y] * len(whisker), color=color, linewidth=1.4, marker="|", markersize=9, zorder=3)
         middle = ((start + end) / 2 - left) / (right - left)
         ax.annotate(
             _gap_text(quantities[gap.name]),
@@ -156,10 +157,9 @@ def _label(name: str) -> str:
 
 
 def _span(gap: _Span, quantities: Mapping[str, Any]) -> tuple[float, float, list[float]]:
-    """The bar from rung to rung, and the interval of the gap as positions of the lower rung."""
+    """The bar from rung to rung, and the interval of the gap, if there is one, as positions of the lower rung."""
     top = quantities[gap.upper]["mean"]
-    low, high = quantities[gap.name]["ci95"]
-    return top, quantities[gap.lower]["mean"], [top - high, top - low]
+    return top, quantities[gap.lower]["mean"], sorted(top - end for end in quantities[gap.name]["ci95"] or ())
 
 
 def _limits(
@@ -172,5 +172,5 @@ def _limits(
 
 
 def _gap_text(values: Mapping[str, Any]) -> str:
-    low, high = values["ci95"]
-    return f"{plus_minus(values)} nats (95%: {low:.2f} to {high:.2f})"
+    apart = " " if values["ci95"] else "\n"  # a range has more words than a line has room
+    return f"{plus_minus(values)} nats{apart}({span_words(values)})"

@@ -1,5 +1,6 @@
 """How much each latent dimension is used: the KL divergence of q from the prior, largest first."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from gapkit.intervals import FEWEST
 from gapkit.latents import collapse_sentence
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name, title_of
@@ -74,10 +76,10 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
             clip_on=False,
             zorder=3,
         )
-    errors = values["kl_per_dimension"]["se_datapoints"]
-    half = 1.96 * np.array(errors, float)[order] if errors else np.zeros(count)
+    known = values["kl_per_dimension"].get("ci95")
+    low, high = np.array(known, float)[order].T if known else np.full((2, count), math.nan)
     if count <= _NAMED:
-        ax.vlines(places, means - half, means + half, color=COLORS["rung"], linewidth=1.0, zorder=4)
+        ax.vlines(places, low, high, color=COLORS["rung"], linewidth=1.0, zorder=4)
         ax.set_xticks(places, [str(number) for number in order], fontsize=8.5 if count <= 25 else 6.5)
         if count > 25:
             ax.tick_params(axis="x", rotation=90)
@@ -86,8 +88,10 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
     else:
         ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         ax.set_xlabel("latent dimensions, largest divergence first")
+    if values["datapoints"] < FEWEST:
+        ax.set_xlabel(f"{ax.get_xlabel()}\n(too few datapoints for intervals)")
     ax.set_xlim(0.3, count + 0.7)
-    ax.set_ylim(0.0, max(_ROOM * float((means + half).max()), _NARROWEST))
+    ax.set_ylim(0.0, max(_ROOM * float(np.fmax(means, high).max()), _NARROWEST))
     ax.set_ylabel("KL(q(z_d|x) || p(z_d)), nats")
     if not active.all():
         handles, labels = ax.get_legend_handles_labels()

@@ -185,8 +185,9 @@ DEFINITIONS = (
     ),
     (
         "95% interval",
-        "The range in which the mean over all data of this kind lies with 95% confidence, by resampling the "
-        "datapoints; for a single datapoint, from its Monte Carlo error alone.",
+        "Where the mean over all data of this kind lies with 95% confidence, by the empirical likelihood of the "
+        "datapoints. Fewer than 10 of them are too few: their range, from the smallest to the largest value, is told "
+        "instead.",
         "",
         "",
     ),
