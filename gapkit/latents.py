@@ -42,9 +42,10 @@ def summarise_latents(
     Returns:
         ``kl``, the summary of KL(q(z|x) || p(z)) over datapoints (see :func:`gapkit.summary.summarise_values`);
         ``kl_per_dimension``, ``mean``, ``se_datapoints`` and ``ci95`` (shape (D, 2), None for fewer than 10 datapoints)
-        of the divergence of each marginal of q; both in nats and None where the prior is not standard normal. ``mean_variance``, the variance over datapoints of each posterior
-        mean, ``active``, whether it exceeds ``ACTIVE``, and ``active_units``, how many do; None for one datapoint,
-        and the last two where the prior is not standard normal, in whose units the threshold is.
+        of the divergence of each marginal of q; both in nats and None where the prior is not standard normal.
+        ``mean_variance``, the variance over datapoints of each posterior mean, ``active``, whether it exceeds
+        ``ACTIVE``, and ``active_units``, how many do; None for one datapoint, and the last two where the prior is not
+        standard normal, in whose units the threshold is.
         ``inactive_kl``, the mean divergence of the others together, in nats, where it is known.
         ``mutual_information`` and ``aggregate_kl``, summaries of I(x; z) and of KL(q(z) || p(z)), where q(z) is the
         mixture of the ``mixture_datapoints`` first posteriors, so that I cannot exceed ``log_mixture_datapoints``;

@@ -107,7 +107,7 @@ def summarise(
     """
     if len(datapoints) == 0:
         raise InputError("a summary", "a table without rows", "analyse at least one datapoint")
-    splits = {}
+    splits: dict[str, dict[str, Any]] = {}
     for split, rows in datapoints.groupby("split", sort=False):
         quantities = {name: _quantity(rows, name) for name in _names(rows)}
         splits[str(split)] = {
@@ -125,7 +125,7 @@ def summarise(
     if others:
         summary["generalisation"] = {
             f"{first} minus {other}": difference_of_means(
-                *(splits[split]["quantities"]["amortization_gap"] for split in (first, other))
+                summary["quantities"]["amortization_gap"], splits[other]["quantities"]["amortization_gap"]
             )
             for other in others
         }

@@ -149,10 +149,10 @@ def test_advice_follows_the_interval(values, words):
     assert words in " ".join(verdict(values))
 
 
-def test_one_datapoint_has_only_monte_carlo_error():
-    one = summarise_values(torch.tensor([2.0]).numpy(), torch.tensor([0.1]).numpy())
-    assert one["se_datapoints"] is None
-    assert one["ci95"][1] - one["ci95"][0] == pytest.approx(2 * 1.96 * 0.1)
-    none = summarise_values(torch.tensor([float("nan")]).numpy(), torch.tensor([0.1]).numpy())
-    assert none["mean"] is None
+def test_one_datapoint_has_only_monte_carlo_error_and_a_range():
+    one = summarise_values(np.array([2.0]), np.array([0.1]))
+    assert (one["se_datapoints"], one["se_monte_carlo"]) == (None, 0.1)
+    assert (one["ci95"], one["range"]) == (None, [2.0, 2.0])
+    none = summarise_values(np.array([np.nan]), np.array([0.1]))
+    assert (none["mean"], none["ci95"], none["range"]) == (None, None, None)
     assert none["left_out"] == 1

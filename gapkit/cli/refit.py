@@ -101,6 +101,7 @@ def refit(
         with progress_bar(console) as progress:
             new, summaries = _run(loaded.model, others, sets, how, config, evaluate, place, progress)
     from gapkit.encoders import in_words
+    from gapkit.summary import difference_of_means
 
     gains = [summaries[split]["differences"][f"{_NEW} minus {_OLD}"] for split in ("train", "test")]
     sentences = in_words(summaries, start, _NEW, _OLD)

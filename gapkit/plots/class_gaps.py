@@ -1,6 +1,5 @@
 """The gaps of every class: for which of them does the encoder, or the family, lose most?"""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,12 +62,13 @@ def _draw(ax: Axes, classes: list[Mapping[str, Any]], whole: Mapping[str, Any]) 
     for (kind, (marker, text)), side in zip(_KINDS.items(), (-_APART, _APART), strict=True):
         gaps = [part["quantities"][kind] for part in classes]
         means = [gap["mean"] for gap in gaps]
-        spans = [gap["ci95"] or (math.nan, math.nan) for gap in gaps]
-        ax.hlines(places + side, *np.array(spans, float).T, color=COLORS[kind], linewidth=1.4, zorder=2)
+        spans = {place: gap["ci95"] for place, gap in zip(places + side, gaps, strict=True) if gap["ci95"]}
+        low, high = zip(*spans.values(), strict=True) if spans else ((), ())
+        ax.hlines(list(spans), low, high, color=COLORS[kind], linewidth=1.4, zorder=2)
         marks = ax.scatter(means, places + side, s=22, marker=marker, color=COLORS[kind], linewidths=0, zorder=3)
         marks.set_label(text)
         handles.append(marks)
-        ends += [*means, *(end for span in spans for end in span if not math.isnan(end))]
+        ends += [*means, *low, *high]
         if whole[kind]["mean"] is not None:
             ax.axvline(whole[kind]["mean"], color=COLORS[kind], linestyle="--", linewidth=1, alpha=0.6, zorder=1)
             ends.append(whole[kind]["mean"])

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gapkit import phrases
 from gapkit.report import build, captions, render, render_pdf, wording
-from gapkit.report.blocks import Document, FactSheet, Interval, PlusMinus, Table
+from gapkit.report.blocks import Document, FactSheet, Interval, PlusMinus, Range, Table
 from gapkit.report.formats import as_text
 from gapkit.results import Result
 from gapkit.status import STATUSES
@@ -69,7 +70,7 @@ def constants(value):
             yield from constants(item)
 
 
-SENTENCES = [vars(words)[name] for words in (wording, captions) for name in words.__all__]
+SENTENCES = [vars(words)[name] for words in (wording, captions, phrases) for name in words.__all__]
 OWN_WORDS = sorted({*constants(SENTENCES), *constants(STATUSES)}, key=len)
 
 
@@ -137,9 +138,9 @@ def rich():
 
 
 def one_class_stands_out():
-    larger = make(np.full(9, -131.2177) + np.arange(9) * 0.4123, np.full(9, -111.1357), np.full(9, -109.0193))
-    table = join(uneven(60), larger).to_frame().assign(index=range(69))
-    return with_labels(Result(table, {}, {}), [*["dog", "cat", "bird"] * 20, *["<i>fish</i>"] * 9])
+    larger = make(np.full(10, -131.2177) + np.arange(10) * 0.4123, np.full(10, -111.1357), np.full(10, -109.0193))
+    table = join(uneven(60), larger).to_frame().assign(index=range(70))
+    return with_labels(Result(table, {}, {}), [*["dog", "cat", "bird"] * 20, *["<i>fish</i>"] * 10])
 
 
 def targets():
@@ -217,7 +218,9 @@ def test_every_cell_is_the_number_of_its_row_and_column(name):
             for row in shown.rows:
                 gaps = classes[row.name]["quantities"]
                 values = {name: gap["mean"] for name, gap in gaps.items()}
-                checked += assert_row(shown, row, values | {f"{name}_ci95": gap["ci95"] for name, gap in gaps.items()})
+                ends = {f"{name}_ci95": gap["ci95"] for name, gap in gaps.items()}
+                ranges = {f"{name}_range": gap["range"] for name, gap in gaps.items()}
+                checked += assert_row(shown, row, values | ends | ranges)
     table = result.datapoints
     rows = {f"{row['split']} {row['index']}": row for row in table.to_dict("records")}
     worst = document.table("worst-table")
@@ -248,7 +251,9 @@ def assert_row(table, row, values):
             assert_same(cell.value, values[column.key])
             assert_same(cell.error, values[f"{column.key}_se"])
         elif isinstance(cell, Interval):
-            low, high = values[column.key] or (None, None)
+            few = isinstance(cell, Range)
+            assert not few or values[column.key] is None
+            low, high = values[column.key.replace("ci95", "range") if few else column.key] or (None, None)
             assert_same(cell.low, low)
             assert_same(cell.high, high)
         elif not isinstance(cell, str):
