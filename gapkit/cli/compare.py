@@ -178,5 +178,5 @@ def _differences(name: str, reference: str, split: str, pair: Mapping[str, Any])
             str(values["losses"]),
         )
     if any_range(pair["quantities"][key] for key in _SHOWN):
-        table.caption = RANGE_NOTE
+        table.caption, table.caption_justify = RANGE_NOTE, "left"
     return table

@@ -74,7 +74,7 @@ def print_result(console: Console, result: "Result") -> None:
             )
             table.add_row(Text(label), *row)
         if any_range(values["quantities"][name] for name in _SHOWN):
-            table.caption = RANGE_NOTE
+            table.caption, table.caption_justify = RANGE_NOTE, "left"
         console.print(table)
     for sentence in [*result.verdict(), *result.trust()]:
         console.print(sentence, highlight=False, markup=False)

@@ -251,7 +251,7 @@ def _table(split: str, summary: Mapping[str, Any], against: list[str]) -> Table:
     for label, values in rows:
         table.add_row(Text(label), *_cells(values))
     if any_range(values for _, values in rows):
-        table.caption = RANGE_NOTE
+        table.caption, table.caption_justify = RANGE_NOTE, "left"
     return table
 
 

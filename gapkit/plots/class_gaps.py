@@ -84,7 +84,7 @@ def _draw(ax: Axes, classes: list[Mapping[str, Any]], whole: Mapping[str, Any]) 
     few = any_range(part["quantities"][kind] for part in classes for kind in _KINDS)
     note = "\nno line: too few datapoints for an interval" if few else ""
     ax.set_xlabel(f"mean gap (nats); dashed: over all datapoints{note}")
-    legend_below(ax, handles, 1 if max(map(len, names)) > _WIDE else 2, 38.0)
+    legend_below(ax, handles, 1 if max(map(len, names)) > _WIDE else 2, 50.0 if few else 38.0)
 
 
 def _named(part: Mapping[str, Any]) -> str:

@@ -216,10 +216,10 @@ def _write_numbers(ax: Axes, quantities: Mapping[str, Any], kind: str) -> None:
         values = quantities[name]
         spread = f" (95%: {interval(values)})" if values["ci95"] else f"\n({span_words(values)})"
         text = f"{_brief(values)} nats{spread if len(spread) <= _LONGEST_INTERVAL or not values['ci95'] else ''}"
-        middle = (values["mean"] - left) / (right - left)
+        middle, edge = (values["mean"] - left) / (right - left), 0.31 if values["ci95"] else 0.36
         ax.annotate(
             text,
-            (min(max(middle, 0.31), 0.69), row + 0.1),
+            (min(max(middle, edge), 1 - edge), row + 0.1),
             xycoords=ax.get_yaxis_transform(),
             xytext=(0, 7),
             textcoords="offset points",
