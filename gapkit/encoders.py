@@ -185,7 +185,7 @@ def _against(other: str, gain: Mapping[str, Any], start: str) -> str:
 def _generalisation(gain: Mapping[str, Any], excess: Mapping[str, Any]) -> str:
     side = _side(excess)
     if side is None:
-        return f"On training data, it {_inconclusive(gain)}"
+        return f"On training data, it {_inconclusive(excess if excess['mean'] is None else gain)}"
     on_train = f"On training data the gain is {plus_minus(gain)} nats"
     if side > 0:
         return f"{on_train}, {plus_minus(excess)} more than on test data: so much of it does not generalise."
