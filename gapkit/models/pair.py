@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,9 +10,10 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from gapkit.checks import InputError
-from gapkit.models.likelihoods import Likelihood, parse
+from gapkit.models.likelihoods import Categorical, Likelihood, parse
 from gapkit.models.posterior import ENCODER_OUTPUTS, read_posterior
 from gapkit.models.priors import moved, standard_normal
+from gapkit.models.squashed import Squashed
 from gapkit.models.support import describe
 
 __all__ = ["PairModel", "from_pair"]
@@ -83,12 +85,12 @@ class PairModel(nn.Module):
         if self.latent_shape is not None and tuple(z.shape[1:]) != self.latent_shape:
             do = "flatten samples and datapoints into the first axis: z.reshape(-1, *latent_shape)"
             raise InputError(f"decode latents of shape (N, {str(self.latent_shape)[1:]}", describe(z), do)
-        output = self.decoder(z)
+        output, likelihood = self._output(z)
         first = output[0] if isinstance(output, tuple | list) and output else output
         shared = self.likelihood_param
         if shared is not None and isinstance(first, Tensor):
             shared = shared.to(first)
-        p = self.likelihood(output, shared)
+        p = likelihood(output, shared)
         batch, event = tuple(p.batch_shape), tuple(p.event_shape)
         if batch != (z.shape[0],) or (self.x_shape is not None and event != self.x_shape):
             wanted = "" if self.x_shape is None else f", {str(self.likelihood.output_shape(self.x_shape))[1:-1]}"
@@ -98,6 +100,18 @@ class PairModel(nn.Module):
             do = "reshape the decoder's output to the shape of the data, or flatten the data before encode"
             raise InputError(asked, f"{describe(output)}, which gives datapoints of shape {event}", do)
         return p
+
+    def _output(self, z: Tensor) -> tuple[Any, Likelihood]:
+        """What the decoder returns and how it is read; the logits in place of probabilities that came from them."""
+        if getattr(self.likelihood, "output", None) != "probs":
+            return self.decoder(z), self.likelihood
+        with Squashed() as squashed:
+            output = self.decoder(z)
+        softmax = isinstance(self.likelihood, Categorical)
+        logits = squashed.logits(output, softmax=softmax) if isinstance(output, Tensor) else None
+        if logits is None:
+            return output, self.likelihood
+        return logits, replace(self.likelihood, output="logits")  # type: ignore[type-var]
 
     def prior(self) -> Distribution:
         """Return p(z) in the dtype and on the device of the model: batch shape () and event shape ``latent_shape``."""
@@ -140,10 +154,12 @@ def from_pair(
     Args:
         encoder: x of shape (B, *x_shape) -> what ``encoder_output`` says.
         decoder: z of shape (N, *latent_shape) -> the parameters of the likelihood, such as logits (N, *x_shape).
-        likelihood: a string such as "bernoulli" or "gaussian:sigma=0.1", or an object of ``gapkit.models.likelihoods``.
+        likelihood: a string such as "bernoulli:logits", "bernoulli:probs" (a decoder that ends in a sigmoid) or
+            "gaussian:sigma=0.1", or an object of ``gapkit.models.likelihoods``.
         prior: "standard_normal", a distribution of batch shape (), or a function or module that returns one.
-        encoder_output: "mean_logvar" or "mean_std" (a pair of tensors), "chunk_logvar" or "chunk_std" (one tensor, the
-            last axis holds both halves), or "distribution" (a torch distribution).
+        encoder_output: "mean_logvar", "mean_std", "mean_logstd" or "mean_var" (a pair of tensors); "chunk_logvar",
+            "chunk_std", "chunk_logstd" or "chunk_var" (one tensor, the last axis holds both halves); or "distribution"
+            (a torch distribution).
         latent_shape: event shape of z; None learns it from the first encode.
         x_shape: shape of a datapoint, to check what enters and leaves; None checks nothing.
         likelihood_param: the trained value of the parameter that a likelihood with a shared scale or dispersion needs,

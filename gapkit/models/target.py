@@ -16,6 +16,7 @@ from gapkit.models.observation import fisher_features
 from gapkit.models.precision import gradient_dtype, tf32
 from gapkit.models.priors import log_prob, log_prob_and_grad, moved
 from gapkit.models.protocol import LatentModel
+from gapkit.models.squashed import sharp
 from gapkit.models.work import Work
 
 __all__ = ["Target", "unvalidated"]
@@ -102,7 +103,7 @@ class Target:
     def decode(self, z: Tensor) -> Distribution:
         """Return p(x|z) for flat latents z of shape (N, D)."""
         with unvalidated():
-            return self.model.decode(z.reshape(-1, *self.latent_shape))
+            return sharp(self.model.decode, z.reshape(-1, *self.latent_shape))
 
     def chunks(self, num_samples: int) -> list[int]:
         """Cut S samples of all B datapoints into chunks of at most ``max_rows`` decoder rows (at least one sample)."""

@@ -304,7 +304,7 @@ class Noisy(Bernoulli):
 
 
 LIKELIHOODS = {
-    "probabilities": (7, lambda out: Bernoulli(probs=torch.sigmoid(out))),
+    "probabilities": (7, lambda out: Bernoulli(probs=0.5 + 0.5 * torch.tanh(0.5 * out))),
     "probabilities as logits": (7, lambda out: Bernoulli(logits=torch.logit(torch.sigmoid(out)))),
     "scale from z": (14, lambda out: Normal(out[:, :7], out[:, 7:].exp())),
     "scale from the mean": (7, lambda out: Normal(out, F.softplus(out))),

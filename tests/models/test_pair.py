@@ -16,9 +16,13 @@ from gapkit.models.protocol import LatentModel
 RAW = nn.Linear(6, 4)
 ENCODERS = {
     "mean_logvar": lambda x: RAW(x).chunk(2, -1),
+    "mean_logstd": lambda x: (RAW(x)[:, :2], 0.5 * RAW(x)[:, 2:]),
+    "mean_var": lambda x: (RAW(x)[:, :2], RAW(x)[:, 2:].exp()),
     "mean_std": lambda x: (RAW(x)[:, :2], (0.5 * RAW(x)[:, 2:]).exp()),
     "chunk_logvar": RAW,
     "chunk_std": lambda x: torch.cat([RAW(x)[:, :2], (0.5 * RAW(x)[:, 2:]).exp()], -1),
+    "chunk_logstd": lambda x: torch.cat([RAW(x)[:, :2], 0.5 * RAW(x)[:, 2:]], -1),
+    "chunk_var": lambda x: torch.cat([RAW(x)[:, :2], RAW(x)[:, 2:].exp()], -1),
     "distribution": lambda x: Normal(RAW(x)[:, :2], (0.5 * RAW(x)[:, 2:]).exp()),
 }
 
@@ -139,6 +143,21 @@ def test_there_is_no_forward():
         ("mean_logvar", (torch.zeros(5, 2), torch.zeros(5, 3)), r"shape \(5, 2\), \(5, 3\)"),
         ("mean_logvar", (torch.zeros(2), torch.zeros(2)), "batch as the first axis"),
         ("mean_std", (torch.zeros(5, 2), -torch.ones(5, 2)), "10 of 10 are zero or negative"),
+        (
+            "mean_var",
+            (torch.zeros(5, 2), -torch.ones(5, 2)),
+            r"positive variances[\s\S]*mean_logvar[\s\S]*--encoder-output",
+        ),
+        ("chunk_std", -torch.ones(5, 4), "10 of 10 are zero or negative[\\s\\S]*chunk_logvar"),
+        ("mean_logvar", (torch.zeros(5, 2),) * 3, "return the first two alone"),
+        ("mean_logvar", torch.zeros(5, 4).long(), "discrete latents are not analysed, because"),
+        (
+            "mean_logvar",
+            (torch.zeros(5, 2), torch.tensor(0.3), torch.zeros(5, 4).int()),
+            r"int32 \(5, 4\)\), as the codes",
+        ),
+        ("chunk_logvar", torch.zeros(5, 4).long(), "discrete latents are not analysed, because"),
+        ("distribution", (torch.zeros(5, 2), torch.zeros(5, 2).long()), "discrete latents are not analysed, because"),
         ("chunk_logvar", torch.zeros(5, 3), r"one tensor of shape \(B, ..., 2 D\)"),
         ("chunk_logvar", (torch.zeros(5, 2), torch.zeros(5, 2)), "a tuple of tensors"),
         ("distribution", (torch.zeros(5, 2), torch.zeros(5, 2)), "return a torch distribution"),
