@@ -37,7 +37,7 @@ def certify(
     from gapkit.results import write_json
 
     loaded = checkpoints.load(
-        checkpoint, model=model, model_args=model_arg or (), state_key=state_key, trust_pickle=trust_pickle
+        checkpoint, model=model, model_args=model_arg or (), state_key=state_key or (), trust_pickle=trust_pickle
     )
     console = Console(soft_wrap=True)
     with progress_bar(console) as progress:

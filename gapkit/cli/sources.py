@@ -54,7 +54,7 @@ def load_model(
         path,
         model=model,
         model_args=model_args,
-        state_key=state_key,
+        state_key=state_key or (),
         trust_pickle=trust_pickle,
         methods=("encode", "decode") if likelihood else ("encode", "decode", "prior"),
     )

@@ -19,19 +19,23 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from gapkit.checks import GapkitWarning, InputError
+from gapkit.inputs.numbers import NUMBERS
+from gapkit.inputs.pickles import pickle_module
 from gapkit.inputs.sniff import checkpoint_kind, first_damaged_record, unsafe_globals
+from gapkit.inputs.usercode import search_path
 
 __all__ = ["file_sha256", "read"]
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin")
 
 
-def read(path: str | Path, *, trust_pickle: bool = False) -> Any:
+def read(path: str | Path, *, trust_pickle: bool = False, code: str | None = None) -> Any:
     """Read a checkpoint onto the CPU, whatever device it was saved from.
 
     Args:
         path: a file written by ``torch.save`` (both formats) or by safetensors.
         trust_pickle: allow the file to run code while it is opened. Only for files whose origin is known.
+        code: ``path/to/file.py:name`` of the user's, where a trusted pickle's classes are looked for as well.
 
     Returns:
         The saved object, typically a dict of tensors or a nested dict that holds one.
@@ -57,16 +61,18 @@ def read(path: str | Path, *, trust_pickle: bool = False) -> Any:
         text = f"{path}: the checksum of {damaged} does not match, so weights may be damaged: copy the file again"
         warnings.warn(text, GapkitWarning, stacklevel=2)
     try:
-        return torch.load(path, weights_only=True, map_location="cpu")
+        with torch.serialization.safe_globals(NUMBERS):
+            return torch.load(path, weights_only=True, map_location="cpu")
     except pickle.UnpicklingError as err:
-        wanted = unsafe_globals(path, kind)
+        with torch.serialization.safe_globals(NUMBERS):
+            wanted = unsafe_globals(path, kind)
         if not wanted:
             raise _damaged(asked, err) from err
         if not trust_pickle:
             raise _refusal(asked, wanted) from err
     except (RuntimeError, EOFError, KeyError, ValueError, IndexError, AttributeError, TypeError, OSError) as err:
         raise _damaged(asked, err) from err
-    return _read_trusted(path, asked)
+    return _read_trusted(path, asked, code)
 
 
 def file_sha256(path: str | Path) -> str:
@@ -94,12 +100,16 @@ def _read_safetensors(path: Path, asked: str) -> dict[str, torch.Tensor]:
         raise _damaged(asked, err) from err
 
 
-def _read_trusted(path: Path, asked: str) -> Any:
+def _read_trusted(path: Path, asked: str, code: str | None) -> Any:
     """Open a pickle with permission to run code; the classes it names must be importable here."""
     try:
-        return torch.load(path, weights_only=False, map_location="cpu")
+        with search_path((code or "").rpartition(":")[0]):
+            return torch.load(path, weights_only=False, map_location="cpu", pickle_module=pickle_module(code))
     except (ImportError, AttributeError) as err:
-        do = "run where that module can be imported, or save model.state_dict() instead of the whole object"
+        do = (
+            "name the file that defines it (--model file.py:Class), run where that module can be imported, or save "
+            "model.state_dict() instead of the whole object"
+        )
         raise InputError(asked, f"a pickled object whose code is missing here: {err}", do) from err
     except Exception as err:  # the pickle runs foreign code: any exception can come out of it
         raise _damaged(asked, err) from err

@@ -19,10 +19,10 @@ from types import ModuleType
 from typing import Any
 
 from gapkit.checks import InputError
+from gapkit.outline import FORM, require_spec, split_spec
 
-__all__ = ["call_user", "load_attribute", "load_factory", "parse_model_args"]
+__all__ = ["call_user", "load_attribute", "load_factory", "module_of", "parse_model_args", "search_path"]
 
-FORM = "write path/to/file.py:name or package.module:name"
 METHODS = ("encode", "decode", "prior")
 
 
@@ -61,12 +61,10 @@ def load_attribute(spec: str) -> Any:
     Raises:
         InputError: the spec is malformed, or its file, module or attribute is missing or fails to import.
     """
-    place, _, name = spec.rpartition(":")
-    if not place or not name:
-        raise InputError(f"import {spec!r}", "no name after a colon", FORM)
-    with _search_path(place):
-        module = _import_file(Path(place), spec) if place.endswith(".py") else _import_module(place, spec)
-        target: Any = module
+    place, name = split_spec(spec)
+    require_spec(spec)
+    with search_path(place):
+        target: Any = _import(place, spec)
         for part in name.split("."):
             if not hasattr(target, part):
                 there = sorted(known for known in vars(target) if not known.startswith("_"))
@@ -77,8 +75,28 @@ def load_attribute(spec: str) -> Any:
         return target
 
 
-def call_user(target: Any, spec: str, args: Mapping[str, Any]) -> Any:
+def module_of(spec: str) -> ModuleType:
+    """The module of a spec, imported if it was not before.
+
+    Raises:
+        InputError: the spec is malformed, or its file or module is missing or fails to import.
+    """
+    place, _ = split_spec(spec)
+    known = sys.modules.get(_name_of(Path(place).expanduser())) if place.endswith(".py") else None
+    if known is not None:
+        return known
+    with search_path(place):
+        return _import(place, spec)
+
+
+def call_user(target: Any, spec: str, args: Mapping[str, Any], do: str | None = None) -> Any:
     """Call a function or class of the user's, translating what goes wrong.
+
+    Args:
+        target: what to call.
+        spec: its name in messages.
+        args: keyword arguments.
+        do: what to do where they do not fit the signature; None speaks of ``--model-arg``.
 
     Raises:
         InputError: the arguments do not fit the signature, or the code raised; the cause is attached.
@@ -93,9 +111,9 @@ def call_user(target: Any, spec: str, args: Mapping[str, Any]) -> Any:
         except TypeError as err:
             given = ", ".join(f"{key}={value!r}" for key, value in args.items()) or "no arguments"
             found = f"{err}; its signature is {spec.rpartition(':')[2]}{signature}"
-            do = "pass what it needs, e.g. --model-arg name=value"
+            do = do or "pass what it needs, e.g. --model-arg name=value"
             raise InputError(f"call {spec} with {given}", found, do) from err
-    with _search_path(spec.rpartition(":")[0]):
+    with search_path(spec.rpartition(":")[0]):
         try:
             return target(**args)
         except (Exception, SystemExit) as err:
@@ -133,7 +151,7 @@ def parse_model_args(pairs: Iterable[str]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _search_path(place: str) -> Iterator[None]:
+def search_path(place: str = "") -> Iterator[None]:
     """Let imports find the working directory and, for a file, its neighbours."""
     added = [str(Path.cwd())]
     if place.endswith(".py"):
@@ -147,14 +165,18 @@ def _search_path(place: str) -> Iterator[None]:
                 sys.path.remove(entry)
 
 
+def _import(place: str, spec: str) -> ModuleType:
+    return _import_file(Path(place).expanduser(), spec) if place.endswith(".py") else _import_module(place, spec)
+
+
+def _name_of(path: Path) -> str:
+    """Under which name a file of the user's is imported: no other module's."""
+    return f"_gapkit_user_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+
+
 def _import_file(path: Path, spec: str) -> ModuleType:
-    if not path.is_file():
-        folder = path.parent
-        near = sorted(p.name for p in folder.glob("*.py")) if folder.is_dir() else []
-        found = f"no such file{'; the folder has ' + ', '.join(near[:8]) if near else ''}"
-        raise InputError(f"import {spec!r}", found, "check the path")
     path = path.resolve()
-    name = f"_gapkit_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    name = _name_of(path)
     module_spec = importlib.util.spec_from_file_location(name, path)
     if module_spec is None or module_spec.loader is None:
         raise InputError(f"import {spec!r}", "Python cannot import this file", FORM)
