@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gapkit.checks import InputError
 from gapkit.data.dataset import Raw
+from gapkit.data.table import read_table
 from gapkit.inputs.read import read as read_checkpoint
 
 __all__ = ["READERS", "pick"]
@@ -95,27 +96,13 @@ def _csv(path: Path, split: str, key: str | None, asked: str) -> Raw:
     if names != [str(i) for i in range(len(names))] and all(_is_number(name) for name in names):
         found = f"numbers in the first line ({', '.join(names[:4])}, ...), where the column names belong"
         raise InputError(asked, found, "add a first line with the names of the columns")
-    return _table(frame, asked)
+    return read_table(frame, asked, key)
 
 
 def _parquet(path: Path, split: str, key: str | None, asked: str) -> Raw:
     import pandas
 
-    return _table(pandas.read_parquet(path), asked)
-
-
-def _table(frame: Any, asked: str) -> Raw:
-    """Columns become the last dimension; the column ``label`` or ``y`` becomes the labels."""
-    frame.columns = [str(name) for name in frame.columns]
-    labels = next((frame.pop(name).to_numpy() for name in ("label", "y") if name in frame.columns), None)
-    if any(name.startswith("Unnamed: ") for name in frame.columns):
-        found = "a column without a name, probably a saved row index"
-        raise InputError(asked, found, "write the table with index=False, or name the column")
-    texts = [name for name, dtype in frame.dtypes.items() if getattr(dtype, "kind", "O") not in "fiub"]
-    if texts:
-        do = "drop these columns or turn them into numbers; a column of labels is called label or y"
-        raise InputError(asked, f"columns that are not numbers: {', '.join(texts[:8])} ({len(texts)} in all)", do)
-    return Raw(frame.to_numpy(dtype=np.float64, na_value=np.nan), labels)
+    return read_table(pandas.read_parquet(path), asked, key)
 
 
 def _is_number(text: str) -> bool:

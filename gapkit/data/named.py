@@ -20,9 +20,9 @@ __all__ = ["NAMED"]
 DIGITS_TRAIN = 1500  # of 1797
 
 
-def _split(x: np.ndarray, labels: np.ndarray, split: str, num_train: int) -> Raw:
+def _split(x: np.ndarray, labels: np.ndarray, split: str, num_train: int, scaling: str = "none") -> Raw:
     part = slice(None, num_train) if split == "train" else slice(num_train, None)
-    return Raw(x[part], labels[part], split, images=True)
+    return Raw(x[part], labels[part], split, images=True, scaling=scaling)
 
 
 def _digits(split: str) -> Raw:
@@ -30,7 +30,7 @@ def _digits(split: str) -> Raw:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    return _split(bunch.images[:, None] / 16.0, bunch.target, split, DIGITS_TRAIN)
+    return _split(bunch.images[:, None] / 16.0, bunch.target, split, DIGITS_TRAIN, "pixels divided by 16")
 
 
 def _openml(split: str, *, name: str, openml_name: str, shape: tuple[int, ...], num_train: int) -> Raw:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gapkit.checks import InputError
+from gapkit.data import unpacked
 from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.certify import sandwiches
@@ -41,7 +42,7 @@ __all__ = ["analyze"]
 
 def analyze(
     model: LatentModel,
-    x: Tensor | np.ndarray | Mapping[str, Tensor],
+    x: Any,
     spec: AnalysisSpec | None = None,
     *,
     effort: str = "standard",
@@ -59,7 +60,8 @@ def analyze(
 
     Args:
         model: an object of the model contract (``gapkit.from_pair`` builds one).
-        x: data of shape (N, *x_shape); or several data sets by the name of their split, such as
+        x: data of shape (N, *x_shape), also as a ``torch.utils.data`` Dataset or DataLoader; or several data sets by
+            the name of their split, such as
             ``{"test": ..., "train": ...}``.
         spec: all settings; None takes those of ``effort``, with ``seed`` and ``family``.
         effort: ``quick``, ``standard`` or ``thorough``.
@@ -97,6 +99,7 @@ def analyze(
     """
     named = (family,) if isinstance(family, str) else tuple(family or ())
     spec = spec or spec_for(effort, seed=seed, families=named)
+    x, labels = unpacked(x, labels)
     splits = dict(x) if isinstance(x, Mapping) else {"test": x}
     if not splits:
         raise InputError("data to analyse", "an empty mapping", "give at least one split")
