@@ -9,21 +9,21 @@ from rich.console import Console
 
 from gapkit.checks import InputError
 from gapkit.cli.console import progress_bar
-from gapkit.cli.options import Checkpoint, Device, Effort, Model, ModelArgs, Seed, StateKey, TrustPickle
+from gapkit.cli.job import facts
+from gapkit.cli.options import Checkpoint, Device, Effort, Seed
+from gapkit.cli.reading import Reading, load_model, reads_model
 
 __all__ = ["certify"]
 
 
+@reads_model
 def certify(
     checkpoint: Checkpoint,
-    model: Model = None,
-    model_arg: ModelArgs = None,
-    state_key: StateKey = None,
+    reading: Reading,
     datapoints: Annotated[int, typer.Option(help="How many datapoints to simulate.")] = 100,
     effort: Effort = "standard",
     seed: Seed = 0,
     device: Device = "cpu",
-    trust_pickle: TrustPickle = False,
     out: Annotated[Path | None, typer.Option(help="File to write the summary to, .json.")] = None,
 ) -> None:
     """Bracket log p(x) of data simulated from the model: forward AIS from below, backward AIS from above."""
@@ -32,18 +32,15 @@ def certify(
     if out is not None and not (out.parent.is_dir() and os.access(out.parent, os.W_OK)):
         missing = f"no folder {out.parent} that can be written to"
         raise InputError(f"write the certificate to {out}", missing, "make the folder, or choose another --out")
-    from gapkit import checkpoints
     from gapkit.engine import certify as run
     from gapkit.results import write_json
 
-    loaded = checkpoints.load(
-        checkpoint, model=model, model_args=model_arg or (), state_key=state_key or (), trust_pickle=trust_pickle
-    )
+    loaded = load_model(checkpoint, reading)
     console = Console(soft_wrap=True)
     with progress_bar(console) as progress:
         found = run(loaded.model, num_datapoints=datapoints, effort=effort, seed=seed, device=device, progress=progress)
     console.print(found.sentence(), highlight=False, markup=False)
     if out is not None:
-        facts = {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description}
-        write_json(out, {"summary": found.summary, "checkpoint": facts, "settings": found.settings})
+        told = {"checkpoint": facts(loaded), "model_options": reading.facts()}
+        write_json(out, {"summary": found.summary, **told, "settings": found.settings})
         typer.echo(f"certificate: {out}")

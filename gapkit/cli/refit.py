@@ -14,8 +14,19 @@ from rich.text import Text
 
 from gapkit.checks import InputError
 from gapkit.cli.console import gathered_warnings, progress_bar
-from gapkit.cli.options import Checkpoint, Device, Likelihood, Model, ModelArgs, Seed, StateKey, TrustPickle
-from gapkit.cli.sources import binarized_as, draw_of, fixed_binarization, load_model, own_model
+from gapkit.cli.job import facts as facts_of
+from gapkit.cli.options import Checkpoint, DataKey, Device, LabelColumn, ScaleOption, Seed
+from gapkit.cli.reading import Reading, load_model, own_model, reads_model
+from gapkit.cli.sources import (
+    DataOptions,
+    binarized_as,
+    check_source,
+    draw_of,
+    fixed_binarization,
+    of_counts,
+    tell,
+)
+from gapkit.cli.sources import facts as facts_of_data
 
 if TYPE_CHECKING:
     import torch
@@ -30,16 +41,16 @@ _SPLITS = ("test", "train")
 _NEW, _OLD = "refit", "given"
 
 
+@reads_model
 def refit(
     checkpoint: Checkpoint,
     data: Annotated[str, typer.Option(help="Name, file, image folder or file.py:function with both splits.")],
     out: Annotated[Path, typer.Option(help="Folder for the new model and refit.json.")],
-    model: Model = None,
-    model_arg: ModelArgs = None,
-    state_key: StateKey = None,
-    data_key: Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")] = None,
+    reading: Reading,
+    data_key: DataKey = None,
+    label_column: LabelColumn = None,
     limit: Annotated[int | None, typer.Option(help="Use only the first datapoints of each split.")] = None,
-    likelihood: Likelihood = None,
+    scale: ScaleOption = None,
     start: Annotated[
         str, typer.Option(help="fine_tune: the encoder's weights; fresh: new ones; larger: new ones, wider layers.")
     ] = "fine_tune",
@@ -59,10 +70,10 @@ def refit(
     ] = None,
     seed: Seed = 0,
     device: Device = "cpu",
-    trust_pickle: TrustPickle = False,
 ) -> None:
     """Train another encoder on the frozen decoder, and say which part of the encoder's gap that closes."""
     _check_out(out)
+    check_source(data)
     if evaluate < 2:
         raise InputError(f"compare on {evaluate} datapoints", "errors need at least 2", "use 1000 or so")
     names = [str(path) for path in against or ()]
@@ -84,18 +95,16 @@ def refit(
             binarize=binarize or "none",
             seed=seed,
         )
-        how_built: dict[str, Any] = {
-            "model": model,
-            "model_args": tuple(model_arg or ()),
-            "trust_pickle": trust_pickle,
-            "likelihood": likelihood,
-        }
-        loaded = load_model(checkpoint, state_key=state_key, **how_built)
-        others = {name: load_model(Path(name), **how_built).model for name in names}
+        loaded = load_model(checkpoint, reading)
+        shared, further = getattr(loaded.model, "likelihood_param", None), reading.of_encoder()
+        others = {name: load_model(Path(name), further, shared).model for name in names}
         how = binarize or binarized_as(loaded, data)
         # Anything fixed is done once, for both splits.
         config = replace(config, binarize="dynamic" if how == "dynamic" else "none")
-        sets = _load_splits(data, data_key, limit)
+        options = DataOptions(
+            key=data_key, limit=limit, scale=scale, label_column=label_column, counts=of_counts(loaded.model)
+        )
+        sets = _load_splits(data, options)
         console = Console(soft_wrap=True)
         with progress_bar(console) as progress:
             new, summaries = _run(loaded.model, others, sets, how, config, evaluate, place, progress)
@@ -105,18 +114,12 @@ def refit(
     sentences = in_words(summaries, start, _NEW, _OLD)
     facts = {
         "settings": {**config.as_dict(), "binarize": how, "evaluate": evaluate, "device": device},
-        "checkpoint": {
-            "name": loaded.name,
-            "sha256": loaded.sha256,
-            "description": loaded.description,
-            "model": model,
-            "likelihood": likelihood,
-        },
+        "checkpoint": {**facts_of(loaded), "model": reading.model, "likelihood": reading.likelihood},
+        "model_options": reading.facts(),
         "data": {
             "source": data,
-            "key": data_key,
-            "limit": limit,
-            "splits": {name: {"datapoints": len(part), "sha256": part.sha256} for name, part in sets.items()},
+            **options.facts(),
+            "splits": {name: facts_of_data(part) for name, part in sets.items()},
         },
         "weights": {"trained": new.trained, "left_because_shared": new.left},
         "history": new.history,
@@ -132,7 +135,7 @@ def refit(
         console.print(_table(split, summaries[split], names))
     for sentence in sentences:
         console.print(sentence, highlight=False, markup=False)
-    typer.echo(f"model: {path}{_how_to_load(path, model, likelihood)}")
+    typer.echo(f"model: {path}{_how_to_load(path, reading)}")
 
 
 def _run(
@@ -192,16 +195,18 @@ def _check_out(out: Path) -> None:
         raise InputError(f"the output folder {out}", f"{place} cannot be written to", "choose another --out")
 
 
-def _load_splits(source: str, key: str | None, limit: int | None) -> dict[str, Any]:
-    from gapkit.data import load
-
-    sets = {split: load(source, split=split, key=key, limit=limit) for split in _SPLITS}
+def _load_splits(source: str, options: DataOptions) -> dict[str, Any]:
+    sets = {split: options.load(source, split) for split in _SPLITS}
     wrong = [name for name, part in sets.items() if part.split != name]
     if wrong:
-        found = f"{source} gives no {' and no '.join(wrong)} data apart" + (f" with the key {key}" if key else "")
+        found = f"{source} gives no {' and no '.join(wrong)} data apart" + (
+            f" with the key {options.key}" if options.key else ""
+        )
         raise InputError(
             "training and test data", found, "give a source with both, such as an .npz with x_train and x_test"
         )
+    for part in sets.values():
+        tell(part)
     return sets
 
 
@@ -231,10 +236,10 @@ def _write(out: Path, new: "Refit", loaded: "Loaded", facts: Mapping[str, Any]) 
     return path
 
 
-def _how_to_load(path: Path, model: str | None, likelihood: str | None) -> str:
+def _how_to_load(path: Path, reading: Reading) -> str:
     if path.name == "model.pt":
         return ""
-    words = f"{path} --model {model or 'file.py:factory'}" + (f" --likelihood {likelihood}" if likelihood else "")
+    words = f"{path} {reading.words() or '--model file.py:factory'}"
     return f" (all weights, decoder and encoder: gapkit analyze {words} --data ...)"
 
 

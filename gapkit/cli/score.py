@@ -13,8 +13,17 @@ from rich.text import Text
 from gapkit.checks import InputError
 from gapkit.cli.console import gathered_warnings, progress_bar
 from gapkit.cli.folder import new_folder
-from gapkit.cli.options import Device, Effort, Likelihood, Model, ModelArgs, Seed, StateKey, TrustPickle
-from gapkit.cli.sources import fixed_binarization, load_model, load_splits, other_data
+from gapkit.cli.job import facts
+from gapkit.cli.options import DataKey, Device, Effort, LabelColumn, ScaleOption, Seed
+from gapkit.cli.reading import Reading, load_model, reads_model
+from gapkit.cli.sources import (
+    DataOptions,
+    check_source,
+    fixed_binarization,
+    load_splits,
+    of_counts,
+    other_data,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +37,9 @@ __all__ = ["score"]
 _REFERENCE_SEED = 2**33  # the two data sets do not meet the same random numbers
 
 
+@reads_model
 def score(
+    reading: Reading,
     checkpoint: Annotated[Path | None, typer.Argument(help="The trained model's file; none with --run.")] = None,
     data: Annotated[str | None, typer.Option(help="Data to score: name, file, folder or file.py:function.")] = None,
     reference: Annotated[
@@ -40,17 +51,15 @@ def score(
     reference_split: Annotated[
         str | None, typer.Option(help="The same for the reference.", show_default="test, or the first")
     ] = None,
-    data_key: Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")] = None,
+    data_key: DataKey = None,
     reference_key: Annotated[str | None, typer.Option(help="The same for the reference.")] = None,
     run: Annotated[
         Path | None, typer.Option(help="Score a run that gapkit analyze left; no model is needed then.")
     ] = None,
     reference_run: Annotated[Path | None, typer.Option(help="Such a run of the reference, with --run.")] = None,
     limit: Annotated[int | None, typer.Option(help="Score only the first datapoints of each data set.")] = None,
-    model: Model = None,
-    model_arg: ModelArgs = None,
-    state_key: StateKey = None,
-    likelihood: Likelihood = None,
+    label_column: LabelColumn = None,
+    scale: ScaleOption = None,
     binarize: Annotated[
         str | None,
         typer.Option(help="none, threshold or sample, for both data sets.", show_default="as in training, else none"),
@@ -59,10 +68,11 @@ def score(
     seed: Seed = 0,
     device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default="gapkit-score-NAME")] = None,
-    trust_pickle: TrustPickle = False,
 ) -> None:
     """Score datapoints by likelihood regret and its baselines; with a reference, draw ROC curves with errors."""
     _check_words(checkpoint, data, reference, limit, run, reference_run)
+    check_source(data)
+    check_source(reference)
     stem = checkpoint.stem if checkpoint else (run or Path()).resolve().name
     out = out or Path(f"gapkit-score-{stem}")
     from gapkit.report.score import write_score
@@ -80,25 +90,21 @@ def score(
         # Neither the certificate of AIS nor pictures of single datapoints enter a score.
         spec = replace(spec_for(effort, seed=seed), certificate=0, details=0, convergence=0)
         checked_device(device)
-        loaded = load_model(
-            checkpoint,
-            model=model,
-            model_args=model_arg or (),
-            state_key=state_key,
-            trust_pickle=trust_pickle,
-            likelihood=likelihood,
-        )
+        loaded = load_model(checkpoint, reading)
+        options = DataOptions(limit=limit, scale=scale, label_column=label_column, counts=of_counts(loaded.model))
         how = fixed_binarization(binarize or _trained_binarized(loaded))
         sources = {"reference": (reference, reference_split, reference_key)} if reference is not None else {}
         sources["other"] = (data, split, data_key)
-        sets, facts = _load(sources, limit, how, seed)
+        sets, told = _load(sources, options, how, seed)
         first = next(iter(sources))
-        bank_split, bank_x = other_data(str(sources[first][0]), sources[first][2], spec.bank_data, how, seed)
+        place, _, key = sources[first]
+        bank_split, bank_x = other_data(str(place), replace(options, key=key), spec.bank_data, how, seed)
         provenance = {
-            "checkpoint": {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description},
-            "data": facts,
-            "model": model,
-            "likelihood": likelihood,
+            "checkpoint": facts(loaded),
+            "data": told,
+            "model": reading.model,
+            "likelihood": reading.likelihood,
+            "model_options": reading.facts(),
             "starts_from": f"{bank_split} data" if bank_split else first,
         }
         result = _analyze(
@@ -155,16 +161,16 @@ def _named(source: str) -> str:
 
 
 def _load(
-    sources: Mapping[str, tuple[str | None, str | None, str | None]], limit: int | None, how: str, seed: int
+    sources: Mapping[str, tuple[str | None, str | None, str | None]], options: DataOptions, how: str, seed: int
 ) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
     """Load and binarise the data sets, by role, with the facts for the provenance."""
-    sets, facts = {}, {}
+    sets, told = {}, {}
     for role, (source, split, key) in sources.items():
         part = split or "test"
         draw = seed + _REFERENCE_SEED if role == "reference" else seed
-        loaded, _, fact = load_splits(str(source), [part], key, limit, how, draw)
-        sets[role], facts[role] = loaded[part], fact["data"]
-    return sets, facts
+        loaded, _, fact = load_splits(str(source), [part], replace(options, key=key), how, draw)
+        sets[role], told[role] = loaded[part], fact["data"]
+    return sets, told
 
 
 def _analyze(model: Any, sets: Mapping[str, "Tensor"], spec: Any, *, console: Console, **options: Any) -> "Result":

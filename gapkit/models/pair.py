@@ -63,6 +63,7 @@ class PairModel(nn.Module):
         self.x_shape = None if x_shape is None else tuple(x_shape)
         self.builder: str | None = None
         self.config: dict[str, Any] | None = None
+        self._integers = False
         self._seen: tuple[torch.dtype, torch.device] | None = None
 
     def encode(self, x: Tensor) -> Distribution:
@@ -70,7 +71,7 @@ class PairModel(nn.Module):
         if self.x_shape is not None and tuple(x.shape[1:]) != self.x_shape:
             do = "reshape the data, or build the pair again for data of this shape (x_shape=)"
             raise InputError(f"encode data of shape (B, {str(self.x_shape)[1:]}", describe(x), do)
-        q = read_posterior(self.encoder(x), self.encoder_output, x.shape[0])
+        q = read_posterior(self._encoded(x), self.encoder_output, x.shape[0])
         event = tuple(q.event_shape)
         if self.latent_shape is not None and event != self.latent_shape:
             do = "correct latent_shape= or the encoder"
@@ -100,6 +101,24 @@ class PairModel(nn.Module):
             do = "reshape the decoder's output to the shape of the data, or flatten the data before encode"
             raise InputError(asked, f"{describe(output)}, which gives datapoints of shape {event}", do)
         return p
+
+    def _encoded(self, x: Tensor) -> Any:
+        """What the encoder returns; one that looks up tokens wants whole numbers as integers."""
+        if self._integers:
+            return self.encoder(x.long())
+        try:
+            return self.encoder(x)
+        except (RuntimeError, IndexError):
+            if not x.is_floating_point() or not bool((x == x.round()).all()):
+                raise
+            try:
+                output = self.encoder(x.long())
+            except Exception:  # the first reason is the one to tell
+                output = None
+            if output is None:
+                raise
+        self._integers = True
+        return output
 
     def _output(self, z: Tensor) -> tuple[Any, Likelihood]:
         """What the decoder returns and how it is read; the logits in place of probabilities that came from them."""

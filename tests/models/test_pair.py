@@ -211,3 +211,28 @@ def test_bad_priors_are_refused(prior, message):
     model = from_pair(nn.Linear(6, 4), nn.Linear(2, 6), prior=prior, encoder_output="chunk_logvar", latent_shape=(2,))
     with pytest.raises(InputError, match=message):
         model.prior()
+
+
+class Tokens(nn.Module):
+    """Looks its data up, as models of text do."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.out = nn.Embedding(5, 4), nn.Linear(2, 30)
+
+    def encode(self, x):
+        return self.table(x).mean(1).chunk(2, -1)
+
+    def decode(self, z):
+        return self.out(z).view(-1, 6, 5)
+
+
+def test_an_encoder_of_tokens_gets_integers():
+    model = from_pair(Tokens().encode, Tokens().decode, "categorical:num_classes=5")
+    tokens = torch.randint(5, (3, 6))
+    torch.testing.assert_close(model.encode(tokens.float()).mean, model.encode(tokens).mean)
+    assert model.decode(torch.zeros(3, 2)).log_prob(tokens.float()).shape == (3,)
+    with pytest.raises(RuntimeError, match="indices"):
+        from_pair(Tokens().encode, Tokens().decode).encode(tokens + 0.5)
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):  # the first reason, not that of the second try
+        from_pair(Vae().encode, Vae().decode).encode(torch.zeros(3, 7))
