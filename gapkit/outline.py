@@ -65,7 +65,8 @@ def require_spec(spec: str) -> None:
     names = list(_defined(tree.body))
     if _is_open(tree) or name.partition(".")[0] in names:
         return
-    close = difflib.get_close_matches(name, names, n=1)
+    alike = [known for known in names if known.lower() == name.lower()]
+    close = alike or difflib.get_close_matches(name, names, n=1)
     public = sorted({known for known in names if not known.startswith("_")})
     found = f"no {name!r} there, only {', '.join(public[:20]) or 'nothing public'}"
     raise InputError(f"import {spec!r}", found, f"did you mean {close[0]}?" if close else FORM)

@@ -41,6 +41,7 @@ def certify(
         found = run(loaded.model, num_datapoints=datapoints, effort=effort, seed=seed, device=device, progress=progress)
     console.print(found.sentence(), highlight=False, markup=False)
     if out is not None:
-        told = {"checkpoint": facts(loaded), "model_options": reading.facts()}
+        given = {"model": reading.model, "likelihood": reading.likelihood, "model_options": reading.facts()}
+        told = {"checkpoint": facts(loaded), **given}
         write_json(out, {"summary": found.summary, **told, "settings": found.settings})
         typer.echo(f"certificate: {out}")

@@ -34,6 +34,7 @@ class Reading:
         likelihood: p(x|z) of a model whose decode returns plain tensors.
         likelihood_param: its shared log scale or dispersion: a number, or a name in the model or the file.
         encoder_output: what encode returns, with a likelihood; None for (mean, log-variance).
+        latent_shape: of z, with a likelihood, ``50`` or ``4,8,8``; None learns it from the data.
     """
 
     model: str | None = None
@@ -44,6 +45,7 @@ class Reading:
     likelihood: str | None = None
     likelihood_param: str | None = None
     encoder_output: str | None = None
+    latent_shape: str | None = None
 
     def check(self) -> None:
         """Refuse what can be told without reading anything but the user's own file.
@@ -53,26 +55,41 @@ class Reading:
         """
         if self.model is not None:
             require_spec(self.model)
-        for name, option in (("likelihood_param", "--likelihood-param"), ("encoder_output", "--encoder-output")):
+        for name in ("likelihood_param", "encoder_output", "latent_shape"):
             value = getattr(self, name)
             if value is not None and self.likelihood is None:
                 do = "add --likelihood NAME, or drop it: encode and decode of this model then return distributions"
-                raise InputError(f"{option} {value}", "no --likelihood, without which it means nothing", do)
+                asked = f"--{name.replace('_', '-')} {value}"
+                raise InputError(asked, "no --likelihood, without which it means nothing", do)
+        self.latent_event()
+
+    def latent_event(self) -> tuple[int, ...] | None:
+        """The latent shape as numbers.
+
+        Raises:
+            InputError: it is none.
+        """
+        if self.latent_shape is None:
+            return None
+        sizes = self.latent_shape.split(",")
+        if not all(size.strip().isdecimal() and int(size) for size in sizes):
+            raise InputError(f"--latent-shape {self.latent_shape}", "no shape", "write whole numbers: 50, or 4,8,8")
+        return tuple(int(size) for size in sizes)
 
     def of_encoder(self) -> "Reading":
         """The same for a further encoder's file, which has gapkit's layout."""
         return replace(self, state_keys=(), ignore_keys=())
 
     def facts(self) -> dict[str, Any]:
-        """The options that were given, for ``run.json``: with them, a run can be repeated."""
+        """The options that were given, beside model and likelihood, for ``run.json``: with them it can be repeated."""
         given = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-        return {name: value for name, value in given.items() if value}
+        return {name: value for name, value in given.items() if value and name not in ("model", "likelihood")}
 
     def words(self) -> str:
         """The options as they are written on a command line."""
         words = [f"--model {self.model}"] if self.model else []
         words += [f"--model-arg {arg}" for arg in self.model_args]
-        for name in ("likelihood", "likelihood_param", "encoder_output"):
+        for name in ("likelihood", "likelihood_param", "encoder_output", "latent_shape"):
             value = getattr(self, name)
             words += [f"--{name.replace('_', '-')} {value}"] if value else []
         return " ".join(words)
@@ -131,6 +148,13 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
+    "latent_shape": (
+        Annotated[
+            str | None,
+            typer.Option(help="Shape of z, 50 or 4,8,8, with --likelihood.", show_default="learned from the data"),
+        ],
+        None,
+    ),
     "trust_pickle": (
         Annotated[bool, typer.Option(help="Allow the checkpoint to run code: only your own files.")],
         False,
@@ -163,6 +187,7 @@ def reads_model(command: Callable[..., None]) -> Callable[..., None]:
             likelihood=given["likelihood"],
             likelihood_param=given["likelihood_param"],
             encoder_output=given["encoder_output"],
+            latent_shape=given["latent_shape"],
         )
         reading.check()
         command(reading=reading, **values)
@@ -207,6 +232,7 @@ def load_model(path: Path, reading: Reading, shared: "Tensor | None" = None) -> 
         reading.likelihood,
         _prior(own),
         encoder_output=reading.encoder_output or "mean_logvar",
+        latent_shape=reading.latent_event(),
         likelihood_param=shared if shared is not None else loaded.entry if entry is not None else number,
     )
     pair.own = own  # copied with the pair, so that its weights keep the names of the user's file

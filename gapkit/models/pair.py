@@ -74,7 +74,7 @@ class PairModel(nn.Module):
         q = read_posterior(self._encoded(x), self.encoder_output, x.shape[0])
         event = tuple(q.event_shape)
         if self.latent_shape is not None and event != self.latent_shape:
-            do = "correct latent_shape= or the encoder"
+            do = "correct the latent shape (latent_shape=, --latent-shape) or the encoder"
             raise InputError(f"a posterior of latent shape {self.latent_shape}", f"event shape {event}", do)
         self.latent_shape = event
         mean = getattr(q, "loc", x)
@@ -137,7 +137,7 @@ class PairModel(nn.Module):
         dtype, device = self._place()
         if self.latent_prior == "standard_normal":
             if self.latent_shape is None:
-                do = "pass latent_shape= to from_pair, or encode a batch first"
+                do = "say it (latent_shape=, --latent-shape 50 or 4,8,8), or encode a batch first"
                 raise InputError("the standard normal prior", "the latent shape is not known yet", do)
             return standard_normal(self.latent_shape, dtype, device)
         source: Any = self.latent_prior
@@ -197,15 +197,18 @@ def from_pair(
         likelihood = parse(likelihood)
     if encoder_output not in ENCODER_OUTPUTS:
         do = f"choose from {', '.join(ENCODER_OUTPUTS)}"
-        raise InputError(f"encoder_output={encoder_output!r}", "no such kind", do)
+        raise InputError(f"encoder_output={encoder_output!r} (--encoder-output)", "no such kind", do)
     if isinstance(prior, str) and prior != "standard_normal":
         do = 'use "standard_normal", a torch distribution, or a function or module that returns one'
         raise InputError(f"prior={prior!r}", "no such prior", do)
     if likelihood.shared is not None and likelihood_param is None:
-        do = f"pass the trained {likelihood.shared} as likelihood_param= (a log scale is half a log variance)"
+        do = (
+            f"pass the trained {likelihood.shared} (likelihood_param=; on the command line --likelihood-param NUMBER, "
+            "or its name in the model or the file); a log scale is half a log variance"
+        )
         raise InputError(f"{likelihood.name} likelihood with a shared {likelihood.shared}", "no value for it", do)
     if likelihood.shared is None and likelihood_param is not None:
-        do = "drop likelihood_param=, or choose the shared form (gaussian:scale=global, ...)"
+        do = "drop it (likelihood_param=, --likelihood-param), or choose the shared form (gaussian:scale=global, ...)"
         raise InputError(f"likelihood_param with a {likelihood.name} likelihood", "it has no shared parameter", do)
     if likelihood_param is not None and not isinstance(likelihood_param, Tensor):
         likelihood_param = torch.tensor(float(likelihood_param))

@@ -29,7 +29,7 @@ def one_tensor(params: Params, name: str, what: str) -> Tensor:
     """Return a decoder output that must be one tensor with a batch axis; ``what`` names its content."""
     if isinstance(params, Tensor) and params.dim() > 0:
         return params
-    do = "return that tensor from the decoder; a model that returns distributions needs no from_pair"
+    do = "return that tensor from the decoder; a model that returns distributions needs no from_pair, no --likelihood"
     raise InputError(f"{name} likelihood, whose decoder returns one tensor of {what}", describe(params), do)
 
 
