@@ -201,6 +201,9 @@ def test_priors_of_the_model(gapkit, want, tmp_path):
         (["--likelihood", "bernoulli", "--likelihood-param", "0.1"], "--likelihood-param"),
         (["--likelihood", "gaussian:scale=global", "--likelihood-param", "sigma"], "pass the number itself"),
         (["--likelihood", "bernoulli", "--scale", "2"], "--scale"),
+        (["--likelihood", "bernoulli", "--latent-shape", "2x"], "write whole numbers"),
+        (["--likelihood", "bernoulli", "--latent-shape", "3"], "correct the latent shape"),
+        (["--latent-shape", "2"], "no --likelihood"),
         (["--likelihood", "bernoulli", "--label-column", "a"], "a source without columns"),
     ],
 )
@@ -215,7 +218,11 @@ def test_options_that_do_not_go_together(gapkit, state, tmp_path, words, said):
 def test_certify_takes_a_model_of_plain_tensors(gapkit, state, tmp_path):
     torch.save(state, tmp_path / "ex.pt")
     words = ["--datapoints", 3, "--effort", "quick", "--out", "a.json"]
-    code, _, err = gapkit("certify", "ex.pt", *model("Sigmoid"), "--likelihood", "bernoulli:probs", *words)
+    words += [*model("Sigmoid"), "--likelihood", "bernoulli:probs"]
+    code, _, err = gapkit("certify", "ex.pt", *words)
+    assert code == 2
+    assert "--latent-shape 50" in err
+    code, _, err = gapkit("certify", "ex.pt", *words, "--latent-shape", 2)
     assert code == 0, err
     told = json.loads((tmp_path / "a.json").read_text())
     assert told["likelihood"] == "bernoulli:probs"
@@ -232,13 +239,13 @@ MISTAKES = {
 
 @pytest.mark.parametrize("command", ["analyze", "refit", "score", "certify"])
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_in_the_model_file_are_told_before_anything_is_read(gapkit, tmp_path, monkeypatch, command, mistake):
+def test_mistakes_in_the_model_file_are_told_before_anything_is_read(gapkit, tmp_path, command, mistake):
     source, spec, said = MISTAKES[mistake]
     (tmp_path / "broken.py").write_text(source)
     words = {"refit": ["--data", "x", "--out", "out"], "score": ["--data", "x"]}.get(command, [])
-    monkeypatch.setattr("gapkit.checkpoints.load.read", lambda *args, **options: pytest.fail("the checkpoint was read"))
-    code, _, err = gapkit(command, "nothing.pt", "--model", spec, *words)
+    code, _, err = gapkit(command, "nothing.pt", "--model", spec, *words)  # a checkpoint that is missing as well
     assert code == 2
+    assert f"import '{spec}'" in err
     assert said in err
 
 
