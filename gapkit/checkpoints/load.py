@@ -62,7 +62,7 @@ def load(
     *,
     model: str | None = None,
     model_args: Iterable[str] | Mapping[str, Any] = (),
-    state_key: str | Sequence[str] = (),
+    state_key: str | Sequence[str] | None = None,
     ignore_keys: Sequence[str] = (),
     entry: str | None = None,
     trust_pickle: bool = False,
@@ -101,7 +101,7 @@ def load(
     """
     path = Path(path)
     args = dict(model_args) if isinstance(model_args, Mapping) else parse_model_args(model_args)
-    keys = (state_key,) if isinstance(state_key, str) else tuple(state_key)
+    keys = (state_key,) if isinstance(state_key, str) else tuple(state_key or ())
     notes: tuple[str, ...] = ()
     if model is None:
         if args:

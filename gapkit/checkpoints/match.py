@@ -6,7 +6,7 @@ Whatever is chosen fits in every name and shape; whatever is left out, or could 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NoReturn
 
 from torch import Tensor, nn
 
@@ -72,7 +72,6 @@ def fill(
         match, target = _match(targets, given)
     if match is None:
         _refuse(targets, given)
-    assert match is not None
     load_strictly(target, match.state)
     return (*match.notes, *_said(match, given if not keys else (), ignore, payload))
 
@@ -214,20 +213,12 @@ def _without(place: Place, ignore: Sequence[str]) -> Place:
     return Place(place.name, kept, place.left)
 
 
-def _refuse(targets: Sequence[nn.Module], given: Sequence[Place]) -> None:
+def _refuse(targets: Sequence[nn.Module], given: Sequence[Place]) -> NoReturn:
     """Say what does not fit in the dict that comes closest; where there are several, name them too."""
-
-    def shared(place: Place) -> int:
-        return max(
-            len(set(form) & set(t.state_dict())) for t in targets for form, _ in forms(place.state, t.state_dict())
-        )
-
-    closest = max(given, key=shared)
     target = targets[-1]
-    best = max(
-        (form for form, _ in forms(closest.state, target.state_dict())),
-        key=lambda s: len(set(s) & set(target.state_dict())),
-    )
+    own = set(target.state_dict())
+    ways = [(form, place) for place in given for form, _ in forms(place.state, own)]
+    best, closest = max(ways, key=lambda way: len(own & set(way[0])))
     others = [place for place in given if place is not closest and place.name]
     try:
         load_strictly(target, best, closest.left)
@@ -240,6 +231,7 @@ def _refuse(targets: Sequence[nn.Module], given: Sequence[Place]) -> None:
             do += f", or one for each part with --state-key PART=PLACE (parts: {', '.join(parts[:8])})"
         where = f"{closest}: {error.found}; beside it {', '.join(map(str, others[:8]))}"
         raise InputError(error.asked, where, do) from error
+    raise AssertionError("weights that fit were refused")
 
 
 def _said(match: Match, given: Sequence[Place], ignore: Sequence[str], payload: Any) -> list[str]:

@@ -21,7 +21,7 @@ from typing import Any
 from gapkit.checks import InputError
 from gapkit.outline import FORM, require_spec, split_spec
 
-__all__ = ["call_user", "load_attribute", "load_factory", "module_of", "parse_model_args", "search_path"]
+__all__ = ["call_user", "load_attribute", "load_factory", "located", "module_of", "parse_model_args", "search_path"]
 
 METHODS = ("encode", "decode", "prior")
 
@@ -117,7 +117,7 @@ def call_user(target: Any, spec: str, args: Mapping[str, Any], do: str | None = 
         try:
             return target(**args)
         except (Exception, SystemExit) as err:
-            raise _inside_user_code(f"call {spec}", err) from err
+            raise located(f"call {spec}", err) from err
 
 
 def parse_model_args(pairs: Iterable[str]) -> dict[str, Any]:
@@ -186,7 +186,7 @@ def _import_file(path: Path, spec: str) -> ModuleType:
         module_spec.loader.exec_module(module)
     except (Exception, SystemExit) as err:
         del sys.modules[name]
-        raise _inside_user_code(f"import {spec!r}", err) from err
+        raise located(f"import {spec!r}", err) from err
     return module
 
 
@@ -196,15 +196,20 @@ def _import_module(place: str, spec: str) -> ModuleType:
         return importlib.import_module(place)
     except ModuleNotFoundError as err:
         if err.name is None or not f"{place}.".startswith(f"{err.name}."):
-            raise _inside_user_code(f"import {spec!r}", err) from err
+            raise located(f"import {spec!r}", err) from err
         do = f"check the name, or name a file instead: {FORM}; the working directory is searched"
         raise InputError(f"import {spec!r}", f"no module named {err.name!r}", do) from err
     except (Exception, SystemExit) as err:
-        raise _inside_user_code(f"import {spec!r}", err) from err
+        raise located(f"import {spec!r}", err) from err
 
 
-def _inside_user_code(asked: str, err: BaseException) -> InputError:
-    """Name the deepest line of the user's own code: neither Python's library, nor an installed package, nor gapkit."""
+def located(asked: str, err: BaseException) -> InputError:
+    """What went wrong in the user's code, with its deepest line: no library's, no installed package's, not gapkit's.
+
+    Args:
+        asked: what was asked for.
+        err: what the user's code raised.
+    """
     text = f"{type(err).__name__}: {err}"
     if isinstance(err, SyntaxError) and err.filename:
         return InputError(asked, f"{text}, in {err.filename} line {err.lineno}", "mend that line")
@@ -214,5 +219,8 @@ def _inside_user_code(asked: str, err: BaseException) -> InputError:
         for frame in traceback.extract_tb(err.__traceback__)
         if not frame.filename.startswith(foreign) and "site-packages" not in frame.filename
     ]
-    where = f", at {frames[-1].filename} line {frames[-1].lineno}: {frames[-1].line}" if frames else ""
+    if not frames:
+        do = "check that the data and the model belong together; the full traceback is in the exception's cause"
+        return InputError(asked, text, do)
+    where = f", at {frames[-1].filename} line {frames[-1].lineno}: {frames[-1].line}"
     return InputError(asked, f"{text}{where}", "mend that line; the full traceback is in the exception's cause")

@@ -37,6 +37,7 @@ class PairModel(nn.Module):
     """
 
     likelihood_param: Tensor | None
+    _integers = False  # whether the encoder was seen to want integers
 
     def __init__(
         self,
@@ -63,7 +64,6 @@ class PairModel(nn.Module):
         self.x_shape = None if x_shape is None else tuple(x_shape)
         self.builder: str | None = None
         self.config: dict[str, Any] | None = None
-        self._integers = False
         self._seen: tuple[torch.dtype, torch.device] | None = None
 
     def encode(self, x: Tensor) -> Distribution:
