@@ -135,7 +135,7 @@ def refit(
         console.print(_table(split, summaries[split], names))
     for sentence in sentences:
         console.print(sentence, highlight=False, markup=False)
-    typer.echo(f"model: {path}{_how_to_load(path, reading)}")
+    typer.echo(f"model: {path}{_how_to_load(path, reading, shared)}")
 
 
 def _run(
@@ -236,9 +236,11 @@ def _write(out: Path, new: "Refit", loaded: "Loaded", facts: Mapping[str, Any]) 
     return path
 
 
-def _how_to_load(path: Path, reading: Reading) -> str:
+def _how_to_load(path: Path, reading: Reading, shared: "torch.Tensor | None") -> str:
     if path.name == "model.pt":
         return ""
+    if shared is not None and shared.numel() == 1:  # an entry of the given file is not in the new one
+        reading = replace(reading, likelihood_param=f"{shared.item():.9g}")
     words = f"{path} {reading.words() or '--model file.py:factory'}"
     return f" (all weights, decoder and encoder: gapkit analyze {words} --data ...)"
 

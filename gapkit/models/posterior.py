@@ -7,11 +7,11 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
 from gapkit.checks import InputError
+from gapkit.models.likelihoods.reading import SPREADS, scale_of
 from gapkit.models.support import describe
 
 __all__ = ["ENCODER_OUTPUTS", "Posterior", "read_posterior"]
 
-SPREADS = ("logvar", "std", "logstd", "var")  # what may stand beside the mean
 ENCODER_OUTPUTS = (*(f"mean_{s}" for s in SPREADS), *(f"chunk_{s}" for s in SPREADS), "distribution")
 _SAY = "say what the encoder returns (encoder_output=, --encoder-output)"
 _POSITIVE = {"std": "standard deviations", "var": "variances"}
@@ -59,15 +59,6 @@ def _as_event(q: Distribution) -> Distribution:
     return Independent(q, extra, validate_args=False) if extra > 0 else q
 
 
-def _scale(spread: Tensor, meaning: str) -> Tensor:
-    """The standard deviation of q from what stands beside the mean, one of ``SPREADS``."""
-    if meaning == "logvar":
-        return (0.5 * spread).exp()
-    if meaning == "logstd":
-        return spread.exp()
-    return spread if meaning == "std" else spread.sqrt()
-
-
 def read_posterior(output: Any, kind: str, num_datapoints: int) -> Distribution:
     """Return q(z|x) from the encoder's output.
 
@@ -104,7 +95,7 @@ def read_posterior(output: Any, kind: str, num_datapoints: int) -> Distribution:
             )
             found = f"{int((spread <= 0).sum())} of {spread.numel()} are zero or negative"
             raise InputError(f"encoder_output={kind!r}: positive {_POSITIVE[meaning]}", found, do)
-        q = _as_event(Normal(mean, _scale(spread, meaning), validate_args=False))
+        q = _as_event(Normal(mean, scale_of(spread, meaning), validate_args=False))
     if tuple(q.batch_shape) != (num_datapoints,):
         do = "keep the batch as the first axis of everything the encoder returns"
         raise InputError(f"a posterior for each of {num_datapoints} datapoints", describe(q), do)

@@ -267,3 +267,21 @@ def test_a_data_function_s_file_is_looked_at_first_too(gapkit, tmp_path):
     code, _, err = gapkit("analyze", "nothing.pt", "--data", "source.py:make")
     assert code == 2
     assert "SyntaxError" in err
+
+
+def test_a_refit_is_read_back_by_the_command_that_it_prints(gapkit, state, tmp_path):
+    torch.save({**state, "log_scale": torch.tensor([-0.5])}, tmp_path / "ls.pt")
+    grey = np.load(tmp_path / "grey.npz")["x"]
+    np.savez(tmp_path / "both.npz", x_train=grey, x_test=grey)
+    words = ["--likelihood", "gaussian:scale=global", "--likelihood-param", "log_scale", "--encoder-output", "mean_std"]
+    code, out, err = gapkit(
+        "refit", "ls.pt", *model("Std"), *words, "--data", "both.npz", "--out", "new", "--epochs", 1, "--evaluate", 3
+    )
+    assert code == 0, err
+    command = out.rpartition("gapkit analyze ")[2].partition(" --data")[0].split()
+    assert "--encoder-output" in command
+    given = ["--data", "both.npz", "--effort", "quick", "--limit", 2]
+    code, _, err = gapkit("analyze", *command, *given, "--out", "read")
+    assert code == 0, err
+    told = json.loads((tmp_path / "new" / "refit.json").read_text())
+    assert told["model_options"] == {"encoder_output": "mean_std", "likelihood_param": "log_scale"}

@@ -24,6 +24,9 @@ SPECS = [
     "gaussian:scale=global",
     "gaussian:scale=pixel",
     "gaussian:scale=pixel,chunk_dim=-1",
+    "gaussian:scale=pixel,logstd",
+    "gaussian:scale=pixel,std",
+    "gaussian:scale=pixel,var",
     "gaussian:sigma=0.1",
     "negative_binomial",
     "negative_binomial:dispersion=pixel",
@@ -41,7 +44,7 @@ def make(text, x_shape, batch=3, dtype=torch.float32):
     params = torch.randn(batch, *likelihood.output_shape(x_shape), dtype=dtype)
     if text.endswith("probs"):
         params = params.softmax(-1) if text.startswith("categorical") else params.sigmoid()
-    if text.endswith(":rate"):
+    if text.endswith((":rate", ",std", ",var")):
         params = params.exp()
     shared = None if likelihood.shared is None else torch.tensor(-0.5, dtype=dtype)
     return likelihood, params, shared
@@ -200,13 +203,18 @@ def test_check_support_of_other_distributions():
         ("gaussian:scale=fixed", "give the noise"),
         ("gaussian:scale=row", "choose from fixed, global, pixel"),
         ("gaussian:scale=pixel,chunk_dim=0", "channel axis"),
-        ("gaussian:std=1", "options of gaussian: sigma, scale, chunk_dim"),
+        (
+            "gaussian:variance=1",
+            "options of gaussian: sigma, scale, chunk_dim, output .logvar or std or logstd or var.",
+        ),
         ("gaussian:0.1", "not of the form option=value"),
         ("bernoulli:sigma=1", r"options of bernoulli: output \(logits or probs\)"),
         ("bernoulli:rate", r"'rate' is not of the form option=value[\s\S]*logits or probs"),
         ("bernoulli:output=rate", "choose from logits, probs"),
         ("bernoulli:probs,logits", "output is given twice"),
         ("gaussian:probs", "not of the form option=value"),
+        ("gaussian:sigma=0.1,std", "gaussian:scale=pixel"),
+        ("gaussian:scale=pixel,output=sigma", "choose from logvar, std, logstd, var"),
         ("poisson:probs", "log_rate or rate"),
         ("categorical:probs", "write categorical:num_classes="),
         ("categorical", "write categorical:num_classes=..."),
@@ -234,6 +242,12 @@ def test_bad_strings_are_refused_and_what_exists_is_listed(text, message):
         ("bernoulli:probs", torch.tensor([[0.2, 3.0, math.nan]]), "1 of 3 values[\\s\\S]*bernoulli:logits"),
         ("continuous_bernoulli:probs", torch.tensor([[1.1]]), "continuous_bernoulli:logits"),
         ("categorical:num_classes=2,probs", torch.tensor([[[1.1, -0.1]]]), "num_classes=2,logits"),
+        (
+            "gaussian:scale=pixel,std",
+            (torch.zeros(1, 2), torch.tensor([[1.0, -2.0]])),
+            "1 of 2 values are zero or negative",
+        ),
+        ("gaussian:scale=pixel,var", (torch.zeros(1, 2), torch.zeros(1, 2)), "gaussian:scale=pixel,logvar"),
         ("poisson:rate", torch.tensor([[1.1, -0.1]]), "1 of 2 values[\\s\\S]*poisson:log_rate"),
     ],
 )
@@ -249,6 +263,13 @@ def test_bad_decoder_outputs_are_refused_with_the_shapes_found(text, params, mes
         ("continuous_bernoulli", "continuous_bernoulli:probs", torch.sigmoid),
         ("categorical:num_classes=4", "categorical:num_classes=4,probs", lambda y: y.softmax(-1)),
         ("poisson", "poisson:rate", torch.exp),
+        (
+            "gaussian:scale=pixel",
+            "gaussian:scale=pixel,std",
+            lambda y: torch.cat([y[:, :2], (0.5 * y[:, 2:]).exp()], 1),
+        ),
+        ("gaussian:scale=pixel", "gaussian:scale=pixel,var", lambda y: torch.cat([y[:, :2], y[:, 2:].exp()], 1)),
+        ("gaussian:scale=pixel", "gaussian:scale=pixel,logstd", lambda y: torch.cat([y[:, :2], 0.5 * y[:, 2:]], 1)),
     ],
 )
 def test_two_kinds_of_output_mean_the_same(plain, other, to_other):

@@ -12,6 +12,7 @@ from gapkit.models.likelihoods.protocol import Params
 from gapkit.models.support import describe
 
 __all__ = [
+    "SPREADS",
     "check_axis",
     "check_output",
     "choose",
@@ -19,10 +20,24 @@ __all__ = [
     "independent",
     "logits_of",
     "one_tensor",
+    "positive",
     "required",
+    "scale_of",
     "two_tensors",
     "within",
 ]
+
+
+SPREADS = ("logvar", "std", "logstd", "var")  # what networks return for a scale
+
+
+def scale_of(spread: Tensor, meaning: str) -> Tensor:
+    """The standard deviation from what a network returns, one of ``SPREADS``."""
+    if meaning == "logvar":
+        return (0.5 * spread).exp()
+    if meaning == "logstd":
+        return spread.exp()
+    return spread if meaning == "std" else spread.sqrt()
 
 
 def one_tensor(params: Params, name: str, what: str) -> Tensor:
@@ -94,15 +109,27 @@ def within(values: Tensor, low: float, high: float, asked: str, do: str) -> Tens
     Raises:
         InputError: some lie outside; it counts them.
     """
-    outside = (values < low) | (values > high)
+    bounds = f"[{low:g}, {high:g}]" if high < float("inf") else f"[{low:g}, inf)"
+    return _kept(values, (values < low) | (values > high), f"lie outside {bounds}", asked, do)
+
+
+def positive(values: Tensor, asked: str, do: str) -> Tensor:
+    """Return decoder outputs that must be above zero; as :func:`within`.
+
+    Raises:
+        InputError: some are not; it counts them.
+    """
+    return _kept(values, values <= 0, "are zero or negative", asked, do)
+
+
+def _kept(values: Tensor, outside: Tensor, fault: str, asked: str, do: str) -> Tensor:
     with contextlib.suppress(RuntimeError):  # of vmap, which knows no single values
         count = int(outside.sum())
         if not count:
             return values
         seen = values[values.isfinite()]
         extent = f" (smallest {seen.min().item():g}, largest {seen.max().item():g})" if seen.numel() else ""
-        bounds = f"[{low:g}, {high:g}]" if high < float("inf") else f"[{low:g}, inf)"
-        raise InputError(asked, f"{count} of {values.numel()} values lie outside {bounds}{extent}", do)
+        raise InputError(asked, f"{count} of {values.numel()} values {fault}{extent}", do)
     return torch.where(outside, torch.nan, values)
 
 
