@@ -13,6 +13,7 @@ __all__ = ["Place", "describe_payload", "first_of", "place_at", "places"]
 USUAL_KEYS = ("state_dict", "model_state_dict", "model")
 DEPTH = 3
 SHOWN = 8
+LONGEST = 120
 # What trainers keep beside the weights; tensors in there are no weights.
 _TRAINERS = ("optim", "sched", "scaler", "loops", "callbacks", "rng", "hparams", "hyper_parameters", "config", "args")
 
@@ -33,7 +34,7 @@ class Place:
 
     def __str__(self) -> str:
         """Its place and how much is there."""
-        return f"{self.name or 'the file itself'} ({len(self.state)} tensors)"
+        return f"{_short(self.name) or 'the file itself'} ({len(self.state)} tensors)"
 
 
 def places(payload: Any) -> list[Place]:
@@ -92,7 +93,12 @@ def describe_payload(payload: Any) -> str:
 def first_of(names: Sequence[str]) -> str:
     """The first few of a list, and how many there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more} ({len(names)} in all)"
+    return f"{', '.join(_short(name) for name in names[:SHOWN])}{more} ({len(names)} in all)"
+
+
+def _short(name: str) -> str:
+    """A name as it may stand in a message: a file may hold one of any length."""
+    return name if len(name) <= LONGEST else f"{name[:LONGEST]}..."
 
 
 def _walk(value: Any, name: str, depth: int) -> Iterator[Place]:

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gapkit.checkpoints.places import SHOWN, first_of, place_at, places
 from gapkit.checkpoints.places import describe_payload as described
-from gapkit.checkpoints.places import first_of, place_at, places
 from gapkit.checks import InputError
 
 __all__ = ["find_state_dict", "forms", "load_strictly", "require_finite", "strip_prefixes", "strip_wrappers", "tied"]
@@ -184,8 +184,10 @@ def _advice(own: list[str], given: list[str], missing: list[str], unexpected: li
         words = " and behind ".join(repr(f"{prefix}.") for prefix in behind)
         return f"the names fit behind {words}: pass --state-key {behind[0]}, which leaves out all others"
     if unexpected and not missing:
-        words = " ".join(f"--ignore-keys {pattern!r}" for pattern in _patterns(unexpected, own))
-        return f"if the model needs none of these, pass {words}; else let the factory build them too"
+        patterns = _patterns(unexpected, own)
+        words = " ".join(f"--ignore-keys {pattern!r:.120}" for pattern in patterns[:SHOWN])
+        such = "patterns for all of them, such as " if len(patterns) > SHOWN else ""
+        return f"if the model needs none of these, pass {such}{words}; else let the factory build them too"
     return "check that the factory builds the module that was trained, with the same names and number of layers"
 
 

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
 
 from gapkit.checks import InputError
 from gapkit.data.dataset import Dataset, Raw, finish
 from gapkit.data.files import READERS, pick
+from gapkit.data.given import unpacked
 from gapkit.data.images import read_folder
 from gapkit.data.named import NAMED
 from gapkit.data.scaling import Scale
@@ -37,8 +40,8 @@ def load(
     Args:
         source: a name (``digits``, ``mnist``, ``fashion_mnist``, ``cifar10``); a file ``.npz``, ``.npy``, ``.pt``,
             ``.csv`` or ``.parquet``; a folder of images; or ``path/to/file.py:function`` or
-            ``package.module:function``, called with ``split=`` if it takes that, and returning ``x`` or
-            ``(x, labels)``.
+            ``package.module:function``, called with ``split=`` if it takes that, and returning ``x``, ``(x, labels)``
+            or a ``torch.utils.data`` Dataset.
         split: ``"train"`` or ``"test"``. Sources that make no difference give all they have.
         key: name of the array in an ``.npz`` or ``.pt`` file.
         limit: keep only the first ``limit`` datapoints.
@@ -97,12 +100,14 @@ def _from_function(spec: str, split: str) -> Raw:
     splits = callable(target) and _takes_split(target)
     do = "write it as def function(split): ..., with split 'train' or 'test', or without parameters"
     result = call_user(target, spec, {"split": split} if splits else {}, do) if callable(target) else target
+    if isinstance(result, TorchDataset | DataLoader):
+        return Raw(*unpacked(result, None), split if splits else "all")
     if isinstance(result, dict):
         return pick(result, split, None, asked)
     x, labels = result if isinstance(result, tuple) and len(result) == 2 else (result, None)
     for value in (x, labels):
         if value is not None and not isinstance(value, Tensor | np.ndarray):
-            do = "return an array or tensor x, or the tuple (x, labels)"
+            do = "return an array, tensor or Dataset x, or the tuple (x, labels)"
             raise InputError(asked, f"it returned {_describe(result)}", do)
     return Raw(x, labels, split if splits else "all")
 

@@ -59,7 +59,10 @@ def _check_interval(low: Any, high: Any, x: Tensor, asked: str) -> None:
 
 def _check_counts(x: Tensor, asked: str) -> None:
     _refuse_if(x < 0, asked, f"are negative {_extent(x)}", "counts start at 0: undo any log or centring of the data")
-    do = "use the raw counts: undo any normalisation, log or dequantisation noise"
+    do = (
+        "use the raw counts: undo any normalisation, log or dequantisation noise (where gapkit took 8-bit counts for "
+        "pixels and divided them by 255: scale='none', --scale none)"
+    )
     _refuse_if(x != x.round(), asked, "are not whole numbers", do)
 
 

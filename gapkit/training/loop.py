@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gapkit.checks import InputError
-from gapkit.data import Dataset, load
+from gapkit.data import COUNTS, Dataset, load
 from gapkit.models.native import save_model
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import build
@@ -91,7 +91,7 @@ def train(
     out = Path(out)
     prepare_folder(out, overwrite)
     if data is None:
-        data = load(config.data, split="train")
+        data = load(config.data, split="train", counts=config.likelihood.partition(":")[0] in COUNTS)
     x, name = (data.x, data.name) if isinstance(data, Dataset) else (data, config.data)
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
         torch.manual_seed(config.seed)

@@ -167,6 +167,13 @@ def test_leftovers_have_a_remedy_that_works():
     torch.testing.assert_close(filled(within, ignore=["encoder.extra.weight"])[0], STATE)
 
 
+def test_messages_stay_short_whatever_the_names():
+    odd = {f"n{i}" + "x" * 10_000: torch.ones(1) for i in range(50)}
+    for text in (refusal({**STATE, **odd}), refusal({"a": odd, "b": {"c": torch.ones(1)}})):
+        assert len(text) < 5000
+    assert "patterns for all of them, such as" in refusal({**STATE, **{f"n{i}": torch.ones(1) for i in range(50)}})
+
+
 def test_a_pattern_that_matches_nothing_is_told_and_one_that_takes_too_much_refused():
     assert "no name in the file is like that" in filled(STATE, ignore=["los.*"])[1]
     assert "missing decoder.weight, decoder.bias" in refusal(STATE, ignore=["dec*"])

@@ -109,6 +109,15 @@ def test_what_cannot_be_taken_is_refused_in_words(data, words):
     assert "--data" not in str(caught.value)
 
 
+def test_a_function_may_return_one(tmp_path):
+    (tmp_path / "source.py").write_text(
+        "import torch\nfrom torch.utils.data import TensorDataset\n"
+        "def make(split): return TensorDataset(torch.full((3, 2), float(split == 'train')), torch.tensor([2, 0, 1]))\n"
+    )
+    data = load(f"{tmp_path}/source.py:make", split="train")
+    assert (data.split, data.labels.tolist(), data.x.min().item()) == ("train", [2, 0, 1], 1.0)
+
+
 def test_analyze_takes_a_loader():
     model = build("mlp_vae", x_shape=(2,), latent=1, hidden=(4,))
     data = TensorDataset((X > 5).float(), Y)
