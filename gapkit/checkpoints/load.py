@@ -115,7 +115,7 @@ def load(
 def _self_describing(payload: Any, path: Path, native: bool) -> tuple[Any, dict[str, Any], str]:
     """Rebuild a native payload, or accept a trusted pickle that is a model already."""
     if native:
-        built = rebuild(payload)
+        built = rebuild(payload, str(path))
         return built, dict(payload.get("extra") or {}), f"{getattr(built, 'builder', type(built).__name__)} of gapkit"
     if all(hasattr(payload, name) for name in METHODS):
         return payload, {}, f"a pickled {type(payload).__name__}"

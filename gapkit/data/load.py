@@ -1,6 +1,7 @@
 """One entrance for all data: a name, a file, a folder of images, or a function of the user's."""
 
 import difflib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from gapkit.data.dataset import Dataset, Raw, finish
 from gapkit.data.files import READERS, pick
 from gapkit.data.images import read_folder
 from gapkit.data.named import NAMED
+from gapkit.files import kind_of, neighbours
 from gapkit.inputs.usercode import call_user, load_attribute
 
 __all__ = ["SPLITS", "load"]
@@ -48,17 +50,18 @@ def load(source: str | Path, *, split: str = "test", key: str | None = None, lim
         raise InputError(f"load the split {split!r} of {source}", "no such split", f"use {' or '.join(SPLITS)}")
     if limit is not None and limit < 1:
         raise InputError(f"load {limit} datapoints of {source}", "a limit below 1", "use 1 or more, or no limit")
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))
+    kind = "nothing" if source in NAMED else kind_of(path, f"load data from {source!r}")
     if key is not None and path.suffix not in (".npz", ".pt", ".pth"):
-        do = "drop --data-key, or pass a .npz or .pt file"
+        do = "drop --data-key (key=), or pass a .npz or .pt file"
         raise InputError(f"load the array {key!r} of {source}", "a source without named arrays", do)
     if source in NAMED:
         raw = NAMED[source](split)
-    elif path.is_dir():
+    elif kind == "folder":
         raw = read_folder(path, split, limit)
-    elif path.is_file() and path.suffix in READERS:
-        raw = READERS[path.suffix](path, split, key)
-    elif ":" in source and not path.exists():
+    elif kind == "file" and path.suffix in READERS:
+        raw = READERS[path.suffix](path, split, key, limit)
+    elif ":" in source and kind == "nothing":
         raw = _from_function(source, split)
     else:
         raise _unknown(source, path)
@@ -92,8 +95,7 @@ def _unknown(source: str, path: Path) -> InputError:
     if path.is_file():
         return InputError(asked, f"a file of kind {path.suffix or 'without suffix'}", f"use {', '.join(READERS)}")
     if path.suffix in READERS or len(path.parts) > 1:
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        close = difflib.get_close_matches(path.name, siblings, n=3)
+        close = difflib.get_close_matches(path.name, neighbours(path.parent), n=3)
         return InputError(asked, "no such file", f"did you mean {' or '.join(close)}?" if close else "check the path")
     close = difflib.get_close_matches(source.lower().replace("-", "_"), NAMED, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}? " if close else ""
