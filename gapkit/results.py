@@ -1,11 +1,9 @@
 """The waist of the hourglass: a frozen result that estimation writes and presentation reads, without model or GPU."""
 
-import io
 import json
 import math
 import os
 import tempfile
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -18,6 +16,7 @@ import pandas as pd
 from gapkit.card import card, one_line
 from gapkit.checks import InputError
 from gapkit.plot_accessor import PlotAttribute
+from gapkit.stored import read_details, read_run, read_summary, read_table
 from gapkit.verdict import trust, verdict
 
 if TYPE_CHECKING:
@@ -141,21 +140,20 @@ class Result:
         """Read a saved result.
 
         Raises:
-            InputError: the folder holds no complete run.
+            InputError: the folder holds no complete run, or a file of it is not what gapkit writes.
         """
         folder = Path(folder)
-        missing = [name for name in (_TABLE, _SUMMARY, _RUN) if not (folder / name).is_file()]
+        asked = f"the result in {folder}"
+        missing = [name for name in (_TABLE, _SUMMARY, _RUN) if not os.path.lexists(folder / name)]
         if missing:
-            raise InputError(f"the result in {folder}", f"no {', '.join(missing)}", "give the --out folder of a run")
-        try:
-            return Result(
-                pd.read_parquet(folder / _TABLE),
-                json.loads((folder / _SUMMARY).read_text("utf-8")),
-                json.loads((folder / _RUN).read_text("utf-8")),
-                _read_arrays(folder / _DETAILS),
-            )
-        except (OSError, ValueError) as error:
-            raise InputError(f"the result in {folder}", f"a damaged file: {error}", "run the analysis again") from error
+            raise InputError(asked, f"no {', '.join(missing)}", "give the --out folder of a run")
+        summary = read_summary(folder / _SUMMARY, asked)
+        return Result(
+            read_table(folder / _TABLE, asked, summary),
+            summary,
+            read_run(folder / _RUN, asked),
+            read_details(folder / _DETAILS, asked),
+        )
 
 
 def check_folder(folder: Path) -> None:
@@ -190,21 +188,6 @@ def _write_arrays(path: str, arrays: Mapping[str, np.ndarray]) -> None:
     named: dict[str, Any] = dict(arrays)
     with open(path, "wb") as file:  # given a name, numpy would append a suffix to it
         np.savez_compressed(file, **named)
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file, none where it is not there.
-
-    Raises:
-        ValueError: the file is damaged.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(str(error)) from error
 
 
 def write_text(path: Path, text: str) -> None:

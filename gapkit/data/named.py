@@ -41,11 +41,12 @@ def _openml(split: str, *, name: str, openml_name: str, shape: tuple[int, ...], 
         bunch = fetch_openml(openml_name, version=1, as_frame=False)
     except (OSError, ValueError, http.client.HTTPException) as err:  # URLError is an OSError, OpenMLError a ValueError
         found = f"{type(err).__name__}: {str(err)[:200]}"
-        do = "check the network, or pass a local copy as data: a file.npz with arrays x_train, x_test"
+        do = "check the network, or pass a local copy (as by --data file.npz) with arrays x_train, x_test"
         raise InputError(f"fetch {name} from openml.org", found, do) from err
     x = np.asarray(bunch.data)
     if x.ndim != 2 or x.shape[1] != np.prod(shape) or len(x) <= num_train:
-        do = "delete scikit-learn's cache (sklearn.datasets.get_data_home()), or pass a local copy as data, a file.npz"
+        cache = "delete scikit-learn's cache (sklearn.datasets.get_data_home())"
+        do = f"{cache}, or pass a local copy (as by --data file.npz)"
         raise InputError(f"fetch {name} from openml.org", f"an array of shape {x.shape}", do)
     return _split(x.astype(np.uint8).reshape(-1, *shape), np.asarray(bunch.target).astype(np.int64), split, num_train)
 

@@ -46,7 +46,9 @@ class _Header:
                 raise InputError(asked, "several arrays in a file called .npy", "rename it to .npz")
             if start[:1] == b"\x80":
                 raise InputError(
-                    asked, "an object array, or another pickle (nothing was executed)", "store arrays of numbers; ragged data must be padded"
+                    asked,
+                    "an object array, or another pickle (nothing was executed)",
+                    "store arrays of numbers; ragged data must be padded",
                 )
             raise InputError(asked, f"no NumPy array: it starts with {start!r}", _AGAIN)
         size = 2 if start[6] == 1 else 4

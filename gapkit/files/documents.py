@@ -10,18 +10,19 @@ from gapkit.files.room import in_words
 
 __all__ = ["read_json"]
 
-_LARGEST = 64 * 10**6  # bytes
+_LARGEST = 16 * 10**6  # bytes
 _DEEPEST = 40  # levels of nesting
 _LONGEST_NUMBER = 300  # digits: floats end at 1e308
 
 
-def read_json(path: Path, asked: str, do: str) -> Any:
+def read_json(path: Path, asked: str, do: str, largest: int = _LARGEST) -> Any:
     """Read a JSON file.
 
     Args:
         path: the file.
         asked: beginning of the error message.
         do: what to do if it is damaged.
+        largest: bytes that it may have.
 
     Returns:
         Its content; numbers are finite.
@@ -39,7 +40,7 @@ def read_json(path: Path, asked: str, do: str) -> Any:
     """
     require_file(path, asked)
     size = path.stat().st_size
-    if size > _LARGEST:
+    if size > largest:
         raise InputError(asked, f"{path.name} of {in_words(size)}, more than gapkit writes", do)
     try:
         content = json.loads(

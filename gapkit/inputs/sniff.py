@@ -142,6 +142,10 @@ def _refuse_other_archives(path: Path, asked: str) -> None:
     if "archive_format" in last:
         raise InputError(asked, "a program exported by torch.export, without separate methods", SAVE_AGAIN)
     if names and all(name.endswith(".npy") for name in names):
-        raise InputError(asked, f"a NumPy archive with {', '.join(names[:8])}", "pass a data file as data (--data), and a checkpoint here")
+        raise InputError(
+            asked,
+            f"a NumPy archive with {', '.join(names[:8])}",
+            "pass a data file as data (--data), and a checkpoint here",
+        )
     if "data.pkl" not in last:
         raise InputError(asked, f"a zip archive without weights: {', '.join(names[:8]) or 'empty'}", SAVE_AGAIN)

@@ -46,7 +46,8 @@ def _check_binary(x: Tensor, asked: str) -> None:
     outside = f"lie outside [0, 1] {_extent(x)}"
     _refuse_if((x < 0) | (x > 1), asked, outside, "scale the data as in training (pixels / 255), then binarise them")
     grey = "lie strictly between 0 and 1, but a Bernoulli has mass only on 0 and 1 (its value there is not a density)"
-    do = "binarise the data (--binarize; gapkit.data.binarize), or name the likelihood the model was trained with (continuous_bernoulli, ...)"
+    binarise = "binarise the data (--binarize; gapkit.data.binarize)"
+    do = f"{binarise}, or name the likelihood the model was trained with (continuous_bernoulli, ...)"
     _refuse_if((x > 0) & (x < 1), asked, grey, do)
     if not x.dtype.is_floating_point:
         raise InputError(asked, f"0/1 values of dtype {x.dtype}", "convert them: x.float()")
