@@ -206,7 +206,9 @@ def as_json(values: object) -> str:
 
 
 def _plain(value: object) -> object:
-    """JSON has no NaN and no tuples; paths and types become text."""
+    """JSON has no NaN and no tuples; NumPy's numbers become Python's, paths and types become text."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -13,6 +13,8 @@ Schema = dict[str, Any]
 _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "number", "minimum": -1e300, "maximum": 1e300}
 _COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": 2**53}
+# Earlier versions wrote NumPy's whole numbers as text.
+_SEED: Schema = {"type": ["integer", "string"], "minimum": 0, "maximum": 2**128, "pattern": r"^\d{1,38}$"}
 _INTERVAL: Schema = {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}
 
 
@@ -48,9 +50,7 @@ def _unless_none(counted: Schema, full: Schema) -> Schema:
 
 # A mean that is unknown has no errors and no interval.
 _ESTIMATE = _object(mean=_maybe(_NUMBER), se_datapoints=_maybe(_NUMBER), ci95=_maybe(_INTERVAL))
-_QUANTITY = {
-    "allOf": [_ESTIMATE, _object(se_monte_carlo=_maybe(_NUMBER), count=_COUNT, left_out=_COUNT)],
-}
+_QUANTITY = {"allOf": [_ESTIMATE, _object(se_monte_carlo=_maybe(_NUMBER), count=_COUNT, left_out=_COUNT)]}
 _KNOWN = {"allOf": [_QUANTITY, _object(mean=_NUMBER)]}
 _GAPS = ("total_gap", "amortization_gap", "approximation_gap")
 _LADDER = ("log_px", "elbo_star", "elbo", *_GAPS, "amortization_minus_approximation")
@@ -163,7 +163,7 @@ SUMMARY = _object(
 RUN = _object(
     optional={
         "families": _maybe(_object(optional={"split": _maybe(_TEXT)})),
-        "settings": _maybe(_object(optional={"seed": {"type": "integer", "minimum": 0, "maximum": 2**128}})),
+        "settings": _maybe(_object(optional={"seed": _SEED})),
         "versions": _maybe(_table(_TEXT)),
         "details": _object(optional={"split": _maybe(_TEXT)}),
         "warnings": _maybe(_list(_TEXT)),

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from gapkit.checks import InputError
 from gapkit.cli.console import print_result
-from gapkit.cli.folder import new_folder
+from gapkit.cli.folder import claim_new_folder, new_folder
 from gapkit.cli.job import Job
 from gapkit.cli.options import Device, Effort, Likelihood, Model, ModelArgs, Seed, StateKey, TrustPickle
 from gapkit.cli.report import FORMATS, rendered, write_files
 from gapkit.cli.series import analyze_series, default_folder, find_checkpoints, told_step
+from gapkit.cli.streams import console
 from gapkit.cli.tracking import tracking
 
 if TYPE_CHECKING:
@@ -76,11 +76,10 @@ def analyze(
     Several checkpoints, or a pattern in quotes such as 'ckpts/*.pt', are analysed alike and compared with the first.
     """
     from gapkit.engine import checked_device, spec_for
-    from gapkit.results import check_folder
 
     paths = find_checkpoints(checkpoint)
     out = out or default_folder(paths)
-    check_folder(out)
+    claim_new_folder(out)
     spec = spec_for(effort, seed=seed, families=tuple(family or ()))
     policy = replace(
         spec.evidence, method=log_px, target_se=spec.evidence.target_se if target_se is None else target_se
@@ -102,14 +101,14 @@ def analyze(
         binarize=binarize,
         encoders=_encoder_paths(encoder or ()),
     )
-    console = Console(soft_wrap=True)
+    told = console(errors=True)
     with tracking(track or (), out) as trackers:
         if len(paths) > 1:
-            analyze_series(paths, out, lambda path, like: job.run(path, console, like), publish, trackers.send)
+            analyze_series(paths, out, lambda path, like: job.run(path, told, like), publish, trackers.send)
             return
-        result = job.run(paths[0], console)
+        result = job.run(paths[0], told)
         publish(result, out)
-        print_result(console, result)
+        print_result(console(), result)
         typer.echo(f"report: {out / 'report.html'}")
         trackers.send(result, out, told_step(result))
 

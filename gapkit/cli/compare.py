@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gapkit.checks import InputError
-from gapkit.cli.folder import new_folder
+from gapkit.cli.folder import claim_new_folder, new_folder
 from gapkit.cli.report import FORMATS, Formats, formats_of, rendered, write_files
+from gapkit.cli.streams import console
 
 if TYPE_CHECKING:
     from gapkit.comparison import Comparison
@@ -45,14 +46,14 @@ def compare(
     """Compare runs with the first one: paired differences of bounds and gaps, with intervals."""
     wanted = formats_of(formats)
     from gapkit.comparison import compare as run
-    from gapkit.results import Result, check_folder
+    from gapkit.results import Result
 
     folders = named_folders(runs)
-    check_folder(out)
+    claim_new_folder(out)
     comparison = run({name: Result.load(folder) for name, folder in folders.items()})
     with new_folder(out) as staging:
         write_comparison(staging, comparison, wanted)
-    print_comparison(Console(soft_wrap=True), comparison)
+    print_comparison(console(), comparison)
     typer.echo(f"comparison: {out / f'compare.{wanted[0]}'}")
 
 
@@ -130,18 +131,18 @@ def write_comparison(
         raise InputError(f"write comparison.json to {folder}", str(error), "choose another --out") from error
 
 
-def print_comparison(console: Console, comparison: "Comparison") -> None:
+def print_comparison(target: Console, comparison: "Comparison") -> None:
     """Print the means of all runs, the differences from the first, and what follows."""
     summary = comparison.summary
     for split, part in summary["splits"].items():
-        console.print(_levels(summary, split, part))
+        target.print(_levels(summary, split, part))
         pairs = part["differences"]
         for name in list(pairs) if len(pairs) <= _BY_THEMSELVES else list(pairs)[-1:]:
-            console.print(_differences(name, summary["reference"], split, pairs[name]))
+            target.print(_differences(name, summary["reference"], split, pairs[name]))
         for sentence in comparison.sentences(split):
-            console.print(sentence, highlight=False, markup=False)
+            target.print(sentence, highlight=False, markup=False)
     for note in summary["notes"]:
-        console.print(note, highlight=False, markup=False)
+        target.print(note, highlight=False, markup=False)
 
 
 def _levels(summary: Mapping[str, Any], split: str, part: Mapping[str, Any]) -> Table:

@@ -1,21 +1,21 @@
 """``gapkit refit``: how much of the amortization gap goes when another encoder is trained on the same decoder."""
 
 import contextlib
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from gapkit.checks import InputError
 from gapkit.cli.console import gathered_warnings, progress_bar
+from gapkit.cli.folder import claim_new_folder
 from gapkit.cli.options import Checkpoint, Device, Likelihood, Model, ModelArgs, Seed, StateKey, TrustPickle
 from gapkit.cli.sources import binarized_as, draw_of, fixed_binarization, load_model, own_model
+from gapkit.cli.streams import console
 
 if TYPE_CHECKING:
     import torch
@@ -96,8 +96,7 @@ def refit(
         # Anything fixed is done once, for both splits.
         config = replace(config, binarize="dynamic" if how == "dynamic" else "none")
         sets = _load_splits(data, data_key, limit)
-        console = Console(soft_wrap=True)
-        with progress_bar(console) as progress:
+        with progress_bar(console(errors=True)) as progress:
             new, summaries = _run(loaded.model, others, sets, how, config, evaluate, place, progress)
     from gapkit.encoders import difference_of_means, in_words
 
@@ -129,9 +128,9 @@ def refit(
     }
     path = _write(out, new, loaded, facts)
     for split in _SPLITS:
-        console.print(_table(split, summaries[split], names))
+        console().print(_table(split, summaries[split], names))
     for sentence in sentences:
-        console.print(sentence, highlight=False, markup=False)
+        console().print(sentence, highlight=False, markup=False)
     typer.echo(f"model: {path}{_how_to_load(path, model, likelihood)}")
 
 
@@ -184,12 +183,7 @@ def _check_out(out: Path) -> None:
     """Refuse, before any work, a folder that holds something or cannot be made."""
     if (out / "refit.json").exists():
         raise InputError(f"the output folder {out}", "another refit", "choose another --out, or remove it first")
-    from gapkit.results import check_folder
-
-    check_folder(out)
-    place = next((folder for folder in (out, *out.absolute().parents) if folder.exists()), Path("/"))
-    if not (place.is_dir() and os.access(place, os.W_OK)):
-        raise InputError(f"the output folder {out}", f"{place} cannot be written to", "choose another --out")
+    claim_new_folder(out)
 
 
 def _load_splits(source: str, key: str | None, limit: int | None) -> dict[str, Any]:

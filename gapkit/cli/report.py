@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gapkit.checks import InputError
+from gapkit.cli.folder import claim_folder
+from gapkit.files import kind_of
 
 if TYPE_CHECKING:
     from gapkit.report import Document
@@ -27,8 +29,10 @@ def report(
     from gapkit.report import build, without_sources
     from gapkit.results import Result
 
-    document = build(Result.load(run))
     folder = run if out is None else out
+    if kind_of(run, f"the result in {run}") == "folder":
+        claim_folder(folder)
+    document = build(Result.load(run))
     if not folder.exists() or not folder.samefile(run):
         if (folder / "run.json").exists():
             found = "another run"
@@ -67,7 +71,7 @@ def rendered(documents: Mapping[str, "Document"]) -> dict[str, bytes]:
     from gapkit.report import render, render_pdf
 
     renderers: dict[str, Callable[[Document], bytes]] = {
-        ".html": lambda document: render(document).encode(),
+        ".html": lambda document: render(document).encode("utf-8", "backslashreplace"),
         ".pdf": render_pdf,
     }
     return {name: renderers[Path(name).suffix](document) for name, document in documents.items()}

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from gapkit.checks import InputError
 from gapkit.cli.console import gathered_warnings, progress_bar
-from gapkit.cli.folder import new_folder
+from gapkit.cli.folder import claim_new_folder, new_folder
 from gapkit.cli.options import Device, Effort, Likelihood, Model, ModelArgs, Seed, StateKey, TrustPickle
 from gapkit.cli.sources import fixed_binarization, load_model, load_splits, other_data
+from gapkit.cli.streams import console
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,10 +67,8 @@ def score(
     stem = checkpoint.stem if checkpoint else (run or Path()).resolve().name
     out = out or Path(f"gapkit-score-{stem}")
     from gapkit.report.score import write_score
-    from gapkit.results import check_folder
 
-    check_folder(out)
-    console = Console(soft_wrap=True)
+    claim_new_folder(out)
     if run is not None:
         scored = _from_runs(run, reference_run, split, reference_split, seed)
     else:
@@ -108,13 +107,12 @@ def score(
             other_x=sets[first] if bank_x is None else bank_x,
             device=device,
             provenance=provenance,
-            console=console,
         )
         scored = _scored(result, sets, {role: _named(str(source[0])) for role, source in sources.items()}, seed)
     with new_folder(out) as staging:
         scored.save(staging)
         write_score(scored, staging)
-    _print(console, scored)
+    _print(console(), scored)
     typer.echo(f"report: {out / 'score.html'}")
 
 
@@ -167,12 +165,12 @@ def _load(
     return sets, facts
 
 
-def _analyze(model: Any, sets: Mapping[str, "Tensor"], spec: Any, *, console: Console, **options: Any) -> "Result":
+def _analyze(model: Any, sets: Mapping[str, "Tensor"], spec: Any, **options: Any) -> "Result":
     """Analyse the data sets as splits of one run, by role, so that the numbers do not depend on their names."""
     from gapkit.engine import analyze
     from gapkit.models.freeze import frozen
 
-    with gathered_warnings() as messages, frozen(model), progress_bar(console) as progress:
+    with gathered_warnings() as messages, frozen(model), progress_bar(console(errors=True)) as progress:
         result = analyze(model, sets, spec, progress=progress, **options)
     return replace(result, run={**result.run, "warnings": messages})
 
@@ -223,7 +221,7 @@ def _from_runs(
     return replace(found, values={**found.values, "notes": notes}, run=both)
 
 
-def _print(console: Console, scored: "Scored") -> None:
+def _print(target: Console, scored: "Scored") -> None:
     """Print the areas under the curves, or the medians of a single data set, and the verdict in words."""
     from gapkit.score_verdict import LABELS, area
 
@@ -251,6 +249,6 @@ def _print(console: Console, scored: "Scored") -> None:
         for name, values in sets["other"]["scores"].items():
             ends = (values["median"], values["q95"])
             table.add_row(Text(LABELS[name]), *("not finite" if end is None else f"{end:.3f}" for end in ends))
-    console.print(table)
+    target.print(table)
     for sentence in scored.verdict():
-        console.print(sentence, highlight=False, markup=False)
+        target.print(sentence, highlight=False, markup=False)
