@@ -132,7 +132,7 @@ class Result:
                 write_atomically(folder / _DETAILS, lambda path: _write_arrays(path, self.details))
             write_json(folder / _RUN, self.run)
         except OSError as error:
-            raise InputError(f"write the results to {folder}", str(error), "choose another --out") from error
+            raise InputError(f"write the results to {folder}", str(error), "choose another folder (--out)") from error
         return folder
 
     @staticmethod
@@ -162,11 +162,12 @@ def check_folder(folder: Path) -> None:
     Raises:
         InputError: the path is a file, or a folder that is not empty.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"the output folder {folder}", "a file of that name", "choose another --out")
-    if folder.is_dir() and any(folder.iterdir()):
-        found = "another run" if (folder / _RUN).exists() else "a folder that is not empty"
-        raise InputError(f"the output folder {folder}", found, "choose another --out, or remove it first")
+    asked = f"the output folder {folder}"
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise InputError(asked, "a file of that name", "choose another one (--out)")
+    if os.path.isdir(folder) and any(os.scandir(folder)):
+        found = "another run" if os.path.exists(folder / _RUN) else "a folder that is not empty"
+        raise InputError(asked, found, "choose another one (--out), or remove it first")
 
 
 def write_atomically(path: Path, write: Callable[[str], object]) -> None:

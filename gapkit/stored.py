@@ -1,5 +1,6 @@
 """Stored runs, read with suspicion: each file is checked for what presentation needs before anything is shown."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -124,7 +125,7 @@ def read_details(path: Path, asked: str) -> dict[str, np.ndarray]:
     Raises:
         InputError: damaged, or arrays that do not belong together.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         return {}
     require_file(path, asked)
     with Arrays(path, asked) as stored:

@@ -1,5 +1,6 @@
 """``gapkit compare``: runs against each other on the datapoints they share."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -67,14 +68,14 @@ def named_folders(words: Sequence[str]) -> dict[str, Path]:
     folders: list[Path] = []
     for word in words:
         name, equals, path = word.partition("=")
-        given = bool(equals) and not Path(word).exists()  # a folder's own name may hold a =
+        given = bool(equals) and not os.path.exists(word)  # a folder's own name may hold a =
         if given and not (name.strip() and path):
             raise InputError(f"compare {word}", "no NAME=FOLDER", "write NAME=FOLDER, or only the folder")
         names.append(name if given else None)
         folders.append(Path(path if given else word))
     if len(folders) < 2:
         raise InputError(f"compare {', '.join(words)}", "only one run", "give the folders of two or more runs")
-    places = [folder.resolve() for folder in folders]
+    places = [Path(os.path.realpath(folder)) for folder in folders]
     for place, folder in zip(places, folders, strict=True):
         if places.count(place) > 1:
             raise InputError(f"compare {folder}", "the same folder more than once", "give every run once")

@@ -1,5 +1,6 @@
 """``gapkit demo``: train a small VAE on real 8x8 digits and analyse it."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -64,4 +65,4 @@ def demo(
         publish(result, out)
         (out / "model.pt").write_bytes(path.read_bytes())
     print_result(console(), result)
-    typer.echo(f"report: {(out / 'report.html').resolve()}")
+    typer.echo(f"report: {os.path.realpath(out / 'report.html')}")

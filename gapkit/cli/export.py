@@ -1,5 +1,6 @@
 """``gapkit export``: the table of a finished run in a format that other programs read."""
 
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +41,7 @@ def export(
         _WRITERS[form](result, made)
         content = made.read_bytes()
     try:
-        differs = path.exists() and path.read_bytes() != content
+        differs = os.path.exists(path) and path.read_bytes() != content
     except OSError as error:
         raise InputError(asked, str(error), do) from error
     if differs:

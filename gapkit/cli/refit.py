@@ -1,6 +1,7 @@
 """``gapkit refit``: how much of the amortization gap goes when another encoder is trained on the same decoder."""
 
 import contextlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -181,7 +182,7 @@ def _run(
 
 def _check_out(out: Path) -> None:
     """Refuse, before any work, a folder that holds something or cannot be made."""
-    if (out / "refit.json").exists():
+    if os.path.exists(out / "refit.json"):
         raise InputError(f"the output folder {out}", "another refit", "choose another --out, or remove it first")
     claim_new_folder(out)
 

@@ -1,5 +1,6 @@
 """``gapkit report``: the report of a finished run once more, from its stored results; no model, no data, no GPU."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,8 +34,8 @@ def report(
     if kind_of(run, f"the result in {run}") == "folder":
         claim_folder(folder)
     document = build(Result.load(run))
-    if not folder.exists() or not folder.samefile(run):
-        if (folder / "run.json").exists():
+    if os.path.realpath(folder) != os.path.realpath(run):
+        if os.path.exists(folder / "run.json"):
             found = "another run"
             raise InputError(f"write the report of {run} to {folder}", found, "choose another --out")
         document = without_sources(document)  # the tables stay behind

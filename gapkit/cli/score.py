@@ -1,5 +1,6 @@
 """``gapkit score``: how unusual is each datapoint to a model, and do the scores tell two data sets apart?"""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +65,7 @@ def score(
 ) -> None:
     """Score datapoints by likelihood regret and its baselines; with a reference, draw ROC curves with errors."""
     _check_words(checkpoint, data, reference, limit, run, reference_run)
-    stem = checkpoint.stem if checkpoint else (run or Path()).resolve().name
+    stem = checkpoint.stem if checkpoint else _name_of(run or Path())
     out = out or Path(f"gapkit-score-{stem}")
     from gapkit.report.score import write_score
 
@@ -149,7 +150,12 @@ def _trained_binarized(loaded: "Loaded") -> str:
 
 def _named(source: str) -> str:
     """What to call a data set: a file by its name alone."""
-    return Path(source).stem if Path(source).expanduser().exists() else source
+    return Path(source).stem if os.path.exists(os.path.expanduser(source)) else source
+
+
+def _name_of(run: Path) -> str:
+    """Name of a run's folder, also where it is called "."."""
+    return os.path.basename(os.path.realpath(run))
 
 
 def _load(
@@ -203,7 +209,7 @@ def _from_runs(
     from gapkit.score import describe, scores, separate
 
     other = Result.load(run)
-    table = scores(other, split, run.resolve().name)
+    table = scores(other, split, _name_of(run))
     notes = ["Input complexity is left out: a run does not keep its data"]
     if reference is None:
         found = describe(table)
@@ -216,7 +222,7 @@ def _from_runs(
     settings = [{**each.run.get("settings", {}), "seed": None} for each in (base, other)]
     if settings[0] != settings[1]:
         notes.append("The two runs have different settings, which may account for a part of the differences")
-    found = separate(scores(base, reference_split, reference.resolve().name), table, seed=seed)
+    found = separate(scores(base, reference_split, _name_of(reference)), table, seed=seed)
     both = {"reference": dict(base.run), "other": dict(other.run)}
     return replace(found, values={**found.values, "notes": notes}, run=both)
 

@@ -31,16 +31,16 @@ def find_checkpoints(words: Sequence[str]) -> list[Path]:
 
     paths: list[Path] = []
     for word in words:
-        if Path(word).exists() or not glob.has_magic(word):
+        if os.path.exists(word) or not glob.has_magic(word):
             paths.append(Path(word))
             continue
-        found = [Path(name) for name in glob.glob(os.path.expanduser(word), recursive=True) if Path(name).is_file()]
+        found = [Path(name) for name in glob.glob(os.path.expanduser(word), recursive=True) if os.path.isfile(name)]
         if not found:
             raise InputError(f"checkpoints {word}", "no file that matches", "check the pattern and the folder")
         paths += sorted(found, key=lambda path: natural(str(path)))
-    first: dict[Path, Path] = {}
+    first: dict[str, Path] = {}
     for path in paths:
-        first.setdefault(path.resolve(), path)
+        first.setdefault(os.path.realpath(path), path)
     return list(first.values())
 
 

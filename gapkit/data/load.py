@@ -92,7 +92,7 @@ def _describe(result: Any) -> str:
 def _unknown(source: str, path: Path) -> InputError:
     """Choose the message: a file of an unknown kind, a missing file, or an unknown name."""
     asked = f"load data from {source!r}"
-    if path.is_file():
+    if os.path.isfile(path):
         return InputError(asked, f"a file of kind {path.suffix or 'without suffix'}", f"use {', '.join(READERS)}")
     if path.suffix in READERS or len(path.parts) > 1:
         close = difflib.get_close_matches(path.name, neighbours(path.parent), n=3)

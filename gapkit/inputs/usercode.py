@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import sysconfig
 import traceback
@@ -137,7 +138,7 @@ def _search_path(place: str) -> Iterator[None]:
     """Let imports find the working directory and, for a file, its neighbours."""
     added = [str(Path.cwd())]
     if place.endswith(".py"):
-        added.insert(0, str(Path(place).resolve().parent))
+        added.insert(0, os.path.dirname(os.path.realpath(place)))
     sys.path[:0] = added
     try:
         yield
@@ -148,9 +149,9 @@ def _search_path(place: str) -> Iterator[None]:
 
 
 def _import_file(path: Path, spec: str) -> ModuleType:
-    if not path.is_file():
+    if not os.path.isfile(path):
         folder = path.parent
-        near = sorted(p.name for p in folder.glob("*.py")) if folder.is_dir() else []
+        near = sorted(p.name for p in folder.glob("*.py")) if os.path.isdir(folder) else []
         found = f"no such file{'; the folder has ' + ', '.join(near[:8]) if near else ''}"
         raise InputError(f"import {spec!r}", found, "check the path")
     path = path.resolve()

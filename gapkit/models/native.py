@@ -21,6 +21,7 @@ FORMAT = "gapkit-model"
 VERSION = 1
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.bool)
 _SHOWN = 3
+_DEEPEST = 4  # levels of a configuration
 _FEW = 64  # entries of a list that are always allowed: torch's tensors have no more axes
 
 
@@ -128,12 +129,12 @@ def rebuild(payload: Mapping[str, Any], name: str = "a gapkit model") -> PairMod
         if not isinstance(payload.get(key, {}), Mapping):
             found = f"{key} is no dictionary but a {type(payload[key]).__name__}"
             raise InputError(asked, found, "give a file written by gapkit.models.save_model")
-    if payload["version"] != VERSION:
+    if not isinstance(payload["version"], int) or payload["version"] != VERSION:
         found = f"file version {payload['version']!r:.40}, this gapkit reads {VERSION}"
         raise InputError(asked, found, "use the gapkit that wrote the file, or a newer one")
     state, config = payload["state_dict"], payload["config"]
     _require_weights(state, asked)
-    _require_sizes(config, len(state), asked)
+    _require_sizes(config, len(state), asked, _DEEPEST)
     with torch.random.fork_rng(devices=[]):
         try:
             with torch.device("meta"):
@@ -162,8 +163,10 @@ def _require_weights(state: Mapping[Any, Any], asked: str) -> None:
             raise InputError(asked, found, "save it as dense float16, bfloat16, float32 or float64")
 
 
-def _require_sizes(value: Any, tensors: int, asked: str) -> None:
+def _require_sizes(value: Any, tensors: int, asked: str, levels: int) -> None:
     """Refuse more layers than there are tensors in the file: every layer has at least one."""
+    if not levels:
+        raise InputError(asked, f"a configuration nested more than {_DEEPEST} levels deep", "save the model again")
     parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
     if len(parts) > max(tensors, _FEW):
         found = f"a configuration with a list of {len(parts):,} entries, and {tensors:,} tensors in the file"
@@ -174,7 +177,7 @@ def _require_sizes(value: Any, tensors: int, asked: str) -> None:
             raise InputError(asked, found, "the weights belong to another configuration: save the model again")
     for part in parts:
         if isinstance(part, Mapping | list | tuple):
-            _require_sizes(part, tensors, asked)
+            _require_sizes(part, tensors, asked, levels - 1)
 
 
 def _require_fit(outline: Mapping[str, tuple[int, ...]], state: Mapping[str, Tensor], asked: str, do: str) -> None:

@@ -1,5 +1,6 @@
 """What happens once before training: the folder, the data, the optimizer."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -14,9 +15,9 @@ __all__ = ["make_optimizer", "prepare_data", "prepare_folder"]
 
 def prepare_folder(out: Path, overwrite: bool) -> None:
     """Create the folder of a run; refuse, or with ``overwrite`` clear, the model and checkpoints of an earlier one."""
-    if out.exists() and not out.is_dir():
+    if os.path.lexists(out) and not os.path.isdir(out):
         raise InputError(f"train into {out}", "a file of that name", "name a folder")
-    if (out / "model.pt").exists() and not overwrite:
+    if os.path.exists(out / "model.pt") and not overwrite:
         raise InputError(f"train into {out}", "it holds a model.pt already", "name another folder, or pass --overwrite")
     for path in [out / "model.pt", *(out / "checkpoints").glob("epoch-*.pt")] if overwrite else []:
         path.unlink(missing_ok=True)
