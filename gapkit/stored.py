@@ -72,14 +72,15 @@ def read_summary(path: Path, asked: str) -> dict[str, Any]:
     Raises:
         InputError: no such file, no JSON, or not what a summary holds.
     """
+    asked = f"{asked}, {path.name}"
     summary: dict[str, Any] = read_json(path, asked, _AGAIN)
-    _check(summary, SUMMARY, path, asked)
+    _check(summary, SUMMARY, asked)
     for split, part in summary["splits"].items():
         for fault in _faults(part):
-            raise InputError(asked, f"{path.name}, split {split}: {fault}", _AGAIN)
+            raise InputError(asked, f"split {split}: {fault}", _AGAIN)
     curve = summary.get("semi_amortized")
     if curve and "skipped" not in curve and curve["split"] not in summary["splits"]:
-        raise InputError(asked, f"{path.name}: local steps of the unknown split {curve['split']}", _AGAIN)
+        raise InputError(asked, f"local steps of the unknown split {curve['split']}", _AGAIN)
     return summary
 
 
@@ -89,13 +90,14 @@ def read_run(path: Path, asked: str) -> dict[str, Any]:
     Raises:
         InputError: no such file, no JSON, not the facts of a run, or those of a later version.
     """
+    asked = f"{asked}, {path.name}"
     run: dict[str, Any] = read_json(path, asked, _AGAIN, largest=_LARGEST_RUN)
-    _check(run, RUN, path, asked)
+    _check(run, RUN, asked)
     made = (run.get("versions") or {}).get("gapkit")
     if made is not None:
         number, own = re.match(r"(\d{1,9})\.", made), int(__version__.split(".")[0])
         if number is None or int(number[1]) > own:
-            found = f"{path.name} of gapkit {made!r:.40}, and this is {__version__}"
+            found = f"a run of gapkit {made!r:.40}, and this is {__version__}"
             raise InputError(asked, found, "use the gapkit that made the run, or a newer one")
     return run
 
@@ -111,11 +113,12 @@ def read_table(path: Path, asked: str, summary: Mapping[str, Any]) -> pd.DataFra
     Raises:
         InputError: no such file, damaged, columns missing or of another type, or rows of other splits.
     """
+    asked = f"{asked}, {path.name}"
     require_file(path, asked)
     expected = {split: part["datapoints"] for split, part in summary["splits"].items()}
     table = read_parquet(path, asked, limit=sum(expected.values()) + 1)
     for fault in _table_faults(table, expected):
-        raise InputError(asked, f"{path.name} {fault}", _AGAIN)
+        raise InputError(asked, f"a table that {fault}", _AGAIN)
     return table
 
 
@@ -127,21 +130,22 @@ def read_details(path: Path, asked: str) -> dict[str, np.ndarray]:
     """
     if not os.path.lexists(path):
         return {}
+    asked = f"{asked}, {path.name}"
     require_file(path, asked)
     with Arrays(path, asked) as stored:
         arrays = {name: stored[name] for name in stored}
     for group, members in _DETAILS.items():
         for fault in _array_faults(group, members, arrays):
-            raise InputError(asked, f"{path.name}: {fault}", _AGAIN)
+            raise InputError(asked, fault, _AGAIN)
     return arrays
 
 
-def _check(content: Any, schema: Mapping[str, Any], path: Path, asked: str) -> None:
+def _check(content: Any, schema: Mapping[str, Any], asked: str) -> None:
     """Name the first fault by its place."""
     fault = best_match(Draft202012Validator(schema).iter_errors(content))
     if fault is not None:
         place = ".".join(map(str, fault.absolute_path)) or "the whole"
-        raise InputError(asked, f"{path.name}: {place:.120} is wrong: {fault.message[-160:]}", _AGAIN)
+        raise InputError(asked, f"{place:.120} is wrong: {fault.message[-160:]}", _AGAIN)
 
 
 def _faults(split: Mapping[str, Any]) -> Iterator[str]:

@@ -41,7 +41,7 @@ def claim_folder(out: Path) -> None:
         InputError: it cannot be made or written, or its name is a broken link.
     """
     asked, do = f"the output folder {out}", "choose another --out"
-    if out.is_symlink() and not os.path.exists(out):
+    if os.path.islink(out) and not os.path.exists(out):
         raise InputError(asked, f"a symbolic link to {os.readlink(out)}, which is not there", do)
     place = next(folder for folder in (out, *out.absolute().parents) if os.path.lexists(folder))
     if not os.path.isdir(place):

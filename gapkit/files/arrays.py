@@ -41,7 +41,7 @@ class _Header:
 
     def __init__(self, file: IO[bytes], asked: str) -> None:
         start = file.read(8)
-        if start[:6] != _MAGIC:
+        if start[:6] != _MAGIC or len(start) < 8:
             if start[:4] == b"PK\x03\x04":
                 raise InputError(asked, "several arrays in a file called .npy", "rename it to .npz")
             if start[:1] == b"\x80":

@@ -41,16 +41,16 @@ def read_json(path: Path, asked: str, do: str, largest: int = _LARGEST) -> Any:
     require_file(path, asked)
     size = path.stat().st_size
     if size > largest:
-        raise InputError(asked, f"{path.name} of {in_words(size)}, more than gapkit writes", do)
+        raise InputError(asked, f"a file of {in_words(size)}, more than gapkit writes", do)
     try:
         content = json.loads(
             path.read_bytes().decode("utf-8"), parse_constant=_no_constant, parse_int=_int, parse_float=_float
         )
     except (OSError, ValueError, RecursionError) as err:
         what = "nesting too deep" if isinstance(err, RecursionError) else str(err)[:160]
-        raise InputError(asked, f"{path.name} is no valid JSON: {what}", do) from err
+        raise InputError(asked, f"no valid JSON: {what}", do) from err
     if _depth(content) > _DEEPEST:
-        raise InputError(asked, f"{path.name} is nested more than {_DEEPEST} levels deep", do)
+        raise InputError(asked, f"nested more than {_DEEPEST} levels deep", do)
     return content
 
 

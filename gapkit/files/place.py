@@ -60,7 +60,7 @@ def require_file(path: Path, asked: str) -> None:
     if kind == "folder":
         raise InputError(asked, "a folder", "pass the path of one file")
     if kind == "nothing":
-        if path.is_symlink():
+        if os.path.islink(path):
             found = f"a symbolic link to {os.readlink(path)}, which is not there"
             raise InputError(asked, found, "mend the link, or pass the file itself")
         close = difflib.get_close_matches(path.name, neighbours(path.parent), n=3)

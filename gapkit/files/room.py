@@ -6,15 +6,16 @@ from gapkit.checks import InputError
 
 __all__ = ["ROOM", "check_room", "in_words", "on_disk"]
 
-ROOM = 2 * 10**9  # bytes of one array or table, as the file has it or as float32
+ROOM = 2 * 10**9  # bytes of one array or table, as the file has it or as float32, that are taken unasked
+_SMALL = 5 * 10**8  # bytes that even a tiny file may unpack to
 _UNPACKED = 40  # times the bytes on the disk: what compresses well, as float32
 
 
 def check_room(held: int, asked: str, needed: int, limit: int | None, what: str) -> None:
     """Refuse data that would take more memory than is meant.
 
-    Without a limit that is ``ROOM``. A limit says that the user knows how much there is, so that large files are read;
-    what a small file swells to is still bounded.
+    A limit says that the user knows how much there is, so that large files are read with one; what a small file swells
+    to is bounded all the same.
 
     Args:
         held: bytes on the disk, see :func:`on_disk`.
@@ -26,14 +27,14 @@ def check_room(held: int, asked: str, needed: int, limit: int | None, what: str)
     Raises:
         InputError: too many bytes.
     """
-    room = ROOM if limit is None else max(ROOM, _UNPACKED * held)
+    swollen = max(_SMALL, _UNPACKED * held)
+    room = swollen if limit is not None else min(ROOM, swollen)
     if needed <= room:
         return
-    found = f"{what}, which would take {in_words(needed)} of memory (at most {in_words(room)} are taken"
-    if limit is None:
-        raise InputError(asked, f"{found} unasked)", "say how many rows to read from the first: --limit (limit=)")
-    do = "use a smaller limit, or store the data uncompressed, as .npy"
-    raise InputError(asked, f"{found} for {in_words(held)} on the disk)", do)
+    known = f" from {in_words(held)} on the disk" if room == swollen else " unasked"
+    found = f"{what}, which would take {in_words(needed)} of memory; at most {in_words(room)} are taken{known}"
+    fewer = "say how many rows to read from the first (--limit, limit=)" if limit is None else "use a smaller limit"
+    raise InputError(asked, found, f"{fewer}, or store the data uncompressed, as .npy" if room == swollen else fewer)
 
 
 def in_words(count: float) -> str:

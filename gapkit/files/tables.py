@@ -15,6 +15,7 @@ _AGAIN = "copy the file again, or write it again"
 _BYTES = 8  # of a value: tables are read as float64
 _LONGEST_LINE = 4 * 10**6  # bytes: 64x64x3 floating-point pixels take a tenth of it
 _PER_VALUE = 2  # bytes of a value in a CSV file, at least: a digit and a comma
+_MOST_ALIKE = 100  # columns that share their names; each is compared with each
 _ROWS_AT_ONCE = 4096
 
 
@@ -69,6 +70,9 @@ def read_csv(path: Path, asked: str, limit: int | None = None) -> "pd.DataFrame"
         first = file.readline(_LONGEST_LINE)
     if len(first) == _LONGEST_LINE:
         raise InputError(asked, f"a first line of more than {_LONGEST_LINE:,} bytes", "write one row on each line")
+    names = first.split(b",")
+    if len(names) - len(set(names)) > _MOST_ALIKE:
+        raise InputError(asked, f"{len(names):,} columns with {len(set(names)):,} names", "give each its own name")
     if limit is None:
         size = path.stat().st_size
         check_room(on_disk(path), asked, size // _PER_VALUE * _BYTES, None, f"{size:,} bytes of text")

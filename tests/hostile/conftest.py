@@ -36,7 +36,7 @@ def good(tmp_path_factory):
         name: torch.tensor(part[:, None], dtype=torch.float32)
         for name, part in zip(("test", "train"), (x[:12], x[12:]), strict=True)
     }
-    spec = spec_for("quick", seed=0, semi_amortized=4)
+    spec = spec_for("quick", seed=0, semi_amortized=4, convergence=4, certificate=8)
     labels = {"test": np.arange(12) % 2, "train": np.arange(4) % 2}
     result = analyze(
         model,
