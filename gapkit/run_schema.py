@@ -49,7 +49,12 @@ def _unless_none(counted: Schema, full: Schema) -> Schema:
 
 
 # A mean that is unknown has no errors and no interval.
-_ESTIMATE = _object(mean=_maybe(_NUMBER), se_datapoints=_maybe(_NUMBER), ci95=_maybe(_INTERVAL))
+_ESTIMATE = _object(
+    optional={"range": _maybe(_INTERVAL), "left_to_gain": _maybe(_NUMBER)},
+    mean=_maybe(_NUMBER),
+    se_datapoints=_maybe(_NUMBER),
+    ci95=_maybe(_INTERVAL),
+)
 _QUANTITY = {"allOf": [_ESTIMATE, _object(se_monte_carlo=_maybe(_NUMBER), count=_COUNT, left_out=_COUNT)]}
 _KNOWN = {"allOf": [_QUANTITY, _object(mean=_NUMBER)]}
 _GAPS = ("total_gap", "amortization_gap", "approximation_gap")

@@ -144,8 +144,8 @@ def _check(content: Any, schema: Mapping[str, Any], asked: str) -> None:
     """Name the first fault by its place."""
     fault = best_match(Draft202012Validator(schema).iter_errors(content))
     if fault is not None:
-        place = ".".join(map(str, fault.absolute_path)) or "the whole"
-        raise InputError(asked, f"{place:.120} is wrong: {fault.message[-160:]}", _AGAIN)
+        place = ".".join(map(str, fault.absolute_path)) or "the top"
+        raise InputError(asked, f"at {place:.120}: {fault.message[-160:]}", _AGAIN)
 
 
 def _faults(split: Mapping[str, Any]) -> Iterator[str]:

@@ -16,7 +16,8 @@ TRANSPORTS = ("auxiliary", "coupling", "distribution", "flow", "gaussian", "low_
 
 # Rows from the top down; a longer prefix wins.
 ROWS = [
-    {"version", "checks", "complexity", "files", "numerics", "pareto", "randomness", "roc", "inputs", "khat_limit", "status"},
+    {"version", "checks", "complexity", "files", "khat_limit", "numerics", "pareto", "randomness", "roc", "status"},
+    {"inputs"},
     {"models", "data", *(f"families.{name}" for name in TRANSPORTS)},
     {"models.target", "models.simulate", "families"},
     {"kernels", "checkpoints", "training"},

@@ -7,6 +7,7 @@ import pickle
 import zipfile
 from collections.abc import Callable
 
+import pytest
 import torch
 
 MODEL, DATA, RUN = "good.pt", "good.npz", "run"  # what lies in the folder of every case
@@ -37,6 +38,14 @@ class Canary:
 
     def __reduce__(self):
         return (open, ("canary", "w"))
+
+
+def sampled(cases, every=10):
+    """All cases for pytest; those that `make test` runs are one in so many, and the rest are slow."""
+    return [
+        pytest.param(case, id=str(case), marks=[] if number % every == 0 else [pytest.mark.slow])
+        for number, case in enumerate(cases)
+    ]
 
 
 def poison(protocol=2):

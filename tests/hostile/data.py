@@ -137,11 +137,13 @@ def _bomb(head, zeros=0):
     """A small archive whose array is large."""
 
     def make(folder):
-        with zipfile.ZipFile(folder / "bad.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            with archive.open("x_test.npy", "w", force_zip64=True) as stream:
-                stream.write(head)
-                for _ in range(zeros // 10**6):
-                    stream.write(b"\0" * 10**6)
+        with (
+            zipfile.ZipFile(folder / "bad.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+            archive.open("x_test.npy", "w", force_zip64=True) as stream,
+        ):
+            stream.write(head)
+            for _ in range(zeros // 10**6):
+                stream.write(b"\0" * 10**6)
 
     return make
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib
 import json
 import os
 import pathlib
@@ -9,11 +10,18 @@ import resource
 import signal
 import subprocess
 import sys
-import time
+import tempfile
 import traceback
 
 ROOT = pathlib.Path(__file__).parents[2]
 _MOST_SECONDS, _MOST_BYTES = 60, 6 * 10**9  # a run that goes wrong must not take the machine with it
+# What every run would otherwise import again.
+_IMPORTED = (
+    "matplotlib.backends.backend_svg",
+    "pyarrow.parquet",
+    "sklearn.datasets",
+    *(f"gapkit.{name}" for name in ("checkpoints", "comparison", "data", "engine", "plots", "report", "training")),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +45,9 @@ class Runner:
             command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
-    def __call__(self, folder, *words):
-        self._process.stdin.write(json.dumps([str(folder), [str(word) for word in words]]).encode() + b"\n")
+    def __call__(self, folder, *words, user=None):
+        """Run it, as another user if asked."""
+        self._process.stdin.write(json.dumps([str(folder), [str(word) for word in words], user]).encode() + b"\n")
         self._process.stdin.flush()
         return Outcome(**json.loads(self._process.stdout.readline()))
 
@@ -51,35 +60,24 @@ class Runner:
 def _serve():
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    # What every run would otherwise import again.
-    import matplotlib.backends.backend_svg
-    import pyarrow.parquet
-    import sklearn.datasets
-
-    import gapkit.checkpoints
-    import gapkit.cli.app
-    import gapkit.comparison
-    import gapkit.data
-    import gapkit.engine
-    import gapkit.plots
-    import gapkit.report
-    import gapkit.training  # noqa: F401
+    for name in _IMPORTED:
+        importlib.import_module(name)
+    from gapkit.cli import main
 
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere), contextlib.suppress(SystemExit):
         sys.argv = ["gapkit", "export", "absent"]
-        gapkit.cli.app.main()
+        main()
     for line in sys.stdin:
-        folder, words = json.loads(line)
-        outcome = _forked(folder, words)
+        outcome = _forked(*json.loads(line))
         answers.write(json.dumps(dataclasses.asdict(outcome)) + "\n")
         answers.flush()
 
 
-def _forked(folder, words):
-    paths = [os.path.join(folder, f".{name}.{time.monotonic_ns()}") for name in ("stdout", "stderr")]
+def _forked(folder, words, user):
+    paths = [os.path.join(tempfile.gettempdir(), f"{name}.{os.getpid()}") for name in ("stdout", "stderr")]
     child = os.fork()
     if child == 0:
-        _run(folder, words, paths)
+        _run(folder, words, user, paths)
     _, status, used = os.wait4(child, 0)
     printed = [pathlib.Path(path).read_bytes().decode("utf-8", "backslashreplace") for path in paths]
     for path in paths:
@@ -89,7 +87,7 @@ def _forked(folder, words):
     )
 
 
-def _run(folder, words, paths):
+def _run(folder, words, user, paths):
     """Never returns."""
     code = 1
     try:
@@ -98,6 +96,8 @@ def _run(folder, words, paths):
         sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         signal.alarm(_MOST_SECONDS)
         resource.setrlimit(resource.RLIMIT_DATA, (_MOST_BYTES, _MOST_BYTES))
+        if user is not None:
+            os.setuid(user)
         os.chdir(folder)
         sys.argv = ["gapkit", *words]
         from gapkit.cli import main

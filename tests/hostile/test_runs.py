@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from tests.hostile.cases import RUN
+from tests.hostile.cases import RUN, sampled
 from tests.hostile.judge import judged
 from tests.hostile.runs import CASES, VALUES, export, leaves, replaced
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", sampled(CASES))
 def test_hostile_runs(case, runner, here):
     judged(case, runner, here)
 
