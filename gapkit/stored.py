@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from gapkit.checks import InputError
-from gapkit.files import Arrays, read_json, read_parquet, require_file
+from gapkit.files import Arrays, check_room, on_disk, read_json, read_parquet, require_file
 from gapkit.run_schema import NUMBERS, REQUIRED, RUN, SUMMARY, WORDS
 from gapkit.summary import encoder_names
 from gapkit.version import __version__
@@ -133,6 +133,7 @@ def read_details(path: Path, asked: str) -> dict[str, np.ndarray]:
     asked = f"{asked}, {path.name}"
     require_file(path, asked)
     with Arrays(path, asked) as stored:
+        check_room(on_disk(path), asked, stored.declared, None, f"{len(stored):,} arrays")
         arrays = {name: stored[name] for name in stored}
     for group, members in _DETAILS.items():
         for fault in _array_faults(group, members, arrays):

@@ -6,7 +6,7 @@ Whatever a file declares is compared with a bound before memory is taken for it.
 from gapkit.files.arrays import Arrays, read_npy
 from gapkit.files.documents import read_json
 from gapkit.files.place import kind_of, neighbours, require_file
-from gapkit.files.room import ROOM, check_room, in_words
+from gapkit.files.room import ROOM, check_room, in_words, on_disk
 from gapkit.files.tables import read_csv, read_parquet
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "in_words",
     "kind_of",
     "neighbours",
+    "on_disk",
     "read_csv",
     "read_json",
     "read_npy",

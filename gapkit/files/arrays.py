@@ -174,6 +174,11 @@ class Arrays(Mapping[str, np.ndarray]):
     def __getitem__(self, name: str) -> np.ndarray:
         return self._opened(name, values=True)[1]
 
+    @property
+    def declared(self) -> int:
+        """Bytes that all arrays together say they have."""
+        return sum(info.file_size for info in self._archive.infolist())
+
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of the whole array, of which nothing but the header is read."""
         shape: tuple[int, ...] = self._opened(name, values=False)[0].shape
