@@ -165,7 +165,7 @@ def check_folder(folder: Path) -> None:
     asked = f"the output folder {folder}"
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise InputError(asked, "a file of that name", "choose another one (--out)")
-    if os.path.isdir(folder) and any(os.scandir(folder)):
+    if os.path.isdir(folder) and os.listdir(folder):
         found = "another run" if os.path.exists(folder / _RUN) else "a folder that is not empty"
         raise InputError(asked, found, "choose another one (--out), or remove it first")
 

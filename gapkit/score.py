@@ -115,7 +115,7 @@ class Scored:
         asked, again = f"the scores in {folder}", "score the data again"
         values = read_json(folder / _VALUES, f"{asked}, {_VALUES}", again)
         if not isinstance(values, dict) or not {"run", "sets", "separation", "verdict"} <= set(values):
-            raise InputError(f"{asked}, {_VALUES}", "not what gapkit score writes", again)
+            raise InputError(f"{asked}, {_VALUES}", "a damaged file: not what gapkit score writes", again)
         run = values.pop("run")
         del values["verdict"]
         require_file(folder / _TABLE, f"{asked}, {_TABLE}")

@@ -103,7 +103,7 @@ def _pt(path: Path, split: str, key: str | None, limit: int | None) -> Raw:
 
 def _csv(path: Path, split: str, key: str | None, limit: int | None) -> Raw:
     asked = _asked(path)
-    frame = read_csv(path, asked, limit)
+    frame = read_csv(path, asked, _at_least(limit))
     names = [str(name) for name in frame.columns]
     if names != [str(i) for i in range(len(names))] and all(_is_number(name) for name in names):
         found = f"numbers in the first line ({', '.join(names[:4])}, ...), where the column names belong"
@@ -113,7 +113,7 @@ def _csv(path: Path, split: str, key: str | None, limit: int | None) -> Raw:
 
 def _parquet(path: Path, split: str, key: str | None, limit: int | None) -> Raw:
     asked = _asked(path)
-    return _table(read_parquet(path, asked, limit), asked)
+    return _table(read_parquet(path, asked, _at_least(limit)), asked)
 
 
 def _table(frame: Any, asked: str) -> Raw:

@@ -24,6 +24,7 @@ __all__ = ["check_archive", "checkpoint_kind", "unsafe_globals"]
 LEGACY_MAGIC = b"\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."  # the first pickle of a legacy file, without its header
 LEGACY_HEADER_PICKLES = 3  # magic number, protocol version, system information; the payload is the fourth
 _LARGEST_RATIO, _SPARE = 20, 64 * 10**6  # of what an archive unpacks to; torch.save does not compress
+_MOST_RECORDS = 50_000  # each tensor is one
 AGAIN = "copy or download it again, or save it again"
 SAVE_AGAIN = "save the weights with torch.save(model.state_dict(), 'model.pt') and pass that file"
 
@@ -110,6 +111,9 @@ def check_archive(path: Path) -> None:
             if declared > _LARGEST_RATIO * size + _SPARE or sum(record.compress_size for record in records) > size:
                 found = f"an archive of {in_words(size)} that unpacks to {in_words(declared)}"
                 raise InputError(asked, found, "do not open it, unless you know where it comes from; then unzip it")
+            if len(records) > _MOST_RECORDS:
+                found = f"an archive of {len(records):,} parts, of which each takes its time to read"
+                raise InputError(asked, found, f"{SAVE_AGAIN}; at most {_MOST_RECORDS:,} are read")
             if not any(record.CRC for record in records):
                 text = f"{path} was saved without checksums, so damage to its weights would not be seen"
                 warnings.warn(text, GapkitWarning, stacklevel=3)

@@ -228,7 +228,7 @@ def _archives():
     yield _case("zip-pickle-length", replaced("data.pkl", b"\x80\x04\x8e" + b"\xff" * 8 + b"."))
     yield _case("zip-empty", lambda folder: (folder / "bad.pt").write_bytes(packed({})))
     yield _case("zip-text", lambda folder: (folder / "bad.pt").write_bytes(packed({"../../\x1b[2J": b"x"})))
-    many = {f"archive/data/{number}": b"" for number in range(30_000)}
+    many = {f"archive/data/{number}": b"" for number in range(60_000)}
     yield _case("zip-many", lambda folder: (folder / "bad.pt").write_bytes(packed({"archive/data.pkl": b".", **many})))
     yield _case("poison-zip", replaced("data.pkl", poison()))
     yield _case("poison-protocol", replaced("data.pkl", poison(protocol=4)))
