@@ -18,7 +18,8 @@ def check_folder(out: Path, overwrite: bool) -> None:
     if os.path.lexists(out) and not os.path.isdir(out):
         raise InputError(f"train into {out}", "a file of that name", "name a folder")
     if os.path.exists(out / "model.pt") and not overwrite:
-        raise InputError(f"train into {out}", "it holds a model.pt already", "name another folder, or overwrite it (--overwrite)")
+        do = "name another folder, or overwrite it (--overwrite)"
+        raise InputError(f"train into {out}", "it holds a model.pt already", do)
 
 
 def clear_folder(out: Path, overwrite: bool) -> None:
