@@ -535,5 +535,5 @@ def test_nothing_is_unpickled(linear, tmp_path):
     _, _, result = linear
     folder = result.save(tmp_path / "run")
     np.savez(folder / "details.npz", worst_index=np.array([{}], dtype=object))
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(InputError, match="pickle"):
         Result.load(folder)
