@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import special
 
 from gapkit.checks import InputError
+from gapkit.rows import concentration, ladder_rows, left_out, unfinished, unsound
 
 __all__ = ["GAPS", "QUANTITIES", "encoder_names", "summarise", "summarise_values"]
 
@@ -34,6 +35,7 @@ _SHORTFALLS = {
     "approximation_gap": (1, True),
     "amortization_minus_approximation": (2, True),
 }
+_ERRORS = 2.0  # of what is left to gain, that count as left
 _FURTHER = ("elbo_star_", "approximation_gap_")
 _ENCODERS = ("elbo", "gain", "left")  # L[q'] of a further encoder, L[q'] - L[q], L[q*] - L[q']
 _RESAMPLES, _RESAMPLES_AT_ONCE = 2000, 100
@@ -126,7 +128,11 @@ def summarise(
         semi_amortized: the curve of local steps, see :func:`gapkit.curve.summarise_curve`; kept as it is.
 
     Returns:
-        ``quantities`` of the first split; ``splits`` with the quantities, statuses and checks of every split, and
+        ``quantities`` of the first split, all means of the ladder over the same datapoints (see
+        :func:`gapkit.rows.ladder_rows`); where the fits may have left something of L[q*], ``left_to_gain`` is how much,
+        two errors included. ``splits`` with the quantities, statuses and checks of every split, what is ``left_out``
+        of its means, how many datapoints are ``unsound``, what ``unfinished`` fits may add, how far a few datapoints
+        hold the gap (``concentration``), all of :mod:`gapkit.rows`; and
         ``classes`` where the table has integers or words as labels, 2 to 50 different ones in the split: for each its
         ``label``, how many ``datapoints``, and the ``quantities`` total, amortization and approximation gap, the class
         with the largest mean total gap first; for more than one split ``generalisation``: the amortization gap of the
@@ -139,16 +145,21 @@ def summarise(
         raise InputError("a summary", "a table without rows", "analyse at least one datapoint")
     splits = {}
     for split, rows in datapoints.groupby("split", sort=False):
-        quantities = {name: _quantity(rows, name, seed) for name in _names(rows)}
+        numbers = rows.select_dtypes("number")
+        used = numbers.where(np.broadcast_to(ladder_rows(rows)[:, None], numbers.shape))
+        quantities = {name: _quantity(used, name, seed) for name in _names(rows)}
         splits[str(split)] = {
             "quantities": quantities,
             "datapoints": len(rows),
             "status": _count_words(rows["status"]),
             "log_px_source": {str(k): int(v) for k, v in rows["log_px_source"].value_counts().items()},
             "other_start": int((rows["start"] > 0).sum()),
-            **({"fit": {str(k): int(v) for k, v in rows["fit"].value_counts().items()}} if "fit" in rows else {}),
+            "left_out": left_out(rows),
+            "unsound": unsound(rows),
+            "concentration": concentration(used["total_gap"].to_numpy(float)),
+            **_fits(rows),
             "checks": _checks(rows, seed),
-            **_classes(rows, seed),
+            **_classes(rows, used, seed),
         }
     first, *others = splits
     summary: dict[str, Any] = {"quantities": splits[first]["quantities"], "splits": splits}
@@ -186,8 +197,18 @@ def _checks(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
     }
 
 
-def _classes(rows: pd.DataFrame, seed: int) -> dict[str, list[dict[str, Any]]]:
-    """The gaps by class, the largest mean total gap first; nothing where labels make no classes."""
+def _fits(rows: pd.DataFrame) -> dict[str, Any]:
+    """How the fits of q* ended, and what those that did not converge may add."""
+    if "fit" not in rows:
+        return {}
+    return {"fit": {str(k): int(v) for k, v in rows["fit"].value_counts().items()}, "unfinished": unfinished(rows)}
+
+
+def _classes(rows: pd.DataFrame, used: pd.DataFrame, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """The gaps by class, the largest mean total gap first; nothing where labels make no classes.
+
+    ``used`` holds the numbers of the same rows, NaN in those that no mean is over.
+    """
     if "label" not in rows or pd.api.types.is_float_dtype(rows["label"]):
         return {}
     fewest, most = _CLASSES
@@ -198,7 +219,7 @@ def _classes(rows: pd.DataFrame, seed: int) -> dict[str, list[dict[str, Any]]]:
         {
             "label": int(label) if whole else str(label),
             "datapoints": len(part),
-            "quantities": {name: _quantity(part, name, seed) for name in GAPS},
+            "quantities": {name: _quantity(used.loc[part.index], name, seed) for name in GAPS},
         }
         for label, part in rows.groupby("label")
     ]
@@ -223,7 +244,8 @@ def _quantity(rows: pd.DataFrame, name: str, seed: int) -> dict[str, Any]:
         return summarise_values(values, errors, seed)
     # The noise of the certificates averages out over datapoints; what they agree on does not.
     mean, noise = gap[known].mean(), np.sqrt(np.sum(gap_error[known] ** 2)) / known.sum()
-    return summarise_values(values, errors, seed, times * float(max(mean, 0.0) + noise))
+    summary = summarise_values(values, errors, seed, times * float(max(mean, 0.0) + noise))
+    return {**summary, "left_to_gain": times * float(max(mean, 0.0) + _ERRORS * noise)}
 
 
 def _names(rows: pd.DataFrame) -> list[str]:

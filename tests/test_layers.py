@@ -16,7 +16,20 @@ TRANSPORTS = ("auxiliary", "coupling", "distribution", "flow", "gaussian", "low_
 
 # Rows from the top down; a longer prefix wins.
 ROWS = [
-    {"version", "checks", "complexity", "numerics", "pareto", "randomness", "roc", "inputs", "khat_limit", "status"},
+    {
+        "version",
+        "baseline",
+        "checks",
+        "complexity",
+        "numerics",
+        "pareto",
+        "randomness",
+        "roc",
+        "rows",
+        "inputs",
+        "khat_limit",
+        "status",
+    },
     {"models", "data", *(f"families.{name}" for name in TRANSPORTS)},
     {"models.target", "models.simulate", "families"},
     {"kernels", "checkpoints", "training"},

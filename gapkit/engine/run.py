@@ -14,6 +14,7 @@ from torch import Tensor
 from gapkit.checks import InputError
 from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
+from gapkit.engine.baselines import baselines
 from gapkit.engine.certify import sandwiches
 from gapkit.engine.convergence import Convergence, watch
 from gapkit.engine.curve import plan_curve
@@ -113,7 +114,7 @@ def analyze(
         check_encoders(model, encoders, ready[first], Key(spec.seed, tuple(range(len(ready[first])))))
         units = {name: plan_units(len(data), spec.unit_size) for name, data in ready.items()}
         curve = plan_curve(spec, first, len(ready[first]), families)
-        total = 1 + sum(len(u) for u in units.values()) * (len(stages.STAGES) + bool(encoders))
+        total = 2 + sum(len(u) for u in units.values()) * (len(stages.STAGES) + bool(encoders))
         total += sum(curve.wants(first, unit) for unit in units[first]) + (spec.certificate > 0) + (spec.details > 0)
         total += spec.convergence > 0
         run_stage = Stopwatch(total, progress)
@@ -130,7 +131,7 @@ def analyze(
                 others = run_stage("encoders", stages.encoders, batch, spec, encoders) if encoders else {}
                 table = pd.DataFrame(stages.rows(batch, spec, found.iwae, fitted, top, others)).head(unit.size)
                 tables[unit.number] = table
-                beside.see(unit, batch, found)
+                beside.see(unit, batch, found, fitted)
                 if split == first:
                     keeper.see(unit, batch, fitted, table)
                 if split == first and unit.number == 0 and spec.convergence:
@@ -141,6 +142,7 @@ def analyze(
             frame.insert(0, "split", split)
             frames.append(frame)
             further[split] = beside.summary(frame, like, spec, split_seed)
+        simple = run_stage("baselines", baselines, like, ready, other_x, pd.concat(frames), spec.seed)
         if spec.details:
             details = run_stage("details", make_details, keeper, like, spec, first)
         certified = run_stage("certificate", _certificate, like, bank, spec) if spec.certificate else None
@@ -163,7 +165,8 @@ def analyze(
     certificate, simulated = certified or (None, {})
     summary = summarise(datapoints, spec.seed, certificate, families, curve.summary(curves))
     for split, parts in further.items():
-        summary["splits"][split] |= parts
+        summary["splits"][split] |= {**parts, **simple[split]}
+    summary["effort"] = spec.effort
     if watched.summary:
         summary["splits"][first]["convergence"] = watched.summary
     return Result(datapoints, summary, run, {**details.arrays, **watched.arrays, **simulated})

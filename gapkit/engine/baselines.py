@@ -1,0 +1,216 @@
+"""Simple models of the data beside the analysed one: which of them its likelihood allows, and how far apart they are."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal, constraints
+
+from gapkit import baseline
+from gapkit.baseline import Density, cross_fitted
+from gapkit.engine.prepare import fit_to_model
+from gapkit.engine.skipped import reason
+from gapkit.families import recognise
+from gapkit.models.distributions import Grid
+from gapkit.models.target import Target, unvalidated
+from gapkit.rows import ladder_rows
+from gapkit.summary import summarise_values
+
+__all__ = ["Observation", "baselines", "observation"]
+
+_ROWS, _ROWS_PCA, _WIDE = 10_000, 1000, 1000  # datapoints to fit to, fewer for principal components of wide data
+_PROBES = 100
+_AT_ONCE = 1000
+_MOST_VALUES = 65_536
+_SAME = 0.5  # share of the analysed datapoints found among the others from which on they are no others
+
+Fit = Callable[[np.ndarray], Density]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What p(x|z) is a distribution of.
+
+    Attributes:
+        kind: ``binary``, ``categorical``, ``counts``, ``real``, ``unit`` (a density on [0, 1]) or ``unknown``.
+        discrete: whether it gives probabilities, not densities; None where that is unknown.
+        num_values: of categorical data.
+        place: from data to 0, ..., num_values - 1.
+        scale: the least noise of the model in every dimension, where it is normal: shape (D,), else zero.
+    """
+
+    kind: str
+    discrete: bool | None
+    num_values: int = 0
+    place: Callable[[np.ndarray], np.ndarray] = np.asarray
+    scale: np.ndarray | float = 0.0
+
+
+def baselines(
+    like: Target, ready: Mapping[str, Tensor], other_x: Tensor | None, table: pd.DataFrame, seed: int
+) -> dict[str, dict[str, Any]]:
+    """For every split, the ``dimensions`` of a datapoint, whether it is ``discrete``, and ``baselines``.
+
+    They are fitted to the split ``train`` or to ``other_x`` where those are other data, else to nine tenths of the
+    split at a time and judged on the rest.
+
+    Args:
+        like: any target of the model.
+        ready: data of each split, in the model's form.
+        other_x: further data, such as those of the training.
+        table: the rows of all splits; those that no mean is over are left out.
+        seed: of the cut into tenths, and of the bootstrap.
+
+    Returns:
+        By split: ``data`` with ``dimensions`` and ``discrete``; ``baselines`` with ``fitted_on`` (``train``, ``other``
+        or ``cross``), ``fitted_datapoints`` and ``models``: for each its ``name``, ``log_px``, and ``difference``, the
+        model's log p(x) minus that, both as :func:`gapkit.summary.summarise_values` gives them, in nats; the best one
+        first. ``skipped`` instead, with a reason, where there are none.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for split, x in ready.items():
+        try:
+            seen = observation(like, x)
+        except Exception as error:  # whatever a user's distribution does when asked, the table stands
+            seen = Observation("unknown", None)
+            facts: dict[str, Any] = {"skipped": reason(error)}
+        else:
+            rows = table[table["split"] == split]
+            other = _others(like, split, ready, other_x)
+            try:
+                facts = _beside(seen, x, other, rows, like.dim, seed)
+            except Exception as error:  # as above: numbers that no simple model can be fitted to
+                facts = {"skipped": reason(error)}
+        found[split] = {"data": {"dimensions": x[0].numel(), "discrete": seen.discrete}, "baselines": facts}
+    return found
+
+
+def observation(like: Target, x: Tensor) -> Observation:
+    """Read from p(x|z) at a few datapoints what kind of data it describes."""
+    with torch.no_grad(), unvalidated():
+        decoded = like.decode(recognise(like.model.encode(x[:_PROBES])).loc)
+    inner: Distribution = decoded
+    while isinstance(inner, Independent):
+        inner = inner.base_dist
+    support = inner.support
+    while isinstance(support, constraints.independent):
+        support = support.base_constraint
+    if isinstance(support, type(constraints.boolean)):
+        return Observation("binary", True)
+    if isinstance(support, Grid):
+        grid = support
+        return Observation("categorical", True, grid.bins, lambda v: np.rint(grid.index(torch.as_tensor(v)).numpy()))
+    if isinstance(support, constraints.integer_interval):
+        low, high = int(support.lower_bound), int(support.upper_bound)
+        if high - low < _MOST_VALUES:
+            return Observation("categorical", True, high - low + 1, lambda v: v - low)
+    if support is constraints.nonnegative_integer:
+        return Observation("counts", True)
+    if isinstance(support, type(constraints.real)):
+        scale = inner.scale.expand(decoded.batch_shape + decoded.event_shape) if isinstance(inner, Normal) else None
+        least = 0.0 if scale is None else scale.reshape(len(scale), -1).amin(0).double().cpu().numpy()
+        return Observation("real", False, scale=least)
+    if isinstance(support, constraints.interval) and (support.lower_bound, support.upper_bound) == (0.0, 1.0):
+        return Observation("unit", False)
+    return Observation("unknown", bool(support.is_discrete))
+
+
+def _others(
+    like: Target, split: str, ready: Mapping[str, Tensor], other_x: Tensor | None
+) -> tuple[str, np.ndarray] | None:
+    """Data to fit to that are not the analysed ones, and what they are called."""
+    for name, data in (("train", ready.get("train")), ("other", other_x)):
+        if data is None or name == split:
+            continue
+        if name == "other":
+            data = fit_to_model(like.model, torch.as_tensor(data)[:_ROWS].to(like.device))
+        other = _flat(data[:_ROWS])
+        rows = {row.tobytes() for row in other}
+        mine = _flat(ready[split])
+        if np.mean([row.tobytes() in rows for row in mine]) < _SAME:
+            return name, other
+    return None
+
+
+def _beside(
+    seen: Observation, x: Tensor, other: tuple[str, np.ndarray] | None, rows: pd.DataFrame, latents: int, seed: int
+) -> dict[str, Any]:
+    mine = _flat(x)
+    fits = _fits(seen, mine, latents)
+    used = ladder_rows(rows) & np.isfinite(rows["log_px"].to_numpy(float))
+    if not fits:
+        return {"skipped": "no simple model has this kind of data"}
+    if other is None and len(mine) < 2:
+        return {"skipped": "there are no data to fit one to"}
+    log_px, error = (rows[name].to_numpy(float)[used] for name in ("log_px", "log_px_se"))
+    models = []
+    for name, fit in fits.items():
+        level = _levels(seen, fit, mine, None if other is None else other[1], seed)[used]
+        models.append(
+            {
+                "name": name,
+                "log_px": summarise_values(level, np.zeros_like(level), seed),
+                "difference": summarise_values(log_px - level, error, seed),
+            }
+        )
+    ranked = sorted(models, key=lambda part: part["log_px"]["mean"] or -np.inf, reverse=True)
+    if seen.kind == "binary":  # nothing to fit: every probability one half
+        flips = np.full(len(log_px), -np.log(2.0) * mine.shape[1])
+        coins = {"log_px": summarise_values(flips, np.zeros_like(flips), seed)}
+        ranked.append({"name": "coin_flips", **coins, "difference": summarise_values(log_px - flips, error, seed)})
+    where = {"fitted_on": "cross", "fitted_datapoints": len(mine)}
+    if other is not None:
+        where = {"fitted_on": other[0], "fitted_datapoints": len(other[1])}
+    return {**where, "models": ranked}
+
+
+def _fits(seen: Observation, x: np.ndarray, latents: int) -> dict[str, Fit]:
+    """The simple models of data of a kind, each a function from data to a density; none where data do not fit it."""
+    if seen.kind == "binary" and np.isin(x, (0.0, 1.0)).all():
+        return {"factorised_bernoulli": baseline.FactorisedBernoulli.fit}
+    if seen.kind == "categorical":
+        return {"factorised_categorical": partial(baseline.FactorisedCategorical.fit, num_values=seen.num_values)}
+    if seen.kind == "counts":
+        return {"factorised_counts": baseline.FactorisedCounts.fit}
+    if seen.kind == "unit":
+        return {"factorised_continuous_bernoulli": baseline.ContinuousBernoulli.fit}
+    if seen.kind == "real":
+        found: dict[str, Fit] = {
+            "factorised_gaussian": partial(baseline.FactorisedGaussian.fit, least_scale=seen.scale)
+        }
+        if x.shape[1] > 1:
+            found["probabilistic_pca"] = partial(_pca, rank=latents)
+        return found
+    return {}
+
+
+def _pca(x: np.ndarray, rank: int) -> Density:
+    return baseline.ProbabilisticPca.fit(x[:_ROWS_PCA] if x.shape[1] > _WIDE else x, rank)
+
+
+def _levels(seen: Observation, fit: Fit, mine: np.ndarray, other: np.ndarray | None, seed: int) -> np.ndarray:
+    mine = seen.place(mine)
+    if other is None:
+        return cross_fitted(fit, mine[:_ROWS], seed) if len(mine) <= _ROWS else _halves(fit, mine)
+    fitted = fit(seen.place(other))
+    return np.concatenate([fitted.log_prob(part) for part in np.array_split(mine, max(1, len(mine) // _AT_ONCE))])
+
+
+def _halves(fit: Fit, x: np.ndarray) -> np.ndarray:
+    """Many datapoints: those at even places are judged by a fit to odd ones, and the other way round."""
+    found = np.empty(len(x))
+    for start in (0, 1):
+        fitted = fit(x[1 - start :: 2][:_ROWS])
+        mine = x[start::2]
+        parts = [fitted.log_prob(part) for part in np.array_split(mine, max(1, len(mine) // _AT_ONCE))]
+        found[start::2] = np.concatenate(parts)
+    return found
+
+
+def _flat(x: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(x.reshape(len(x), -1).double().cpu().numpy())
