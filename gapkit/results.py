@@ -18,7 +18,7 @@ import pandas as pd
 from gapkit.card import card, one_line
 from gapkit.checks import InputError
 from gapkit.plot_accessor import PlotAttribute
-from gapkit.verdict import trust, verdict
+from gapkit.verdict import Decision, decide, trust, verdict
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -66,8 +66,12 @@ class Result:
             }
         return pd.DataFrame.from_dict(rows, orient="index")
 
+    def decision(self) -> Decision:
+        """What to do first, as a value; ``unknown`` where fits or evidence do not carry an advice."""
+        return decide(self.summary_values)
+
     def verdict(self) -> list[str]:
-        """The diagnosis in sentences: how large the gap is, whose it is, and how sure that is."""
+        """The diagnosis in sentences: what to do and what it would bring, how sure that is, and the numbers."""
         return verdict(self.summary_values)
 
     def trust(self) -> list[str]:
