@@ -153,7 +153,7 @@ def in_words(
 ) -> list[str]:
     """Say what a refit found, one sentence for each part of the amortization gap.
 
-    Errors after +- are standard errors over datapoints. A part is said to be there if its 95% interval is above 0.
+    Errors after ± are standard errors over datapoints. A part is said to be there if its 95% interval is above 0.
 
     Args:
         summaries: :meth:`Comparison.summary` of ``test`` data and, where the gain on them should be told apart from
@@ -165,7 +165,7 @@ def in_words(
     Example:
         >>> gain = {"mean": 0.42, "se_datapoints": 0.03, "se_monte_carlo": 0.01, "ci95": [0.36, 0.48]}
         >>> print(*in_words({"test": {"differences": {"refit minus given": gain}}}, "fine_tune"))
-        Fine-tuning the encoder gains 0.42 +- 0.03 nats on test data: so much of its gap was unfinished optimisation.
+        Fine-tuning the encoder gains 0.42 ± 0.03 nats on test data: so much of its gap was unfinished optimisation.
     """
     who, meaning, nothing = _TRAINED[start]
     gains = summaries["test"]["differences"]

@@ -129,8 +129,8 @@ def summarise(
 
     Returns:
         ``quantities`` of the first split, all means of the ladder over the same datapoints (see
-        :func:`gapkit.rows.ladder_rows`); where the fits may have left something of L[q*], ``left_to_gain`` is how much,
-        two errors included. ``splits`` with the quantities, statuses and checks of every split, what is ``left_out``
+        :func:`gapkit.rows.ladder_rows`); of those that L[q*] enters, ``left_to_gain`` is what the fits may have left, two
+        errors included, and ``se_total`` the error over datapoints and that together. ``splits`` with the quantities, statuses and checks of every split, what is ``left_out``
         of its means, how many datapoints are ``unsound``, what ``unfinished`` fits may add, how far a few datapoints
         hold the gap (``concentration``), all of :mod:`gapkit.rows`; and
         ``classes`` where the table has integers or words as labels, 2 to 50 different ones in the split: for each its
@@ -245,7 +245,8 @@ def _quantity(rows: pd.DataFrame, name: str, seed: int) -> dict[str, Any]:
     # The noise of the certificates averages out over datapoints; what they agree on does not.
     mean, noise = gap[known].mean(), np.sqrt(np.sum(gap_error[known] ** 2)) / known.sum()
     summary = summarise_values(values, errors, seed, times * float(max(mean, 0.0) + noise))
-    return {**summary, "left_to_gain": times * float(max(mean, 0.0) + _ERRORS * noise)}
+    left, spread = times * float(max(mean, 0.0) + _ERRORS * noise), summary["se_datapoints"]
+    return {**summary, "left_to_gain": left, "se_total": None if spread is None else spread + left}
 
 
 def _names(rows: pd.DataFrame) -> list[str]:

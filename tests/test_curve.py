@@ -127,7 +127,7 @@ def said(curve, **quantities):
         (
             {0: 0.0, 1: 0.5, 5: 0.95},
             GAPS,
-            "5 local steps from the encoder's q close 90% of the amortization gap: 2.85 +- 0.87 of 3.00 nats, a share "
+            "5 local steps from the encoder's q close 90% of the amortization gap: 2.85 ± 0.87 of 3.00 nats, a share "
             "of 95% (between 95% and 95% with 95% confidence), over 4 datapoints of test.",
         ),
         ({0: 0.0, 1: 0.92}, GAPS, "1 local step from the encoder's q closes 90% of the amortization gap: 2.76"),
@@ -153,9 +153,9 @@ def values(mean, error):
 @pytest.mark.parametrize(
     ("gain", "expected"),
     [
-        (values(0.4, 0.03), "The encoder refit gains 0.40 +- 0.03 nats of the amortization gap; with it, 0.30 +- 0.02"),
-        (values(-0.4, 0.03), "The encoder refit is 0.40 +- 0.03 nats below the analysed one; with it, 0.30 +- 0.02"),
-        (values(0.01, 0.03), "The encoder refit changes L[q] by 0.01 +- 0.03 nats, which may be chance; with it, 0.30"),
+        (values(0.4, 0.03), "The encoder refit gains 0.40 ± 0.03 nats of the amortization gap; with it, 0.30 ± 0.02"),
+        (values(-0.4, 0.03), "The encoder refit is 0.40 ± 0.03 nats below the analysed one; with it, 0.30 ± 0.02"),
+        (values(0.01, 0.03), "The encoder refit changes L[q] by 0.01 ± 0.03 nats, which may be chance; with it, 0.30"),
         ({**values(0.4, 0.03), "mean": None, "ci95": None}, "The encoder refit gives no numbers"),
     ],
 )

@@ -106,13 +106,13 @@ UNKNOWN = dict.fromkeys(("mean", "se_monte_carlo", "se_datapoints", "ci95"))
         (
             values(0.42, 0.03),
             "fine_tune",
-            "Fine-tuning the encoder gains 0.42 +- 0.03 nats on test data: so much of its gap was unfinished "
+            "Fine-tuning the encoder gains 0.42 ± 0.03 nats on test data: so much of its gap was unfinished "
             "optimisation.",
         ),
-        (values(0.42, 0.03), "larger", "A larger encoder gains 0.42 +- 0.03 nats on test data: so much of the gap was"),
-        (values(0.42, 0.03), "fresh", "A new encoder of the same size gains 0.42 +- 0.03 nats"),
+        (values(0.42, 0.03), "larger", "A larger encoder gains 0.42 ± 0.03 nats on test data: so much of the gap was"),
+        (values(0.42, 0.03), "fresh", "A new encoder of the same size gains 0.42 ± 0.03 nats"),
         (values(0.02, 0.03), "fine_tune", "which may be chance: no unfinished optimisation shows"),
-        (values(-0.42, 0.03), "fresh", "loses 0.42 +- 0.03 nats on test data: it was trained too little"),
+        (values(-0.42, 0.03), "fresh", "loses 0.42 ± 0.03 nats on test data: it was trained too little"),
         (UNKNOWN, "larger", "A larger encoder gives no numbers"),
     ],
 )
@@ -124,9 +124,9 @@ def test_the_gain_in_words(gain, start, expected):
 @pytest.mark.parametrize(
     ("train", "expected"),
     [
-        (values(0.62, 0.04), "is 0.62 +- 0.04 nats, 0.20 +- 0.05 more than on test data: so much of it does not"),
-        (values(0.43, 0.04), "the same within the error (0.01 +- 0.05): it generalises."),
-        (values(0.22, 0.04), "0.20 +- 0.05 less than on test data: so much the given encoder owed"),
+        (values(0.62, 0.04), "is 0.62 ± 0.04 nats, 0.20 ± 0.05 more than on test data: so much of it does not"),
+        (values(0.43, 0.04), "the same within the error (0.01 ± 0.05): it generalises."),
+        (values(0.22, 0.04), "0.20 ± 0.05 less than on test data: so much the given encoder owed"),
         (UNKNOWN, "no numbers"),
     ],
 )
@@ -139,9 +139,9 @@ def test_generalisation_in_words(train, expected):
 @pytest.mark.parametrize(
     ("gain", "expected"),
     [
-        (values(0.3, 0.02), "It is 0.30 +- 0.02 nats above the encoder of ft.pt on test data: so much is capacity"),
-        (values(-0.3, 0.02), "It is 0.30 +- 0.02 nats below the encoder of ft.pt on test data."),
-        (values(0.01, 0.02), "as good as the encoder of ft.pt within the error (0.01 +- 0.02"),
+        (values(0.3, 0.02), "It is 0.30 ± 0.02 nats above the encoder of ft.pt on test data: so much is capacity"),
+        (values(-0.3, 0.02), "It is 0.30 ± 0.02 nats below the encoder of ft.pt on test data."),
+        (values(0.01, 0.02), "as good as the encoder of ft.pt within the error (0.01 ± 0.02"),
         (UNKNOWN, "Against the encoder of ft.pt there are no numbers"),
     ],
 )

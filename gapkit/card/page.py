@@ -6,7 +6,7 @@ from typing import Any
 
 from gapkit.card.rows import Line, lines
 from gapkit.card.sketch import sketches
-from gapkit.verdict import trust, verdict
+from gapkit.verdict import stated_error, trust, verdict
 
 __all__ = ["card"]
 
@@ -42,7 +42,8 @@ border:0;color:inherit;background:transparent;text-align:left;vertical-align:mid
 """
 
 _NOTE = (
-    "In nats. ± is the standard error over datapoints, sampling noise included. Whiskers are the 95% intervals of the "
+    "In nats. ± is the standard error over datapoints, sampling noise included, and for the two gaps "
+    "what the fits of q* may have left. Whiskers are the 95% intervals of the "
     "gaps, which are differences within each datapoint; those of the bounds are far wider."
 )
 _MORE = "More: <code>.plot.ladder()</code>, <code>.summary()</code>, <code>.to_frame()</code>."
@@ -81,7 +82,7 @@ def _heading(split: str, values: Mapping[str, Any]) -> str:
 
 
 def _prose(sentence: str) -> str:
-    return html.escape(sentence).replace("+-", "±")
+    return html.escape(sentence)
 
 
 def _list(sentences: list[str]) -> str:
@@ -105,7 +106,7 @@ def _table(quantities: Mapping[str, Any]) -> str:
 def _row(line: Line, values: Mapping[str, Any], picture: str | None) -> str:
     mean, interval = "not finite", ""
     if values["mean"] is not None:
-        error = values["se_datapoints"] if values["se_datapoints"] is not None else values["se_monte_carlo"]
+        error = stated_error(values)
         mean = f"{values['mean']:z.3f}" + ("" if error is None else f" ± {error:.3f}")
         interval = "unknown" if values["ci95"] is None else "{:z.3f} to {:z.3f}".format(*values["ci95"])
     cells = f'<td class="gapkit-number">{mean}</td><td class="gapkit-number">{interval}</td>'

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gapkit.verdict import plus_minus
+from gapkit.verdict import MINUS, plus_minus
 
 __all__ = ["difference", "interval", "sentences"]
 
@@ -97,7 +97,7 @@ def difference(values: Mapping[str, Any]) -> str:
 
     Example:
         >>> difference({"mean": -0.42, "se_datapoints": 0.03})
-        '0.42 +- 0.03'
+        '0.42 ± 0.03'
     """
     return plus_minus({**values, "mean": abs(values["mean"])})
 
@@ -107,12 +107,12 @@ def interval(values: Mapping[str, Any]) -> str:
 
     Example:
         >>> interval({"ci95": [-0.0812, -0.0739], "se_datapoints": 0.002, "se_monte_carlo": 0.001})
-        '-0.081 to -0.074'
+        '−0.081 to −0.074'
     """
     error = values["se_datapoints"] if values["se_datapoints"] is not None else values["se_monte_carlo"]
     decimals = 2 if error is None or error >= 0.02 else 3
     low, high = values["ci95"]
-    return f"{low:.{decimals}f} to {high:.{decimals}f}"
+    return f"{low:.{decimals}f} to {high:.{decimals}f}".replace("-", MINUS)
 
 
 def _made_of(quantities: Mapping[str, Any]) -> str:
@@ -123,7 +123,8 @@ def _made_of(quantities: Mapping[str, Any]) -> str:
         sign * quantities[name]["mean"]
         for sign, name in ((1, "log_px"), (-1, "amortization_gap"), (-1, "approximation_gap"))
     )
-    return f" (log p(x) contributes {model:+z.2f}, the encoder {encoder:+z.2f}, the family {family:+z.2f})"
+    parts = f" (log p(x) contributes {model:+z.2f}, the encoder {encoder:+z.2f}, the family {family:+z.2f})"
+    return parts.replace("-", MINUS)
 
 
 def _extremes(series: Mapping[str, Any], levels: Mapping[str, Any]) -> list[str]:

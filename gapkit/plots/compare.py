@@ -234,7 +234,7 @@ def _brief(values: Mapping[str, Any]) -> str:
     text, error = plus_minus(values), values["se_datapoints"] or values["se_monte_carlo"]
     if len(text) <= _LONGEST or error is None:
         return text if len(text) <= _LONGEST else f"{values['mean']:.3g}"
-    return f"{values['mean']:.3g} +- {error:.1g}"
+    return f"{values['mean']:.3g} ± {error:.1g}"
 
 
 def part_of(comparison: Comparison, split: str | None) -> tuple[str, Mapping[str, Any]]:

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from gapkit.plots.selection import select
 from gapkit.plots.style import COLORS, new_axes, style, write_note
 from gapkit.results import Result
-from gapkit.verdict import plus_minus
+from gapkit.verdict import number, plus_minus
 
 __all__ = ["ladder"]
 
@@ -173,4 +173,4 @@ def _limits(
 
 def _gap_text(values: Mapping[str, Any]) -> str:
     low, high = values["ci95"]
-    return f"{plus_minus(values)} nats (95%: {low:.2f} to {high:.2f})"
+    return f"{plus_minus(values)} nats (95%: {number(low)} to {number(high)})"

@@ -38,7 +38,7 @@ _WINS_NOTE = (
     "exceeds 1.96 of its Monte Carlo errors; without any true difference about one datapoint in 40 would be a clear "
     "win by chance, and as many a clear loss."
 )
-_CHANGED_NOTE = "Differences are the run's value minus that of {}; their Monte Carlo errors stand after +-."
+_CHANGED_NOTE = "Differences are the run's value minus that of {}; their Monte Carlo errors stand after ±."
 _MEASURES = (
     Column("mean", "Mean difference"),
     Column("se_monte_carlo", "Monte Carlo error"),
@@ -144,7 +144,7 @@ def _level(values: Mapping[str, Any], name: str) -> float | PlusMinus | None:
 
 
 def _missing(part: Mapping[str, Any]) -> str:
-    sentences = ["The errors after +- are those over datapoints."] if part["levels"] else []
+    sentences = ["The errors after ± are those over datapoints."] if part["levels"] else []
     if part["not_finite"]:
         sentences.append(f"No datapoint is finite in {_listed(part['not_finite'])}.")
     if part["left_out"] and part["levels"]:

@@ -59,7 +59,7 @@ def as_text(cell: Cell, kind: str) -> str:
 
     Example:
         >>> as_text(Interval(0.1, 0.25), "nats"), as_text(PlusMinus(1.0, 0.05), "nats"), as_text("ok", "text")
-        ('0.100 to 0.250', '1.000 +- 0.050', 'ok')
+        ('0.100 to 0.250', '1.000 ± 0.050', 'ok')
     """
     if cell is None or isinstance(cell, str):
         return _NONE if cell is None else cell
@@ -67,5 +67,5 @@ def as_text(cell: Cell, kind: str) -> str:
     if isinstance(cell, Interval):
         return _NONE if cell.low is None or cell.high is None else f"{write(cell.low)} to {write(cell.high)}"
     if isinstance(cell, PlusMinus):
-        return f"{write(cell.value)} +- {write(cell.error)}"
+        return f"{write(cell.value)} ± {write(cell.error)}"
     return write(cell)

@@ -4,7 +4,7 @@ from gapkit.verdict.certificate import certificate_sentence
 from gapkit.verdict.conditions import Missing
 from gapkit.verdict.decision import CONDITIONAL, Decision, decide
 from gapkit.verdict.sentences import trust, verdict
-from gapkit.verdict.words import MINUS, plus_minus, stated_error
+from gapkit.verdict.words import MINUS, number, plus_minus, stated_error
 
 __all__ = [
     "CONDITIONAL",
@@ -13,6 +13,7 @@ __all__ = [
     "Missing",
     "certificate_sentence",
     "decide",
+    "number",
     "plus_minus",
     "stated_error",
     "trust",

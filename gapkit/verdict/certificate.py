@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gapkit.verdict.words import count_of, number
+from gapkit.verdict.words import count_of, number, size
 
 __all__ = ["NARROW", "certificate_sentence", "width"]
 
@@ -41,7 +41,7 @@ def certificate_sentence(certificate: Mapping[str, Any], gap: float | None = Non
     )
     return (
         f"On {count_of(sandwich['count'])} simulated from the model, {where}: a sandwich of "
-        f"{number(sandwich['mean'], 3)} nats{_judged(sandwich, gap)} What it bounds is the mean error of AIS on "
+        f"{size(sandwich['mean'])} nats{_judged(sandwich, gap)} What it bounds is the mean error of AIS on "
         "such data and the Jeffreys divergence between the posterior and where the chains end; on other data it is a "
         "sign, not a bound." + (f" {_left_out(sandwich['left_out'])}" if sandwich["left_out"] else "")
     )
@@ -57,7 +57,8 @@ def _judged(sandwich: Mapping[str, Any], gap: float | None) -> str:
     low, high = sandwich["ci95"]
     limit = NARROW if gap is None else 0.25 * max(gap, 0.0)
     against = f"{NARROW} nats" if gap is None else f"a quarter of the total gap of {number(gap)} nats"
-    interval = f" (95% interval {number(low, 3)} to {number(high, 3)})"
+    small = max(abs(low), abs(high)) < 0.0005
+    interval = "" if small else f" (95% interval {number(low, 3)} to {number(high, 3)})"
     if max(abs(low), abs(high)) <= limit:
         verdict = f"narrow: its whole interval is within {against}"
         return f"{interval}: {verdict}." if low > 0 else f"{interval}: {verdict}, and includes zero."

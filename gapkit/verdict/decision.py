@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from gapkit.verdict.bottleneck import model_fault
 from gapkit.verdict.conditions import SMALL, Missing, datapoints, evidence, fits, rerun, small_gap
+from gapkit.verdict.words import stated_error
 
 __all__ = ["CONDITIONAL", "Action", "Decision", "decide", "findings"]
 
@@ -151,9 +152,7 @@ def _carried(decision: Decision, missing: tuple[Missing, ...]) -> Decision:
 def _towards(summary: Mapping[str, Any], action: Action, why: str, gap: Mapping[str, Any]) -> Decision:
     before = summary["quantities"].get("elbo", {}).get("mean")
     after = None if before is None else before + gap["mean"]
-    error = gap["se_datapoints"]
-    error = None if error is None else error + gap.get("left_to_gain", 0.0)
-    return Decision(action, why, before=before, after=after, gain=gap["mean"], gain_error=error)
+    return Decision(action, why, before=before, after=after, gain=gap["mean"], gain_error=stated_error(gap))
 
 
 def _more(values: Mapping[str, Any], summary: Mapping[str, Any]) -> Missing:

@@ -204,12 +204,13 @@ def how_sure(summary: Mapping[str, Any], decision: Decision) -> list[str]:
     else:
         low, high = (number(end or 0.0, 3) for end in (decision.low, decision.high))
         parts.append(f"with 95% confidence the total gap is between {low} and {high} nats")
+    least = 0.001
     certificate = summary.get("certificate")
     most = None if not certificate or certificate.get("skipped") else width(certificate)
     parts.append(
         "AIS was not certified on simulated data (`gapkit certify` does it)"
         if most is None
-        else f"on simulated data AIS is within {number(most, 3)} nats of the truth on average"
+        else f"on simulated data AIS is within {number(max(most, least), 3)} nats of the truth on average"
     )
     return [f"How sure: {'; '.join(parts)}."]
 

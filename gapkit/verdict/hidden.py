@@ -11,11 +11,15 @@ from gapkit.verdict.words import count_of, number, plus_minus
 
 __all__ = ["hidden"]
 
+_NOTHING = 0.0005  # nats, shown as zero
+
 
 def hidden(summary: Mapping[str, Any]) -> list[str]:
     """Sentences on what the means of the first split do not show."""
     first = next(iter(summary["splits"].values()))
-    return [*_concentrated(first), *dead_latents(first), *_class(summary, first), *_mode(first)]
+    worth = first["quantities"]["total_gap"]["mean"] > small_gap(summary)[0]
+    few = _concentrated(first) if worth else []
+    return [*few, *dead_latents(first), *_class(summary, first), *_mode(first)]
 
 
 def _concentrated(first: Mapping[str, Any]) -> list[str]:
@@ -56,16 +60,13 @@ def _class(summary: Mapping[str, Any], first: Mapping[str, Any]) -> list[str]:
 
 
 def _mode(first: Mapping[str, Any]) -> list[str]:
-    """Where another start than the encoder's q led to the best q*."""
-    if not first["other_start"]:
+    """Where another start than the encoder's q led to a clearly better q*."""
+    lost = first["quantities"].get("mode_gap", {"mean": None})["mean"]
+    if not first["other_start"] or (lost is not None and lost < _NOTHING):
         return []
-    lost = first["quantities"].get("mode_gap", {"mean": None})
-    cost = "" if lost["mean"] is None else f" ({_thousandths(lost['mean'])} nats on average over all datapoints)"
+    cost = "" if lost is None else f" ({number(lost, 3)} nats on average over all datapoints)"
     return [
         f"For {first['other_start']:,} of {count_of(first['datapoints'])} another start than the encoder's q led to the "
         f"best q*; what the encoder loses there by its choice of mode{cost} is part of the amortization gap."
     ]
 
-
-def _thousandths(value: float) -> str:
-    return "less than 0.001" if abs(value) < 0.0005 else number(value, 3)

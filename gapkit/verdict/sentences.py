@@ -6,6 +6,7 @@ from typing import Any
 from gapkit.verdict.bottleneck import beside, proportion, splits_apart
 from gapkit.verdict.cautions import cautions, encoders, families, generalisation, local_steps
 from gapkit.verdict.certificate import certificate_sentence
+from gapkit.verdict.conditions import small_gap
 from gapkit.verdict.decision import decide, findings
 from gapkit.verdict.headline import doubts, headline, how_sure
 from gapkit.verdict.hidden import hidden
@@ -56,7 +57,8 @@ def _numbers(summary: Mapping[str, Any]) -> list[str]:
     if summary.get("target") == "cross_entropy":
         sentences.append(_CROSS_ENTROPY)
     if "log_px" in quantities:
-        sentences += proportion(summary) + beside(summary)
+        worth = total["mean"] > small_gap(summary)[0]
+        sentences += [*(proportion(summary) if worth else []), *beside(summary)]
     return sentences + splits_apart(summary)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["MINUS", "count_of", "decimals_for", "listed", "number", "plus_minus", "signed", "stated_error"]
+__all__ = ["MINUS", "count_of", "decimals_for", "listed", "number", "plus_minus", "size", "signed", "stated_error"]
 
 MINUS = "\N{MINUS SIGN}"
 _SMALLEST = 0.0005  # what three decimals show as zero
@@ -17,6 +17,16 @@ def number(value: float, decimals: int = 2) -> str:
         ('−94.7', '0.000')
     """
     return f"{value:z.{decimals}f}".replace("-", MINUS)
+
+
+def size(value: float) -> str:
+    """How large something is, in thousandths.
+
+    Example:
+        >>> size(0.0312), size(0.0001)
+        ('0.031', 'less than 0.001')
+    """
+    return "less than 0.001" if abs(value) < _SMALLEST else number(value, 3)
 
 
 def decimals_for(size: float) -> int:
@@ -34,9 +44,9 @@ def stated_error(values: Mapping[str, Any]) -> float | None:
 
     For a single datapoint, the Monte Carlo error, which holds that already.
     """
-    if values["se_datapoints"] is None:
-        return values["se_monte_carlo"]
-    return float(values["se_datapoints"]) + float(values.get("left_to_gain", 0.0))
+    found: list[float | None] = [values.get("se_total"), values["se_datapoints"]]
+    known = next((error for error in found if error is not None), None)
+    return values["se_monte_carlo"] if known is None else known
 
 
 def plus_minus(values: Mapping[str, Any]) -> str:

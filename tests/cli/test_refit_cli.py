@@ -28,7 +28,7 @@ def test_a_refit_leaves_a_model_and_numbers_that_the_package_gives(gapkit, given
     code, out, err = gapkit("refit", given, *OPTIONS, *options, "--out", "new")
     assert code == 0, err
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["model.pt", "refit.json"]
-    assert re.search(r"Fine-tuning the encoder gains \d\.\d+ \+- 0\.\d+ nats on test data: so much of its gap was", out)
+    assert re.search(r"Fine-tuning the encoder gains \d\.\d+ ± 0\.\d+ nats on test data: so much of its gap was", out)
     assert "On training data the gain is" in out
     assert "L[q] new encoder" in out
     assert out.strip().endswith("model: new/model.pt")

@@ -96,7 +96,7 @@ def test_the_whiskers_are_the_intervals_of_the_gaps(three):
 def test_the_ladder_writes_each_gap_with_error_and_interval(three):
     gap = three.summary_values["quantities"]["amortization_gap"]
     low, high = gap["ci95"]
-    expected = f"{gap['mean']:.2f} +- {gap['se_datapoints']:.2f} nats (95%: {low:.2f} to {high:.2f})"
+    expected = f"{gap['mean']:.2f} ± {gap['se_total']:.2f} nats (95%: −{-low:.2f} to {high:.2f})"
     assert expected in texts(ladder(three))
 
 
@@ -111,7 +111,7 @@ def test_rungs_are_averaged_over_the_same_datapoints():
 
 def test_full_rank_is_left_out_where_it_was_not_fitted_everywhere(three):
     table = three.to_frame()
-    table.loc[0, "elbo_star_full_rank"] = np.nan
+    table.loc[[0, 2], "elbo_star_full_rank"] = np.nan
     ax = ladder(Result(table, summarise(table), {}))
     assert not any("full rank" in label.get_text() for label in ax.get_yticklabels())
 

@@ -78,7 +78,7 @@ def test_every_ladder_has_the_rungs_and_gaps_of_its_run(two):
         quantities = two.summary["splits"]["test"]["levels"][run]
         for gap in ("amortization_gap", "approximation_gap"):
             values = quantities[gap]
-            assert f"{gap.split('_')[0]} {values['mean']:.2f} +- {values['se_datapoints']:.2f}" in texts(ax)
+            assert f"{gap.split('_')[0]} {values['mean']:.2f} ± {values['se_total']:.2f}" in texts(ax)
             whiskers = [
                 line.get_xdata()
                 for line in ax.lines
@@ -119,8 +119,8 @@ def test_differences_are_the_paired_ones_with_their_intervals(two, kind, names):
     assert whiskers == [quantities[name]["ci95"] for name in names]
     for name, text in zip(names, texts(ax), strict=True):
         low, high = quantities[name]["ci95"]
-        assert text.startswith(f"{quantities[name]['mean']:.2f} +- ")
-        assert f"(95%: {low:.2f} to {high:.2f})" in text
+        assert text.startswith(f"{quantities[name]['mean']:.2f} ± ".replace("-", "−"))
+        assert f"(95%: {low:.2f} to {high:.2f})".replace("-", "−") in text
     assert ax.get_title(loc="left").startswith("b minus a")
     assert "than in a" in ax.get_xlabel()
 

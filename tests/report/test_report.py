@@ -171,12 +171,12 @@ def test_odd_results_give_the_same_page_from_their_files(name, tmp_path):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("one datapoint", "One datapoint cannot say what holds for others."),
-        ("nothing finite", "No datapoint gave finite numbers"),
-        ("some not finite", "2 of 5 datapoints were not finite"),
+        ("one datapoint", "one datapoint cannot say what holds for others."),
+        ("nothing finite", "no datapoint gave finite numbers"),
+        ("some not finite", "2 of 5 datapoints have no finite log p(x) and are left out of every mean."),
         ("second split not finite", "Ladder of bounds: no finite values."),
-        ("infinite", "1 of 2 datapoints were not finite"),
-        ("all flagged", "Datapoints to mind (evidence_weak: 3, fit_budget: 3)"),
+        ("infinite", "1 of 2 datapoints has no finite L[q] and is left out of every mean."),
+        ("all flagged", "log p(x) of 3 datapoints can be trusted by neither of its two routes and the fit of q* for 3 "),
         ("two splits", "The encoder&#39;s generalisation gap (test minus train)"),
         ("further encoder and local steps", "The encoder refit changes L[q] by"),
         ("further encoder and local steps", "local steps from the encoder&#39;s q close 90%"),
@@ -200,7 +200,7 @@ def test_the_report_of_a_real_analysis(real):
     table = real.to_frame().sort_values("total_gap", ascending=False)
     for row, (_, datapoint) in zip(worst, table.iterrows(), strict=True):
         names = ("elbo", "elbo_star", "log_px", "amortization_gap", "approximation_gap")
-        total = f"{nats(datapoint['total_gap'])} +- {nats(datapoint['total_gap_se'])}"
+        total = f"{nats(datapoint['total_gap'])} ± {nats(datapoint['total_gap_se'])}"
         expected = [str(datapoint["index"]), "test", *(nats(datapoint[name]) for name in names), total]
         assert row[:-1] == expected
 
@@ -302,7 +302,7 @@ def test_worst_datapoints_are_the_largest_total_gaps_first():
 def test_an_infinite_gap_is_the_worst_and_a_missing_one_the_last():
     result = make([-95.0, np.nan, -np.inf], [-90.0] * 3, [-89.0] * 3, status=["ok", "nonfinite", "nonfinite"])
     assert [row.cells[0] for row in build(result).table("worst-table").rows] == ["2", "0", "1"]
-    assert "inf +- 0.050" in render(build(result))
+    assert "inf ± 0.050" in render(build(result))
 
 
 def test_the_worst_datapoints_have_their_labels():
@@ -347,7 +347,7 @@ def test_classes_have_a_picture():
         return {figure.name: figure.alt for figure in odd(name).figures() if "classes" in figure.name}
 
     assert list(pictures("labels")) == ["gap-classes-1", "gap-classes-2"]
-    assert "largest first: 7: 7.50 +- 1.50; 0: 1.50" in pictures("labels")["gap-classes-1"]
+    assert "largest first: 7: 7.50 ± 1.50; 0: 1.50" in pictures("labels")["gap-classes-1"]
     assert list(pictures("labels of one split")) == ["gap-classes-1"]
     for name in ("labels that make no classes", "three"):
         assert pictures(name) == {}
