@@ -37,7 +37,8 @@ def latents(result: Result, ax: Axes | None = None, split: str | None = None) ->
         InputError: the result has no such split.
     """
     name = split_name(result, split)
-    values = result.summary_values["splits"][name].get("latents") or {"skipped": "not recorded"}
+    part = result.summary_values["splits"][name]
+    values = part.get("latents") or {"skipped": "not recorded"}
     with style():
         ax = ax if ax is not None else new_axes(6.2, 3.6)
         if "skipped" in values:
@@ -45,7 +46,7 @@ def latents(result: Result, ax: Axes | None = None, split: str | None = None) ->
             write_note(ax, f"no picture of the latents: {values['skipped']}"[:90])
             return ax
         title = title_of(name, values["datapoints"], values["left_out"])
-        ax.set_title("\n".join([title, *_words(values)]), parse_math=False)
+        ax.set_title("\n".join([title, *_words(values, part.get("latents_star"))]), parse_math=False)
         if not values["kl_per_dimension"]:
             write_note(ax, values["missing"].get("kl", "no finite values"))
             return ax
@@ -94,9 +95,9 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
         ax.legend(handles[::-1], labels[::-1], loc="upper right", ncols=2, borderaxespad=0.0)
 
 
-def _words(values: Mapping[str, Any]) -> list[str]:
+def _words(values: Mapping[str, Any], star: Mapping[str, Any] | None) -> list[str]:
     """What the bars add up to, what that is made of, and whether dimensions have collapsed."""
-    sentence = collapse_sentence(values).split(" (")[0]  # the rule in brackets is told by the caption
+    sentence = collapse_sentence(values, star).split(" (")[0]  # the rule in brackets is told by the caption
     lines = [f"{sentence.rstrip('.')}."] if sentence else []
     kl = values["kl"]
     if not kl or kl["mean"] is None:

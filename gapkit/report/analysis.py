@@ -94,7 +94,8 @@ def _listed(sentences: Iterable[str]) -> tuple[Block, ...]:
 
 
 def _collapse(result: Result, split: str) -> tuple[Block, ...]:
-    sentence = collapse_sentence(result.summary_values["splits"][split].get("latents") or {})
+    part = result.summary_values["splits"][split]
+    sentence = collapse_sentence(part.get("latents") or {}, part.get("latents_star"))
     return (Text((sentence,)),) if sentence else ()
 
 

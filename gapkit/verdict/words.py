@@ -7,6 +7,7 @@ __all__ = ["MINUS", "count_of", "decimals_for", "listed", "number", "plus_minus"
 
 MINUS = "\N{MINUS SIGN}"
 _SMALLEST = 0.0005  # what three decimals show as zero
+_DECIMALS = ((0, 100.0), (1, 10.0), (2, 0.02), (3, 0.0))  # of an error of at least so much
 
 
 def number(value: float, decimals: int = 2) -> str:
@@ -62,7 +63,7 @@ def plus_minus(values: Mapping[str, Any]) -> str:
     if error is None:
         return number(values["mean"])
     if error >= _SMALLEST:
-        decimals = 2 if error >= 0.02 else 3
+        decimals = next(places for places, least in _DECIMALS if error >= least)
         return f"{number(values['mean'], decimals)} ± {error:.{decimals}f}"
     if abs(values["mean"]) + error < 2 * _SMALLEST:
         return "less than 0.001"
