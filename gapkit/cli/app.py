@@ -11,6 +11,7 @@ from gapkit.cli.analyze import analyze
 from gapkit.cli.certify import certify
 from gapkit.cli.compare import compare
 from gapkit.cli.demo import demo
+from gapkit.cli.encoding import legible
 from gapkit.cli.export import export
 from gapkit.cli.refit import refit
 from gapkit.cli.report import report
@@ -66,6 +67,7 @@ def _show_warning(
 
 def main() -> None:
     """Run the command line; bad input ends with its explanation and exit code 2, never with a traceback."""
+    legible()
     warnings.showwarning = _show_warning
     if not sys.warnoptions:
         warnings.simplefilter("ignore")

@@ -55,7 +55,9 @@ def gathered_warnings() -> Iterator[list[str]]:
 
 
 def print_result(console: Console, result: "Result") -> None:
-    """Print one table per split, the verdict in words, and how far log p(x) can be trusted."""
+    """Print what to do, one table per split, and how far log p(x) can be trusted."""
+    for sentence in result.verdict():
+        console.print(sentence, highlight=False, markup=False)
     for split, values in result.summary_values["splits"].items():
         table = Table(title=f"{split}: {values['datapoints']} datapoints, nats", title_justify="left")
         for heading in ("quantity", "mean", "MC error", "95% interval over datapoints"):
@@ -73,5 +75,5 @@ def print_result(console: Console, result: "Result") -> None:
             )
             table.add_row(Text(label), *row)
         console.print(table)
-    for sentence in [*result.verdict(), *result.trust()]:
+    for sentence in result.trust():
         console.print(sentence, highlight=False, markup=False)

@@ -130,7 +130,7 @@ def proportion(summary: Mapping[str, Any]) -> list[str]:
         return [f"The total gap is {gap / data['dimensions']:z.2g} nats for each of {dimensions}.".replace("-", MINUS)]
     bits = gap / data["dimensions"] / 0.6931471805599453
     return [
-        f"The total gap is {gap / -log_px:z.2%} of {MINUS}log p(x): {bits:z.2g} bits for each of {dimensions}.".replace(
+        f"The total gap is {gap / -log_px:z.1%} of {MINUS}log p(x): {bits:z.2g} bits for each of {dimensions}.".replace(
             "-", MINUS
         )
     ]

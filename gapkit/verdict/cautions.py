@@ -9,12 +9,12 @@ from gapkit.verdict.words import count_of, listed, number, plus_minus
 __all__ = ["cautions", "encoders", "families", "generalisation", "local_steps"]
 
 _STATUSES = {
-    "evidence_weak": "log p(x) of {} can be trusted by neither of its two routes",
+    "evidence_weak": "for {} neither route to log p(x) can be trusted",
     "modes_disagree": "for {} AIS found a part of the posterior that the fits missed",
-    "fit_budget": "the fit of q* for {} ended at its budget",
-    "fit_diverged": "the fit of q* for {} found no finite optimum",
-    "negative_gap": "{} a gap below zero that noise does not explain",
-    "undefined_weights": "importance weights of {} were undefined",
+    "fit_budget": "for {} the fit of q* ended at its budget",
+    "fit_diverged": "for {} the fit of q* found no finite optimum",
+    "negative_gap": "for {} a gap is below zero by more than noise explains",
+    "undefined_weights": "for {} some importance weights were undefined",
 }
 
 
@@ -95,14 +95,10 @@ def cautions(first: Mapping[str, Any]) -> list[str]:
             f"By their certificates, the fits of q* are {plus_minus({**left, 'se_datapoints': left['se_monte_carlo']})} "
             f"nats below the optimum on average{ended}."
         )
-    told = [words.format(_of(first["status"][word])) for word, words in _STATUSES.items() if first["status"].get(word)]
+    told = [words.format(count_of(first["status"][word])) for word, words in _STATUSES.items() if first["status"].get(word)]
     if told:
         sentences.append(f"Mind that {listed(told)}. A higher --effort may settle it.")
     return sentences
-
-
-def _of(count: int) -> str:
-    return count_of(count)
 
 
 def _cause(first: Mapping[str, Any]) -> str:

@@ -40,10 +40,10 @@ def certificate_sentence(certificate: Mapping[str, Any], gap: float | None = Non
         else f"log p(x) lies between {number(lower, 3)} and {number(upper, 3)} nats on average"
     )
     return (
-        f"On {count_of(sandwich['count'])} simulated from the model, {where}: a sandwich of "
-        f"{size(sandwich['mean'])} nats{_judged(sandwich, gap)} What it bounds is the mean error of AIS on "
-        "such data and the Jeffreys divergence between the posterior and where the chains end; on other data it is a "
-        "sign, not a bound." + (f" {_left_out(sandwich['left_out'])}" if sandwich["left_out"] else "")
+        f"On {count_of(sandwich['count'])} simulated from the model, {where}: a sandwich of {size(sandwich['mean'])} "
+        f"nats{_judged(sandwich, gap)} A sandwich bounds the mean error of AIS on such data, and the Jeffreys divergence "
+        "between the posterior and where the chains end; for other data it is a sign, not a bound."
+        + (f" {_left_out(sandwich['left_out'])}" if sandwich["left_out"] else "")
     )
 
 
@@ -52,23 +52,27 @@ def _left_out(count: int) -> str:
 
 
 def _judged(sandwich: Mapping[str, Any], gap: float | None) -> str:
+    """The interval of the sandwich, and what to think of it: only its far end says how wrong AIS may be."""
     if sandwich["ci95"] is None:
         return ", from too few datapoints for an interval, so that it certifies nothing."
     low, high = sandwich["ci95"]
     limit = NARROW if gap is None else 0.25 * max(gap, 0.0)
     against = f"{NARROW} nats" if gap is None else f"a quarter of the total gap of {number(gap)} nats"
-    small = max(abs(low), abs(high)) < 0.0005
-    interval = "" if small else f" (95% interval {number(low, 3)} to {number(high, 3)})"
+    interval = f" (95% interval {number(low, 3)} to {number(high, 3)})"
+    if max(abs(low), abs(high)) < 0.0005:
+        return ". That is narrow."
     if max(abs(low), abs(high)) <= limit:
-        verdict = f"narrow: its whole interval is within {against}"
-        return f"{interval}: {verdict}." if low > 0 else f"{interval}: {verdict}, and includes zero."
+        zero = "; as the interval includes zero, its far end is all that is known" if low <= 0 <= high else ""
+        return f"{interval}. That is narrow: all of the interval is within {against}{zero}."
     if high < 0:
-        return f"{interval}: bounds that cross by more than their noise, so something is wrong with one of them."
+        return f"{interval}. The bounds cross by more than their noise: something is wrong with one of them."
     if low > limit:
         return (
-            f"{interval}: wide. It is more than {against}: AIS with these settings may be that far below the truth, and "
-            "so may gaps that rest on it. A higher --effort narrows it, unless chains cannot cross between modes."
+            f"{interval}. That is wide: more than {against}. AIS with these settings may be as far below the truth, and "
+            "gaps that rest on it too small. A higher --effort narrows it, unless no chain can cross between the modes."
         )
-    zero = "That the interval includes zero is no all-clear: " if low <= 0 else ""
-    up_to = f"the error may be as large as {number(high, 3)} nats, more than {against}"
-    return f"{interval}: undecided. {zero}{up_to if zero else up_to[0].upper() + up_to[1:]}. More datapoints settle it."
+    zero = ", and that the interval includes zero is no all-clear" if low <= 0 else ""
+    return (
+        f"{interval}. That leaves it open: the error may be as large as {number(high, 3)} nats, more than {against}{zero}. "
+        "More simulated datapoints settle it (`gapkit certify`)."
+    )

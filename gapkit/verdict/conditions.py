@@ -93,7 +93,8 @@ def fits(summary: Mapping[str, Any], gap: float) -> tuple[Missing, ...]:
     enough = converged >= _MOST * count
     bounded = converged >= _HALF * count and rest is not None and rest <= _TENTH * gap
     if not (enough or bounded):
-        return (Missing(f"only {converged:,} of {count_of(count, 'fit', 'fits')} of q* converged", again, "fits"),)
+        some = f"only {converged:,} of" if converged else "none of the"
+        return (Missing(f"{some} {count_of(count, 'fit')} of q* converged", again, "fits"),)
     left = summary["quantities"]["amortization_gap"].get("left_to_gain")
     if left is None:
         return (Missing("nothing is known of what the fits of q* left to gain", again, "fits"),)

@@ -105,10 +105,10 @@ def _model(summary: Mapping[str, Any], decision: Decision) -> str:
     if decision.why == "collapsed":
         star = next(iter(summary["splits"].values()))["latents_star"]
         return (
-            "Mend the training of the model first: the posterior has collapsed. Not even the best q* differs between "
-            f"datapoints, in none of the {count_of(star['dimensions'], 'latent dimension')}: the decoder does not use z, "
-            "and neither a better encoder nor a richer family can change that. Ways: warm up the KL term, give it free "
-            "bits, or weaken the decoder."
+            "Mend the training of the model first: the posterior has collapsed. The best q* is the same for every "
+            f"datapoint in each of the {count_of(star['dimensions'], 'latent dimension')}: the decoder does not use z. "
+            "No better encoder and no richer family changes that, so the gaps below are beside the point. Ways: warm up "
+            "the KL term, give it free bits, or weaken the decoder."
         )
     assert decision.baseline is not None  # every other fault of a model is shown by a simple one
     behind = _behind(summary, decision.baseline)
@@ -124,9 +124,9 @@ def _model(summary: Mapping[str, Any], decision: Decision) -> str:
             "that, check first that its outputs, the scale of the data and the weights are what they should be."
         )
     return (
-        f"Work on the model, not on inference: log p(x) is hardly above that of {NAMES[decision.baseline]} (by less than "
-        f"0.02 nats per dimension: {_ahead(summary, decision.baseline)}), and perfect inference would bring "
-        f"{inference} nats. Unless the data hold no more than that, a better model is what raises the fit."
+        f"Look at the model rather than at inference: perfect inference would bring {inference} nats, and log p(x) is "
+        f"hardly above that of {NAMES[decision.baseline]} (by {_ahead(summary, decision.baseline)}; both are less than "
+        "0.02 nats per dimension). A better model is what can raise the fit, unless the data hold no more than that."
     )
 
 
@@ -190,7 +190,7 @@ def _settled(missing: tuple[Missing, ...]) -> str:
 def how_sure(summary: Mapping[str, Any], decision: Decision) -> list[str]:
     """What an advice rests on."""
     if decision.action in ("unknown", "model"):
-        return _of_the_model(decision)
+        return _of_the_model(summary, decision)
     first = next(iter(summary["splits"].values()))
     parts = []
     if decision.action in ("encoder", "family"):
@@ -199,8 +199,7 @@ def how_sure(summary: Mapping[str, Any], decision: Decision) -> list[str]:
             f"with 95% confidence the {decision.action}'s part of the gap is the larger one, by "
             f"{number(decision.low or 0.0)} to {number(decision.high or 0.0)} nats more than the {other}'s"
         )
-        count, converged = sum(first["fit"].values()), first["fit"].get("converged", 0)
-        parts.append(f"{converged:,} of {count_of(count, 'fit', 'fits')} of q* converged")
+        parts.append(_converged(first))
     else:
         low, high = (number(end or 0.0, 3) for end in (decision.low, decision.high))
         parts.append(f"with 95% confidence the total gap is between {low} and {high} nats")
@@ -215,7 +214,17 @@ def how_sure(summary: Mapping[str, Any], decision: Decision) -> list[str]:
     return [f"How sure: {'; '.join(parts)}."]
 
 
-def _of_the_model(decision: Decision) -> list[str]:
+def _converged(first: Mapping[str, Any]) -> str:
+    count, converged = sum(first["fit"].values()), first["fit"].get("converged", 0)
+    return f"{converged:,} of {count_of(count, 'fit')} of q* converged"
+
+
+def _of_the_model(summary: Mapping[str, Any], decision: Decision) -> list[str]:
+    first = next(iter(summary["splits"].values()))
+    if decision.why == "collapsed":
+        most = max(first["latents_star"]["spread"])
+        apart = f"the means of q* vary between datapoints by at most {max(most, 0.0001):.2%} of q*'s own variance"
+        return [f"How sure: {_converged(first)}; {apart}."]
     if decision.action == "unknown" or decision.low is None or decision.high is None:
         return []
     if decision.why == "barely":

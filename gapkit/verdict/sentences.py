@@ -79,9 +79,11 @@ def trust(summary: Mapping[str, Any]) -> list[str]:
         )
     sandwich = checks.get("approximate_sandwich")
     if sandwich and sandwich["mean"] is not None:
+        mean = sandwich["mean"]
+        above = f"{number(mean, 3)} nats above it" if mean > 0 else f"that meets it within the noise ({number(mean, 3)} nats)"
         sentences.append(
             f"On {count_of(sandwich['count'])} that AIS was run for, chains sent back from where it ended give an "
-            f"approximate upper bound {number(sandwich['mean'], 3)} nats above it on average. It is approximate because "
+            f"approximate upper bound {above} on average. It is approximate because "
             "there is no exact posterior draw to start from: a mode that all chains missed is missing in it too."
         )
     certificate = summary.get("certificate")

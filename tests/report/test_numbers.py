@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from html.parser import HTMLParser
 from numbers import Real
@@ -20,10 +20,13 @@ from gapkit.summary import summarise
 from tests.report.test_pdf import pages_of
 from tests.report.test_report import join, make, nothing, three, with_extras, with_labels
 from tests.test_latents import with_active
+from tests.verdict import builder as verdicts
 
 # Numbers of the software itself: the level of all intervals, the share of a gap that counts as closed, the zero of
 # "the interval contains 0", and how many rows of the worst datapoints a screen and a page show.
 OWN = {"95%", "90%", "0"}
+# Of the rules that a verdict states: a gap nobody acts on, and what is shown as nothing.
+BOUNDS = {"0.05", "0.001", "0.02"}
 ROWS = re.compile(r"The 200 largest|The first 20 of \d+ rows")
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?%?(?![\w])")
 
@@ -92,12 +95,19 @@ class Files:
         table = saved.datapoints.select_dtypes("number")
         self.values = [*leaves(json.loads((folder / "summary.json").read_text("utf-8"))), *table.to_numpy(float).flat]
         self.values.append(float(len(table)))
+        self.values += leaves(asdict(saved.decision()))
+        quantities, first = saved.summary_values["quantities"], next(iter(saved.summary_values["splits"].values()))
+        if "data" in first and quantities["log_px"]["mean"]:  # the gap in proportion: to -log p(x), in bits
+            gap, log_px = quantities["total_gap"]["mean"], quantities["log_px"]["mean"]
+            self.values += [gap / -log_px, gap / first["data"]["dimensions"] / np.log(2.0), -log_px / 1000]
         self.written = {}
 
     def hold(self, number):
         number = number.lstrip("+-")  # in words, "below" may stand for a minus
         digits = number.rstrip("%").replace(",", "")
         decimals = len(digits.partition(".")[2])
+        if digits in BOUNDS:
+            return True
         key = (decimals, number.endswith("%"))
         if key not in self.written:
             scale = 100 if key[1] else 1
@@ -146,8 +156,18 @@ def targets():
     return with_labels(uneven(), np.random.default_rng(5).normal(0, 3, 12))
 
 
+def carried(**gaps):
+    """A run whose numbers carry an advice, with all that a summary of an analysis holds."""
+    frame = verdicts.table(37, **gaps)
+    return Result(frame, verdicts.finished(frame), {})
+
+
 RESULTS = {
     "rich": rich,
+    "encoder at fault": carried,
+    "family at fault": lambda: carried(encoder=0.7123, family=3.1234),
+    "nothing at fault": lambda: carried(encoder=0.00812, family=0.00323),
+    "model at fault": lambda: carried(log_px=-612.345),
     "one class stands out": one_class_stands_out,
     "targets": targets,
     "plain": uneven,
