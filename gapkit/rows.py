@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 __all__ = ["UNSOUND", "concentration", "ladder_rows", "left_out", "unfinished", "unsound"]
 
@@ -15,7 +14,7 @@ UNSOUND = ("nonfinite", "undefined_weights", "evidence_weak", "modes_disagree", 
 _RUNGS = ("log_px", "elbo_star", "elbo", "total_gap", "amortization_gap", "approximation_gap")
 _FURTHER = ("elbo_", "gain_", "left_", "approximation_gap_")
 _MOST = 0.5
-_TOP, _FEWEST = 0.1, 10
+_TOP, _FEWEST, _SPREADS = 0.1, 10, 3.0
 
 
 def ladder_rows(rows: pd.DataFrame) -> np.ndarray:
@@ -68,8 +67,8 @@ def concentration(gaps: np.ndarray) -> dict[str, Any] | None:
 
     Returns:
         ``top``, how many datapoints; ``share``, what they hold; ``exponential``, what they would hold on average if
-        gaps were exponentially distributed, a spread that needs no explanation; ``limit``, about the 99% point of that.
-        None for fewer than 10 datapoints or without any gap.
+        gaps were exponentially distributed, which needs no explanation, and ``spread``, the standard deviation of that;
+        ``limit``, three of them above. None for fewer than 10 datapoints or without any gap.
     """
     gaps = np.maximum(gaps[np.isfinite(gaps)], 0.0)
     count = len(gaps)
@@ -77,18 +76,14 @@ def concentration(gaps: np.ndarray) -> dict[str, Any] | None:
         return None
     top = math.ceil(_TOP * count)
     weights = np.minimum(1.0, top / np.arange(1, count + 1))
+    spread = float(math.sqrt(weights.var() / (count + 1)))
     return {
         "top": top,
         "share": float(np.sort(gaps)[-top:].sum() / gaps.sum()),
         "exponential": float(weights.mean()),
-        "limit": _ninety_nine(float(weights.mean()), float(weights.var() / (count + 1))),
+        "spread": spread,
+        "limit": float(weights.mean()) + _SPREADS * spread,
     }
-
-
-def _ninety_nine(mean: float, variance: float) -> float:
-    """The 99% point of a share of that mean and variance, as of a beta distribution."""
-    size = mean * (1.0 - mean) / variance - 1.0
-    return float(special.betaincinv(mean * size, (1.0 - mean) * size, 0.99))
 
 
 def unsound(rows: pd.DataFrame) -> int:

@@ -124,7 +124,9 @@ def test_cross_fitting_leaves_each_datapoint_out_of_its_own_fit():
         rest = np.delete(x, place, 0)
         assert found[place] == pytest.approx(baseline.FactorisedGaussian.fit(rest).log_prob(x[place : place + 1])[0])
     seen = []
-    baseline.cross_fitted(lambda part: seen.append(len(part)) or baseline.FactorisedGaussian.fit(part), data("real", 45))
+    baseline.cross_fitted(
+        lambda part: seen.append(len(part)) or baseline.FactorisedGaussian.fit(part), data("real", 45)
+    )
     assert sorted(seen) == [40] * 5 + [41] * 5
 
 

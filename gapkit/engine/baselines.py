@@ -28,6 +28,7 @@ _PROBES = 100
 _AT_ONCE = 1000
 _MOST_VALUES = 65_536
 _SAME = 0.5  # share of the analysed datapoints found among the others from which on they are no others
+_FEWEST = 50  # other datapoints, unless the analysed ones are fewer still
 
 Fit = Callable[[np.ndarray], Density]
 
@@ -56,8 +57,8 @@ def baselines(
 ) -> dict[str, dict[str, Any]]:
     """For every split, the ``dimensions`` of a datapoint, whether it is ``discrete``, and ``baselines``.
 
-    They are fitted to the split ``train`` or to ``other_x`` where those are other data, else to nine tenths of the
-    split at a time and judged on the rest.
+    They are fitted to the split ``train`` or to ``other_x``, whichever is larger, where those are other data and not too
+    few, else to nine tenths of the split at a time and judged on the rest.
 
     Args:
         like: any target of the model.
@@ -124,16 +125,17 @@ def _others(
     like: Target, split: str, ready: Mapping[str, Tensor], other_x: Tensor | None
 ) -> tuple[str, np.ndarray] | None:
     """Data to fit to that are not the analysed ones, and what they are called."""
-    for name, data in (("train", ready.get("train")), ("other", other_x)):
-        if data is None or name == split:
-            continue
-        if name == "other":
-            data = fit_to_model(like.model, torch.as_tensor(data)[:_ROWS].to(like.device))
-        other = _flat(data[:_ROWS])
-        rows = {row.tobytes() for row in other}
-        mine = _flat(ready[split])
-        if np.mean([row.tobytes() in rows for row in mine]) < _SAME:
-            return name, other
+    mine, found = _flat(ready[split]), []
+    if split != "train" and "train" in ready:
+        found.append(("train", _flat(ready["train"][:_ROWS])))
+    if other_x is not None:
+        further = fit_to_model(like.model, torch.as_tensor(other_x)[:_ROWS].to(like.device))
+        found.append(("other", _flat(further)))
+    for name, data in sorted(found, key=lambda part: -len(part[1])):
+        rows = {row.tobytes() for row in data}
+        same = np.mean([row.tobytes() in rows for row in mine])
+        if len(data) >= min(_FEWEST, len(mine)) and same < _SAME:
+            return name, data
     return None
 
 

@@ -142,9 +142,9 @@ def analyze(
             frame.insert(0, "split", split)
             frames.append(frame)
             further[split] = beside.summary(frame, like, spec, split_seed)
-        simple = run_stage("baselines", baselines, like, ready, other_x, pd.concat(frames), spec.seed)
         if spec.details:
             details = run_stage("details", make_details, keeper, like, spec, first)
+        simple = run_stage("baselines", baselines, like, ready, other_x, pd.concat(frames), spec.seed)
         certified = run_stage("certificate", _certificate, like, bank, spec) if spec.certificate else None
     datapoints = pd.concat(frames, ignore_index=True)
     if classes:

@@ -87,7 +87,9 @@ def cautions(first: Mapping[str, Any]) -> list[str]:
     lost = first["quantities"]["total_gap"].get("left_out", 0)
     if lost:
         verb, why = ("is", "has") if lost == 1 else ("are", "have")
-        sentences.append(f"{lost:,} of {count_of(count)} {why} no finite {_cause(first)} and {verb} left out of every mean.")
+        sentences.append(
+            f"{lost:,} of {count_of(count)} {why} no finite {_cause(first)} and {verb} left out of every mean."
+        )
     if left is not None and left["mean"] is not None:
         fits = sum(first.get("fit", {}).values())
         ended = f"; {first['fit'].get('converged', 0):,} of {fits:,} converged" if fits else ""
@@ -95,7 +97,9 @@ def cautions(first: Mapping[str, Any]) -> list[str]:
             f"By their certificates, the fits of q* are {plus_minus({**left, 'se_datapoints': left['se_monte_carlo']})} "
             f"nats below the optimum on average{ended}."
         )
-    told = [words.format(count_of(first["status"][word])) for word, words in _STATUSES.items() if first["status"].get(word)]
+    told = [
+        words.format(count_of(first["status"][word])) for word, words in _STATUSES.items() if first["status"].get(word)
+    ]
     if told:
         sentences.append(f"Mind that {listed(told)}. A higher --effort may settle it.")
     return sentences

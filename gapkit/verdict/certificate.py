@@ -48,7 +48,9 @@ def certificate_sentence(certificate: Mapping[str, Any], gap: float | None = Non
 
 
 def _left_out(count: int) -> str:
-    return f"{count_of(count)} {'was' if count == 1 else 'were'} not finite and {'is' if count == 1 else 'are'} left out."
+    return (
+        f"{count_of(count)} {'was' if count == 1 else 'were'} not finite and {'is' if count == 1 else 'are'} left out."
+    )
 
 
 def _judged(sandwich: Mapping[str, Any], gap: float | None) -> str:

@@ -154,7 +154,9 @@ def _certificate(summary: Mapping[str, Any], allowed: float) -> tuple[Missing, .
         what = "AIS could not be certified on simulated data"
         return (Missing(what, "`gapkit certify CHECKPOINT --effort thorough` says more", "evidence"),)
     if gap["left_out"] > (1.0 - _MOST) * (gap["count"] + gap["left_out"]):
-        what = f"on {gap['left_out']:,} of {count_of(gap['count'] + gap['left_out'])} simulated AIS gave no finite bounds"
+        what = (
+            f"on {gap['left_out']:,} of {count_of(gap['count'] + gap['left_out'])} simulated AIS gave no finite bounds"
+        )
         return (Missing(what, "`gapkit certify CHECKPOINT --effort thorough` says more", "evidence"),)
     if most <= allowed:
         return ()

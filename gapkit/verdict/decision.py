@@ -115,7 +115,9 @@ def _inference(summary: Mapping[str, Any]) -> Decision:
         nothing = _towards(summary, "nothing", "small", total)
         return _carried(replace(nothing, low=low, high=high), evidence(summary, small))
     if low <= small:
-        return Decision("unknown", "open", low=low, high=high, missing=(_more(total, summary), *evidence(summary, high)))
+        return Decision(
+            "unknown", "open", low=low, high=high, missing=(_more(total, summary), *evidence(summary, high))
+        )
     if apart["ci95"] is None:
         more = Missing("the difference of the two gaps has no interval", rerun(summary, "fits"), "difference")
         return Decision("unknown", "uncarried", missing=(more,))
@@ -160,7 +162,9 @@ def _more(values: Mapping[str, Any], summary: Mapping[str, Any]) -> Missing:
     spread, noise = values["se_datapoints"] or 0.0, values["se_monte_carlo"] or 0.0
     noisy = noise > 0.7 * spread
     settle = rerun(summary, "evidence") if noisy else "more datapoints (leave `--limit` out, or raise it)"
-    return Missing("the interval of the total gap is too wide to say whether there is one to act on", settle, "datapoints")
+    return Missing(
+        "the interval of the total gap is too wide to say whether there is one to act on", settle, "datapoints"
+    )
 
 
 def _constant_encoder(summary: Mapping[str, Any]) -> bool:

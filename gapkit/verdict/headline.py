@@ -172,9 +172,7 @@ def _unknown(summary: Mapping[str, Any], decision: Decision) -> str:
             f"posterior family {family}; neither is clearly the larger part. {_settled(decision.missing)}"
         )
     if any(part.about == "evidence" for part in decision.missing):
-        return (
-            f"No advice yet: {gap} by these numbers, but log p(x) and so the gap may be larger than that, because {missing}"
-        )
+        return f"No advice yet: {gap} by these numbers, but log p(x) and so the gap may be larger than that, because {missing}"
     return f"No advice yet: {gap}, but whose it is, the encoder's or the posterior family's, cannot be said: {missing}"
 
 

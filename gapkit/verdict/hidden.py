@@ -30,8 +30,8 @@ def _concentrated(first: Mapping[str, Any]) -> list[str]:
     count = first["quantities"]["total_gap"]["count"]
     return [
         f"A few datapoints hold much of the gap: the {found['top']:,} largest of {count:,} hold {found['share']:.0%} of "
-        f"it, where exponentially distributed gaps would give them {found['exponential']:.0%} (and no more than "
-        f"{found['limit']:.0%} in 99 of 100 samples). Look at those first."
+        f"it, where exponentially distributed gaps would give them {found['exponential']:.0%} ± {found['spread']:.0%}. "
+        "Look at those first."
     ]
 
 
@@ -69,4 +69,3 @@ def _mode(first: Mapping[str, Any]) -> list[str]:
         f"For {first['other_start']:,} of {count_of(first['datapoints'])} another start than the encoder's q led to the "
         f"best q*; what the encoder loses there by its choice of mode{cost} is part of the amortization gap."
     ]
-

@@ -45,9 +45,7 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
 def _numbers(summary: Mapping[str, Any]) -> list[str]:
     """The ladder and its two gaps, in proportion, beside simple models and other splits."""
     quantities = summary["quantities"]
-    total, encoder, family = (
-        quantities[name] for name in ("total_gap", "amortization_gap", "approximation_gap")
-    )
+    total, encoder, family = (quantities[name] for name in ("total_gap", "amortization_gap", "approximation_gap"))
     rungs = [quantities.get(name, {}).get("mean") for name in ("log_px", "elbo")]
     ladder = "" if None in rungs else f" between log p(x) at {number(rungs[0])} and the ELBO at {number(rungs[1])}"
     sentences = [
@@ -80,7 +78,11 @@ def trust(summary: Mapping[str, Any]) -> list[str]:
     sandwich = checks.get("approximate_sandwich")
     if sandwich and sandwich["mean"] is not None:
         mean = sandwich["mean"]
-        above = f"{number(mean, 3)} nats above it" if mean > 0 else f"that meets it within the noise ({number(mean, 3)} nats)"
+        above = (
+            f"{number(mean, 3)} nats above it"
+            if mean > 0
+            else f"that meets it within the noise ({number(mean, 3)} nats)"
+        )
         sentences.append(
             f"On {count_of(sandwich['count'])} that AIS was run for, chains sent back from where it ended give an "
             f"approximate upper bound {above} on average. It is approximate because "

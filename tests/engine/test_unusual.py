@@ -210,5 +210,5 @@ def test_one_finite_datapoint_among_others_gives_no_advice():
     gaps = ["log_px", "total_gap", "amortization_gap", "approximation_gap", "amortization_minus_approximation"]
     frame.loc[1:, gaps] = np.nan
     words = " ".join(verdict(summarise(frame)))
-    assert "One datapoint cannot say" in words
-    assert "first (" not in words
+    assert "one datapoint cannot say" in words
+    assert "Fix the" not in words

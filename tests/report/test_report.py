@@ -176,7 +176,10 @@ def test_odd_results_give_the_same_page_from_their_files(name, tmp_path):
         ("some not finite", "2 of 5 datapoints have no finite log p(x) and are left out of every mean."),
         ("second split not finite", "Ladder of bounds: no finite values."),
         ("infinite", "1 of 2 datapoints has no finite L[q] and is left out of every mean."),
-        ("all flagged", "for 3 datapoints neither route to log p(x) can be trusted and for 3 datapoints the fit of q* "),
+        (
+            "all flagged",
+            "for 3 datapoints neither route to log p(x) can be trusted and for 3 datapoints the fit of q* ",
+        ),
         ("two splits", "The encoder&#39;s generalisation gap (test minus train)"),
         ("further encoder and local steps", "The encoder refit changes L[q] by"),
         ("further encoder and local steps", "local steps from the encoder&#39;s q close 90%"),

@@ -22,7 +22,12 @@ def advises(summary):
     """The actions whose imperative is among the sentences."""
     text = said(summary).lower()
     return {action for action, words in ADVICE.items() if words.lower() in text} | (
-        {"model"} if "work on the model" in text or "look at the model" in text or "mend the training" in text or "check the model first" in text else set()
+        {"model"}
+        if "work on the model" in text
+        or "look at the model" in text
+        or "mend the training" in text
+        or "check the model first" in text
+        else set()
     )
 
 
@@ -82,7 +87,13 @@ def few_datapoints(summary):
 
 def overridden(summary):
     summary["findings"] = [
-        {"check": "gradients", "level": "allowed", "asked": "a gradient", "found": "there is none", "do": "remove no_grad"}
+        {
+            "check": "gradients",
+            "level": "allowed",
+            "asked": "a gradient",
+            "found": "there is none",
+            "do": "remove no_grad",
+        }
     ]
 
 

@@ -30,7 +30,17 @@ def text_of(result):
 
 def no_advice(result):
     words = text_of(result)
-    return not any(advice in words for advice in ("Fix the", "Work on the model", "Look at the model", "Check the model", "Mend the training", "Leave inference"))
+    return not any(
+        advice in words
+        for advice in (
+            "Fix the",
+            "Work on the model",
+            "Look at the model",
+            "Check the model",
+            "Mend the training",
+            "Leave inference",
+        )
+    )
 
 
 def stopped(model, x, **further):
