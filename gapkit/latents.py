@@ -140,8 +140,8 @@ def collapse_sentence(values: Mapping[str, Any], star: Mapping[str, Any] | None 
 
     Args:
         values: what :func:`summarise_latents` gives of the encoder's q.
-        star: what :func:`summarise_use` gives of the fitted q*, which tells what the decoder uses, whatever the encoder makes of it. Without
-            it the encoder is asked, in units of a standard normal prior.
+        star: what :func:`summarise_use` gives of the fitted q*, which tells what the decoder uses, whatever the encoder
+            makes of it. Without it the encoder is asked, in units of a standard normal prior.
     """
     judged = star if star and star.get("used_units") is not None else None
     if judged:

@@ -36,7 +36,7 @@ def ladder_rows(rows: pd.DataFrame) -> np.ndarray:
         if not (rung or further):
             continue
         known = np.isfinite(rows[name].to_numpy(float))
-        if rung and known.any() or further and known.mean() > _MOST:
+        if (rung and known.any()) or (further and known.mean() > _MOST):
             finite &= known
     return finite
 

@@ -129,14 +129,15 @@ def summarise(
 
     Returns:
         ``quantities`` of the first split, all means of the ladder over the same datapoints (see
-        :func:`gapkit.rows.ladder_rows`); of those that L[q*] enters, ``left_to_gain`` is what the fits may have left, two
-        errors included, and ``se_total`` the error over datapoints and that together. ``splits`` with the quantities, statuses and checks of every split, what is ``left_out``
-        of its means, how many datapoints are ``unsound``, what ``unfinished`` fits may add, how far a few datapoints
-        hold the gap (``concentration``), all of :mod:`gapkit.rows`; and
-        ``classes`` where the table has integers or words as labels, 2 to 50 different ones in the split: for each its
-        ``label``, how many ``datapoints``, and the ``quantities`` total, amortization and approximation gap, the class
-        with the largest mean total gap first; for more than one split ``generalisation``: the amortization gap of the
-        first split minus that of each other one; and the ``certificate`` and ``semi_amortized``, if there are any.
+        :func:`gapkit.rows.ladder_rows`); of those that L[q*] enters, ``left_to_gain`` is what the fits may have left,
+        two errors included, and ``se_total`` the error over datapoints and that together. ``splits`` with the
+        quantities, statuses and checks of every split, what is ``left_out`` of its means, how many datapoints are
+        ``unsound``, what ``unfinished`` fits may add, how far a few datapoints hold the gap (``concentration``), all of
+        :mod:`gapkit.rows`; and ``classes`` where the table has integers or words as labels, 2 to 50 different ones in
+        the split: for each its ``label``, how many ``datapoints``, and the ``quantities`` total, amortization and
+        approximation gap, the class with the largest mean total gap first; for more than one split ``generalisation``:
+        the amortization gap of the first split minus that of each other one; and the ``certificate`` and
+        ``semi_amortized``, if there are any.
 
     Raises:
         InputError: an empty table.

@@ -1,4 +1,4 @@
-"""Simple models of the data beside the analysed one: which of them its likelihood allows, and how far apart they are."""
+"""Simple models of the data beside the analysed one: which ones its likelihood allows, and how far apart they are."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,8 +11,16 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal, constraints
 
-from gapkit import baseline
-from gapkit.baseline import Density, cross_fitted
+from gapkit.baseline import (
+    ContinuousBernoulli,
+    Density,
+    FactorisedBernoulli,
+    FactorisedCategorical,
+    FactorisedCounts,
+    FactorisedGaussian,
+    ProbabilisticPca,
+    cross_fitted,
+)
 from gapkit.engine.prepare import fit_to_model
 from gapkit.engine.skipped import reason
 from gapkit.families import recognise
@@ -57,8 +65,8 @@ def baselines(
 ) -> dict[str, dict[str, Any]]:
     """For every split, the ``dimensions`` of a datapoint, whether it is ``discrete``, and ``baselines``.
 
-    They are fitted to the split ``train`` or to ``other_x``, whichever is larger, where those are other data and not too
-    few, else to nine tenths of the split at a time and judged on the rest.
+    They are fitted to the split ``train`` or to ``other_x``, whichever is larger, where those are other data and not
+    too few, else to nine tenths of the split at a time and judged on the rest.
 
     Args:
         like: any target of the model.
@@ -118,7 +126,7 @@ def observation(like: Target, x: Tensor) -> Observation:
         return Observation("real", False, scale=least)
     if isinstance(support, constraints.interval) and (support.lower_bound, support.upper_bound) == (0.0, 1.0):
         return Observation("unit", False)
-    return Observation("unknown", bool(support.is_discrete))
+    return Observation("unknown", None if support is None else bool(support.is_discrete))
 
 
 def _others(
@@ -150,7 +158,7 @@ def _beside(
     if other is None and len(mine) < 2:
         return {"skipped": "there are no data to fit one to"}
     log_px, error = (rows[name].to_numpy(float)[used] for name in ("log_px", "log_px_se"))
-    models = []
+    models: list[dict[str, Any]] = []
     for name, fit in fits.items():
         level = _levels(seen, fit, mine, None if other is None else other[1], seed)[used]
         models.append(
@@ -174,17 +182,15 @@ def _beside(
 def _fits(seen: Observation, x: np.ndarray, latents: int) -> dict[str, Fit]:
     """The simple models of data of a kind, each a function from data to a density; none where data do not fit it."""
     if seen.kind == "binary" and np.isin(x, (0.0, 1.0)).all():
-        return {"factorised_bernoulli": baseline.FactorisedBernoulli.fit}
+        return {"factorised_bernoulli": FactorisedBernoulli.fit}
     if seen.kind == "categorical":
-        return {"factorised_categorical": partial(baseline.FactorisedCategorical.fit, num_values=seen.num_values)}
+        return {"factorised_categorical": partial(FactorisedCategorical.fit, num_values=seen.num_values)}
     if seen.kind == "counts":
-        return {"factorised_counts": baseline.FactorisedCounts.fit}
+        return {"factorised_counts": FactorisedCounts.fit}
     if seen.kind == "unit":
-        return {"factorised_continuous_bernoulli": baseline.ContinuousBernoulli.fit}
+        return {"factorised_continuous_bernoulli": ContinuousBernoulli.fit}
     if seen.kind == "real":
-        found: dict[str, Fit] = {
-            "factorised_gaussian": partial(baseline.FactorisedGaussian.fit, least_scale=seen.scale)
-        }
+        found: dict[str, Fit] = {"factorised_gaussian": partial(FactorisedGaussian.fit, least_scale=seen.scale)}
         if x.shape[1] > 1:
             found["probabilistic_pca"] = partial(_pca, rank=latents)
         return found
@@ -192,7 +198,7 @@ def _fits(seen: Observation, x: np.ndarray, latents: int) -> dict[str, Fit]:
 
 
 def _pca(x: np.ndarray, rank: int) -> Density:
-    return baseline.ProbabilisticPca.fit(x[:_ROWS_PCA] if x.shape[1] > _WIDE else x, rank)
+    return ProbabilisticPca.fit(x[:_ROWS_PCA] if x.shape[1] > _WIDE else x, rank)
 
 
 def _levels(seen: Observation, fit: Fit, mine: np.ndarray, other: np.ndarray | None, seed: int) -> np.ndarray:

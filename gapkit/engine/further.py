@@ -39,10 +39,11 @@ class Further:
         self.grouped[unit.number] = found.grouped.head(unit.size)
         self.kept[unit.number] = marginals(batch.q, unit)
         star = fitted.family(fitted.own).q
-        self.kept_star[unit.number] = marginals(star if isinstance(star, Affine) else fitted.mean_field.q, unit)
+        gaussian = isinstance(star, Affine)
+        self.kept_star[unit.number] = marginals(star if gaussian else fitted.mean_field.q, unit)
 
     def summary(self, frame: pd.DataFrame, like: Target, spec: AnalysisSpec, seed: int) -> Mapping[str, Any]:
-        """``latents``, ``latents_star`` (of q*) and ``iwae_curve`` of a split, from its whole table; ``seed`` is the split's."""
+        """``latents``, ``latents_star`` (of q*) and ``iwae_curve`` of a split, from its whole table and seed."""
         bounds = GroupedBounds.joined([self.grouped[number] for number in sorted(self.grouped)])
         left_se = np.hypot(frame["log_px_se"].to_numpy(float), frame["iwae_se"].to_numpy(float))
         log_px = frame["log_px"].to_numpy(float)

@@ -179,7 +179,8 @@ DEFINITIONS = (
     (
         "Error over datapoints",
         "Standard error of a mean over datapoints: how much it would change with other data of the same kind. It "
-        "includes the sampling noise. The number after ± in the sentences at the top is this, and for the two gaps what "
+        "includes the sampling noise. The number after ± in the sentences at the top is this, and for the two "
+        "gaps what "
         "the fits of q* may have left is added, which no number of datapoints averages out.",
         "",
         "",

@@ -94,7 +94,7 @@ def dead_latents(first: Mapping[str, Any]) -> list[str]:
 
 
 def beside(summary: Mapping[str, Any]) -> list[str]:
-    """log p(x) beside that of simple models, in a sentence."""
+    """Log p(x) beside that of simple models, in a sentence."""
     parts = judged(summary)
     if not parts:
         return []
@@ -137,7 +137,7 @@ def proportion(summary: Mapping[str, Any]) -> list[str]:
 
 
 def splits_apart(summary: Mapping[str, Any]) -> list[str]:
-    """log p(x) of the splits beside each other: what the model itself does not generalise."""
+    """Log p(x) of the splits beside each other: what the model itself does not generalise."""
     (name, first), *others = summary["splits"].items()
     one = first["quantities"].get("log_px")
     sentences = []

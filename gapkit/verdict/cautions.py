@@ -94,7 +94,8 @@ def cautions(first: Mapping[str, Any]) -> list[str]:
         fits = sum(first.get("fit", {}).values())
         ended = f"; {first['fit'].get('converged', 0):,} of {fits:,} converged" if fits else ""
         sentences.append(
-            f"By their certificates, the fits of q* are {plus_minus({**left, 'se_datapoints': left['se_monte_carlo']})} "
+            "By their certificates, the fits of q* are "
+            f"{plus_minus({**left, 'se_datapoints': left['se_monte_carlo']})} "
             f"nats below the optimum on average{ended}."
         )
     told = [

@@ -41,7 +41,8 @@ def certificate_sentence(certificate: Mapping[str, Any], gap: float | None = Non
     )
     return (
         f"On {count_of(sandwich['count'])} simulated from the model, {where}: a sandwich of {size(sandwich['mean'])} "
-        f"nats{_judged(sandwich, gap)} A sandwich bounds the mean error of AIS on such data, and the Jeffreys divergence "
+        f"nats{_judged(sandwich, gap)} A sandwich bounds the mean error of AIS on such data, and the Jeffreys "
+        "divergence "
         "between the posterior and where the chains end; for other data it is a sign, not a bound."
         + (f" {_left_out(sandwich['left_out'])}" if sandwich["left_out"] else "")
     )
@@ -70,11 +71,13 @@ def _judged(sandwich: Mapping[str, Any], gap: float | None) -> str:
         return f"{interval}. The bounds cross by more than their noise: something is wrong with one of them."
     if low > limit:
         return (
-            f"{interval}. That is wide: more than {against}. AIS with these settings may be as far below the truth, and "
+            f"{interval}. That is wide: more than {against}. AIS with these settings may be as far below the "
+            "truth, and "
             "gaps that rest on it too small. A higher --effort narrows it, unless no chain can cross between the modes."
         )
     zero = ", and that the interval includes zero is no all-clear" if low <= 0 else ""
     return (
-        f"{interval}. That leaves it open: the error may be as large as {number(high, 3)} nats, more than {against}{zero}. "
+        f"{interval}. That leaves it open: the error may be as large as {number(high, 3)} nats, more than "
+        f"{against}{zero}. "
         "More simulated datapoints settle it (`gapkit certify`)."
     )

@@ -105,7 +105,7 @@ def fits(summary: Mapping[str, Any], gap: float) -> tuple[Missing, ...]:
 
 
 def evidence(summary: Mapping[str, Any], allowed: float) -> tuple[Missing, ...]:
-    """log p(x) can be trusted: for most datapoints, by a second route, and on simulated data.
+    """Log p(x) can be trusted: for most datapoints, by a second route, and on simulated data.
 
     Args:
         summary: see :func:`gapkit.summary.summarise`.

@@ -26,7 +26,8 @@ def doubts(summary: Mapping[str, Any], decision: Decision) -> list[str]:
     lost = (first.get("left_out") or {}).get("encoder", 0)
     if lost >= _SEVERAL:
         sentences.append(
-            f"The encoder fails on {lost:,} of {count_of(first['datapoints'])}: L[q] is not finite there. They are left "
+            f"The encoder fails on {lost:,} of {count_of(first['datapoints'])}: L[q] is not finite there. They "
+            "are left "
             "out of every mean; look at them first."
         )
     if decision.action == "unknown" and decision.baseline == "coin_flips":
@@ -53,8 +54,10 @@ def _headline(summary: Mapping[str, Any], decision: Decision) -> str:
     small = small_gap(summary)[1]
     if decision.action == "nothing":
         return (
-            f"Leave inference as it is: a perfect encoder and a perfect posterior family together would raise the ELBO by "
-            f"at most {number(max(decision.high or 0.0, 0.0), 3)} nats, which is too small to act on (less than {small})."
+            "Leave inference as it is: a perfect encoder and a perfect posterior family together would raise "
+            "the ELBO by "
+            f"at most {number(max(decision.high or 0.0, 0.0), 3)} nats, which is too small to act on (less than "
+            f"{small})."
         )
     if decision.action == "encoder":
         what = "with a perfect one of the same posterior family"
@@ -62,12 +65,14 @@ def _headline(summary: Mapping[str, Any], decision: Decision) -> str:
         if decision.why == "constant_encoder":
             first = "Fix the encoder, which gives the same q for every x although the decoder uses z"
         how = (
-            "Ways: a larger encoder, longer training of the encoder alone (`gapkit refit` tells which of the two), or a "
+            "Ways: a larger encoder, longer training of the encoder alone (`gapkit refit` tells which of the "
+            "two), or a "
             "few local steps on q at test time."
         )
         return f"{first}: {what}, the ELBO would rise {_from_to(decision)}. {how}"
     return (
-        f"Fix the posterior family: with one that holds the true posterior and an encoder as good as now, the ELBO would "
+        "Fix the posterior family: with one that holds the true posterior and an encoder as good as now, the "
+        "ELBO would "
         f"rise {_from_to(decision)}. {_families(summary)}"
     )
 
@@ -107,7 +112,8 @@ def _model(summary: Mapping[str, Any], decision: Decision) -> str:
         return (
             "Mend the training of the model first: the posterior has collapsed. The best q* is the same for every "
             f"datapoint in each of the {count_of(star['dimensions'], 'latent dimension')}: the decoder does not use z. "
-            "No better encoder and no richer family changes that, so the gaps below are beside the point. Ways: warm up "
+            "No better encoder and no richer family changes that, so the gaps below are beside the point. Ways: "
+            "warm up "
             "the KL term, give it free bits, or weaken the decoder."
         )
     assert decision.baseline is not None  # every other fault of a model is shown by a simple one
@@ -168,11 +174,12 @@ def _unknown(summary: Mapping[str, Any], decision: Decision) -> str:
     if decision.why == "equal":
         encoder, family = (plus_minus(quantities[name]) for name in ("amortization_gap", "approximation_gap"))
         return (
-            f"No advice on what to fix first: of the total gap, a perfect encoder would bring {encoder} nats and a perfect "
+            f"No advice on what to fix first: of the total gap, a perfect encoder would bring {encoder} nats "
+            "and a perfect "
             f"posterior family {family}; neither is clearly the larger part. {_settled(decision.missing)}"
         )
     if any(part.about == "evidence" for part in decision.missing):
-        return f"No advice yet: {gap} by these numbers, but log p(x) and so the gap may be larger than that, because {missing}"
+        return f"No advice yet: {gap} by these numbers, but log p(x) and so the gap may be larger, because {missing}"
     return f"No advice yet: {gap}, but whose it is, the encoder's or the posterior family's, cannot be said: {missing}"
 
 

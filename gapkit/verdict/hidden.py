@@ -29,7 +29,8 @@ def _concentrated(first: Mapping[str, Any]) -> list[str]:
         return []
     count = first["quantities"]["total_gap"]["count"]
     return [
-        f"A few datapoints hold much of the gap: the {found['top']:,} largest of {count:,} hold {found['share']:.0%} of "
+        f"A few datapoints hold much of the gap: the {found['top']:,} largest of {count:,} hold "
+        f"{found['share']:.0%} of "
         f"it, where exponentially distributed gaps would give them {found['exponential']:.0%} ± {found['spread']:.0%}. "
         "Look at those first."
     ]
@@ -66,6 +67,7 @@ def _mode(first: Mapping[str, Any]) -> list[str]:
         return []
     cost = "" if lost is None else f" ({number(lost, 3)} nats on average over all datapoints)"
     return [
-        f"For {first['other_start']:,} of {count_of(first['datapoints'])} another start than the encoder's q led to the "
+        f"For {first['other_start']:,} of {count_of(first['datapoints'])} another start than the encoder's q "
+        "led to the "
         f"best q*; what the encoder loses there by its choice of mode{cost} is part of the amortization gap."
     ]

@@ -1,4 +1,4 @@
-"""The diagnosis in sentences, from the summary alone: the decision first; every rule is stated in the words it gives."""
+"""The diagnosis in sentences, from the summary alone: the decision first, every rule stated in the words it gives."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,8 @@ __all__ = ["trust", "verdict"]
 
 _CROSS_ENTROPY = (
     "Mind that log p(x) is no log probability here: the target is exp(−cross-entropy), so that log p(x) stands for its "
-    "log normaliser, log ∫ exp(−cross-entropy(x, decoder(z))) p(z) dz. The gaps and whose they are mean what they always "
+    "log normaliser, log ∫ exp(−cross-entropy(x, decoder(z))) p(z) dz. The gaps and whose they are mean what "
+    "they always "
     "do; the level of log p(x) can be compared with nothing else."
 )
 
@@ -71,7 +72,8 @@ def trust(summary: Mapping[str, Any]) -> list[str]:
     control = checks.get("control")
     if control and control["mean"] is not None:
         sentences.append(
-            f"On {count_of(control['count'])} chosen at random, AIS minus importance sampling is {signed(control)} nats "
+            f"On {count_of(control['count'])} chosen at random, AIS minus importance sampling is "
+            f"{signed(control)} nats "
             f"on average (Monte Carlo error after ±); {control['within_two_errors']} of them "
             f"{'agrees' if control['within_two_errors'] == 1 else 'agree'} within two standard errors."
         )

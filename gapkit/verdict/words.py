@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["MINUS", "count_of", "decimals_for", "listed", "number", "plus_minus", "size", "signed", "stated_error"]
+__all__ = ["MINUS", "count_of", "decimals_for", "listed", "number", "plus_minus", "signed", "size", "stated_error"]
 
 MINUS = "\N{MINUS SIGN}"
 _SMALLEST = 0.0005  # what three decimals show as zero

@@ -1,4 +1,4 @@
-"""An advice appears if and only if fits and evidence carry it: constructed summaries with every fault and pair of them."""
+"""An advice appears if and only if fits and evidence carry it: constructed summaries with any faults together."""
 
 import itertools
 import json
