@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from gapkit.verdict.bottleneck import model_fault
 from gapkit.verdict.conditions import SMALL, Missing, datapoints, evidence, fits, rerun, small_gap
+from gapkit.verdict.hidden import hidden
 from gapkit.verdict.words import stated_error
 
 __all__ = ["CONDITIONAL", "Action", "Decision", "decide", "findings"]
@@ -38,6 +39,7 @@ class Decision:
         missing: what stands between the numbers and an advice.
         conditions: the checks whose warnings make it conditional.
         baseline: name of the simple model that shows the model's fault.
+        hides: what the averages hide, in sentences.
     """
 
     action: Action
@@ -52,6 +54,7 @@ class Decision:
     missing: tuple[Missing, ...] = ()
     conditions: tuple[str, ...] = ()
     baseline: str | None = None
+    hides: tuple[str, ...] = ()
 
 
 def findings(summary: Mapping[str, Any], level: str) -> list[Mapping[str, str]]:
@@ -75,16 +78,20 @@ def decide(summary: Mapping[str, Any]) -> Decision:
     quantities = summary["quantities"]
     if None in (quantities[name]["mean"] for name in ("total_gap", "amortization_gap", "approximation_gap")):
         return Decision("unknown", "nothing_finite")
+    decision = replace(_decided(summary), hides=tuple(hidden(summary)))
+    warned = tuple(f["check"] for f in findings(summary, "warning") if f["check"] in CONDITIONAL)
+    if decision.action != "unknown" and warned:
+        return replace(decision, confidence="conditional", conditions=warned)
+    return decision
+
+
+def _decided(summary: Mapping[str, Any]) -> Decision:
     if findings(summary, "allowed"):
         return Decision("unknown", "refused")
     few = datapoints(summary)
     if few:
         return Decision("unknown", "few", missing=few)
-    decision = _model(summary) or _inference(summary)
-    warned = tuple(f["check"] for f in findings(summary, "warning") if f["check"] in CONDITIONAL)
-    if decision.action != "unknown" and warned:
-        return replace(decision, confidence="conditional", conditions=warned)
-    return decision
+    return _model(summary) or _inference(summary)
 
 
 def _model(summary: Mapping[str, Any]) -> Decision | None:

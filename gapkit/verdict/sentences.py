@@ -7,9 +7,8 @@ from gapkit.verdict.bottleneck import beside, proportion, splits_apart
 from gapkit.verdict.cautions import cautions, encoders, families, generalisation, local_steps
 from gapkit.verdict.certificate import certificate_sentence
 from gapkit.verdict.conditions import small_gap
-from gapkit.verdict.decision import decide, findings
+from gapkit.verdict.decision import Decision, decide, findings
 from gapkit.verdict.headline import doubts, headline, how_sure
-from gapkit.verdict.hidden import hidden
 from gapkit.verdict.words import count_of, number, plus_minus, signed
 
 __all__ = ["trust", "verdict"]
@@ -36,21 +35,23 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     if decision.why == "nothing_finite":
         return sentences
     first = next(iter(summary["splits"].values()))
-    sentences += _numbers(summary)
-    sentences += hidden(summary)
+    sentences += _numbers(summary, decision)
+    sentences += decision.hides
     sentences += families(summary) + encoders(summary["quantities"]) + local_steps(summary.get("semi_amortized"))
     sentences += cautions(first) + generalisation(summary)
     return sentences + [f"Note ({note['check']}): {note['found'].rstrip('.')}." for note in findings(summary, "note")]
 
 
-def _numbers(summary: Mapping[str, Any]) -> list[str]:
+def _numbers(summary: Mapping[str, Any], decision: Decision) -> list[str]:
     """The ladder and its two gaps, in proportion, beside simple models and other splits."""
     quantities = summary["quantities"]
     total, encoder, family = (quantities[name] for name in ("total_gap", "amortization_gap", "approximation_gap"))
     rungs = [quantities.get(name, {}).get("mean") for name in ("log_px", "elbo")]
     ladder = "" if None in rungs else f" between log p(x) at {number(rungs[0])} and the ELBO at {number(rungs[1])}"
+    doubtful = decision.why == "refused" or any(part.about in ("fits", "evidence") for part in decision.missing)
+    heading = "In numbers that cannot be relied on yet" if doubtful else "In numbers"
     sentences = [
-        f"In numbers: of the gap of {plus_minus(total)} nats{ladder}, {plus_minus(encoder)} are the encoder's "
+        f"{heading}: of the gap of {plus_minus(total)} nats{ladder}, {plus_minus(encoder)} are the encoder's "
         f"(amortization gap) and {plus_minus(family)} the posterior family's (approximation gap)."
     ]
     if summary.get("target") == "cross_entropy":

@@ -119,6 +119,7 @@ def test_a_sound_summary_gives_its_advice(case):
     decision = decide(summary)
     assert (decision.action, decision.confidence, decision.missing) == (case, "95%", ())
     assert advises(summary) == {case}
+    assert "In numbers: of the gap" in said(summary)
     assert verdict(summary)[0].startswith(ADVICE[case])
 
 
@@ -162,6 +163,7 @@ def test_what_does_not_depend_on_q_star_may_be_said_where_fits_are_unfinished():
     assert "whose it is, the encoder's or the posterior family's, cannot be said" in lead
     assert "none of the 100 fits of q* converged" in lead
     assert "`gapkit analyze ... --effort thorough`" in lead
+    assert verdict(summary)[1].startswith("In numbers that cannot be relied on yet: of the gap of 3.86 ± 0.11 nats")
     weak_evidence(summary)
     assert "log p(x) and so the gap may be larger" in verdict(summary)[0]
 

@@ -8,7 +8,7 @@ import pytest
 
 from gapkit.rows import concentration, ladder_rows
 from gapkit.summary import summarise_values
-from gapkit.verdict import certificate_sentence, plus_minus, trust, verdict
+from gapkit.verdict import certificate_sentence, decide, plus_minus, trust, verdict
 from tests.verdict.builder import finished, sandwich, sound, table, use
 
 
@@ -122,6 +122,7 @@ def test_dead_latents_are_counted():
     split(summary)["latents_star"] = use(13, 50)
     split(summary)["latents"] = use(13, 50)
     assert "37 of the 50 latent dimensions are not used" in said(summary)
+    assert any("37 of the 50" in sentence for sentence in decide(summary).hides)
     split(summary)["latents_star"] = use(49, 50)
     assert "1 of the 50 latent dimensions is not used" in said(summary)
 
