@@ -31,7 +31,8 @@ from gapkit.summary import summarise_values
 
 __all__ = ["Observation", "baselines", "observation"]
 
-_ROWS, _ROWS_PCA, _WIDE = 10_000, 1000, 1000  # datapoints to fit to, fewer for principal components of wide data
+_ROWS, _VALUES = 10_000, 10_000_000  # datapoints to fit to, and their numbers together, at most
+_ROWS_PCA, _WIDE = 1000, 1000  # fewer datapoints for principal components of wide data
 _PROBES = 100
 _AT_ONCE = 1000
 _MOST_VALUES = 65_536
@@ -122,8 +123,10 @@ def observation(like: Target, x: Tensor) -> Observation:
         return Observation("counts", True)
     if isinstance(support, type(constraints.real)):
         scale = inner.scale.expand(decoded.batch_shape + decoded.event_shape) if isinstance(inner, Normal) else None
-        least = 0.0 if scale is None else scale.reshape(len(scale), -1).amin(0).double().cpu().numpy()
-        return Observation("real", False, scale=least)
+        if scale is None:
+            return Observation("real", False)
+        least = scale.reshape(len(scale), -1).nan_to_num(nan=torch.inf).amin(0)
+        return Observation("real", False, scale=least.nan_to_num(posinf=0.0).double().cpu().numpy())
     if isinstance(support, constraints.interval) and (support.lower_bound, support.upper_bound) == (0.0, 1.0):
         return Observation("unit", False)
     return Observation("unknown", None if support is None else bool(support.is_discrete))
@@ -133,15 +136,15 @@ def _others(
     like: Target, split: str, ready: Mapping[str, Tensor], other_x: Tensor | None
 ) -> tuple[str, np.ndarray] | None:
     """Data to fit to that are not the analysed ones, and what they are called."""
-    mine, found = _flat(ready[split]), []
+    mine, found = _flat(_first(ready[split])), []
     if split != "train" and "train" in ready:
-        found.append(("train", _flat(ready["train"][:_ROWS])))
+        found.append(("train", _flat(_first(ready["train"]))))
     if other_x is not None:
-        further = fit_to_model(like.model, torch.as_tensor(other_x)[:_ROWS].to(like.device))
+        further = fit_to_model(like.model, _first(torch.as_tensor(other_x)).to(like.device))
         found.append(("other", _flat(further)))
     for name, data in sorted(found, key=lambda part: -len(part[1])):
-        rows = {row.tobytes() for row in data}
-        same = np.mean([row.tobytes() in rows for row in mine])
+        rows = {hash(row.tobytes()) for row in data}
+        same = np.mean([hash(row.tobytes()) in rows for row in mine])
         if len(data) >= min(_FEWEST, len(mine)) and same < _SAME:
             return name, data
     return None
@@ -150,17 +153,16 @@ def _others(
 def _beside(
     seen: Observation, x: Tensor, other: tuple[str, np.ndarray] | None, rows: pd.DataFrame, latents: int, seed: int
 ) -> dict[str, Any]:
-    mine = _flat(x)
-    fits = _fits(seen, mine, latents)
+    fits = _fits(seen, x, latents)
     used = ladder_rows(rows) & np.isfinite(rows["log_px"].to_numpy(float))
     if not fits:
         return {"skipped": "no simple model has this kind of data"}
-    if other is None and len(mine) < 2:
+    if other is None and len(x) < 2:
         return {"skipped": "there are no data to fit one to"}
     log_px, error = (rows[name].to_numpy(float)[used] for name in ("log_px", "log_px_se"))
     models: list[dict[str, Any]] = []
     for name, fit in fits.items():
-        level = _levels(seen, fit, mine, None if other is None else other[1], seed)[used]
+        level = _levels(seen, fit, x, None if other is None else other[1], seed)[used]
         models.append(
             {
                 "name": name,
@@ -170,18 +172,18 @@ def _beside(
         )
     ranked = sorted(models, key=lambda part: part["log_px"]["mean"] or -np.inf, reverse=True)
     if seen.kind == "binary":  # nothing to fit: every probability one half
-        flips = np.full(len(log_px), -np.log(2.0) * mine.shape[1])
+        flips = np.full(len(log_px), -np.log(2.0) * x[0].numel())
         coins = {"log_px": summarise_values(flips, np.zeros_like(flips), seed)}
         ranked.append({"name": "coin_flips", **coins, "difference": summarise_values(log_px - flips, error, seed)})
-    where = {"fitted_on": "cross", "fitted_datapoints": len(mine)}
+    where = {"fitted_on": "cross", "fitted_datapoints": len(_first(x))}
     if other is not None:
         where = {"fitted_on": other[0], "fitted_datapoints": len(other[1])}
     return {**where, "models": ranked}
 
 
-def _fits(seen: Observation, x: np.ndarray, latents: int) -> dict[str, Fit]:
+def _fits(seen: Observation, x: Tensor, latents: int) -> dict[str, Fit]:
     """The simple models of data of a kind, each a function from data to a density; none where data do not fit it."""
-    if seen.kind == "binary" and np.isin(x, (0.0, 1.0)).all():
+    if seen.kind == "binary" and bool(((x == 0) | (x == 1)).all()):
         return {"factorised_bernoulli": FactorisedBernoulli.fit}
     if seen.kind == "categorical":
         return {"factorised_categorical": partial(FactorisedCategorical.fit, num_values=seen.num_values)}
@@ -191,7 +193,7 @@ def _fits(seen: Observation, x: np.ndarray, latents: int) -> dict[str, Fit]:
         return {"factorised_continuous_bernoulli": ContinuousBernoulli.fit}
     if seen.kind == "real":
         found: dict[str, Fit] = {"factorised_gaussian": partial(FactorisedGaussian.fit, least_scale=seen.scale)}
-        if x.shape[1] > 1:
+        if x[0].numel() > 1:
             found["probabilistic_pca"] = partial(_pca, rank=latents)
         return found
     return {}
@@ -201,23 +203,18 @@ def _pca(x: np.ndarray, rank: int) -> Density:
     return ProbabilisticPca.fit(x[:_ROWS_PCA] if x.shape[1] > _WIDE else x, rank)
 
 
-def _levels(seen: Observation, fit: Fit, mine: np.ndarray, other: np.ndarray | None, seed: int) -> np.ndarray:
-    mine = seen.place(mine)
+def _levels(seen: Observation, fit: Fit, x: Tensor, other: np.ndarray | None, seed: int) -> np.ndarray:
+    """Log densities of the analysed data; NaN beyond the first so many where they are fitted to themselves."""
     if other is None:
-        return cross_fitted(fit, mine[:_ROWS], seed) if len(mine) <= _ROWS else _halves(fit, mine)
+        mine = seen.place(_flat(_first(x)))
+        return np.concatenate([cross_fitted(fit, mine, seed), np.full(len(x) - len(mine), np.nan)])
     fitted = fit(seen.place(other))
-    return np.concatenate([fitted.log_prob(part) for part in np.array_split(mine, max(1, len(mine) // _AT_ONCE))])
+    return np.concatenate([fitted.log_prob(seen.place(_flat(part))) for part in x.split(_AT_ONCE)])
 
 
-def _halves(fit: Fit, x: np.ndarray) -> np.ndarray:
-    """Many datapoints: those at even places are judged by a fit to odd ones, and the other way round."""
-    found = np.empty(len(x))
-    for start in (0, 1):
-        fitted = fit(x[1 - start :: 2][:_ROWS])
-        mine = x[start::2]
-        parts = [fitted.log_prob(part) for part in np.array_split(mine, max(1, len(mine) // _AT_ONCE))]
-        found[start::2] = np.concatenate(parts)
-    return found
+def _first(x: Tensor) -> Tensor:
+    """So many datapoints that a fit to them stays small."""
+    return x[: min(_ROWS, max(_FEWEST, _VALUES // x[0].numel()))]
 
 
 def _flat(x: Tensor) -> np.ndarray:
