@@ -48,6 +48,8 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks.local_fit --data $(DATA) --json benchmarks/results/local_fit.json
 	$(BIN)/python -m benchmarks.two_latents --data $(DATA) --json benchmarks/results/two_latents.json
 	$(BIN)/python -m benchmarks.memory --json benchmarks/results/memory.json
+	$(BIN)/python -m benchmarks.preflight --json benchmarks/results/preflight.json
+	$(BIN)/python -m benchmarks.intervals
 	$(BIN)/python -m benchmarks.readme
 
 clean:

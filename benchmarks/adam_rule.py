@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import unvalidated
+from gapkit.models.unvalidated import unvalidated
 
 __all__ = ["Outcome", "Rule", "run"]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.output import number
+from benchmarks.readme_intervals import intervals
 from benchmarks.readme_local_fit import local_fit
 
 HERE = Path(__file__).parent
@@ -28,6 +29,8 @@ def main() -> None:
         "two_latents.json": _two_latents,
         "routes.json": _routes,
         "memory.json": _memory,
+        "intervals.json": intervals,
+        "preflight.json": _preflight,
     }
     parts = [_HEAD]
     for name, section in sections.items():
@@ -35,6 +38,22 @@ def main() -> None:
         if path.exists():
             parts.append(section(json.loads(path.read_text("utf-8"))))
     (HERE / "README.md").write_text("\n".join(parts), "utf-8")
+
+
+def _preflight(found: dict[str, Any]) -> str:
+    lines = [
+        "## Checks before any work",
+        "",
+        "`python -m benchmarks.preflight --json benchmarks/results/preflight.json`",
+        "",
+        f"Seconds that the checks of model and data take before an analysis ({found['datapoints']} datapoints), in one "
+        "process of two threads.",
+        "",
+        "| model | median of 5 | most |",
+        "|---|---|---|",
+    ]
+    rows = [f"| {kind} | {part['median']:.2f} | {part['most']:.2f} |" for kind, part in found["models"].items()]
+    return "\n".join([*lines, *rows, ""])
 
 
 def _ais(found: dict[str, Any]) -> str:

@@ -13,8 +13,8 @@ import torch
 
 from benchmarks.problem import images
 from gapkit import analyze, checkpoints
+from gapkit.doctor.contract import fit_to_model
 from gapkit.engine import spec_for
-from gapkit.engine.prepare import fit_to_model
 from gapkit.estimators import Ais
 from gapkit.families import PriorProposal, recognise
 from gapkit.local import build_bank, fit

@@ -14,7 +14,7 @@ _CLOSED = 0.9
 _COLUMNS = ("elbo", "elbo_se", "gain", "gain_se", "left", "left_se")
 
 
-def summarise_curve(table: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
+def summarise_curve(table: pd.DataFrame) -> dict[str, Any]:
     """Summarise a curve of local steps over datapoints.
 
     A share is a ratio of two means, mean gain over mean amortization gap, so that datapoints without a gap do not
@@ -25,7 +25,6 @@ def summarise_curve(table: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
         table: one row per datapoint and number of steps, with columns ``index``, ``steps``, ``elbo`` (L[q] after so
             many steps), ``gain`` (that minus the encoder's L[q]), ``left`` (L[q*] minus that), in nats, and their
             Monte Carlo errors ``*_se``. The gap is what is left after 0 steps.
-        seed: of the bootstrap.
 
     Returns:
         ``elbo`` and ``amortization_gap`` of the encoder's q, see :func:`gapkit.summary.summarise_values`;
@@ -41,7 +40,7 @@ def summarise_curve(table: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
     values = {name: part[:, finite] for name, part in values.items()}
 
     def summary(name: str, place: int) -> dict[str, Any]:
-        return summarise_values(values[name][place], values[f"{name}_se"][place], seed)
+        return summarise_values(values[name][place], values[f"{name}_se"][place])
 
     gap = summary("left", 0)
     clear = gap["ci95"] is not None and gap["ci95"][0] > 0
@@ -49,7 +48,7 @@ def summarise_curve(table: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
     enough: list[int] = []
     for place, number in enumerate(steps):
         point = {name: summary(name, place) for name in ("elbo", "gain", "left")}
-        curve.append({"steps": number, **point, "share": _share(values, place, seed) if clear else None})
+        curve.append({"steps": number, **point, "share": _share(values, place) if clear else None})
         if clear and point["gain"]["mean"] >= _CLOSED * gap["mean"]:
             enough.append(number)
     return {
@@ -63,7 +62,7 @@ def summarise_curve(table: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def _share(values: Mapping[str, np.ndarray], place: int, seed: int) -> dict[str, Any]:
+def _share(values: Mapping[str, np.ndarray], place: int) -> dict[str, Any]:
     """Summary of mean gain over mean gap: of share + (gain - share gap) / mean gap, which has that mean."""
     gain, gain_se, left_se = (values[name][place] for name in ("gain", "gain_se", "left_se"))
     gap, gap_se = values["left"][0], values["left_se"][0]
@@ -71,4 +70,4 @@ def _share(values: Mapping[str, np.ndarray], place: int, seed: int) -> dict[str,
     # Gain and gap share noise; gap = gain + left gives their covariance, (gain_se^2 + gap_se^2 - left_se^2) / 2.
     variance = gain_se**2 + share**2 * gap_se**2 - share * (gain_se**2 + gap_se**2 - left_se**2)
     error = np.sqrt(np.maximum(variance, 0.0)) / gap.mean()
-    return summarise_values(share + (gain - share * gap) / gap.mean(), error, seed)
+    return summarise_values(share + (gain - share * gap) / gap.mean(), error)

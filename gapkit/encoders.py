@@ -7,7 +7,6 @@ https://arxiv.org/abs/1801.03558, sections 3 and 5.
 """
 
 import itertools
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,14 +17,16 @@ from torch import Tensor
 from gapkit.checks import InputError
 from gapkit.decomposition import Gap, gap
 from gapkit.estimators import Elbo, Estimate
+from gapkit.models.encoding import encoded
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import Target, unvalidated
+from gapkit.models.target import Target
+from gapkit.phrases import span_words
 from gapkit.randomness import Key
-from gapkit.summary import summarise_values
+from gapkit.summary import difference_of_means, summarise_values
 from gapkit.verdict import plus_minus
 
-__all__ = ["Comparison", "compare_encoders", "difference_of_means", "in_words", "require_one_decoder"]
+__all__ = ["Comparison", "compare_encoders", "in_words", "require_one_decoder"]
 
 _UNIT = 100  # datapoints computed together: memory stays bounded
 _PROBES = 4  # latents at which decoders are held against each other
@@ -43,19 +44,16 @@ class Comparison:
     bounds: Mapping[str, Gap]
     differences: Mapping[tuple[str, str], Gap]
 
-    def summary(self, seed: int = 0) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """Means with Monte Carlo errors, errors over datapoints and 95% intervals.
-
-        Args:
-            seed: of the bootstrap.
 
         Returns:
             ``bounds`` by name and ``differences`` by "one minus other", every pair in both directions; see
             :func:`gapkit.summary.summarise_values`.
         """
         return {
-            "bounds": {name: _summary(values, seed) for name, values in self.bounds.items()},
-            "differences": {f"{a} minus {b}": _summary(values, seed) for (a, b), values in self.differences.items()},
+            "bounds": {name: _summary(values) for name, values in self.bounds.items()},
+            "differences": {f"{a} minus {b}": _summary(values) for (a, b), values in self.differences.items()},
         }
 
 
@@ -109,26 +107,6 @@ def compare_encoders(
     )
 
 
-def difference_of_means(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """One mean minus another over different datapoints, such as a gain on training data minus that on test data.
-
-    Args:
-        one: a summary of :func:`gapkit.summary.summarise_values`.
-        other: likewise.
-
-    Returns:
-        ``mean``, ``se_monte_carlo``, ``se_datapoints`` and a normal 95% interval ``ci95``; None where unknown.
-    """
-    if one["mean"] is None or other["mean"] is None:
-        return {"mean": None, "se_monte_carlo": None, "se_datapoints": None, "ci95": None}
-    mean, errors = one["mean"] - other["mean"], {}
-    for name in ("se_monte_carlo", "se_datapoints"):
-        known = one[name] is not None and other[name] is not None
-        errors[name] = math.hypot(one[name], other[name]) if known else None
-    spread = errors["se_datapoints"]
-    return {"mean": mean, **errors, "ci95": None if spread is None else [mean - 1.96 * spread, mean + 1.96 * spread]}
-
-
 _TRAINED = {
     "fine_tune": (
         "Fine-tuning the encoder",
@@ -153,7 +131,7 @@ def in_words(
 ) -> list[str]:
     """Say what a refit found, one sentence for each part of the amortization gap.
 
-    Errors after +- are standard errors over datapoints. A part is said to be there if its 95% interval is above 0.
+    Errors after ± are standard errors over datapoints. A part is said to be there if its 95% interval is above 0.
 
     Args:
         summaries: :meth:`Comparison.summary` of ``test`` data and, where the gain on them should be told apart from
@@ -165,7 +143,7 @@ def in_words(
     Example:
         >>> gain = {"mean": 0.42, "se_datapoints": 0.03, "se_monte_carlo": 0.01, "ci95": [0.36, 0.48]}
         >>> print(*in_words({"test": {"differences": {"refit minus given": gain}}}, "fine_tune"))
-        Fine-tuning the encoder gains 0.42 +- 0.03 nats on test data: so much of its gap was unfinished optimisation.
+        Fine-tuning the encoder gains 0.42 ± 0.03 nats on test data: so much of its gap was unfinished optimisation.
     """
     who, meaning, nothing = _TRAINED[start]
     gains = summaries["test"]["differences"]
@@ -182,7 +160,7 @@ def in_words(
 def _gain(who: str, gain: Mapping[str, Any], meaning: str, nothing: str) -> str:
     side = _side(gain)
     if side is None:
-        return f"{who} gives no numbers that a conclusion could rest on."
+        return f"{who} {_inconclusive(gain)}"
     if side == 0:
         return f"{who} changes L[q] by {plus_minus(gain)} nats on test data, which may be chance: {nothing}."
     if side < 0:
@@ -196,7 +174,7 @@ def _gain(who: str, gain: Mapping[str, Any], meaning: str, nothing: str) -> str:
 def _against(other: str, gain: Mapping[str, Any], start: str) -> str:
     side = _side(gain)
     if side is None:
-        return f"Against the encoder of {other} there are no numbers that a conclusion could rest on."
+        return f"Against the encoder of {other}, it {_inconclusive(gain)}"
     if side == 0:
         return f"It is as good as the encoder of {other} within the error ({plus_minus(gain)} nats on test data)."
     if side < 0:
@@ -208,7 +186,7 @@ def _against(other: str, gain: Mapping[str, Any], start: str) -> str:
 def _generalisation(gain: Mapping[str, Any], excess: Mapping[str, Any]) -> str:
     side = _side(excess)
     if side is None:
-        return "Training data give no numbers that a conclusion could rest on."
+        return f"On training data, it {_inconclusive(excess if excess['mean'] is None else gain)}"
     on_train = f"On training data the gain is {plus_minus(gain)} nats"
     if side > 0:
         return f"{on_train}, {plus_minus(excess)} more than on test data: so much of it does not generalise."
@@ -218,6 +196,14 @@ def _generalisation(gain: Mapping[str, Any], excess: Mapping[str, Any]) -> str:
     return (
         f"{on_train}, the same within the error ({plus_minus(excess)}){': it generalises' if _side(gain) == 1 else ''}."
     )
+
+
+def _inconclusive(gain: Mapping[str, Any]) -> str:
+    """The rest of a sentence about a gain without an interval."""
+    if gain["mean"] is None:
+        return "gives no numbers that a conclusion could rest on."
+    few = "" if gain["ci95"] else f" ({span_words(gain)})"
+    return f"changes L[q] by {plus_minus(gain)} nats{few}: nothing follows from so few datapoints."
 
 
 def _side(values: Mapping[str, Any]) -> int | None:
@@ -233,8 +219,8 @@ def _turned(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bound(model: LatentModel, x: Tensor, elbo: Elbo, key: Key) -> Estimate:
-    with frozen(model), torch.no_grad(), unvalidated():
-        return elbo(Target(model, x), x, model.encode(x), key)
+    with frozen(model), torch.no_grad():
+        return elbo(Target(model, x), x, encoded(model, x), key)
 
 
 def require_one_decoder(models: Mapping[str, LatentModel], x: Tensor, key: Key) -> None:
@@ -270,5 +256,5 @@ def _joined(parts: list[Gap]) -> Gap:
     return Gap(torch.cat([part.value for part in parts]), torch.cat([part.std_error for part in parts]))
 
 
-def _summary(values: Gap, seed: int) -> dict[str, Any]:
-    return summarise_values(values.value.cpu().numpy(), values.std_error.cpu().numpy(), seed)
+def _summary(values: Gap) -> dict[str, Any]:
+    return summarise_values(values.value.cpu().numpy(), values.std_error.cpu().numpy())

@@ -72,7 +72,7 @@ def grouped_bounds(log_w: np.ndarray) -> GroupedBounds:
 
 
 def summarise_iwae_curve(
-    bounds: GroupedBounds, num_draws: int, log_px: np.ndarray, left_se: np.ndarray, seed: int = 0
+    bounds: GroupedBounds, num_draws: int, log_px: np.ndarray, left_se: np.ndarray
 ) -> dict[str, Any]:
     """Summarise the bounds over the datapoints for which all of them and log p(x) are finite.
 
@@ -81,7 +81,6 @@ def summarise_iwae_curve(
         num_draws: S, the draws per datapoint.
         log_px: the estimates of log p(x), shape (N,), in nats.
         left_se: Monte Carlo standard error of log p(x) minus the bound with all draws, shape (N,).
-        seed: of the bootstrap.
 
     Returns:
         ``curve``: for each number of draws ``k`` the mean ``bound`` and the summary of what it is ``below`` the bound
@@ -94,11 +93,11 @@ def summarise_iwae_curve(
     for place, size in enumerate(group_sizes(num_draws)):
         value, below, error = (part[place][finite] for part in (bounds.value, bounds.below, bounds.below_se))
         mean = float(value.mean()) if len(value) else None
-        curve.append({"k": size, "bound": mean, "below": summarise_values(below, error, seed)})
+        curve.append({"k": size, "bound": mean, "below": summarise_values(below, error)})
     return {
         "curve": curve,
         "log_px": float(log_px[finite].mean()) if finite.any() else None,
-        "left": summarise_values(log_px[finite] - bounds.value[-1][finite], left_se[finite], seed),
+        "left": summarise_values(log_px[finite] - bounds.value[-1][finite], left_se[finite]),
         "datapoints": int(finite.sum()),
         "left_out": int((~finite).sum()),
     }

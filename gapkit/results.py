@@ -1,11 +1,9 @@
 """The waist of the hourglass: a frozen result that estimation writes and presentation reads, without model or GPU."""
 
-import io
 import json
 import math
 import os
 import tempfile
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -18,7 +16,8 @@ import pandas as pd
 from gapkit.card import card, one_line
 from gapkit.checks import InputError
 from gapkit.plot_accessor import PlotAttribute
-from gapkit.verdict import trust, verdict
+from gapkit.stored import read_details, read_run, read_summary, read_table
+from gapkit.verdict import Decision, decide, trust, verdict
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -52,22 +51,32 @@ class Result:
         return self.datapoints.copy()
 
     def summary(self) -> pd.DataFrame:
-        """The main quantities as a small table: mean, both standard errors and 95% interval in nats, and how many."""
+        """The main quantities as a small table, in nats: mean, both standard errors, 95% interval, range, how many.
+
+        Fewer than 10 datapoints have no interval.
+        """
         rows = {}
         for name, values in self.summary_values["quantities"].items():
             low, high = values["ci95"] or (None, None)
+            least, most = values.get("range") or (None, None)
             rows[name] = {
                 "mean": values["mean"],
                 "se_monte_carlo": values["se_monte_carlo"],
                 "se_datapoints": values["se_datapoints"],
                 "ci95_low": low,
                 "ci95_high": high,
+                "min": least,
+                "max": most,
                 "count": values["count"],
             }
         return pd.DataFrame.from_dict(rows, orient="index")
 
+    def decision(self) -> Decision:
+        """What to do first, as a value; ``unknown`` where fits or evidence do not carry an advice."""
+        return decide(self.summary_values)
+
     def verdict(self) -> list[str]:
-        """The diagnosis in sentences: how large the gap is, whose it is, and how sure that is."""
+        """The diagnosis in sentences: what to do and what it would bring, how sure that is, and the numbers."""
         return verdict(self.summary_values)
 
     def trust(self) -> list[str]:
@@ -133,7 +142,7 @@ class Result:
                 write_atomically(folder / _DETAILS, lambda path: _write_arrays(path, self.details))
             write_json(folder / _RUN, self.run)
         except OSError as error:
-            raise InputError(f"write the results to {folder}", str(error), "choose another --out") from error
+            raise InputError(f"write the results to {folder}", str(error), "choose another folder (--out)") from error
         return folder
 
     @staticmethod
@@ -141,21 +150,20 @@ class Result:
         """Read a saved result.
 
         Raises:
-            InputError: the folder holds no complete run.
+            InputError: the folder holds no complete run, or a file of it is not what gapkit writes.
         """
         folder = Path(folder)
-        missing = [name for name in (_TABLE, _SUMMARY, _RUN) if not (folder / name).is_file()]
+        asked = f"the result in {folder}"
+        missing = [name for name in (_TABLE, _SUMMARY, _RUN) if not os.path.lexists(folder / name)]
         if missing:
-            raise InputError(f"the result in {folder}", f"no {', '.join(missing)}", "give the --out folder of a run")
-        try:
-            return Result(
-                pd.read_parquet(folder / _TABLE),
-                json.loads((folder / _SUMMARY).read_text("utf-8")),
-                json.loads((folder / _RUN).read_text("utf-8")),
-                _read_arrays(folder / _DETAILS),
-            )
-        except (OSError, ValueError) as error:
-            raise InputError(f"the result in {folder}", f"a damaged file: {error}", "run the analysis again") from error
+            raise InputError(asked, f"no {', '.join(missing)}", "give the --out folder of a run")
+        summary = read_summary(folder / _SUMMARY, asked)
+        return Result(
+            read_table(folder / _TABLE, asked, summary),
+            summary,
+            read_run(folder / _RUN, asked),
+            read_details(folder / _DETAILS, asked),
+        )
 
 
 def check_folder(folder: Path) -> None:
@@ -164,11 +172,12 @@ def check_folder(folder: Path) -> None:
     Raises:
         InputError: the path is a file, or a folder that is not empty.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"the output folder {folder}", "a file of that name", "choose another --out")
-    if folder.is_dir() and any(folder.iterdir()):
-        found = "another run" if (folder / _RUN).exists() else "a folder that is not empty"
-        raise InputError(f"the output folder {folder}", found, "choose another --out, or remove it first")
+    asked = f"the output folder {folder}"
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise InputError(asked, "a file of that name", "choose another one (--out)")
+    if os.path.isdir(folder) and os.listdir(folder):
+        found = "another run" if os.path.exists(folder / _RUN) else "a folder that is not empty"
+        raise InputError(asked, found, "choose another one (--out), or remove it first")
 
 
 def write_atomically(path: Path, write: Callable[[str], object]) -> None:
@@ -192,21 +201,6 @@ def _write_arrays(path: str, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez_compressed(file, **named)
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file, none where it is not there.
-
-    Raises:
-        ValueError: the file is damaged.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(str(error)) from error
-
-
 def write_text(path: Path, text: str) -> None:
     """Write a text file wholly or not at all."""
     write_atomically(path, lambda name: Path(name).write_text(text, "utf-8"))
@@ -223,7 +217,9 @@ def as_json(values: object) -> str:
 
 
 def _plain(value: object) -> object:
-    """JSON has no NaN and no tuples; paths and types become text."""
+    """JSON has no NaN and no tuples; NumPy's numbers become Python's, paths and types become text."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -4,7 +4,6 @@ The amortization gap of a datapoint, L[q*] - L[q], is the published likelihood r
 those that the encoder serves badly. The other scores come with an analysis for nothing and are what it is compared to.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from gapkit.checks import InputError
+from gapkit.files import read_json, read_parquet, require_file
 from gapkit.results import Result, check_folder, write_atomically, write_json
 from gapkit.roc import auc, auc_difference, false_positives, roc_curve
 from gapkit.score_verdict import LABELS, score_verdict
@@ -98,7 +98,7 @@ class Scored:
             write_atomically(folder / _CSV, lambda path: self.table.to_csv(path, index=False))
             write_json(folder / _VALUES, {"verdict": self.verdict(), **self.values, "run": self.run})
         except OSError as error:
-            raise InputError(f"write the scores to {folder}", str(error), "choose another --out") from error
+            raise InputError(f"write the scores to {folder}", str(error), "choose another folder (--out)") from error
         return folder
 
     @staticmethod
@@ -112,13 +112,14 @@ class Scored:
         missing = [name for name in (_TABLE, _VALUES) if not (folder / name).is_file()]
         if missing:
             raise InputError(f"the scores in {folder}", f"no {', '.join(missing)}", "give the --out of gapkit score")
-        try:
-            values = json.loads((folder / _VALUES).read_text("utf-8"))
-            run = values.pop("run")
-            del values["verdict"]
-            return Scored(pd.read_parquet(folder / _TABLE), values, run)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"the scores in {folder}", f"a damaged file: {error}", "score the data again") from error
+        asked, again = f"the scores in {folder}", "score the data again"
+        values = read_json(folder / _VALUES, f"{asked}, {_VALUES}", again)
+        if not isinstance(values, dict) or not {"run", "sets", "separation", "verdict"} <= set(values):
+            raise InputError(f"{asked}, {_VALUES}", "a damaged file: not what gapkit score writes", again)
+        run = values.pop("run")
+        del values["verdict"]
+        require_file(folder / _TABLE, f"{asked}, {_TABLE}")
+        return Scored(read_parquet(folder / _TABLE, f"{asked}, {_TABLE}"), values, run)
 
 
 def scores(

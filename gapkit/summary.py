@@ -3,16 +3,19 @@
 Gaps are differences within each datapoint, so their spread over datapoints is small where that of the bounds is large.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from gapkit.checks import InputError
+from gapkit.intervals import difference_interval, mean_interval
+from gapkit.rows import concentration, ladder_rows, left_out, unfinished, unsound
+from gapkit.sample_size import FEWEST
 
-__all__ = ["GAPS", "QUANTITIES", "encoder_names", "summarise", "summarise_values"]
+__all__ = ["GAPS", "QUANTITIES", "difference_of_means", "encoder_names", "summarise", "summarise_values"]
 
 GAPS = ("total_gap", "amortization_gap", "approximation_gap")
 QUANTITIES = (
@@ -34,28 +37,26 @@ _SHORTFALLS = {
     "approximation_gap": (1, True),
     "amortization_minus_approximation": (2, True),
 }
+_ERRORS = 2.0  # of what is left to gain, that count as left
 _FURTHER = ("elbo_star_", "approximation_gap_")
 _ENCODERS = ("elbo", "gain", "left")  # L[q'] of a further encoder, L[q'] - L[q], L[q*] - L[q']
-_RESAMPLES, _RESAMPLES_AT_ONCE = 2000, 100
-_FEW = 10
 _CLASSES = (2, 50)  # distinct labels, at least and at most, that are summarised by class
 
 
-def summarise_values(values: np.ndarray, errors: np.ndarray, seed: int = 0, shortfall: float = 0.0) -> dict[str, Any]:
+def summarise_values(values: np.ndarray, errors: np.ndarray, shortfall: float = 0.0) -> dict[str, Any]:
     """Summarise one quantity over datapoints; rows that are not finite are left out and counted.
 
     Args:
         values: per-datapoint estimates, shape (N,), in nats.
         errors: their Monte Carlo standard errors, shape (N,).
-        seed: of the bootstrap.
         shortfall: how far the mean may be off because optima were not reached: they fall short on the same side
             everywhere, so this part of the error does not average out over datapoints, and is added.
 
     Returns:
         ``mean``; ``se_monte_carlo``, the error of the mean from sampling noise and shortfalls, None if unknown;
-        ``se_datapoints``, the error of the mean over datapoints (it includes the noise); ``ci95``, a bootstrap
-        interval of the mean over datapoints (Student's t for fewer than 10, the Monte Carlo error alone for one);
-        ``count`` of datapoints used and ``left_out``.
+        ``se_datapoints``, the error of the mean over datapoints (it includes the noise); ``ci95``, the interval of the
+        mean over datapoints (see :func:`gapkit.intervals.mean_interval`), None for fewer than 10; ``range``, the
+        smallest and the largest value; ``count`` of datapoints used and ``left_out``.
 
     Example:
         >>> summary = summarise_values(np.array([1.0, 2.0, 3.0]), np.array([0.3, 0.3, 0.3]))
@@ -65,53 +66,26 @@ def summarise_values(values: np.ndarray, errors: np.ndarray, seed: int = 0, shor
     used = np.isfinite(values)
     kept, kept_errors = values[used], errors[used]
     count = len(kept)
-    nothing = {"mean": None, "se_monte_carlo": None, "se_datapoints": None, "ci95": None}
     if count == 0:
+        nothing = dict.fromkeys(("mean", "se_monte_carlo", "se_datapoints", "ci95", "range"))
         return {**nothing, "count": 0, "left_out": int((~used).sum())}
     mean = float(kept.mean())
     monte_carlo = float(np.sqrt(np.sum(kept_errors**2)) / count)
     monte_carlo += shortfall
     spread = float(kept.std(ddof=1) / np.sqrt(count)) if count > 1 else None
-    if count > 1:
-        low, high = _interval(kept, seed)
-    else:
-        low, high = mean - 1.96 * monte_carlo, mean + 1.96 * monte_carlo
     return {
         "mean": mean,
         "se_monte_carlo": monte_carlo if np.isfinite(monte_carlo) else None,
         "se_datapoints": spread,
-        "ci95": [low, high] if np.isfinite([low, high]).all() else None,
+        "ci95": [float(end) for end in mean_interval(kept)] if count >= FEWEST else None,
+        "range": [float(kept.min()), float(kept.max())],
         "count": count,
         "left_out": int((~used).sum()),
     }
 
 
-def _interval(values: np.ndarray, seed: int) -> tuple[float, float]:
-    """95% interval of the mean: bootstrap-t, or plain Student's t for fewer than 10 values.
-
-    Gaps are skewed (most are small, a few are large), which percentile intervals of few datapoints do not survive; the
-    studentised bootstrap follows the skewness to second order. Source: Efron & Tibshirani, "An Introduction to the
-    Bootstrap" (1993), section 12.5.
-    """
-    count, mean = len(values), values.mean()
-    error = values.std(ddof=1) / np.sqrt(count)
-    if count < _FEW or error <= 1e-12 * max(1.0, abs(mean)):
-        half = special.stdtrit(count - 1, 0.975) * error
-        return float(mean - half), float(mean + half)
-    rng = np.random.default_rng([seed, count])
-    centred = values - mean
-    scores = []
-    for _ in range(0, _RESAMPLES, _RESAMPLES_AT_ONCE):
-        drawn = centred[rng.integers(0, count, (_RESAMPLES_AT_ONCE, count), dtype=np.int32)]
-        spread = drawn.std(1, ddof=1) / np.sqrt(count)
-        scores.append(drawn.mean(1) / np.maximum(spread, 1e-3 * error))
-    low, high = np.quantile(np.concatenate(scores), [0.025, 0.975])
-    return float(mean - high * error), float(mean - low * error)
-
-
 def summarise(
     datapoints: pd.DataFrame,
-    seed: int = 0,
     certificate: Mapping[str, Any] | None = None,
     families: Mapping[str, Any] | None = None,
     semi_amortized: Mapping[str, Any] | None = None,
@@ -120,41 +94,53 @@ def summarise(
 
     Args:
         datapoints: the table.
-        seed: of the bootstrap.
         certificate: what bidirectional Monte Carlo on simulated data found; kept as it is.
         families: the encoder's family (``encoder``), that of the split, and those ``fitted``; kept as it is.
         semi_amortized: the curve of local steps, see :func:`gapkit.curve.summarise_curve`; kept as it is.
 
     Returns:
-        ``quantities`` of the first split; ``splits`` with the quantities, statuses and checks of every split, and
-        ``classes`` where the table has integers or words as labels, 2 to 50 different ones in the split: for each its
-        ``label``, how many ``datapoints``, and the ``quantities`` total, amortization and approximation gap, the class
-        with the largest mean total gap first; for more than one split ``generalisation``: the amortization gap of the
-        first split minus that of each other one; and the ``certificate`` and ``semi_amortized``, if there are any.
+        ``quantities`` of the first split, all means of the ladder over the same datapoints (see
+        :func:`gapkit.rows.ladder_rows`); of those that L[q*] enters, ``left_to_gain`` is what the fits may have left,
+        two errors included, and ``se_total`` the error over datapoints and that together. ``splits`` with the
+        quantities, statuses and checks of every split, what is ``left_out`` of its means, how many datapoints are
+        ``unsound``, what ``unfinished`` fits may add, how far a few datapoints hold the gap (``concentration``), all of
+        :mod:`gapkit.rows`; and ``classes`` where the table has integers or words as labels, 2 to 50 different ones in
+        the split: for each its ``label``, how many ``datapoints``, and the ``quantities`` total, amortization and
+        approximation gap, the class with the largest mean total gap first; for more than one split ``generalisation``:
+        the amortization gap of the first split minus that of each other one; and the ``certificate`` and
+        ``semi_amortized``, if there are any.
 
     Raises:
         InputError: an empty table.
     """
     if len(datapoints) == 0:
         raise InputError("a summary", "a table without rows", "analyse at least one datapoint")
-    splits = {}
+    splits: dict[str, dict[str, Any]] = {}
     for split, rows in datapoints.groupby("split", sort=False):
-        quantities = {name: _quantity(rows, name, seed) for name in _names(rows)}
+        numbers = rows.select_dtypes("number")
+        used = numbers.where(np.broadcast_to(ladder_rows(rows)[:, None], numbers.shape))
+        quantities = {name: _quantity(used, name) for name in _names(rows)}
         splits[str(split)] = {
             "quantities": quantities,
             "datapoints": len(rows),
             "status": _count_words(rows["status"]),
             "log_px_source": {str(k): int(v) for k, v in rows["log_px_source"].value_counts().items()},
             "other_start": int((rows["start"] > 0).sum()),
-            **({"fit": {str(k): int(v) for k, v in rows["fit"].value_counts().items()}} if "fit" in rows else {}),
-            "checks": _checks(rows, seed),
-            **_classes(rows, seed),
+            "left_out": left_out(rows),
+            "unsound": unsound(rows),
+            "concentration": concentration(used["total_gap"].to_numpy(float)),
+            **_fits(rows),
+            "checks": _checks(rows),
+            **_classes(rows, used),
         }
     first, *others = splits
     summary: dict[str, Any] = {"quantities": splits[first]["quantities"], "splits": splits}
     if others:
         summary["generalisation"] = {
-            f"{first} minus {other}": _unpaired(splits[first], splits[other]) for other in others
+            f"{first} minus {other}": difference_of_means(
+                summary["quantities"]["amortization_gap"], splits[other]["quantities"]["amortization_gap"]
+            )
+            for other in others
         }
     if certificate is not None:
         summary["certificate"] = dict(certificate)
@@ -165,7 +151,7 @@ def summarise(
     return summary
 
 
-def _checks(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
+def _checks(rows: pd.DataFrame) -> dict[str, Any]:
     """How two routes to log p(x) agree on the random control subset, and how close chains come from both sides."""
     if "ais_reason" not in rows:
         return {}
@@ -177,17 +163,27 @@ def _checks(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
     return {
         "ais_reason": {str(k): int(v) for k, v in rows["ais_reason"].value_counts().items() if k},
         "control": {
-            **summarise_values(difference, error, seed),
+            **summarise_values(difference, error),
             "within_two_errors": int((np.abs(difference) <= 2 * error).sum()),
         },
         "approximate_sandwich": summarise_values(
-            above[ran], np.hypot(rows["ais_se"], rows["ais_upper_se"]).to_numpy(float)[ran], seed
+            above[ran], np.hypot(rows["ais_se"], rows["ais_upper_se"]).to_numpy(float)[ran]
         ),
     }
 
 
-def _classes(rows: pd.DataFrame, seed: int) -> dict[str, list[dict[str, Any]]]:
-    """The gaps by class, the largest mean total gap first; nothing where labels make no classes."""
+def _fits(rows: pd.DataFrame) -> dict[str, Any]:
+    """How the fits of q* ended, and what those that did not converge may add."""
+    if "fit" not in rows:
+        return {}
+    return {"fit": {str(k): int(v) for k, v in rows["fit"].value_counts().items()}, "unfinished": unfinished(rows)}
+
+
+def _classes(rows: pd.DataFrame, used: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """The gaps by class, the largest mean total gap first; nothing where labels make no classes.
+
+    ``used`` holds the numbers of the same rows, NaN in those that no mean is over.
+    """
     if "label" not in rows or pd.api.types.is_float_dtype(rows["label"]):
         return {}
     fewest, most = _CLASSES
@@ -198,7 +194,7 @@ def _classes(rows: pd.DataFrame, seed: int) -> dict[str, list[dict[str, Any]]]:
         {
             "label": int(label) if whole else str(label),
             "datapoints": len(part),
-            "quantities": {name: _quantity(part, name, seed) for name in GAPS},
+            "quantities": {name: _quantity(used.loc[part.index], name) for name in GAPS},
         }
         for label, part in rows.groupby("label")
     ]
@@ -208,11 +204,11 @@ def _classes(rows: pd.DataFrame, seed: int) -> dict[str, list[dict[str, Any]]]:
     return {"classes": [*sorted(known, key=lambda part: -means[part["label"]]), *unknown]}
 
 
-def _quantity(rows: pd.DataFrame, name: str, seed: int) -> dict[str, Any]:
+def _quantity(rows: pd.DataFrame, name: str) -> dict[str, Any]:
     values, errors = rows[name].to_numpy(float), rows[f"{name}_se"].to_numpy(float)
     known_as = "amortization_gap" if name.startswith("left_") else name
     if known_as not in _SHORTFALLS or "optimality_gap" not in rows:
-        return summarise_values(values, errors, seed)
+        return summarise_values(values, errors)
     times, included = _SHORTFALLS[known_as]
     gap, gap_error = rows["optimality_gap"].to_numpy(float), rows["optimality_gap_se"].to_numpy(float)
     known = np.isfinite(values) & np.isfinite(gap) & np.isfinite(gap_error)
@@ -220,10 +216,12 @@ def _quantity(rows: pd.DataFrame, name: str, seed: int) -> dict[str, Any]:
         inside = np.where(known, np.maximum(gap, 0.0) ** 2 + gap_error**2, 0.0)
         errors = np.sqrt(np.maximum(errors**2 - times**2 * inside, 0.0))
     if not known.any():
-        return summarise_values(values, errors, seed)
+        return summarise_values(values, errors)
     # The noise of the certificates averages out over datapoints; what they agree on does not.
     mean, noise = gap[known].mean(), np.sqrt(np.sum(gap_error[known] ** 2)) / known.sum()
-    return summarise_values(values, errors, seed, times * float(max(mean, 0.0) + noise))
+    summary = summarise_values(values, errors, times * float(max(mean, 0.0) + noise))
+    left, spread = times * float(max(mean, 0.0) + _ERRORS * noise), summary["se_datapoints"]
+    return {**summary, "left_to_gain": left, "se_total": None if spread is None else spread + left}
 
 
 def _names(rows: pd.DataFrame) -> list[str]:
@@ -245,17 +243,27 @@ def encoder_names(names: Iterable[str]) -> list[str]:
     return [name.removeprefix("gain_") for name in names if name.startswith("gain_") and not name.endswith("_se")]
 
 
-def _unpaired(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    a, b = (part["quantities"]["amortization_gap"] for part in (one, other))
-    if a["se_datapoints"] is None or b["se_datapoints"] is None:
-        return {"mean": None, "se_datapoints": None, "ci95": None}
-    mean, error = a["mean"] - b["mean"], float(np.hypot(a["se_datapoints"], b["se_datapoints"]))
-    return {
-        "mean": mean,
-        "se_monte_carlo": float(np.hypot(a["se_monte_carlo"] or np.nan, b["se_monte_carlo"] or np.nan)),
-        "se_datapoints": error,
-        "ci95": [mean - 1.96 * error, mean + 1.96 * error],
-    }
+def difference_of_means(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """One mean minus another over different datapoints, such as a gain on training data minus that on test data.
+
+    Args:
+        one: a summary of :func:`summarise_values`.
+        other: likewise.
+
+    Returns:
+        ``mean``, ``se_monte_carlo``, ``se_datapoints`` and ``ci95``, see
+        :func:`gapkit.intervals.difference_interval`; None where unknown.
+    """
+    found: dict[str, Any] = dict.fromkeys(("mean", "se_monte_carlo", "se_datapoints", "ci95"))
+    if one["mean"] is None or other["mean"] is None:
+        return found
+    found["mean"] = one["mean"] - other["mean"]
+    for name in ("se_monte_carlo", "se_datapoints"):
+        if one[name] is not None and other[name] is not None:
+            found[name] = math.hypot(one[name], other[name])
+    if one["ci95"] is not None and other["ci95"] is not None:
+        found["ci95"] = list(difference_interval(one["mean"], one["ci95"], other["mean"], other["ci95"]))
+    return found
 
 
 def _count_words(status: pd.Series) -> dict[str, int]:

@@ -98,7 +98,7 @@ def test_classes_belong_to_their_split():
 
 
 def test_classes_cost_as_much_as_three_quantities_however_many_they_are(monkeypatch):
-    """Resampling is what a summary waits for, and its cost grows with the datapoints that go through it."""
+    """What a summary waits for grows with the datapoints that go through it."""
     sizes = []
 
     def counted(values, *others):

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from gapkit.checks import InputError
-from gapkit.encoders import compare_encoders, difference_of_means, in_words
+from gapkit.encoders import compare_encoders, in_words
 from gapkit.estimators import Elbo
 from gapkit.randomness import Key
+from gapkit.summary import difference_of_means
 from tests.yardsticks import ppca
 
 MODELS = {name: ppca("scaled", factor) for name, factor in (("best", 1.0), ("given", 0.8), ("poor", 0.5))}
@@ -93,11 +94,12 @@ def test_a_difference_of_means():
     assert found["ci95"] == pytest.approx([0.3 - 1.96 * 0.05, 0.3 + 1.96 * 0.05])
     unknown = dict.fromkeys(("mean", "se_monte_carlo", "se_datapoints", "ci95"))
     assert difference_of_means(values(0.5, 0.03), unknown) == unknown
-    single = {**values(0.2, 0.04), "se_datapoints": None}
-    assert difference_of_means(values(0.5, 0.03), single)["ci95"] is None
+    few = {**values(0.2, 0.04), "ci95": None}
+    assert difference_of_means(values(0.5, 0.03), few) == {**found, "ci95": None}
 
 
 UNKNOWN = dict.fromkeys(("mean", "se_monte_carlo", "se_datapoints", "ci95"))
+FEW = {**values(0.3, 0.02), "ci95": None, "range": [0.1, 0.5]}
 
 
 @pytest.mark.parametrize(
@@ -106,14 +108,15 @@ UNKNOWN = dict.fromkeys(("mean", "se_monte_carlo", "se_datapoints", "ci95"))
         (
             values(0.42, 0.03),
             "fine_tune",
-            "Fine-tuning the encoder gains 0.42 +- 0.03 nats on test data: so much of its gap was unfinished "
+            "Fine-tuning the encoder gains 0.42 ± 0.03 nats on test data: so much of its gap was unfinished "
             "optimisation.",
         ),
-        (values(0.42, 0.03), "larger", "A larger encoder gains 0.42 +- 0.03 nats on test data: so much of the gap was"),
-        (values(0.42, 0.03), "fresh", "A new encoder of the same size gains 0.42 +- 0.03 nats"),
+        (values(0.42, 0.03), "larger", "A larger encoder gains 0.42 ± 0.03 nats on test data: so much of the gap was"),
+        (values(0.42, 0.03), "fresh", "A new encoder of the same size gains 0.42 ± 0.03 nats"),
         (values(0.02, 0.03), "fine_tune", "which may be chance: no unfinished optimisation shows"),
-        (values(-0.42, 0.03), "fresh", "loses 0.42 +- 0.03 nats on test data: it was trained too little"),
+        (values(-0.42, 0.03), "fresh", "loses 0.42 ± 0.03 nats on test data: it was trained too little"),
         (UNKNOWN, "larger", "A larger encoder gives no numbers"),
+        (FEW, "larger", "(range 0.10 to 0.50; too few for an interval): nothing follows from so few datapoints."),
     ],
 )
 def test_the_gain_in_words(gain, start, expected):
@@ -124,10 +127,11 @@ def test_the_gain_in_words(gain, start, expected):
 @pytest.mark.parametrize(
     ("train", "expected"),
     [
-        (values(0.62, 0.04), "is 0.62 +- 0.04 nats, 0.20 +- 0.05 more than on test data: so much of it does not"),
-        (values(0.43, 0.04), "the same within the error (0.01 +- 0.05): it generalises."),
-        (values(0.22, 0.04), "0.20 +- 0.05 less than on test data: so much the given encoder owed"),
+        (values(0.62, 0.04), "is 0.62 ± 0.04 nats, 0.20 ± 0.05 more than on test data: so much of it does not"),
+        (values(0.43, 0.04), "the same within the error (0.01 ± 0.05): it generalises."),
+        (values(0.22, 0.04), "0.20 ± 0.05 less than on test data: so much the given encoder owed"),
         (UNKNOWN, "no numbers"),
+        (FEW, "On training data, it changes L[q] by 0.30 ± 0.02 nats (range 0.10 to 0.50; too few for an interval)"),
     ],
 )
 def test_generalisation_in_words(train, expected):
@@ -139,10 +143,11 @@ def test_generalisation_in_words(train, expected):
 @pytest.mark.parametrize(
     ("gain", "expected"),
     [
-        (values(0.3, 0.02), "It is 0.30 +- 0.02 nats above the encoder of ft.pt on test data: so much is capacity"),
-        (values(-0.3, 0.02), "It is 0.30 +- 0.02 nats below the encoder of ft.pt on test data."),
-        (values(0.01, 0.02), "as good as the encoder of ft.pt within the error (0.01 +- 0.02"),
-        (UNKNOWN, "Against the encoder of ft.pt there are no numbers"),
+        (values(0.3, 0.02), "It is 0.30 ± 0.02 nats above the encoder of ft.pt on test data: so much is capacity"),
+        (values(-0.3, 0.02), "It is 0.30 ± 0.02 nats below the encoder of ft.pt on test data."),
+        (values(0.01, 0.02), "as good as the encoder of ft.pt within the error (0.01 ± 0.02"),
+        (UNKNOWN, "Against the encoder of ft.pt, it gives no numbers"),
+        (FEW, "Against the encoder of ft.pt, it changes L[q] by 0.30 ± 0.02 nats (range 0.10 to 0.50; too few"),
     ],
 )
 def test_against_another_encoder_in_words(gain, expected):

@@ -84,7 +84,7 @@ def test_the_summary_is_of_means_over_the_same_datapoints():
     bounds, log_px = grouped_bounds(log_w), np.linspace(-78, -70, 40)
     log_px[7] = np.nan
     keep = np.arange(40) != 7
-    values = summarise_iwae_curve(bounds, 100, log_px, np.full(40, 0.2), seed=3)
+    values = summarise_iwae_curve(bounds, 100, log_px, np.full(40, 0.2))
     assert [point["k"] for point in values["curve"]] == list(group_sizes(100))
     assert values["curve"][2]["bound"] == pytest.approx(bounds.value[2, keep].mean())
     assert values["curve"][2]["below"]["mean"] == pytest.approx(bounds.below[2, keep].mean())

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from gapkit.latents import ACTIVE, collapse_sentence, mutual_information, summarise_latents
+from gapkit.latents import ACTIVE, collapse_sentence, mutual_information, summarise_latents, summarise_use
 from gapkit.report import build
 from gapkit.report.blocks import Text
 from gapkit.results import Result
@@ -153,16 +153,47 @@ def test_without_a_standard_normal_prior_there_is_no_divergence():
     assert values["mutual_information"]["mean"] > 0
 
 
-@pytest.mark.parametrize(("count", "standard"), [(4000, False), (19, True), (20, True)])
-def test_a_collapse_is_diagnosed_in_units_of_the_prior_and_from_enough_datapoints(count, standard):
-    loc = np.random.default_rng(0).normal(size=(count, 2)) * 0.05
-    scale = np.full_like(loc, 0.01)
-    values = summarise_latents(loc, scale, np.log(scale).sum(1), None, standard_prior=standard)
-    rows = make(np.array([-95.0, -94.5]), np.array([-92.0, -91.0]), np.array([-90.0, -89.0]))
-    summary = summarise(rows)
-    summary["splits"]["test"]["latents"] = values
-    assert any("has collapsed" in sentence for sentence in verdict(summary)) == (standard and count >= 20)
-    assert bool(collapse_sentence(values)) == standard
+def q_of(count, spread, scale=0.01):
+    """Means that vary so much over datapoints, in each of two latents, and the scale of q."""
+    loc = np.random.default_rng(0).normal(size=(count, 2)) * spread
+    return loc, np.full_like(loc, scale)
+
+
+def twelve_datapoints():
+    """A sound summary of few numbers: all fits converged."""
+    rng = np.random.default_rng(1)
+    log_px = rng.normal(-90.0, 3.0, 12)
+    star = log_px - rng.uniform(0.9, 1.1, 12)
+    rows = make(star - rng.uniform(2.9, 3.1, 12), star, log_px).assign(fit="converged", optimality_gap_se=0.001)
+    return summarise(rows)
+
+
+@pytest.mark.parametrize("count", [19, 20])
+@pytest.mark.parametrize("spread", [0.0005, 0.05], ids=["a twentieth of q's width", "five times q's width"])
+def test_a_collapse_is_judged_by_q_star_in_units_of_its_own_width_and_from_enough_datapoints(count, spread):
+    """A prior that is narrow, or wide, makes no difference: Burda's threshold would call both of these collapsed."""
+    summary = twelve_datapoints()
+    summary["splits"]["test"] |= {"latents_star": summarise_use(*q_of(count, spread))}
+    assert any("has collapsed" in sentence for sentence in verdict(summary)) == (spread < 0.01 and count >= 20)
+
+
+def test_an_encoder_that_ignores_x_is_no_collapse():
+    own, star = (summarise_latents(*q, np.log(q[1]).sum(1), None) for q in (q_of(50, 0.0, 1.0), q_of(50, 1.0, 0.3)))
+    assert "The encoder ignores x" in collapse_sentence(own, star)
+    assert "decoder uses 2 of 2 latent dimensions" in collapse_sentence(own, star)
+    assert "No posterior collapse: all 2" in collapse_sentence(star, star)
+    assert "Posterior collapse: none of the 2" in collapse_sentence(own, own)
+
+
+def test_use_is_the_spread_of_the_means_over_the_width_of_q():
+    loc, scale, _ = some(200, 3)
+    found = summarise_use(loc * [1.0, 1e-3, 1.0], scale)
+    np.testing.assert_allclose(found["spread"], (loc * [1.0, 1e-3, 1.0]).var(0, ddof=1) / (scale**2).mean(0))
+    assert found["used"] == [True, False, True]
+    assert (found["used_units"], found["dimensions"], found["datapoints"]) == (2, 3, 200)
+    loc[0, 0] = np.nan
+    assert summarise_use(loc, scale)["left_out"] == 1
+    assert summarise_use(loc[1:2], scale[1:2])["used"] is None
 
 
 def test_one_datapoint_tells_nothing_of_activity():
@@ -192,11 +223,13 @@ def test_what_is_not_finite_is_left_out(bad):
 
 @pytest.mark.parametrize("variances", [[1.0, 0.001], [0.0, 0.001]], ids=["in part", "wholly"])
 def test_the_diagnosis_begins_with_a_collapse_of_all_latents(variances):
-    rows = make(np.array([-95.0, -94.5]), np.array([-92.0, -91.0]), np.array([-90.0, -89.0]))
-    summary = summarise(rows)
-    summary["splits"]["test"]["latents"] = with_active(variances)
+    summary = twelve_datapoints()
+    values = with_active(variances)
+    summary["splits"]["test"] |= {"latents": values, "latents_star": values}
     whole = verdict(summary)
-    assert whole[1].startswith("The posterior has collapsed: none of the 2 latent") == (variances[0] == 0)
+    assert ("the posterior has collapsed" in whole[0]) == (variances[0] == 0)
+    assert ("1 of the 2 latent dimensions is not used" in " ".join(whole)) == (variances[0] == 1)
+    rows = make(np.array([-95.0, -94.5]), np.array([-92.0, -91.0]), np.array([-90.0, -89.0]))
     document = build(Result(rows, summary, {}))
     (words,) = (block for block in document.section("latents").blocks if isinstance(block, Text))
-    assert words.sentences == (collapse_sentence(summary["splits"]["test"]["latents"]),)
+    assert words.sentences == (collapse_sentence(values, values),)

@@ -164,8 +164,7 @@ def test_training_is_bit_for_bit_the_same(validation):
         parameter.requires_grad_(flag)
     twin = copy.deepcopy(model)
     callback = GapCallback(HELD_OUT, every_n_epochs=1, limit=8)
-    with pytest.warns(GapkitWarning, match="dropout"):
-        train([callback], epochs=3, validation=validation, model=model)
+    train([callback], epochs=3, validation=validation, model=model)
     train([], epochs=3, validation=validation, model=twin)
     assert list(callback.history) == [0, 1, 2]
     assert same_state(model, twin)
@@ -281,8 +280,9 @@ def test_what_is_not_finite_is_not_logged():
             return Independent(Bernoulli(logits=self.decoder(z) * float("nan")), 1)
 
     callback = GapCallback(HELD_OUT, 1, limit=4)
-    trainer, _ = train([callback], epochs=1, model=Broken())
-    assert callback.history[0]["quantities"]["elbo"]["mean"] is None
+    with pytest.warns(GapkitWarning, match="no gaps of epoch 0: .*a finite log p"):
+        trainer, _ = train([callback], epochs=1, model=Broken())
+    assert callback.history == {}
     assert [name for name in trainer.callback_metrics if name.startswith("gapkit")] == []
 
 

@@ -19,7 +19,7 @@ def test_the_python_example_runs(capsys):
     (block,) = [b for b in re.findall(r"```python\n(.*?)```", README, re.S) if "gapkit.analyze" in b]
     torch.manual_seed(0)
     exec(compile(block, "README.md", "exec"), {})
-    assert "nats of the" in capsys.readouterr().out
+    assert "nats between log p(x) at" in capsys.readouterr().out
 
 
 def test_the_model_file_is_the_one_shown_and_short():
@@ -47,7 +47,7 @@ def test_the_model_file_opens_a_file_like_the_published_one(tmp_path, monkeypatc
     with pytest.raises(SystemExit) as ended:
         main()
     assert not ended.value.code
-    assert "nats of the" in capsys.readouterr().out
+    assert "nats between log p(x) at" in capsys.readouterr().out
 
 
 def test_the_test_command_is_what_ci_runs():

@@ -6,7 +6,8 @@ from typing import Any
 
 from gapkit.card.rows import Line, lines
 from gapkit.card.sketch import sketches
-from gapkit.verdict import trust, verdict
+from gapkit.phrases import RANGE_NOTE, any_range, by_its_name, interval_text
+from gapkit.verdict import stated_error, trust, verdict
 
 __all__ = ["card"]
 
@@ -28,6 +29,7 @@ _STYLE = """
 border:0;color:inherit;background:transparent;text-align:left;vertical-align:middle;font-weight:400;white-space:nowrap;max-width:none}
 .gapkit-card table.gapkit-table thead th{opacity:.75;padding-bottom:.3em}
 .gapkit-card table.gapkit-table .gapkit-number{text-align:right;font-variant-numeric:tabular-nums}
+.gapkit-card table.gapkit-table td.gapkit-span{white-space:normal}
 .gapkit-card table.gapkit-table tr.gapkit-rung th b{font-weight:600}
 .gapkit-card table.gapkit-table tr.gapkit-total>*{border-top:1px solid rgba(127,127,127,.5)}
 .gapkit-card small{opacity:.75;font-size:.9em}
@@ -42,7 +44,8 @@ border:0;color:inherit;background:transparent;text-align:left;vertical-align:mid
 """
 
 _NOTE = (
-    "In nats. ± is the standard error over datapoints, sampling noise included. Whiskers are the 95% intervals of the "
+    "In nats. ± is the standard error over datapoints, sampling noise included, and for the two gaps "
+    "what the fits of q* may have left. Whiskers are the 95% intervals of the "
     "gaps, which are differences within each datapoint; those of the bounds are far wider."
 )
 _MORE = "More: <code>.plot.ladder()</code>, <code>.summary()</code>, <code>.to_frame()</code>."
@@ -72,7 +75,8 @@ def card(summary: Mapping[str, Any]) -> str:
     trusted = [_prose(sentence) for sentence in trust(summary)]
     if trusted:
         parts.append(f"<details><summary>How far log p(x) can be trusted</summary>{_list(trusted)}</details>")
-    return f'<div class="gapkit-card"><style>{_STYLE}</style>{"".join(parts)}<small>{_NOTE} {_MORE}</small></div>'
+    page = f'<div class="gapkit-card"><style>{_STYLE}</style>{"".join(parts)}<small>{_NOTE} {_MORE}</small></div>'
+    return by_its_name(page, summary)
 
 
 def _heading(split: str, values: Mapping[str, Any]) -> str:
@@ -81,7 +85,7 @@ def _heading(split: str, values: Mapping[str, Any]) -> str:
 
 
 def _prose(sentence: str) -> str:
-    return html.escape(sentence).replace("+-", "±")
+    return html.escape(sentence)
 
 
 def _list(sentences: list[str]) -> str:
@@ -99,16 +103,17 @@ def _table(quantities: Mapping[str, Any]) -> str:
     table = f'<table class="gapkit-table"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
     apart = not pictures and all(quantities[line.name]["mean"] is not None for line in shown)
     why = "<p>There is no picture because the means are not over the same datapoints.</p>" if apart else ""
-    return f'<div class="gapkit-scroll">{table}</div>{why}'
+    few = f"<p>{RANGE_NOTE}</p>" if any_range(quantities[line.name] for line in shown) else ""
+    return f'<div class="gapkit-scroll">{table}</div>{few}{why}'
 
 
 def _row(line: Line, values: Mapping[str, Any], picture: str | None) -> str:
     mean, interval = "not finite", ""
     if values["mean"] is not None:
-        error = values["se_datapoints"] if values["se_datapoints"] is not None else values["se_monte_carlo"]
+        error = stated_error(values)
         mean = f"{values['mean']:z.3f}" + ("" if error is None else f" ± {error:.3f}")
-        interval = "unknown" if values["ci95"] is None else "{:z.3f} to {:z.3f}".format(*values["ci95"])
-    cells = f'<td class="gapkit-number">{mean}</td><td class="gapkit-number">{interval}</td>'
+        interval = interval_text(values)
+    cells = f'<td class="gapkit-number">{mean}</td><td class="gapkit-number gapkit-span">{interval}</td>'
     cells += "" if picture is None else f"<td>{picture}</td>"
     label, meaning = html.escape(line.label), html.escape(line.meaning)
     return f'<tr class="gapkit-{line.kind}"><th scope="row"><b>{label}</b> <small>{meaning}</small></th>{cells}</tr>'

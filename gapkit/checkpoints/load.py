@@ -5,22 +5,19 @@
 A file written by gapkit carries its own configuration; any other needs the user's factory (``--model``).
 """
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from gapkit.checkpoints.state import (
-    describe_payload,
-    find_state_dict,
-    load_strictly,
-    require_finite,
-    strip_prefixes,
-    strip_wrappers,
-)
-from gapkit.checks import InputError
+from gapkit.checkpoints.match import fill
+from gapkit.checkpoints.places import describe_payload, places
+from gapkit.checkpoints.state import require_finite
+from gapkit.checks import GapkitWarning, InputError
 from gapkit.inputs.read import file_sha256, read
 from gapkit.inputs.usercode import METHODS, load_factory, parse_model_args
 from gapkit.models.native import FORMAT, rebuild
@@ -47,6 +44,8 @@ class Loaded:
         name: file name of the checkpoint, without its folder.
         description: one line for the report: how the model was built and its number of weights.
         extra: what the checkpoint says besides the weights (epoch, training configuration, ...).
+        notes: what is worth knowing about how the weights were found, and what was left out.
+        entry: the value that ``entry=`` asked for; None if nothing was asked.
     """
 
     model: Any
@@ -54,6 +53,8 @@ class Loaded:
     name: str
     description: str
     extra: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    entry: Tensor | None = None
 
 
 def load(
@@ -61,17 +62,24 @@ def load(
     *,
     model: str | None = None,
     model_args: Iterable[str] | Mapping[str, Any] = (),
-    state_key: str | None = None,
+    state_key: str | Sequence[str] | None = None,
+    ignore_keys: Sequence[str] = (),
+    entry: str | None = None,
     trust_pickle: bool = False,
     methods: Sequence[str] = METHODS,
 ) -> Loaded:
     """Load a checkpoint into a model.
 
+    Names and shapes of all weights must fit; what is left out of the file is said in a ``GapkitWarning``.
+
     Args:
         path: the checkpoint file.
         model: ``path/to/file.py:factory`` or ``package.module:factory``; not needed for files written by gapkit.
         model_args: ``name=value`` strings or a mapping, the factory's keyword arguments.
-        state_key: place of the weights in the file, with dots for nesting.
+        state_key: place of the weights in the file, with dots for nesting; ``part=place``, several of them, for the
+            parts of the model. None finds the weights by their names.
+        ignore_keys: patterns of weights to leave out, such as ``loss.*``.
+        entry: name of a parameter or buffer of the model, or of a number in the file, to return beside the model.
         trust_pickle: allow the file to run code while it is opened.
         methods: what the factory's object must have.
 
@@ -92,44 +100,68 @@ def load(
         7
     """
     path = Path(path)
-    payload = read(path, trust_pickle=trust_pickle)
     args = dict(model_args) if isinstance(model_args, Mapping) else parse_model_args(model_args)
-    native = isinstance(payload, Mapping) and payload.get("format") == FORMAT
+    keys = (state_key,) if isinstance(state_key, str) else tuple(state_key or ())
+    notes: tuple[str, ...] = ()
     if model is None:
         if args:
             found = f"--model-arg {', '.join(args)} without --model"
             raise InputError(f"load {path}", found, "name the factory they are for, or drop them")
-        built, extra, how = _self_describing(payload, path, native)
+        payload = read(path, trust_pickle=trust_pickle)
+        native = isinstance(payload, Mapping) and payload.get("format") == FORMAT
+        built, extra, how = _self_describing(payload, path, native, methods)
     else:
+        # The user's own file first: it is small, and mistakes in it are the likeliest.
         built = load_factory(model, args)
         _require_contract(built, model, methods)
-        _fill(built, find_state_dict(payload, state_key), model)
+        payload = read(path, trust_pickle=trust_pickle, code=model)
+        try:
+            notes = _fill(built, payload, model, keys, ignore_keys, entry)
+        except InputError as error:
+            raise InputError(f"{error.asked}, from {path}", error.found, error.do) from error
         extra, how = _small_entries(payload), f"built by {model}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
+    for note in notes:
+        warnings.warn(f"{path.name}: {note}", GapkitWarning, stacklevel=2)
     holder = weights_of(built)
     holder.eval()
-    require_finite(holder.state_dict(), f"load {path}")
+    require_finite(dict(holder.named_parameters()), f"load {path}")
     weights = sum(parameter.numel() for parameter in holder.parameters())
-    return Loaded(built, file_sha256(path), path.name, f"{how}, {weights:,} weights", extra)
+    value = None if entry is None else _entry(entry, holder, payload)
+    return Loaded(built, file_sha256(path), path.name, f"{how}, {weights:,} weights", extra, notes, value)
 
 
-def _self_describing(payload: Any, path: Path, native: bool) -> tuple[Any, dict[str, Any], str]:
+def _self_describing(payload: Any, path: Path, native: bool, methods: Sequence[str]) -> tuple[Any, dict[str, Any], str]:
     """Rebuild a native payload, or accept a trusted pickle that is a model already."""
     if native:
-        built = rebuild(payload)
+        built = rebuild(payload, str(path))
         return built, dict(payload.get("extra") or {}), f"{getattr(built, 'builder', type(built).__name__)} of gapkit"
-    if all(hasattr(payload, name) for name in METHODS):
+    if isinstance(payload, nn.Module) or all(hasattr(payload, name) for name in METHODS):
+        _require_contract(payload, f"the file {path}", methods)
         return payload, {}, f"a pickled {type(payload).__name__}"
     raise InputError(f"load {path} without --model", f"not written by gapkit: {describe_payload(payload)}", CONTRACT)
 
 
 def _require_contract(built: Any, spec: str, methods: Sequence[str]) -> None:
     missing = [name for name in methods if not callable(getattr(built, name, None))]
-    if missing:
-        found = f"{type(built).__name__} without {', '.join(missing)}"
-        raise InputError(f"use what {spec} returned as a model", found, CONTRACT)
+    if not missing:
+        return
+    asked = f"use what {spec} returned as a model"
+    for name in missing:
+        if callable(getattr(type(built), name, None)):
+            hiding = type(getattr(built, name)).__name__
+            found = f"an attribute {name} ({hiding}) of the instance, which hides the method {name}() of its class"
+            raise InputError(
+                asked,
+                found,
+                f"give the attribute another name: self.{name} = ... is set by the class or "
+                "by one that it inherits from",
+            )
+    raise InputError(asked, f"{type(built).__name__} without {', '.join(missing)}", CONTRACT)
 
 
-def _fill(built: Any, state: dict[str, Tensor], spec: str) -> None:
+def _fill(
+    built: Any, payload: Any, spec: str, keys: Sequence[str], ignore: Sequence[str], entry: str | None
+) -> tuple[str, ...]:
     """Load the weights into the module, or into the modules that are attributes of the object.
 
     The weights of an object with one module may be named from the object (``net.0.weight``) or from the module.
@@ -140,12 +172,33 @@ def _fill(built: Any, state: dict[str, Tensor], spec: str) -> None:
     if not holder.state_dict():
         found = f"{type(built).__name__} holds no modules, so there is nothing to load the weights into"
         raise InputError(f"load the weights into what {spec} returned", found, "keep its modules as attributes")
-    stripped = strip_prefixes(state)
-    for target in targets:
-        for candidate in (state, stripped, strip_wrappers(state)):
-            if set(candidate) == set(target.state_dict()):
-                return load_strictly(target, candidate)
-    return load_strictly(targets[-1], stripped)  # nothing fits: let it say what is missing
+    return fill(targets, payload, keys, ignore, () if entry is None else (entry,))
+
+
+def _entry(name: str, holder: nn.Module, payload: Any) -> Tensor:
+    """A value by its name: of the model, else of the file.
+
+    Raises:
+        InputError: there is none of that name, or it is no number.
+    """
+    own = {
+        **dict(holder.named_buffers(remove_duplicate=False)),
+        **dict(holder.named_parameters(remove_duplicate=False)),
+    }
+    for known in (name, *(full for full in own if full.endswith(f".{name}"))):
+        if known in own:
+            return own[known]
+    here: Any = payload
+    for place in (place for place in places(payload) if name in place.state):
+        return place.state[name]
+    for part in name.split("."):
+        here = here.get(part) if isinstance(here, Mapping) else None
+    if isinstance(here, int | float) and not isinstance(here, bool):
+        return torch.tensor(float(here))
+    small = [known for known, value in own.items() if value.numel() == 1]
+    found = "neither the model nor the file has a number of that name"
+    do = f"name one of {', '.join(small[:8])}, or pass the number itself" if small else "pass the number itself"
+    raise InputError(f"take the value of {name} (likelihood_param=, --likelihood-param)", found, do)
 
 
 def weights_of(built: Any) -> nn.Module:

@@ -1,18 +1,19 @@
-"""State dicts: find one in a checkpoint, clean its names, load it without leaving anything out."""
+"""State dicts: clean their names, load them without leaving anything out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gapkit.checkpoints.places import SHOWN, first_of, place_at, places
+from gapkit.checkpoints.places import describe_payload as described
 from gapkit.checks import InputError
 
-__all__ = ["find_state_dict", "load_strictly", "strip_prefixes"]
+__all__ = ["find_state_dict", "forms", "load_strictly", "require_finite", "strip_prefixes", "strip_wrappers", "tied"]
 
-USUAL_KEYS = ("state_dict", "model_state_dict", "model")
 WRAPPERS = ("module.", "_orig_mod.")  # DataParallel and DistributedDataParallel; torch.compile
-SHOWN = 8
 
 
 def find_state_dict(payload: Any, state_key: str | None = None) -> dict[str, Tensor]:
@@ -20,8 +21,8 @@ def find_state_dict(payload: Any, state_key: str | None = None) -> dict[str, Ten
 
     Args:
         payload: what :func:`gapkit.inputs.read` returned: a dict, a nested dict, or a module.
-        state_key: where it is, with dots for nesting (``"ema.model"``). Without it the payload itself is tried,
-            then its entries ``state_dict``, ``model_state_dict`` and ``model``.
+        state_key: where it is, with dots for nesting (``"ema.model"``). Without it the likeliest place is taken: the
+            payload itself, its entries ``state_dict``, ``model_state_dict`` and ``model``, then all others.
 
     Returns:
         Name -> tensor.
@@ -34,19 +35,11 @@ def find_state_dict(payload: Any, state_key: str | None = None) -> dict[str, Ten
         {'weight': tensor([1.])}
     """
     if state_key is not None:
-        found = _follow(payload, state_key)
-        state = _as_state(found)
-        if state is None:
-            asked = f"take the weights from --state-key {state_key}"
-            raise InputError(asked, describe_payload(found), "name an entry that holds only tensors")
-        return state
-    inner = payload if isinstance(payload, Mapping) else {}
-    for candidate in (payload, *(inner[key] for key in USUAL_KEYS if key in inner)):
-        state = _as_state(candidate)
-        if state is not None:
-            return state
+        return dict(place_at(payload, state_key).state)
+    for place in places(payload):
+        return dict(place.state)
     asked = "find the weights (a dict of tensors) in the checkpoint"
-    raise InputError(asked, describe_payload(payload), "name their place with --state-key, with dots for nesting")
+    raise InputError(asked, described(payload), "pass a file that holds weights: torch.save(model.state_dict(), ...)")
 
 
 def strip_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -79,95 +72,130 @@ def strip_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return dict(zip(short, state.values(), strict=True)) if len(set(short)) == len(short) else dict(state)
 
 
-def load_strictly(module: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Copy a state dict into a module; every name and shape must fit, every weight must be finite.
+def forms(state: Mapping[str, Tensor], own: Iterable[str]) -> Iterator[tuple[dict[str, Tensor], str]]:
+    """Ways to read the names of a state dict for a module with names ``own``, each with what must be said about it.
+
+    First as they are, then without what wrappers put there (nothing to be said); then without a beginning that all of
+    them share, or with one that all of the module's share.
+
+    Example:
+        >>> [list(state) for state, _ in forms({"vae.a": torch.ones(1), "vae.b": torch.ones(1)}, ["a", "b"])][-1]
+        ['a', 'b']
+    """
+    plain = strip_wrappers(strip_prefixes(state))
+    yield dict(state), ""
+    yield strip_prefixes(state), ""
+    yield plain, ""
+    shorter, dropped = plain, ""
+    while prefix := _shared(shorter):
+        shorter, dropped = {name.removeprefix(prefix): t for name, t in shorter.items()}, dropped + prefix
+        yield shorter, f"all names in the file begin with {dropped!r}, which the model's do not: it is dropped"
+    if prefix := _shared(own):
+        said = f"the names in the file lack {prefix!r}, with which all of the model's begin: it is put before them"
+        yield {prefix + name: t for name, t in plain.items()}, said
+
+
+def tied(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Add what the file lacks because the module uses the same tensor under another name, which the file has.
+
+    Raises:
+        InputError: the file has different values for one tensor of the module.
+    """
+    names: dict[int, list[str]] = {}
+    for name, tensor in _named(module):
+        names.setdefault(id(tensor), []).append(name)
+    full = dict(state)
+    for group in names.values():
+        there = [name for name in group if name in state]
+        for other in there[1:]:
+            if state[other].shape != state[there[0]].shape or not torch.equal(state[other], state[there[0]]):
+                found = f"{there[0]} and {other} are one tensor in the module and differ in the file"
+                raise InputError("load the weights", found, "build the model as it was trained, without tying them")
+        full |= {name: state[there[0]] for name in group if there and name not in state}
+    return full
+
+
+def load_strictly(module: nn.Module, state: Mapping[str, Tensor], left: Sequence[str] = ()) -> None:
+    """Copy a state dict into a module; every name and shape must fit, every parameter must be finite.
 
     The module keeps its own floating-point type: float64 weights go into a float32 module and the reverse.
 
     Args:
         module: changed in place.
         state: name -> tensor.
+        left: entries beside them that are no tensors, in words, for the messages.
 
     Raises:
-        InputError: names missing or unexpected, shapes that differ, NaN or infinite weights.
+        InputError: names missing or unexpected, shapes that differ, NaN or infinite parameters.
     """
     asked = f"load {len(state)} weights into {type(module).__name__}"
-    own = module.state_dict()
+    own = {name: value for name, value in module.state_dict().items() if isinstance(value, Tensor)}
     missing, unexpected = [n for n in own if n not in state], [n for n in state if n not in own]
     if missing or unexpected:
         found = "; ".join(
-            f"{label} {_first(names)}" for label, names in (("missing", missing), ("unexpected", unexpected)) if names
+            f"{label} {first_of(names)}" for label, names in (("missing", missing), ("unexpected", unexpected)) if names
         )
-        raise InputError(asked, found, _advice(list(own), list(state)))
+        if left:
+            found += f"; no tensors: {first_of(left)}"
+        raise InputError(asked, found, _advice(list(own), list(state), missing, unexpected))
     shapes = [
         f"{name}: {tuple(state[name].shape)} in the file, {tuple(value.shape)} in the module"
         for name, value in own.items()
         if not nn.parameter.is_lazy(value) and value.shape != state[name].shape
     ]
     if shapes:
-        found = f"shapes that differ: {_first(shapes)}"
+        found = f"shapes that differ: {first_of(shapes)}"
         raise InputError(asked, found, "give the factory the sizes of the trained model (--model-arg name=value)")
-    require_finite(state, asked)
+    require_finite({name: state[name] for name, _ in module.named_parameters(remove_duplicate=False)}, asked)
     try:
         module.load_state_dict(state, strict=True)
     except RuntimeError as err:
         raise InputError(asked, str(err), "check that the factory builds the module that was trained") from err
 
 
-def require_finite(state: Mapping[str, Tensor], asked: str) -> None:
-    """Raise an InputError that names the weights with NaN or infinite values."""
-    broken = [name for name, value in state.items() if not torch.isfinite(value).all()]
+def require_finite(parameters: Mapping[str, Tensor], asked: str) -> None:
+    """Raise an InputError that names the parameters with NaN or infinite values.
+
+    Buffers are not looked at: a best loss so far or a mask may well be infinite. One that takes part in the calculation
+    shows in the numbers that the model gives.
+    """
+    # Types of eight bits know no isfinite of their own.
+    wide = {name: value.float() if value.dtype.is_floating_point else value for name, value in parameters.items()}
+    broken = [name for name, value in wide.items() if not torch.isfinite(value).all()]
     if broken:
         do = "take an earlier checkpoint: the training of this one diverged"
-        raise InputError(asked, f"NaN or infinite values in {_first(broken)}", do)
+        raise InputError(asked, f"NaN or infinite values in {first_of(broken)}", do)
 
 
-def describe_payload(payload: Any) -> str:
-    """Say in one line what a payload is: its keys with their types, or its type."""
-    if isinstance(payload, Mapping):
-        entries = [f"{key} ({_kind(value)})" for key, value in payload.items()]
-        return f"a dict with {_first(entries)}" if entries else "an empty dict"
-    return _kind(payload)
+def _named(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from module.named_parameters(remove_duplicate=False)
+    yield from module.named_buffers(remove_duplicate=False)
 
 
-def _as_state(value: Any) -> dict[str, Tensor] | None:
-    if isinstance(value, nn.Module):
-        value = value.state_dict()
-    if not isinstance(value, Mapping) or not value:
-        return None
-    if all(isinstance(name, str) and isinstance(entry, Tensor) for name, entry in value.items()):
-        return dict(value)
-    return None
+def _shared(names: Iterable[str]) -> str:
+    """The first part of all names, with its dot; empty where they differ or have only one part."""
+    firsts = {name.partition(".")[0] if "." in name else "" for name in names}
+    return f"{firsts.pop()}." if len(firsts) == 1 and "" not in firsts else ""
 
 
-def _follow(payload: Any, state_key: str) -> Any:
-    place, seen = payload, ""
-    for part in state_key.split("."):
-        if not isinstance(place, Mapping) or part not in place:
-            where = f"at {seen!r} " if seen else ""
-            found = f"{where}{describe_payload(place)}"
-            raise InputError(f"take the weights from --state-key {state_key}", found, f"there is no {part!r} there")
-        place, seen = place[part], f"{seen}.{part}".lstrip(".")
-    return place
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return f"tensor {tuple(value.shape)}"
-    if isinstance(value, Mapping):
-        return f"dict of {len(value)}"
-    return type(value).__name__
-
-
-def _first(names: Iterable[str]) -> str:
-    names = list(names)
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more} ({len(names)} in all)"
-
-
-def _advice(own: list[str], given: list[str]) -> str:
-    """Recognise the common case of a module saved as an attribute of a larger one."""
-    prefix = given[0].split(".", 1)[0] + "." if given and "." in given[0] else ""
-    if prefix and {name.removeprefix(prefix) for name in given if name.startswith(prefix)} >= set(own):
-        return f"the names fit behind {prefix!r}: return an object from the factory that holds it as .{prefix[:-1]}"
+def _advice(own: list[str], given: list[str], missing: list[str], unexpected: list[str]) -> str:
+    """What to do about names that do not fit: the common cases have a remedy."""
+    prefixes = dict.fromkeys(name.partition(".")[0] for name in given if "." in name)
+    behind = [p for p in prefixes if {n[len(p) + 1 :] for n in given if n.startswith(f"{p}.")} >= set(own)]
+    if behind:
+        words = " and behind ".join(repr(f"{prefix}.") for prefix in behind)
+        return f"the names fit behind {words}: pass --state-key {behind[0]}, which leaves out all others"
+    if unexpected and not missing:
+        patterns = _patterns(unexpected, own)
+        words = " ".join(f"--ignore-keys {pattern!r:.120}" for pattern in patterns[:SHOWN])
+        such = "patterns for all of them, such as " if len(patterns) > SHOWN else ""
+        return f"if the model needs none of these, pass {such}{words}; else let the factory build them too"
     return "check that the factory builds the module that was trained, with the same names and number of layers"
+
+
+def _patterns(unexpected: Sequence[str], own: Sequence[str]) -> list[str]:
+    """Patterns that cover the unexpected names and none of the module's."""
+    patterns = dict.fromkeys(f"{name.partition('.')[0]}.*" if "." in name else name for name in unexpected)
+    if any(fnmatchcase(name, pattern) for name in own for pattern in patterns):
+        return [name.replace("[", "[[]") for name in unexpected]
+    return list(patterns)

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from gapkit.checks import InputError
 from gapkit.cli.console import print_result
-from gapkit.cli.folder import new_folder
+from gapkit.cli.folder import claim_new_folder, new_folder
 from gapkit.cli.job import Job
-from gapkit.cli.options import Device, Effort, Likelihood, Model, ModelArgs, Seed, StateKey, TrustPickle
+from gapkit.cli.options import Allow, DataKey, Device, Effort, LabelColumn, ScaleOption, Seed
+from gapkit.cli.reading import Reading, reads_model
 from gapkit.cli.report import FORMATS, rendered, write_files
 from gapkit.cli.series import analyze_series, default_folder, find_checkpoints, told_step
+from gapkit.cli.sources import DataOptions, check_source
+from gapkit.cli.streams import console
 from gapkit.cli.tracking import tracking
 
 if TYPE_CHECKING:
@@ -23,22 +25,29 @@ if TYPE_CHECKING:
 __all__ = ["analyze", "publish"]
 
 
+@reads_model
 def analyze(
     checkpoint: Annotated[
         list[str], typer.Argument(help="The trained model's file; several files, or a pattern, make a series.")
     ],
-    model: Model = None,
-    model_arg: ModelArgs = None,
-    state_key: StateKey = None,
+    reading: Reading,
     data: Annotated[
         str | None, typer.Option(help="Name, file, image folder or file.py:function.", show_default="as in training")
     ] = None,
-    data_key: Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")] = None,
+    data_key: DataKey = None,
+    label_column: LabelColumn = None,
     split: Annotated[list[str] | None, typer.Option(help="test or train; both give the generalisation gap.")] = None,
     limit: Annotated[int | None, typer.Option(help="Analyse only the first datapoints of each split.")] = None,
-    likelihood: Likelihood = None,
+    scale: ScaleOption = None,
     binarize: Annotated[
         str | None, typer.Option(help="none, threshold or sample.", show_default="as in training, else none")
+    ] = None,
+    encode_from: Annotated[
+        str | None,
+        typer.Option(
+            help="What the encoder is given where data are binarised: binary, or original (trained on grey pixels).",
+            show_default="binary",
+        ),
     ] = None,
     effort: Effort = "standard",
     family: Annotated[
@@ -66,21 +75,21 @@ def analyze(
         list[str] | None,
         typer.Option(help="Send the results to tensorboard:FOLDER, mlflow:URI or wandb:PROJECT as well; repeat."),
     ] = None,
+    allow: Allow = None,
     seed: Seed = 0,
     device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default="gapkit-CHECKPOINT")] = None,
-    trust_pickle: TrustPickle = False,
 ) -> None:
     """Estimate log p(x), fit q* for every datapoint, and split the gap into the encoder's and the family's part.
 
     Several checkpoints, or a pattern in quotes such as 'ckpts/*.pt', are analysed alike and compared with the first.
     """
+    check_source(data)
     from gapkit.engine import checked_device, spec_for
-    from gapkit.results import check_folder
 
     paths = find_checkpoints(checkpoint)
     out = out or default_folder(paths)
-    check_folder(out)
+    claim_new_folder(out)
     spec = spec_for(effort, seed=seed, families=tuple(family or ()))
     policy = replace(
         spec.evidence, method=log_px, target_se=spec.evidence.target_se if target_se is None else target_se
@@ -90,26 +99,23 @@ def analyze(
     job = Job(
         spec=spec,
         device=device,
-        model=model,
-        model_args=tuple(model_arg or ()),
-        state_key=state_key,
-        trust_pickle=trust_pickle,
-        likelihood=likelihood,
+        reading=reading,
         data=data,
-        data_key=data_key,
+        options=DataOptions(key=data_key, limit=limit, scale=scale, label_column=label_column),
         splits=tuple(split or ["test"]),
-        limit=limit,
         binarize=binarize,
+        encode_from=encode_from,
+        allow=tuple(allow or ()),
         encoders=_encoder_paths(encoder or ()),
     )
-    console = Console(soft_wrap=True)
+    told = console(errors=True)
     with tracking(track or (), out) as trackers:
         if len(paths) > 1:
-            analyze_series(paths, out, lambda path, like: job.run(path, console, like), publish, trackers.send)
+            analyze_series(paths, out, lambda path, like: job.run(path, told, like), publish, trackers.send)
             return
-        result = job.run(paths[0], console)
+        result = job.run(paths[0], told)
         publish(result, out)
-        print_result(console, result)
+        print_result(console(), result)
         typer.echo(f"report: {out / 'report.html'}")
         trackers.send(result, out, told_step(result))
 

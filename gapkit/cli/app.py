@@ -1,26 +1,55 @@
-"""The ``gapkit`` command and how it ends: 0 done, 2 bad input or a part that failed, told so; 130 interrupted."""
+"""The ``gapkit`` command and how it ends.
 
+Exit codes: 0 done; 2 bad input or a part that failed, told so; 130 interrupted; 143 asked to end by the system.
+"""
+
+import signal
 import sys
 import warnings
-from typing import Annotated, TextIO
+from types import FrameType
+from typing import Annotated, Any, TextIO
 
 import typer
+from typer.core import TyperGroup
 
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.checks import GapkitWarning, InputError, printable
 from gapkit.cli.analyze import analyze
 from gapkit.cli.certify import certify
 from gapkit.cli.compare import compare
 from gapkit.cli.demo import demo
 from gapkit.cli.export import export
+from gapkit.cli.folder import kept, watched_claims
 from gapkit.cli.refit import refit
 from gapkit.cli.report import report
 from gapkit.cli.score import score
+from gapkit.cli.streams import tolerant_streams
 from gapkit.cli.train import train
 from gapkit.version import __version__
 
 __all__ = ["app", "main"]
 
+_INTERRUPTED = 130
+_TERMINATED = 143
+
+
+class _Terminated(KeyboardInterrupt):
+    """Asked to end by the system, which is answered as Ctrl-C is."""
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; an interrupted one says what it has written."""
+        with watched_claims():
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt as stop:
+                word, code = ("ended", _TERMINATED) if isinstance(stop, _Terminated) else ("interrupted", _INTERRUPTED)
+                typer.secho(f"gapkit: {word}; {printable(kept())}", err=True)
+                raise SystemExit(code) from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="gapkit",
     help="Inference-gap analysis: how far is the ELBO from log p(x), and is it the encoder or the family?",
     no_args_is_help=True,
@@ -61,11 +90,17 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    typer.secho(f"warning: {message}", err=True, fg=typer.colors.YELLOW)
+    typer.secho(f"warning: {printable(str(message))}", err=True, fg=typer.colors.YELLOW)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated
 
 
 def main() -> None:
     """Run the command line; bad input ends with its explanation and exit code 2, never with a traceback."""
+    tolerant_streams()
+    signal.signal(signal.SIGTERM, _terminate)
     warnings.showwarning = _show_warning
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
@@ -75,6 +110,6 @@ def main() -> None:
     except InputError as error:
         typer.secho(f"gapkit: {error}", err=True, fg=typer.colors.RED)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # before a command began
         typer.secho("gapkit: interrupted; nothing was written", err=True)
-        raise SystemExit(130) from None
+        raise SystemExit(_INTERRUPTED) from None

@@ -1,5 +1,6 @@
 """``gapkit compare``: runs against each other on the datapoints they share."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,8 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from gapkit.checks import InputError
-from gapkit.cli.folder import new_folder
+from gapkit.cli.folder import claim_new_folder, new_folder
 from gapkit.cli.report import FORMATS, Formats, formats_of, rendered, write_files
+from gapkit.cli.streams import console
+from gapkit.phrases import RANGE_NOTE, any_range, interval_text
 
 if TYPE_CHECKING:
     from gapkit.comparison import Comparison
@@ -45,14 +48,14 @@ def compare(
     """Compare runs with the first one: paired differences of bounds and gaps, with intervals."""
     wanted = formats_of(formats)
     from gapkit.comparison import compare as run
-    from gapkit.results import Result, check_folder
+    from gapkit.results import Result
 
     folders = named_folders(runs)
-    check_folder(out)
+    claim_new_folder(out)
     comparison = run({name: Result.load(folder) for name, folder in folders.items()})
     with new_folder(out) as staging:
         write_comparison(staging, comparison, wanted)
-    print_comparison(Console(soft_wrap=True), comparison)
+    print_comparison(console(), comparison)
     typer.echo(f"comparison: {out / f'compare.{wanted[0]}'}")
 
 
@@ -66,14 +69,14 @@ def named_folders(words: Sequence[str]) -> dict[str, Path]:
     folders: list[Path] = []
     for word in words:
         name, equals, path = word.partition("=")
-        given = bool(equals) and not Path(word).exists()  # a folder's own name may hold a =
+        given = bool(equals) and not os.path.exists(word)  # a folder's own name may hold a =
         if given and not (name.strip() and path):
             raise InputError(f"compare {word}", "no NAME=FOLDER", "write NAME=FOLDER, or only the folder")
         names.append(name if given else None)
         folders.append(Path(path if given else word))
     if len(folders) < 2:
         raise InputError(f"compare {', '.join(words)}", "only one run", "give the folders of two or more runs")
-    places = [folder.resolve() for folder in folders]
+    places = [Path(os.path.realpath(folder)) for folder in folders]
     for place, folder in zip(places, folders, strict=True):
         if places.count(place) > 1:
             raise InputError(f"compare {folder}", "the same folder more than once", "give every run once")
@@ -130,18 +133,18 @@ def write_comparison(
         raise InputError(f"write comparison.json to {folder}", str(error), "choose another --out") from error
 
 
-def print_comparison(console: Console, comparison: "Comparison") -> None:
+def print_comparison(target: Console, comparison: "Comparison") -> None:
     """Print the means of all runs, the differences from the first, and what follows."""
     summary = comparison.summary
     for split, part in summary["splits"].items():
-        console.print(_levels(summary, split, part))
+        target.print(_levels(summary, split, part))
         pairs = part["differences"]
         for name in list(pairs) if len(pairs) <= _BY_THEMSELVES else list(pairs)[-1:]:
-            console.print(_differences(name, summary["reference"], split, pairs[name]))
+            target.print(_differences(name, summary["reference"], split, pairs[name]))
         for sentence in comparison.sentences(split):
-            console.print(sentence, highlight=False, markup=False)
+            target.print(sentence, highlight=False, markup=False)
     for note in summary["notes"]:
-        console.print(note, highlight=False, markup=False)
+        target.print(note, highlight=False, markup=False)
 
 
 def _levels(summary: Mapping[str, Any], split: str, part: Mapping[str, Any]) -> Table:
@@ -167,13 +170,15 @@ def _differences(name: str, reference: str, split: str, pair: Mapping[str, Any])
         if values["mean"] is None:
             table.add_row(Text(label), "not finite", "", "", "", "")
             continue
-        error, interval = values["se_monte_carlo"], values["ci95"]
+        error = values["se_monte_carlo"]
         table.add_row(
             Text(label),
             f"{values['mean']:+z.3f}",
             "unknown" if error is None else f"{error:.3f}",
-            "unknown" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}",
+            interval_text(values),
             str(values["wins"]),
             str(values["losses"]),
         )
+    if any_range(pair["quantities"][key] for key in _SHOWN):
+        table.caption, table.caption_justify = RANGE_NOTE, "left"
     return table

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 from rich.console import Console
@@ -11,7 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 from rich.text import Text
 
-from gapkit.checks import GapkitWarning
+from gapkit.checks import GapkitWarning, printable
+from gapkit.phrases import RANGE_NOTE, any_range, by_its_name, interval_text
 from gapkit.progress import plain_lines
 
 if TYPE_CHECKING:
@@ -44,34 +45,54 @@ def progress_bar(console: Console) -> Iterator[Callable[["Step"], None]]:
 
 @contextmanager
 def gathered_warnings() -> Iterator[list[str]]:
-    """Yield a list that holds the text of every warning of gapkit once in the end, when all are shown."""
+    """Yield a list that takes the text of every warning of gapkit once.
+
+    Each is shown as soon as it comes: one that comes before the work may be a reason not to begin it.
+    """
     messages: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        text = str(message)
+        if issubclass(category, GapkitWarning) and text not in messages:
+            messages.append(text)
+            typer.secho(f"warning: {printable(text)}", err=True, fg=typer.colors.YELLOW)
+
+    with warnings.catch_warnings():
         warnings.simplefilter("always", GapkitWarning)
+        warnings.showwarning = show
         yield messages
-    messages += dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, GapkitWarning))
-    for message in messages:
-        typer.secho(f"warning: {message}", err=True, fg=typer.colors.YELLOW)
 
 
 def print_result(console: Console, result: "Result") -> None:
-    """Print one table per split, the verdict in words, and how far log p(x) can be trusted."""
+    """Print what to do, one table per split, and how far log p(x) can be trusted."""
+    for sentence in result.verdict():
+        console.print(sentence, highlight=False, markup=False)
     for split, values in result.summary_values["splits"].items():
         table = Table(title=f"{split}: {values['datapoints']} datapoints, nats", title_justify="left")
         for heading in ("quantity", "mean", "MC error", "95% interval over datapoints"):
             table.add_column(heading, justify="left" if heading == "quantity" else "right")
         for name, label in _SHOWN.items():
             quantity = values["quantities"][name]
+            label = by_its_name(label, result.summary_values)
             if quantity["mean"] is None:
                 table.add_row(Text(label), "not finite", "", "")
                 continue
-            error, interval = quantity["se_monte_carlo"], quantity["ci95"]
+            error = quantity["se_monte_carlo"]
             row = (
                 f"{quantity['mean']:.3f}",
                 "unknown" if error is None else f"{error:.3f}",
-                "unknown" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}",
+                interval_text(quantity),
             )
             table.add_row(Text(label), *row)
+        if any_range(values["quantities"][name] for name in _SHOWN):
+            table.caption, table.caption_justify = RANGE_NOTE, "left"
         console.print(table)
-    for sentence in [*result.verdict(), *result.trust()]:
+    for sentence in result.trust():
         console.print(sentence, highlight=False, markup=False)

@@ -1,14 +1,16 @@
 """``gapkit demo``: train a small VAE on real 8x8 digits and analyse it."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from gapkit.cli.analyze import publish
 from gapkit.cli.console import print_result, progress_bar
+from gapkit.cli.folder import claim_new_folder
 from gapkit.cli.options import Effort, Seed
+from gapkit.cli.streams import console
 
 __all__ = ["demo"]
 
@@ -21,9 +23,7 @@ def demo(
     seed: Seed = 0,
 ) -> None:
     """Train a small VAE on scikit-learn's digits, analyse it, and leave a report."""
-    from gapkit.results import check_folder
-
-    check_folder(out)
+    claim_new_folder(out)
     import tempfile
 
     from gapkit import checkpoints
@@ -43,8 +43,7 @@ def demo(
         binarize="threshold",
         seed=seed,
     )
-    typer.echo(f"training a small VAE on {len(train_set)} digits for {epochs} epochs")
-    console = Console(soft_wrap=True)
+    typer.echo(f"training a small VAE on {len(train_set)} digits for {epochs} epochs", err=True)
     with tempfile.TemporaryDirectory() as folder:
         path = train(config, train_set, Path(folder) / "model").path
         loaded = checkpoints.load(path)
@@ -52,8 +51,8 @@ def demo(
             "checkpoint": {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description},
             "data": {"source": "digits", "binarize": "threshold", "limit": limit},
         }
-        typer.echo(f"analysing {len(test_set)} test digits")
-        with progress_bar(console) as progress:
+        typer.echo(f"analysing {len(test_set)} test digits", err=True)
+        with progress_bar(console(errors=True)) as progress:
             result = analyze(
                 loaded.model,
                 {"test": binarize(test_set.x, "threshold")},
@@ -65,5 +64,5 @@ def demo(
             )
         publish(result, out)
         (out / "model.pt").write_bytes(path.read_bytes())
-    print_result(console, result)
-    typer.echo(f"report: {(out / 'report.html').resolve()}")
+    print_result(console(), result)
+    typer.echo(f"report: {os.path.realpath(out / 'report.html')}")

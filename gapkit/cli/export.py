@@ -1,5 +1,6 @@
 """``gapkit export``: the table of a finished run in a format that other programs read."""
 
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gapkit.checks import InputError
+from gapkit.cli.folder import claim_file
 from gapkit.cli.report import write_files
 
 if TYPE_CHECKING:
@@ -28,15 +30,19 @@ def export(
         raise InputError(f"--format {form}", "no such format", f"use {' or '.join(_WRITERS)}")
     from gapkit.results import Result
 
-    result = Result.load(run)
     path = run / f"datapoints.{form}" if out is None else out
+    asked, do = f"write the table to {path}", "choose another --out"
+    from gapkit.files import kind_of
+
+    if kind_of(run, f"the result in {run}") == "folder":
+        claim_file(path, asked, replaced=True)
+    result = Result.load(run)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "table"
         _WRITERS[form](result, made)
         content = made.read_bytes()
-    asked, do = f"write the table to {path}", "choose another --out"
     try:
-        differs = path.exists() and path.read_bytes() != content
+        differs = os.path.exists(path) and path.read_bytes() != content
     except OSError as error:
         raise InputError(asked, str(error), do) from error
     if differs:

@@ -1,19 +1,129 @@
-"""A new folder of results: made under another name and moved into place, so that it appears wholly or not at all."""
+"""Where a command writes: tried before the work, made wholly or not at all, and told truly when it is interrupted."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from gapkit.checks import InputError
 
-__all__ = ["new_folder"]
+__all__ = ["claim_file", "claim_folder", "claim_new_folder", "kept", "new_folder", "watched_claims"]
+
+_Files = set[tuple[str, int]]
+# Where the running command writes, and what was there before.
+_claims: ContextVar[list[tuple[Path, _Files]] | None] = ContextVar("claims", default=None)
+_LAST = "run.json"  # without it a folder is no result
+
+
+def claim_new_folder(out: Path) -> None:
+    """Try, before any work, whether a new folder of results can be written.
+
+    Raises:
+        InputError: it holds something, it cannot be made or written, or its name is a broken link.
+    """
+    from gapkit.results import check_folder
+
+    asked, do = f"the output folder {out}", "choose another --out"
+    try:
+        check_folder(out)
+    except OSError as error:
+        raise InputError(asked, _said(error), do) from error
+    claim_folder(out)
+
+
+def claim_folder(out: Path) -> None:
+    """Try, before any work, whether files can be written to a folder that may hold others.
+
+    Raises:
+        InputError: it cannot be made or written, or its name is a broken link.
+    """
+    asked, do = f"the output folder {out}", "choose another --out"
+    if os.path.islink(out) and not os.path.exists(out):
+        raise InputError(asked, f"a symbolic link to {os.readlink(out)}, which is not there", do)
+    place = next(folder for folder in (out, *out.absolute().parents) if os.path.lexists(folder))
+    if not os.path.isdir(place):
+        raise InputError(asked, f"{place} is a file, not a folder" if place != out else "a file of that name", do)
+    missing = out.absolute().relative_to(place.absolute()).parts
+    _try(place, missing, asked, do)
+    _remember(out)
+
+
+def claim_file(out: Path, asked: str, *, replaced: bool = False) -> None:
+    """Try, before any work, whether a file can be written.
+
+    Args:
+        out: the file.
+        asked: beginning of the error message.
+        replaced: whether a file that is there may be replaced.
+
+    Raises:
+        InputError: a file or folder of that name, no folder to write it to, or one that cannot be written to.
+    """
+    do = "choose another --out"
+    if os.path.isdir(out):
+        raise InputError(asked, "a folder of that name", do)
+    if os.path.lexists(out) and not replaced:
+        raise InputError(asked, "a file of that name", do)
+    if not os.path.isdir(out.parent):
+        raise InputError(asked, f"no folder {out.parent} that can be written to", f"make the folder, or {do}")
+    _try(out.parent, (out.name,), asked, do)
+    _remember(out)
+
+
+def _try(place: Path, missing: tuple[str, ...], asked: str, do: str) -> None:
+    """Make what is missing, and take it away again."""
+    try:
+        with tempfile.TemporaryDirectory(dir=place, prefix=".gapkit.") as trial:
+            Path(trial, *missing).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(asked, f"{place} cannot be written to ({_said(error)})", do) from error
+
+
+def _said(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _remember(out: Path) -> None:
+    claims = _claims.get()
+    if claims is not None:
+        claims.append((out, _files(out)))
+
+
+@contextmanager
+def watched_claims() -> Iterator[None]:
+    """Remember, while a command runs, the places that it claims and what is there before."""
+    token = _claims.set([])
+    try:
+        yield
+    finally:
+        _claims.reset(token)
+
+
+def kept() -> str:
+    """What an interrupted command has written so far to the places that it claimed."""
+    written = {out: sorted({name for name, _ in _files(out) - before}) for out, before in _claims.get() or ()}
+    told = [f"{out}: {', '.join(names)}" for out, names in written.items() if names]
+    return f"written, and whole, in {'; '.join(told)}" if told else "nothing was written"
+
+
+def _files(out: Path) -> _Files:
+    """The file, or the files in a folder but for temporary ones, each with when it was last written."""
+    paths = [out] if os.path.isfile(out) else []
+    for folder, inner, names in os.walk(out):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        paths += [Path(folder, name) for name in names if not name.startswith(".")]
+    return {(os.path.relpath(path, out) if path != out else path.name, path.lstat().st_mtime_ns) for path in paths}
 
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
     """Yield a folder to write to, which becomes ``out`` in the end, or vanishes if anything goes wrong.
+
+    A folder that is there, and empty, may be one that cannot be replaced: then its files are moved into it one by one,
+    and ``run.json`` is the last of them.
 
     Raises:
         InputError: ``out`` holds something already, or cannot be written.
@@ -22,16 +132,20 @@ def new_folder(out: Path) -> Iterator[Path]:
 
     check_folder(out)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+        there = out.is_dir()
+        place = out if there else out.parent
+        place.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=place, prefix=f".{out.name[:60]}."))
     except OSError as error:
         raise InputError(f"write the results to {out}", str(error), "choose another --out") from error
     try:
         yield staging
-        if out.exists():
-            out.rmdir()  # empty, as checked
-        staging.chmod(0o755)
-        staging.rename(out)
+        if there:
+            for path in sorted(staging.iterdir(), key=lambda path: path.name == _LAST):
+                path.rename(out / path.name)
+        else:
+            staging.chmod(0o755)
+            staging.rename(out)
     except OSError as error:
         raise InputError(f"write the results to {out}", str(error), "choose another --out") from error
     finally:

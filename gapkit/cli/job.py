@@ -11,14 +11,23 @@ from rich.console import Console
 
 from gapkit.checks import InputError
 from gapkit.cli.console import gathered_warnings, progress_bar
-from gapkit.cli.sources import binarized_as, fixed_binarization, load_model, load_splits, other_data, trained_on
+from gapkit.cli.reading import Reading, load_model
+from gapkit.cli.sources import (
+    DataOptions,
+    binarized_as,
+    fixed_binarization,
+    load_splits,
+    of_counts,
+    other_data,
+    trained_on,
+)
 
 if TYPE_CHECKING:
     from gapkit.checkpoints import Loaded
     from gapkit.engine import AnalysisSpec
     from gapkit.results import Result
 
-__all__ = ["Job"]
+__all__ = ["Job", "facts"]
 
 _STEPS = ("global_step", "step", "iteration")
 
@@ -30,33 +39,27 @@ class Job:
     Attributes:
         spec: all settings of the analysis.
         device: where to compute.
-        model: the user's factory; None for a file that carries its own configuration.
-        model_args: arguments of the factory, ``name=value``.
-        state_key: place of the weights in the file.
-        trust_pickle: whether the file may run code.
-        likelihood: of a model that returns plain tensors.
+        reading: how to read a model.
         data: the source of the data; None takes that of the training.
-        data_key: array to take from a file.
+        options: what to take from it, and on which scale.
         splits: of the data.
-        limit: how many datapoints of each split, from the first.
         binarize: how; None as in the training.
+        encode_from: what the encoder is given where data are binarised: ``binary`` or ``original``.
+        allow: names of checks that may fail.
         encoders: further encoders' files by name.
     """
 
     spec: "AnalysisSpec"
     device: str
-    model: str | None
-    model_args: tuple[str, ...]
-    state_key: str | None
-    trust_pickle: bool
-    likelihood: str | None
+    reading: Reading
     data: str | None
-    data_key: str | None
+    options: DataOptions
     splits: tuple[str, ...]
-    limit: int | None
     binarize: str | None
+    encode_from: str | None
+    allow: tuple[str, ...]
     encoders: Mapping[str, Path]
-    _loaded: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False, compare=False)
+    _loaded: dict[tuple[str, str, DataOptions], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def run(self, checkpoint: Path, console: Console, like: "Result | None" = None) -> "Result":
         """Analyse a checkpoint.
@@ -72,26 +75,26 @@ class Job:
         from gapkit.engine import analyze
         from gapkit.models.freeze import frozen
 
-        how_built: dict[str, Any] = {
-            "model": self.model,
-            "model_args": self.model_args,
-            "trust_pickle": self.trust_pickle,
-            "likelihood": self.likelihood,
-        }
-        loaded = load_model(checkpoint, state_key=self.state_key, **how_built)
+        loaded = load_model(checkpoint, self.reading)
         built = loaded.model
-        others = {name: load_model(path, **how_built) for name, path in self.encoders.items()}
+        shared, further = getattr(built, "likelihood_param", None), self.reading.of_encoder()
+        others = {name: load_model(path, further, shared) for name, path in self.encoders.items()}
         encoders = {name: other.model for name, other in others.items()}
-        splits, labels, data, bank_split, bank_x = self._data(*self._source(loaded, like))
+        options = replace(self.options, counts=of_counts(built))
+        source, how = self._source(loaded, like)
+        splits, labels, data, originals, bank_split, bank_x = self._data(source, how, options)
+        grey = self._encodes_originals(how)
         provenance = {
             **data,
-            "checkpoint": {**_facts(loaded), **_progress(loaded.extra)},
-            "model": self.model,
-            "likelihood": self.likelihood,
+            "checkpoint": {**facts(loaded), **_progress(loaded.extra)},
+            "model": self.reading.model,
+            "likelihood": self.reading.likelihood,
+            "model_options": self.reading.facts(),
+            "encode_from": "original" if grey else "analysed",
             "starts_from_split": bank_split,
         }
         if others:
-            provenance["encoders"] = {name: _facts(other) for name, other in others.items()}
+            provenance["encoders"] = {name: facts(other) for name, other in others.items()}
         with gathered_warnings() as messages, frozen(built), progress_bar(console) as progress:
             result = analyze(
                 built,
@@ -99,6 +102,9 @@ class Job:
                 self.spec,
                 labels=labels,
                 other_x=bank_x,
+                encoder_x=originals if grey else None,
+                original_x=originals,
+                allow=self.allow,
                 encoders=encoders,
                 device=self.device,
                 progress=progress,
@@ -117,18 +123,34 @@ class Job:
             raise InputError(f"analyse {loaded.name}", found, "pass --data to analyse all on the same data")
         return source, used["binarize"]
 
-    def _data(self, source: str, how: str) -> Any:
-        """Splits, their labels and facts, and the data for starts; read once, however many checkpoints there are."""
-        if (source, how) not in self._loaded:
+    def _encodes_originals(self, how: str) -> bool:
+        """Whether the encoder is given the data as they were before they were binarised.
+
+        Raises:
+            InputError: an unknown word, or data that are not binarised.
+        """
+        if self.encode_from not in (None, "binary", "original"):
+            raise InputError(f"--encode-from {self.encode_from}", "no such form", "use binary or original")
+        if self.encode_from == "original" and how == "none":
+            found = "data that are analysed as they are"
+            raise InputError("--encode-from original", found, "add --binarize sample, or drop it")
+        return self.encode_from == "original"
+
+    def _data(self, source: str, how: str, options: DataOptions) -> Any:
+        """Splits, labels, facts, originals, and data for starts; read once, however many checkpoints there are."""
+        if (source, how, options) not in self._loaded:
             seed = self.spec.seed
-            loaded = load_splits(source, list(self.splits), self.data_key, self.limit, how, seed)
-            bank = other_data(source, self.data_key, self.spec.bank_data, how, seed)
-            self._loaded[source, how] = (*loaded, *bank)
-        return self._loaded[source, how]
+            loaded = load_splits(source, self.splits, options, how, seed)
+            encoded = "none" if self._encodes_originals(how) else how
+            bank = other_data(source, options, self.spec.bank_data, encoded, seed)
+            self._loaded[source, how, options] = (*loaded, *bank)
+        return self._loaded[source, how, options]
 
 
-def _facts(loaded: "Loaded") -> dict[str, Any]:
-    return {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description}
+def facts(loaded: "Loaded") -> dict[str, Any]:
+    """What ``run.json`` keeps of a checkpoint."""
+    notes = {"notes": list(loaded.notes)} if loaded.notes else {}
+    return {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description, **notes}
 
 
 def _progress(extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,16 +5,25 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Checkpoint", "Device", "Effort", "Likelihood", "Model", "ModelArgs", "Seed", "StateKey", "TrustPickle"]
+__all__ = ["Allow", "Checkpoint", "DataKey", "Device", "Effort", "LabelColumn", "ScaleOption", "Seed"]
 
-Checkpoint = Annotated[Path, typer.Argument(help="The trained model's file.")]
-Model = Annotated[
-    str | None, typer.Option(help="path/to/file.py:factory or package.module:factory that builds your model.")
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(help="Go on whatever this check finds, and say so first; its name stands in the refusal; repeat."),
 ]
-ModelArgs = Annotated[list[str] | None, typer.Option(help="Argument of the factory, name=value; repeat.")]
-StateKey = Annotated[str | None, typer.Option(help="Where the weights lie in the file, dots for nesting.")]
-Likelihood = Annotated[str | None, typer.Option(help="p(x|z) of a model whose encode and decode return plain tensors.")]
+Checkpoint = Annotated[Path, typer.Argument(help="The trained model's file.")]
+DataKey = Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")]
+LabelColumn = Annotated[
+    str | None,
+    typer.Option(help="Column of a table that holds labels; none for none.", show_default="label, class, target or y"),
+]
+ScaleOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Range of pixels in training: unit, LOW,HIGH such as -1,1, or none to leave them as stored.",
+        show_default="8-bit pixels are divided by 255",
+    ),
+]
 Effort = Annotated[str, typer.Option(help="quick, standard or thorough.")]
 Seed = Annotated[int, typer.Option(help="Decides everything random.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
-TrustPickle = Annotated[bool, typer.Option(help="Allow the checkpoint to run code: only your own files.")]

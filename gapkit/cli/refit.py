@@ -2,20 +2,33 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from gapkit.checks import InputError
 from gapkit.cli.console import gathered_warnings, progress_bar
-from gapkit.cli.options import Checkpoint, Device, Likelihood, Model, ModelArgs, Seed, StateKey, TrustPickle
-from gapkit.cli.sources import binarized_as, draw_of, fixed_binarization, load_model, own_model
+from gapkit.cli.folder import claim_new_folder
+from gapkit.cli.job import facts as facts_of
+from gapkit.cli.options import Allow, Checkpoint, DataKey, Device, LabelColumn, ScaleOption, Seed
+from gapkit.cli.reading import Reading, load_model, own_model, reads_model
+from gapkit.cli.sources import (
+    DataOptions,
+    binarized_as,
+    check_source,
+    draw_of,
+    fixed_binarization,
+    of_counts,
+    tell,
+)
+from gapkit.cli.sources import facts as facts_of_data
+from gapkit.cli.streams import console
+from gapkit.phrases import RANGE_NOTE, any_range, interval_text
 
 if TYPE_CHECKING:
     import torch
@@ -30,16 +43,16 @@ _SPLITS = ("test", "train")
 _NEW, _OLD = "refit", "given"
 
 
+@reads_model
 def refit(
     checkpoint: Checkpoint,
     data: Annotated[str, typer.Option(help="Name, file, image folder or file.py:function with both splits.")],
     out: Annotated[Path, typer.Option(help="Folder for the new model and refit.json.")],
-    model: Model = None,
-    model_arg: ModelArgs = None,
-    state_key: StateKey = None,
-    data_key: Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")] = None,
+    reading: Reading,
+    data_key: DataKey = None,
+    label_column: LabelColumn = None,
     limit: Annotated[int | None, typer.Option(help="Use only the first datapoints of each split.")] = None,
-    likelihood: Likelihood = None,
+    scale: ScaleOption = None,
     start: Annotated[
         str, typer.Option(help="fine_tune: the encoder's weights; fresh: new ones; larger: new ones, wider layers.")
     ] = "fine_tune",
@@ -57,12 +70,13 @@ def refit(
     against: Annotated[
         list[Path] | None, typer.Option(help="Model of an earlier refit, to compare with as well; repeat.")
     ] = None,
+    allow: Allow = None,
     seed: Seed = 0,
     device: Device = "cpu",
-    trust_pickle: TrustPickle = False,
 ) -> None:
     """Train another encoder on the frozen decoder, and say which part of the encoder's gap that closes."""
     _check_out(out)
+    check_source(data)
     if evaluate < 2:
         raise InputError(f"compare on {evaluate} datapoints", "errors need at least 2", "use 1000 or so")
     names = [str(path) for path in against or ()]
@@ -84,39 +98,33 @@ def refit(
             binarize=binarize or "none",
             seed=seed,
         )
-        how_built: dict[str, Any] = {
-            "model": model,
-            "model_args": tuple(model_arg or ()),
-            "trust_pickle": trust_pickle,
-            "likelihood": likelihood,
-        }
-        loaded = load_model(checkpoint, state_key=state_key, **how_built)
-        others = {name: load_model(Path(name), **how_built).model for name in names}
+        loaded = load_model(checkpoint, reading)
+        shared, further = getattr(loaded.model, "likelihood_param", None), reading.of_encoder()
+        others = {name: load_model(Path(name), further, shared).model for name in names}
         how = binarize or binarized_as(loaded, data)
         # Anything fixed is done once, for both splits.
         config = replace(config, binarize="dynamic" if how == "dynamic" else "none")
-        sets = _load_splits(data, data_key, limit)
-        console = Console(soft_wrap=True)
-        with progress_bar(console) as progress:
-            new, summaries = _run(loaded.model, others, sets, how, config, evaluate, place, progress)
-    from gapkit.encoders import difference_of_means, in_words
+        options = DataOptions(
+            key=data_key, limit=limit, scale=scale, label_column=label_column, counts=of_counts(loaded.model)
+        )
+        sets = _load_splits(data, options)
+        with progress_bar(console(errors=True)) as progress:
+            new, summaries = _run(
+                loaded.model, others, sets, how, config, evaluate, place, tuple(allow or ()), progress
+            )
+    from gapkit.encoders import in_words
+    from gapkit.summary import difference_of_means
 
     gains = [summaries[split]["differences"][f"{_NEW} minus {_OLD}"] for split in ("train", "test")]
     sentences = in_words(summaries, start, _NEW, _OLD)
     facts = {
         "settings": {**config.as_dict(), "binarize": how, "evaluate": evaluate, "device": device},
-        "checkpoint": {
-            "name": loaded.name,
-            "sha256": loaded.sha256,
-            "description": loaded.description,
-            "model": model,
-            "likelihood": likelihood,
-        },
+        "checkpoint": {**facts_of(loaded), "model": reading.model, "likelihood": reading.likelihood},
+        "model_options": reading.facts(),
         "data": {
             "source": data,
-            "key": data_key,
-            "limit": limit,
-            "splits": {name: {"datapoints": len(part), "sha256": part.sha256} for name, part in sets.items()},
+            **options.facts(),
+            "splits": {name: facts_of_data(part) for name, part in sets.items()},
         },
         "weights": {"trained": new.trained, "left_because_shared": new.left},
         "history": new.history,
@@ -129,10 +137,10 @@ def refit(
     }
     path = _write(out, new, loaded, facts)
     for split in _SPLITS:
-        console.print(_table(split, summaries[split], names))
+        console().print(_table(split, summaries[split], names))
     for sentence in sentences:
-        console.print(sentence, highlight=False, markup=False)
-    typer.echo(f"model: {path}{_how_to_load(path, model, likelihood)}")
+        console().print(sentence, highlight=False, markup=False)
+    typer.echo(f"model: {path}{_how_to_load(path, reading, shared)}")
 
 
 def _run(
@@ -143,19 +151,20 @@ def _run(
     config: "RefitConfig",
     evaluate: int,
     device: "torch.device",
+    allow: Sequence[str],
     progress: "Callable[[Progress], None]",
 ) -> tuple["Refit", dict[str, dict[str, Any]]]:
     """Refit, and compare the encoders on both splits."""
     from gapkit.data import binarize
+    from gapkit.doctor import examine, moved_to, prepare, told
     from gapkit.encoders import compare_encoders
     from gapkit.engine import Progress
-    from gapkit.engine.prepare import moved_to, prepare
     from gapkit.models.freeze import frozen
     from gapkit.training import refit as train
 
     steps, fixed = config.epochs + len(_SPLITS), fixed_binarization(how)
 
-    def told(report: "EpochReport") -> None:
+    def epoch_done(report: "EpochReport") -> None:
         progress(Progress(report.epoch, steps, "refit"))
 
     with contextlib.ExitStack() as moves:
@@ -166,42 +175,40 @@ def _run(
                 split: prepare(model, binarize(part.x, fixed, draw_of(split, config.seed)), device)
                 for split, part in sets.items()
             }
+            told(examine(model, ready["test"], allow=allow))
         x = ready["train"]
         if how == "dynamic":
             x = sets["train"].x.to(x.dtype).reshape(x.shape)
         progress(Progress(0, steps, "refit"))
-        new = train(model, x, config, progress=told)
+        new = train(model, x, config, progress=epoch_done)
         summaries = {}
         for number, split in enumerate(_SPLITS, 1):
             models = {_OLD: model, **others, _NEW: new.model}
             compared = compare_encoders(models, ready[split][:evaluate], seed=draw_of(split, config.seed))
-            summaries[split] = compared.summary(config.seed)
+            summaries[split] = compared.summary()
             progress(Progress(config.epochs + number, steps, f"bounds {split}"))
     return new, summaries
 
 
 def _check_out(out: Path) -> None:
     """Refuse, before any work, a folder that holds something or cannot be made."""
-    if (out / "refit.json").exists():
+    if os.path.exists(out / "refit.json"):
         raise InputError(f"the output folder {out}", "another refit", "choose another --out, or remove it first")
-    from gapkit.results import check_folder
-
-    check_folder(out)
-    place = next((folder for folder in (out, *out.absolute().parents) if folder.exists()), Path("/"))
-    if not (place.is_dir() and os.access(place, os.W_OK)):
-        raise InputError(f"the output folder {out}", f"{place} cannot be written to", "choose another --out")
+    claim_new_folder(out)
 
 
-def _load_splits(source: str, key: str | None, limit: int | None) -> dict[str, Any]:
-    from gapkit.data import load
-
-    sets = {split: load(source, split=split, key=key, limit=limit) for split in _SPLITS}
+def _load_splits(source: str, options: DataOptions) -> dict[str, Any]:
+    sets = {split: options.load(source, split) for split in _SPLITS}
     wrong = [name for name, part in sets.items() if part.split != name]
     if wrong:
-        found = f"{source} gives no {' and no '.join(wrong)} data apart" + (f" with the key {key}" if key else "")
+        found = f"{source} gives no {' and no '.join(wrong)} data apart" + (
+            f" with the key {options.key}" if options.key else ""
+        )
         raise InputError(
             "training and test data", found, "give a source with both, such as an .npz with x_train and x_test"
         )
+    for part in sets.values():
+        tell(part)
     return sets
 
 
@@ -231,10 +238,12 @@ def _write(out: Path, new: "Refit", loaded: "Loaded", facts: Mapping[str, Any]) 
     return path
 
 
-def _how_to_load(path: Path, model: str | None, likelihood: str | None) -> str:
+def _how_to_load(path: Path, reading: Reading, shared: "torch.Tensor | None") -> str:
     if path.name == "model.pt":
         return ""
-    words = f"{path} --model {model or 'file.py:factory'}" + (f" --likelihood {likelihood}" if likelihood else "")
+    if shared is not None and shared.numel() == 1:  # an entry of the given file is not in the new one
+        reading = replace(reading, likelihood_param=f"{shared.item():.9g}")
+    words = f"{path} {reading.words() or '--model file.py:factory'}"
     return f" (all weights, decoder and encoder: gapkit analyze {words} --data ...)"
 
 
@@ -248,18 +257,16 @@ def _table(split: str, summary: Mapping[str, Any], against: list[str]) -> Table:
         table.add_column(heading, justify="left" if heading == "quantity" else "right")
     for label, values in rows:
         table.add_row(Text(label), *_cells(values))
+    if any_range(values for _, values in rows):
+        table.caption, table.caption_justify = RANGE_NOTE, "left"
     return table
 
 
 def _cells(values: Mapping[str, Any]) -> tuple[str, str, str]:
     if values["mean"] is None:
         return "not finite", "", ""
-    error, interval = values["se_monte_carlo"], values["ci95"]
-    return (
-        f"{values['mean']:.3f}",
-        "unknown" if error is None else f"{error:.3f}",
-        "unknown" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}",
-    )
+    error = values["se_monte_carlo"]
+    return f"{values['mean']:.3f}", "unknown" if error is None else f"{error:.3f}", interval_text(values)
 
 
 def _versions() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """``gapkit report``: the report of a finished run once more, from its stored results; no model, no data, no GPU."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gapkit.checks import InputError
+from gapkit.cli.folder import claim_folder
 
 if TYPE_CHECKING:
     from gapkit.report import Document
@@ -27,10 +29,14 @@ def report(
     from gapkit.report import build, without_sources
     from gapkit.results import Result
 
-    document = build(Result.load(run))
     folder = run if out is None else out
-    if not folder.exists() or not folder.samefile(run):
-        if (folder / "run.json").exists():
+    from gapkit.files import kind_of
+
+    if kind_of(run, f"the result in {run}") == "folder":
+        claim_folder(folder)
+    document = build(Result.load(run))
+    if os.path.realpath(folder) != os.path.realpath(run):
+        if os.path.exists(folder / "run.json"):
             found = "another run"
             raise InputError(f"write the report of {run} to {folder}", found, "choose another --out")
         document = without_sources(document)  # the tables stay behind
@@ -67,7 +73,7 @@ def rendered(documents: Mapping[str, "Document"]) -> dict[str, bytes]:
     from gapkit.report import render, render_pdf
 
     renderers: dict[str, Callable[[Document], bytes]] = {
-        ".html": lambda document: render(document).encode(),
+        ".html": lambda document: render(document).encode("utf-8", "backslashreplace"),
         ".pdf": render_pdf,
     }
     return {name: renderers[Path(name).suffix](document) for name, document in documents.items()}

@@ -1,5 +1,6 @@
 """``gapkit score``: how unusual is each datapoint to a model, and do the scores tell two data sets apart?"""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,19 @@ from rich.text import Text
 
 from gapkit.checks import InputError
 from gapkit.cli.console import gathered_warnings, progress_bar
-from gapkit.cli.folder import new_folder
-from gapkit.cli.options import Device, Effort, Likelihood, Model, ModelArgs, Seed, StateKey, TrustPickle
-from gapkit.cli.sources import fixed_binarization, load_model, load_splits, other_data
+from gapkit.cli.folder import claim_new_folder, new_folder
+from gapkit.cli.job import facts
+from gapkit.cli.options import Allow, DataKey, Device, Effort, LabelColumn, ScaleOption, Seed
+from gapkit.cli.reading import Reading, load_model, reads_model
+from gapkit.cli.sources import (
+    DataOptions,
+    check_source,
+    fixed_binarization,
+    load_splits,
+    of_counts,
+    other_data,
+)
+from gapkit.cli.streams import console
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +39,9 @@ __all__ = ["score"]
 _REFERENCE_SEED = 2**33  # the two data sets do not meet the same random numbers
 
 
+@reads_model
 def score(
+    reading: Reading,
     checkpoint: Annotated[Path | None, typer.Argument(help="The trained model's file; none with --run.")] = None,
     data: Annotated[str | None, typer.Option(help="Data to score: name, file, folder or file.py:function.")] = None,
     reference: Annotated[
@@ -40,36 +53,34 @@ def score(
     reference_split: Annotated[
         str | None, typer.Option(help="The same for the reference.", show_default="test, or the first")
     ] = None,
-    data_key: Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")] = None,
+    data_key: DataKey = None,
     reference_key: Annotated[str | None, typer.Option(help="The same for the reference.")] = None,
     run: Annotated[
         Path | None, typer.Option(help="Score a run that gapkit analyze left; no model is needed then.")
     ] = None,
     reference_run: Annotated[Path | None, typer.Option(help="Such a run of the reference, with --run.")] = None,
     limit: Annotated[int | None, typer.Option(help="Score only the first datapoints of each data set.")] = None,
-    model: Model = None,
-    model_arg: ModelArgs = None,
-    state_key: StateKey = None,
-    likelihood: Likelihood = None,
+    label_column: LabelColumn = None,
+    scale: ScaleOption = None,
     binarize: Annotated[
         str | None,
         typer.Option(help="none, threshold or sample, for both data sets.", show_default="as in training, else none"),
     ] = None,
     effort: Effort = "quick",
+    allow: Allow = None,
     seed: Seed = 0,
     device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default="gapkit-score-NAME")] = None,
-    trust_pickle: TrustPickle = False,
 ) -> None:
     """Score datapoints by likelihood regret and its baselines; with a reference, draw ROC curves with errors."""
     _check_words(checkpoint, data, reference, limit, run, reference_run)
-    stem = checkpoint.stem if checkpoint else (run or Path()).resolve().name
+    check_source(data)
+    check_source(reference)
+    stem = checkpoint.stem if checkpoint else _name_of(run or Path())
     out = out or Path(f"gapkit-score-{stem}")
     from gapkit.report.score import write_score
-    from gapkit.results import check_folder
 
-    check_folder(out)
-    console = Console(soft_wrap=True)
+    claim_new_folder(out)
     if run is not None:
         scored = _from_runs(run, reference_run, split, reference_split, seed)
     else:
@@ -80,25 +91,21 @@ def score(
         # Neither the certificate of AIS nor pictures of single datapoints enter a score.
         spec = replace(spec_for(effort, seed=seed), certificate=0, details=0, convergence=0)
         checked_device(device)
-        loaded = load_model(
-            checkpoint,
-            model=model,
-            model_args=model_arg or (),
-            state_key=state_key,
-            trust_pickle=trust_pickle,
-            likelihood=likelihood,
-        )
+        loaded = load_model(checkpoint, reading)
+        options = DataOptions(limit=limit, scale=scale, label_column=label_column, counts=of_counts(loaded.model))
         how = fixed_binarization(binarize or _trained_binarized(loaded))
         sources = {"reference": (reference, reference_split, reference_key)} if reference is not None else {}
         sources["other"] = (data, split, data_key)
-        sets, facts = _load(sources, limit, how, seed)
+        sets, told = _load(sources, options, how, seed)
         first = next(iter(sources))
-        bank_split, bank_x = other_data(str(sources[first][0]), sources[first][2], spec.bank_data, how, seed)
+        place, _, key = sources[first]
+        bank_split, bank_x = other_data(str(place), replace(options, key=key), spec.bank_data, how, seed)
         provenance = {
-            "checkpoint": {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description},
-            "data": facts,
-            "model": model,
-            "likelihood": likelihood,
+            "checkpoint": facts(loaded),
+            "data": told,
+            "model": reading.model,
+            "likelihood": reading.likelihood,
+            "model_options": reading.facts(),
             "starts_from": f"{bank_split} data" if bank_split else first,
         }
         result = _analyze(
@@ -107,14 +114,14 @@ def score(
             spec,
             other_x=sets[first] if bank_x is None else bank_x,
             device=device,
+            allow=tuple(allow or ()),
             provenance=provenance,
-            console=console,
         )
         scored = _scored(result, sets, {role: _named(str(source[0])) for role, source in sources.items()}, seed)
     with new_folder(out) as staging:
         scored.save(staging)
         write_score(scored, staging)
-    _print(console, scored)
+    _print(console(), scored)
     typer.echo(f"report: {out / 'score.html'}")
 
 
@@ -151,28 +158,33 @@ def _trained_binarized(loaded: "Loaded") -> str:
 
 def _named(source: str) -> str:
     """What to call a data set: a file by its name alone."""
-    return Path(source).stem if Path(source).expanduser().exists() else source
+    return Path(source).stem if os.path.exists(os.path.expanduser(source)) else source
+
+
+def _name_of(run: Path) -> str:
+    """Name of a run's folder, also where it is called "."."""
+    return os.path.basename(os.path.realpath(run))
 
 
 def _load(
-    sources: Mapping[str, tuple[str | None, str | None, str | None]], limit: int | None, how: str, seed: int
+    sources: Mapping[str, tuple[str | None, str | None, str | None]], options: DataOptions, how: str, seed: int
 ) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
     """Load and binarise the data sets, by role, with the facts for the provenance."""
-    sets, facts = {}, {}
+    sets, told = {}, {}
     for role, (source, split, key) in sources.items():
         part = split or "test"
         draw = seed + _REFERENCE_SEED if role == "reference" else seed
-        loaded, _, fact = load_splits(str(source), [part], key, limit, how, draw)
-        sets[role], facts[role] = loaded[part], fact["data"]
-    return sets, facts
+        loaded, _, fact, _ = load_splits(str(source), [part], replace(options, key=key), how, draw)
+        sets[role], told[role] = loaded[part], fact["data"]
+    return sets, told
 
 
-def _analyze(model: Any, sets: Mapping[str, "Tensor"], spec: Any, *, console: Console, **options: Any) -> "Result":
+def _analyze(model: Any, sets: Mapping[str, "Tensor"], spec: Any, **options: Any) -> "Result":
     """Analyse the data sets as splits of one run, by role, so that the numbers do not depend on their names."""
     from gapkit.engine import analyze
     from gapkit.models.freeze import frozen
 
-    with gathered_warnings() as messages, frozen(model), progress_bar(console) as progress:
+    with gathered_warnings() as messages, frozen(model), progress_bar(console(errors=True)) as progress:
         result = analyze(model, sets, spec, progress=progress, **options)
     return replace(result, run={**result.run, "warnings": messages})
 
@@ -205,7 +217,7 @@ def _from_runs(
     from gapkit.score import describe, scores, separate
 
     other = Result.load(run)
-    table = scores(other, split, run.resolve().name)
+    table = scores(other, split, _name_of(run))
     notes = ["Input complexity is left out: a run does not keep its data"]
     if reference is None:
         found = describe(table)
@@ -218,12 +230,12 @@ def _from_runs(
     settings = [{**each.run.get("settings", {}), "seed": None} for each in (base, other)]
     if settings[0] != settings[1]:
         notes.append("The two runs have different settings, which may account for a part of the differences")
-    found = separate(scores(base, reference_split, reference.resolve().name), table, seed=seed)
+    found = separate(scores(base, reference_split, _name_of(reference)), table, seed=seed)
     both = {"reference": dict(base.run), "other": dict(other.run)}
     return replace(found, values={**found.values, "notes": notes}, run=both)
 
 
-def _print(console: Console, scored: "Scored") -> None:
+def _print(target: Console, scored: "Scored") -> None:
     """Print the areas under the curves, or the medians of a single data set, and the verdict in words."""
     from gapkit.score_verdict import LABELS, area
 
@@ -251,6 +263,6 @@ def _print(console: Console, scored: "Scored") -> None:
         for name, values in sets["other"]["scores"].items():
             ends = (values["median"], values["q95"])
             table.add_row(Text(LABELS[name]), *("not finite" if end is None else f"{end:.3f}" for end in ends))
-    console.print(table)
+    target.print(table)
     for sentence in scored.verdict():
-        console.print(sentence, highlight=False, markup=False)
+        target.print(sentence, highlight=False, markup=False)

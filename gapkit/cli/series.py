@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
-from gapkit.checks import InputError
+from gapkit.checks import InputError, printable
 from gapkit.cli.compare import distinct, print_comparison, write_comparison
+from gapkit.cli.streams import console
 
 if TYPE_CHECKING:
     from gapkit.results import Result
@@ -31,16 +31,16 @@ def find_checkpoints(words: Sequence[str]) -> list[Path]:
 
     paths: list[Path] = []
     for word in words:
-        if Path(word).exists() or not glob.has_magic(word):
+        if os.path.exists(word) or not glob.has_magic(word):
             paths.append(Path(word))
             continue
-        found = [Path(name) for name in glob.glob(os.path.expanduser(word), recursive=True) if Path(name).is_file()]
+        found = [Path(name) for name in glob.glob(os.path.expanduser(word), recursive=True) if os.path.isfile(name)]
         if not found:
             raise InputError(f"checkpoints {word}", "no file that matches", "check the pattern and the folder")
         paths += sorted(found, key=lambda path: natural(str(path)))
-    first: dict[Path, Path] = {}
+    first: dict[str, Path] = {}
     for path in paths:
-        first.setdefault(path.resolve(), path)
+        first.setdefault(os.path.realpath(path), path)
     return list(first.values())
 
 
@@ -78,30 +78,30 @@ def analyze_series(
         InputError: every checkpoint fails.
         typer.Exit: with code 2, after all is written, if some fail.
     """
-    console, results, failed = Console(soft_wrap=True), dict[str, "Result"](), dict[str, str]()
+    results, failed = dict[str, "Result"](), dict[str, str]()
     try:
         for number, (name, path) in enumerate(zip(distinct(paths, lambda path: path.stem), paths, strict=True), 1):
-            console.print(f"{number} of {len(paths)}: {path}", highlight=False, markup=False)
+            console(errors=True).print(f"{number} of {len(paths)}: {path}", highlight=False, markup=False)
             try:
                 result = run(path, next(iter(results.values()), None))
                 publish(result, out / name)
             except Exception as error:  # whatever a user's model does, the other checkpoints are worth having
                 why = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
                 told = "for the same reason" if why in failed.values() else f"\n{why}"
-                typer.secho(f"gapkit: {path} failed {told}", err=True, fg=typer.colors.RED)
+                typer.secho(printable(f"gapkit: {path} failed {told}"), err=True, fg=typer.colors.RED)
                 failed[name] = why
                 continue
             results[name] = result
-            console.print(f"{name}: {_gaps(result)}", highlight=False, markup=False)
+            console().print(f"{name}: {_gaps(result)}", highlight=False, markup=False)
         if not results:
             found = f"none of the {len(paths)} could be analysed, for the reasons above"
             raise InputError("a series of checkpoints", found, "see what to do for the first one")
-        _compare(results, out, failed, console)
+        _compare(results, out, failed)
         if send is not None:
             for name, step in steps_of(results).items():
                 send(results[name], out / name, step)
     except KeyboardInterrupt:
-        typer.secho(f"gapkit: interrupted; {_finished(results, out)}", err=True)
+        typer.secho(printable(f"gapkit: interrupted; {_finished(results, out)}"), err=True)
         raise SystemExit(130) from None
     if failed:
         typer.secho(
@@ -120,17 +120,17 @@ def _gaps(result: "Result") -> str:
     return f"amortization gap {amortization}, approximation gap {approximation} nats"
 
 
-def _compare(results: Mapping[str, "Result"], out: Path, failed: Mapping[str, str], console: Console) -> None:
+def _compare(results: Mapping[str, "Result"], out: Path, failed: Mapping[str, str]) -> None:
     from gapkit.comparison import compare
     from gapkit.results import write_json
 
     if len(results) < 2:
         write_json(out / "comparison.json", {"failed": failed})
-        console.print("With one run there is nothing to compare.")
+        console().print("With one run there is nothing to compare.")
         return
     comparison = compare(in_order(results))
     write_comparison(out, comparison, failed=failed)
-    print_comparison(console, comparison)
+    print_comparison(console(), comparison)
     typer.echo(f"comparison: {out / 'compare.html'}")
 
 

@@ -1,6 +1,7 @@
 """``--track``: results go to experiment trackers, which are opened before the work begins and never cost a result."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,6 +110,6 @@ def _check_place(name: str, out: Path) -> None:
     if "://" in where and not where.startswith(("sqlite:///", "file://")):
         return  # a server
     place = Path(where.removeprefix("sqlite:///").removeprefix("file://"))
-    if kind in _FILES and where and place.resolve().is_relative_to(out.resolve()):
+    if kind in _FILES and where and Path(os.path.realpath(place)).is_relative_to(os.path.realpath(out)):
         found = f"a place in {out}, which is for the results alone"
         raise InputError(f"--track {name}", found, "choose another place, or another --out")

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gapkit.checks import InputError
+from gapkit.cli.folder import claim_folder
+from gapkit.cli.streams import console
 
 if TYPE_CHECKING:
     from gapkit.training import EpochReport
@@ -53,6 +55,7 @@ def train(
 ) -> None:
     """Train a reference VAE and write OUT/model.pt."""
     widths = _parse_widths(hidden)  # cheap checks before torch is imported
+    claim_folder(out)
     from gapkit.data import load
     from gapkit.training import TrainConfig
     from gapkit.training import train as run
@@ -80,8 +83,7 @@ def train(
         seed=seed,
     )
     dataset = load(data, split="train", key=data_key, limit=limit)
-    console = Console(soft_wrap=True)
-    with _progress(console, epochs) as report:
+    with _progress(console(errors=True), epochs) as report:
         result = run(config, dataset, out, progress=report, overwrite=overwrite)
     last = result.history[result.best_epoch - 1]
     loss = last["loss"] if last["validation_loss"] is None else last["validation_loss"]
@@ -111,13 +113,15 @@ def _next_command(path: Path, data: str, key: str | None, binarize: str) -> str:
 
 
 @contextmanager
-def _progress(console: Console, epochs: int) -> Iterator[Callable[["EpochReport"], None]]:
+def _progress(target: Console, epochs: int) -> Iterator[Callable[["EpochReport"], None]]:
     """Yield the callback: a bar with the time left on a terminal, a line per epoch elsewhere."""
-    if not console.is_terminal:
-        yield lambda report: typer.echo(f"epoch {report.epoch}/{epochs}  {_losses(report)}  {report.seconds:.1f} s")
+    if not target.is_terminal:
+        yield lambda report: typer.echo(
+            f"epoch {report.epoch}/{epochs}  {_losses(report)}  {report.seconds:.1f} s", err=True
+        )
         return
     columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.fields[losses]}"))
-    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
+    with Progress(*columns, TimeRemainingColumn(), console=target) as bar:
         task = bar.add_task("train", total=epochs, losses="")
         yield lambda report: bar.update(task, completed=report.epoch, losses=_losses(report))
 

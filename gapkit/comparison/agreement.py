@@ -34,7 +34,7 @@ def check_same_data(runs: Mapping[str, Result], splits: Iterable[str]) -> list[s
             continue
         found = list(_differences(first, reference.run, name, result.run, splits))
         if found:
-            do = "analyse them with the same --data and --binarize, and the same --seed where values are drawn"
+            do = "analyse them on the same data, binarised alike, and with the same seed where values are drawn"
             raise InputError(f"compare {name} with {first}", f"different data: {'; '.join(found)}", do)
         notes += _unproven(first, one, name, other, splits)
     if unknown:

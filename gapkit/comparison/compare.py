@@ -55,9 +55,10 @@ class Comparison:
             for name, pair in part["differences"].items():
                 for quantity, values in pair["quantities"].items():
                     low, high = values["ci95"] or (None, None)
-                    plain = {key: value for key, value in values.items() if key not in ("ci95", "shortfall")}
+                    least, most = values["range"] or (None, None)
+                    plain = {key: value for key, value in values.items() if key not in ("ci95", "range", "shortfall")}
                     place = {"split": split, "run": name, "reference": self.summary["reference"], "quantity": quantity}
-                    rows.append(place | plain | {"ci95_low": low, "ci95_high": high})
+                    rows.append(place | plain | {"ci95_low": low, "ci95_high": high, "min": least, "max": most})
         return pd.DataFrame(rows)
 
     def _repr_html_(self) -> str:
@@ -97,7 +98,6 @@ def compare(runs: Mapping[str, Result]) -> Comparison:
     notes = check_same_data(runs, splits)
     tables = {name: _by_split(name, result, splits) for name, result in runs.items()}
     families = {name: (result.run.get("families") or {}).get("split") for name, result in runs.items()}
-    seed = int((reference.run.get("settings") or {}).get("seed", 0))
     frames, parts = [], {}
     for split in splits:
         differences, every = {}, []
@@ -116,14 +116,14 @@ def compare(runs: Mapping[str, Result]) -> Comparison:
                 "only_in_reference": len(one) - len(pairs),
                 "only_in_run": len(two) - len(pairs),
                 "shares_noise": share_noise(reference.run, result.run),
-                "quantities": summarise_pair(used, quantities, seed, off),
+                "quantities": summarise_pair(used, quantities, off),
             }
             pairs.insert(0, "split", split)
             pairs.insert(1, "run", name)
             every.append(pairs)
         frames += every
         parts[split] = {
-            **_levels(runs, split, {name: tables[name][split] for name in runs}, seed),
+            **_levels(runs, split, {name: tables[name][split] for name in runs}),
             "differences": differences,
             "changed": _changed(every),
         }
@@ -178,7 +178,7 @@ def _further(pairs: pd.DataFrame, same_family: str | None) -> list[str]:
     return [name for name in names if name not in (*QUANTITIES, f"elbo_star_{same_family}")]
 
 
-def _levels(runs: Mapping[str, Result], split: str, tables: Mapping[str, pd.DataFrame], seed: int) -> dict[str, Any]:
+def _levels(runs: Mapping[str, Result], split: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Every run's own means over the datapoints that all share and that are finite in all.
 
     A run without a single finite datapoint has no levels, and takes nobody else's. Where these are all datapoints of
@@ -197,7 +197,7 @@ def _levels(runs: Mapping[str, Result], split: str, tables: Mapping[str, pd.Data
         stored = runs[name].summary_values.get("splits", {}).get(split, {}).get("quantities", {})
         whole = len(tables[name]) == len(used) and all(quantity in stored for quantity in QUANTITIES)
         chosen = {quantity: dict(stored[quantity]) for quantity in QUANTITIES} if whole else None
-        levels[name] = chosen or level_summaries(table.loc[used], seed)
+        levels[name] = chosen or level_summaries(table.loc[used])
     return {
         "datapoints": len(shared),
         "used": len(used) if some else 0,

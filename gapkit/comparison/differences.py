@@ -56,13 +56,12 @@ def told_apart(pairs: pd.DataFrame) -> np.ndarray:
     return np.isfinite(pairs[list(QUANTITIES)].to_numpy(float)).all(axis=1)
 
 
-def summarise_pair(pairs: pd.DataFrame, names: Sequence[str], seed: int, shortfall: float) -> dict[str, dict[str, Any]]:
+def summarise_pair(pairs: pd.DataFrame, names: Sequence[str], shortfall: float) -> dict[str, dict[str, Any]]:
     """Summaries of the differences, by quantity.
 
     Args:
         pairs: of :func:`paired`, the datapoints to use.
         names: of the quantities.
-        seed: of the bootstrap.
         shortfall: how far the mean of a quantity that depends on q* may be off, because fits fell short of the best q.
 
     Returns:
@@ -76,7 +75,7 @@ def summarise_pair(pairs: pd.DataFrame, names: Sequence[str], seed: int, shortfa
     for name in names:
         values, errors = pairs[name].to_numpy(float), pairs[f"{name}_se"].to_numpy(float)
         off = shortfall if name.startswith(_OF_FITS) else 0.0
-        summary = summarise_values(values, errors, seed, off)
+        summary = summarise_values(values, errors, off)
         better = values if name.startswith(("log_px", "elbo")) else -values
         summaries[name] = {
             **summary,
@@ -111,14 +110,13 @@ def shortfall_of(table: pd.DataFrame) -> float:
     return float(max(gap[known].mean(), 0.0) + np.sqrt(np.sum(error[known] ** 2)) / known.sum())
 
 
-def level_summaries(table: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
+def level_summaries(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Means and intervals of one run's own bounds and gaps."""
     off = shortfall_of(table)
     return {
         name: summarise_values(
             table[name].to_numpy(float),
             table[f"{name}_se"].to_numpy(float),
-            seed,
             off if name.startswith(_OF_FITS) else 0.0,
         )
         for name in QUANTITIES

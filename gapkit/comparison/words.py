@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gapkit.verdict import plus_minus
+from gapkit.phrases import span_words
+from gapkit.verdict import MINUS, plus_minus
 
 __all__ = ["difference", "interval", "sentences"]
 
@@ -84,7 +85,7 @@ def _clause(quantity: str, values: Mapping[str, Any]) -> str:
         return f"{words} is {difference(values)} nats {up if values['direction'] == 'higher' else down}"
     found = f"{plus_minus(values)} nats"
     if values["direction"] == "unknown":
-        return f"{words} differs by {found}, with an unknown error: not enough evidence"
+        return f"{words} differs by {found} ({span_words(values)})"
     if min(values["ci95"]) > 0 or max(values["ci95"]) < 0:
         rest = f"which may come from the fits, that reach the best q* only within {values['shortfall']:.3f} nats"
     else:
@@ -97,7 +98,7 @@ def difference(values: Mapping[str, Any]) -> str:
 
     Example:
         >>> difference({"mean": -0.42, "se_datapoints": 0.03})
-        '0.42 +- 0.03'
+        '0.42 ± 0.03'
     """
     return plus_minus({**values, "mean": abs(values["mean"])})
 
@@ -107,12 +108,12 @@ def interval(values: Mapping[str, Any]) -> str:
 
     Example:
         >>> interval({"ci95": [-0.0812, -0.0739], "se_datapoints": 0.002, "se_monte_carlo": 0.001})
-        '-0.081 to -0.074'
+        '−0.081 to −0.074'
     """
     error = values["se_datapoints"] if values["se_datapoints"] is not None else values["se_monte_carlo"]
     decimals = 2 if error is None or error >= 0.02 else 3
     low, high = values["ci95"]
-    return f"{low:.{decimals}f} to {high:.{decimals}f}"
+    return f"{low:.{decimals}f} to {high:.{decimals}f}".replace("-", MINUS)
 
 
 def _made_of(quantities: Mapping[str, Any]) -> str:
@@ -123,7 +124,8 @@ def _made_of(quantities: Mapping[str, Any]) -> str:
         sign * quantities[name]["mean"]
         for sign, name in ((1, "log_px"), (-1, "amortization_gap"), (-1, "approximation_gap"))
     )
-    return f" (log p(x) contributes {model:+z.2f}, the encoder {encoder:+z.2f}, the family {family:+z.2f})"
+    parts = f" (log p(x) contributes {model:+z.2f}, the encoder {encoder:+z.2f}, the family {family:+z.2f})"
+    return parts.replace("-", MINUS)
 
 
 def _extremes(series: Mapping[str, Any], levels: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from gapkit.data.binarize import BINARIZATIONS, binarize, require_unit_interval
 from gapkit.data.dataset import Dataset
+from gapkit.data.given import unpacked
 from gapkit.data.load import SPLITS, load
+from gapkit.data.scaling import COUNTS
 
-__all__ = ["BINARIZATIONS", "SPLITS", "Dataset", "binarize", "load", "require_unit_interval"]
+__all__ = ["BINARIZATIONS", "COUNTS", "SPLITS", "Dataset", "binarize", "load", "require_unit_interval", "unpacked"]

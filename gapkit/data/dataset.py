@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gapkit.checks import InputError
+from gapkit.data.scaling import scaled
 
 __all__ = ["Dataset", "Raw", "finish"]
 
@@ -22,12 +23,16 @@ class Raw:
         labels: (N,) or ``None``.
         split: the split the source made, or ``"all"`` when it makes none.
         images: uint8 values are pixel intensities, also when none exceeds 1.
+        scaling: what the source itself did to the values, in words.
+        notes: what else the user should know, such as where the labels come from.
     """
 
     x: np.ndarray | Tensor
     labels: np.ndarray | Tensor | None = None
     split: str = "all"
     images: bool = False
+    scaling: str = "none"
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Dataset:
         split: ``"train"``, ``"test"``, or ``"all"`` when the source makes no difference.
         sha256: of the bytes of ``x``, hexadecimal.
         classes: the words of text labels, sorted; ``None`` where labels are numbers, or there are none.
+        scaling: what was done to the values as they are stored, in words; "none" for nothing.
+        notes: what else the user should know, such as where the labels come from.
     """
 
     x: Tensor
@@ -49,6 +56,8 @@ class Dataset:
     split: str
     sha256: str
     classes: tuple[str, ...] | None = None
+    scaling: str = "none"
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return N, the number of datapoints."""
@@ -66,16 +75,19 @@ class Dataset:
         return positions if self.classes is None else np.array([*self.classes, None], dtype=object)[positions]
 
 
-def finish(raw: Raw, name: str, limit: int | None = None) -> Dataset:
+def finish(raw: Raw, name: str, limit: int | None = None, scale: str | None = None, *, counts: bool = False) -> Dataset:
     """Bring a reader's array into the common form: shape, scale, float32; refuse what cannot be analysed.
 
     uint8 (N, H, W) becomes (N, 1, H, W) and (N, H, W, C) with C = 1 or 3 becomes (N, C, H, W); uint8 intensities
-    are divided by 255, unless the array is binary (nothing above 1). Other integers stay counts.
+    are divided by 255, unless the array is binary (nothing above 1), they are counts, or another scale is wanted. Other
+    integers stay counts.
 
     Args:
         raw: what the reader found.
         name: the source, for messages and provenance.
         limit: keep only the first ``limit`` datapoints.
+        scale: ``none``, ``unit`` or ``LOW,HIGH``; None divides 8-bit pixels by 255 and leaves all else alone.
+        counts: whole numbers stay as they are, also those of 8 bits, unless a scale is asked for.
 
     Returns:
         The data set.
@@ -91,18 +103,19 @@ def finish(raw: Raw, name: str, limit: int | None = None) -> Dataset:
         do = "reshape one-dimensional data to (N, 1); one single datapoint to (1, ...)"
         raise InputError(asked, f"an array of shape {tuple(x.shape)}, not (N, ...)", do)
     labels, classes = (None, None) if raw.labels is None else _labels(raw.labels, len(x), asked)
-    bytes_are_pixels = x.dtype == torch.uint8 and (raw.images or bool((x > 1).any()))
+    eight_bit = x.dtype == torch.uint8 and (raw.images or bool((x > 1).any()))
     if x.dtype == torch.uint8 and x.ndim == 3:
         x = x.unsqueeze(1)
     elif x.dtype == torch.uint8 and x.ndim == 4 and x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3):
         x = x.permute(0, 3, 1, 2)
+    stored = x
     if limit is not None:
         x, labels = x[:limit], None if labels is None else labels[:limit]
     x = x.to(torch.float32, memory_format=torch.contiguous_format, copy=True).contiguous()
-    if bytes_are_pixels:
-        x /= 255
     _require_finite(x, asked)
-    return Dataset(x, labels, name, raw.split, hashlib.sha256(x.numpy().data).hexdigest(), classes)
+    x, done = scaled(x, stored, "none" if counts and scale is None else scale, eight_bit=eight_bit, asked=asked)
+    done = raw.scaling if done == "none" else done
+    return Dataset(x, labels, name, raw.split, hashlib.sha256(x.numpy().data).hexdigest(), classes, done, raw.notes)
 
 
 def _as_tensor(array: np.ndarray | Tensor, asked: str) -> Tensor:

@@ -1,24 +1,22 @@
 """Readers of data files, one for each suffix; none of them executes anything stored in the file."""
 
-import pickle
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from gapkit.checks import InputError
 from gapkit.data.dataset import Raw
+from gapkit.data.table import read_table
+from gapkit.files import Arrays, read_csv, read_npy, read_parquet, require_file
 from gapkit.inputs.read import read as read_checkpoint
 
-__all__ = ["READERS", "pick"]
+__all__ = ["READERS", "Reader", "pick"]
 
-AGAIN = "copy the file again, or write it again"
 LABEL_NAMES = ("y", "labels")
-DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError, SyntaxError)
+_ENOUGH = 100  # rows that tell pixels from zeros and ones, however few are asked for
+Reader = Callable[[Path, str, str | None, int | None], Raw]
 
 
 def pick(arrays: Mapping[str, Any], split: str, key: str | None, asked: str) -> Raw:
@@ -37,42 +35,59 @@ def pick(arrays: Mapping[str, Any], split: str, key: str | None, asked: str) -> 
         InputError: no array fits.
 
     Example:
+        >>> import numpy as np
         >>> pick({"x_train": np.zeros((3, 2)), "x_test": np.zeros((1, 2))}, "test", None, "read").x.shape
         (1, 2)
     """
+    name, labels, own_split = _names(arrays, split, key, asked)
+    return Raw(arrays[name], None if labels is None else arrays[labels], own_split)
+
+
+def _names(arrays: Collection[str], split: str, key: str | None, asked: str) -> tuple[str, str | None, str]:
+    """Names of the data and of their labels, if there are any, and the split they are."""
     there = f"the arrays {', '.join(arrays) or '(none)'}"
     if key is not None:
         if key not in arrays:
-            raise InputError(f"{asked}, key {key!r}", there, "name one of them with --data-key")
+            do = "name one of them with --data-key (key= in Python)"
+            raise InputError(f"{asked}, key {key!r}", there, do)
         suffix = key.removeprefix("x_")
-        labels = arrays.get("y" if key == "x" else f"y_{suffix}") if key.startswith("x") else None
-        return Raw(arrays[key], labels, suffix if suffix in ("train", "test") else "all")
+        labels = ("y" if key == "x" else f"y_{suffix}") if key.startswith("x") else None
+        return key, _known(labels, arrays), suffix if suffix in ("train", "test") else "all"
     if f"x_{split}" in arrays:
-        return Raw(arrays[f"x_{split}"], arrays.get(f"y_{split}"), split)
+        return f"x_{split}", _known(f"y_{split}", arrays), split
     others = [name for name in arrays if name not in LABEL_NAMES]
     if "x" in arrays or (len(others) == 1 and others[0] not in ("x_train", "x_test")):
-        labels = next((arrays[name] for name in LABEL_NAMES if name in arrays), None)
-        return Raw(arrays["x" if "x" in arrays else others[0]], labels)
-    raise InputError(f"{asked}, split {split}", there, f"call one x or x_{split}, or name one with --data-key")
+        labels = next((name for name in LABEL_NAMES if name in arrays), None)
+        return "x" if "x" in arrays else others[0], labels, "all"
+    do = f"call one x or x_{split}, or name one with --data-key (key= in Python)"
+    raise InputError(f"{asked}, split {split}", there, do)
 
 
-def _npz(path: Path, split: str, key: str | None, asked: str) -> Raw:
-    with path.open("rb") as file:  # numpy does not close a file that it opens itself and cannot read
-        archive = np.load(file, allow_pickle=False)
-        if not isinstance(archive, Mapping):
-            raise InputError(asked, "one array in a file called .npz", "rename it to .npy")
-        return pick(archive, split, key, asked)  # arrays are decompressed when they are taken, not before
+def _known(name: str | None, arrays: Collection[str]) -> str | None:
+    return name if name in arrays else None
 
 
-def _npy(path: Path, split: str, key: str | None, asked: str) -> Raw:
-    with path.open("rb") as file:
-        array = np.load(file, allow_pickle=False)
-    if not isinstance(array, np.ndarray):
-        raise InputError(asked, "several arrays in a file called .npy", "rename it to .npz")
-    return Raw(array)
+def _npz(path: Path, split: str, key: str | None, limit: int | None) -> Raw:
+    asked = _asked(path)
+    with Arrays(path, asked, _at_least(limit)) as arrays:
+        name, labels, _ = _names(arrays, split, key, asked)
+        sizes = [arrays.shape(each)[:1] for each in (name, labels) if each is not None]
+        if len(set(sizes)) > 1:  # of the whole arrays, of which only the first rows are read
+            found = f"{sizes[0][0] if sizes[0] else 0} datapoints and labels of shape {arrays.shape(str(labels))}"
+            raise InputError(asked, found, "store one label for each datapoint, or none")
+        return pick(arrays, split, key, asked)
 
 
-def _pt(path: Path, split: str, key: str | None, asked: str) -> Raw:
+def _npy(path: Path, split: str, key: str | None, limit: int | None) -> Raw:
+    return Raw(read_npy(path, _asked(path), _at_least(limit)))
+
+
+def _at_least(limit: int | None) -> int | None:
+    return None if limit is None else max(limit, _ENOUGH)
+
+
+def _pt(path: Path, split: str, key: str | None, limit: int | None) -> Raw:
+    asked = _asked(path)
     try:
         payload = read_checkpoint(path)
     except InputError as err:
@@ -87,35 +102,19 @@ def _pt(path: Path, split: str, key: str | None, asked: str) -> Raw:
     raise InputError(asked, f"a saved {type(payload).__name__}", "save a tensor, or a dict with the tensors x and y")
 
 
-def _csv(path: Path, split: str, key: str | None, asked: str) -> Raw:
-    import pandas
-
-    frame = pandas.read_csv(path, low_memory=False)
+def _csv(path: Path, split: str, key: str | None, limit: int | None) -> Raw:
+    asked = _asked(path)
+    frame = read_csv(path, asked, _at_least(limit))
     names = [str(name) for name in frame.columns]
     if names != [str(i) for i in range(len(names))] and all(_is_number(name) for name in names):
         found = f"numbers in the first line ({', '.join(names[:4])}, ...), where the column names belong"
         raise InputError(asked, found, "add a first line with the names of the columns")
-    return _table(frame, asked)
+    return read_table(frame, asked, key)
 
 
-def _parquet(path: Path, split: str, key: str | None, asked: str) -> Raw:
-    import pandas
-
-    return _table(pandas.read_parquet(path), asked)
-
-
-def _table(frame: Any, asked: str) -> Raw:
-    """Columns become the last dimension; the column ``label`` or ``y`` becomes the labels."""
-    frame.columns = [str(name) for name in frame.columns]
-    labels = next((frame.pop(name).to_numpy() for name in ("label", "y") if name in frame.columns), None)
-    if any(name.startswith("Unnamed: ") for name in frame.columns):
-        found = "a column without a name, probably a saved row index"
-        raise InputError(asked, found, "write the table with index=False, or name the column")
-    texts = [name for name, dtype in frame.dtypes.items() if getattr(dtype, "kind", "O") not in "fiub"]
-    if texts:
-        do = "drop these columns or turn them into numbers; a column of labels is called label or y"
-        raise InputError(asked, f"columns that are not numbers: {', '.join(texts[:8])} ({len(texts)} in all)", do)
-    return Raw(frame.to_numpy(dtype=np.float64, na_value=np.nan), labels)
+def _parquet(path: Path, split: str, key: str | None, limit: int | None) -> Raw:
+    asked = _asked(path)
+    return read_table(read_parquet(path, asked, _at_least(limit)), asked, key)
 
 
 def _is_number(text: str) -> bool:
@@ -126,29 +125,22 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _guarded(reader: Callable[[Path, str, str | None, str], Raw]) -> Callable[[Path, str, str | None], Raw]:
-    """Turn whatever a library raises on a damaged file into a refusal that names the file."""
+def _asked(path: Path) -> str:
+    return f"read data from {path}"
 
-    def read(path: Path, split: str, key: str | None) -> Raw:
-        asked = f"read data from {path}"
-        if path.stat().st_size == 0:
-            raise InputError(asked, "the file is empty (0 bytes)", AGAIN)
-        try:
-            return reader(path, split, key, asked)
-        except InputError:
-            raise
-        except DAMAGED as err:
-            if "allow_pickle" in str(err) or "pickled" in str(err):
-                found = "an object array, or another pickle (nothing was executed)"
-                raise InputError(asked, found, "store arrays of numbers; ragged data must be padded") from err
-            found = f"a truncated or damaged file ({type(err).__name__}: {str(err)[:160]})"
-            raise InputError(asked, found, AGAIN) from err
+
+def _of_a_file(reader: Reader) -> Reader:
+    """A reader that first looks whether there is a file to read."""
+
+    def read(path: Path, split: str, key: str | None, limit: int | None) -> Raw:
+        require_file(path, _asked(path))
+        return reader(path, split, key, limit)
 
     return read
 
 
-READERS = {
-    suffix: _guarded(reader)
+READERS: dict[str, Reader] = {
+    suffix: _of_a_file(reader)
     for suffix, reader in {
         ".npz": _npz,
         ".npy": _npy,

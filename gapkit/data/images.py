@@ -1,5 +1,7 @@
 """A folder of images as one uint8 array."""
 
+import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +9,14 @@ from PIL import Image
 
 from gapkit.checks import InputError
 from gapkit.data.dataset import Raw
+from gapkit.files import check_room, kind_of, neighbours
 
 __all__ = ["SUFFIXES", "read_folder"]
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 GREY_MODES = ("1", "L", "LA")
+_FORMATS = ("JPEG", "PNG")  # the others' decoders stay out, of which one runs PostScript
+_BYTES = 4  # of a value, as float32
 COLOUR_MODES = ("CMYK", "P", "PA", "RGB", "RGBA", "YCbCr")
 
 
@@ -30,16 +35,21 @@ def read_folder(folder: Path, split: str, limit: int | None = None) -> Raw:
         InputError: no images, an unreadable one, or images that differ in size or in grey against colour.
     """
     asked = f"read images from {folder}"
-    own_split = (folder / split).is_dir()
+    own_split = kind_of(folder / split, asked) == "folder"
     place = folder / split if own_split else folder
-    paths = sorted(path for path in place.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not os.access(place, os.R_OK | os.X_OK):
+        raise InputError(asked, f"no permission to list {place}", "ask for it (chmod u+rx), or copy the images")
+    names = neighbours(place)
+    paths = [place / name for name in names if Path(name).suffix.lower() in SUFFIXES and (place / name).is_file()]
     if not paths:
-        inside = sorted(path.name for path in place.iterdir())[:8]
-        raise InputError(asked, f"no png or jpg files, only {', '.join(inside) or 'nothing'}", "check the path")
+        raise InputError(asked, f"no png or jpg files, only {', '.join(names[:8]) or 'nothing'}", "check the path")
     first, images = None, []
     for path in paths[:limit]:
         image = _read_image(path, asked)
-        first = image if first is None else first
+        if first is None:
+            first, sizes = image, [path.stat().st_size for path in paths[:limit]]
+            what = f"{len(sizes):,} images, the first one {_describe(image)}"
+            check_room(sum(sizes), asked, len(sizes) * image.size * _BYTES, limit, what)
         if image.shape != first.shape:
             found = f"{paths[0].name} is {_describe(first)}, {path.name} is {_describe(image)}"
             raise InputError(asked, found, "bring all images to one size, all grey or all colour")
@@ -50,14 +60,18 @@ def read_folder(folder: Path, split: str, limit: int | None = None) -> Raw:
 def _read_image(path: Path, asked: str) -> np.ndarray:
     """Return one image, uint8, channels first."""
     try:
-        with Image.open(path) as image:
-            if image.mode not in GREY_MODES + COLOUR_MODES:
-                raise InputError(asked, f"{path.name} has pixels of mode {image.mode}", "convert it to 8-bit images")
-            pixels = np.asarray(image.convert("L" if image.mode in GREY_MODES else "RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as err:
-        if isinstance(err, InputError):
-            raise
-        raise InputError(asked, f"{path.name} cannot be read: {err}", "remove or replace it") from err
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=_FORMATS) as image:
+                if image.mode not in GREY_MODES + COLOUR_MODES:
+                    do = "convert it to 8-bit images"
+                    raise InputError(asked, f"{path.name} has pixels of mode {image.mode}", do)
+                pixels = np.asarray(image.convert("L" if image.mode in GREY_MODES else "RGB"))
+    except InputError:
+        raise
+    except Exception as err:  # decoders of damaged images end in all kinds of exceptions
+        found = f"{path.name} cannot be read ({type(err).__name__}: {err!s:.160})"
+        raise InputError(asked, found, "remove or replace it") from err
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 

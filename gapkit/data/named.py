@@ -20,9 +20,9 @@ __all__ = ["NAMED"]
 DIGITS_TRAIN = 1500  # of 1797
 
 
-def _split(x: np.ndarray, labels: np.ndarray, split: str, num_train: int) -> Raw:
+def _split(x: np.ndarray, labels: np.ndarray, split: str, num_train: int, scaling: str = "none") -> Raw:
     part = slice(None, num_train) if split == "train" else slice(num_train, None)
-    return Raw(x[part], labels[part], split, images=True)
+    return Raw(x[part], labels[part], split, images=True, scaling=scaling)
 
 
 def _digits(split: str) -> Raw:
@@ -30,7 +30,7 @@ def _digits(split: str) -> Raw:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    return _split(bunch.images[:, None] / 16.0, bunch.target, split, DIGITS_TRAIN)
+    return _split(bunch.images[:, None] / 16.0, bunch.target, split, DIGITS_TRAIN, "pixels divided by 16")
 
 
 def _openml(split: str, *, name: str, openml_name: str, shape: tuple[int, ...], num_train: int) -> Raw:
@@ -41,11 +41,12 @@ def _openml(split: str, *, name: str, openml_name: str, shape: tuple[int, ...], 
         bunch = fetch_openml(openml_name, version=1, as_frame=False)
     except (OSError, ValueError, http.client.HTTPException) as err:  # URLError is an OSError, OpenMLError a ValueError
         found = f"{type(err).__name__}: {str(err)[:200]}"
-        do = "check the network, or pass a local copy: --data file.npz with arrays x_train, x_test"
+        do = "check the network, or pass a local copy (as by --data file.npz) with arrays x_train, x_test"
         raise InputError(f"fetch {name} from openml.org", found, do) from err
     x = np.asarray(bunch.data)
     if x.ndim != 2 or x.shape[1] != np.prod(shape) or len(x) <= num_train:
-        do = "delete scikit-learn's cache (sklearn.datasets.get_data_home()), or pass a local copy: --data file.npz"
+        cache = "delete scikit-learn's cache (sklearn.datasets.get_data_home())"
+        do = f"{cache}, or pass a local copy (as by --data file.npz)"
         raise InputError(f"fetch {name} from openml.org", f"an array of shape {x.shape}", do)
     return _split(x.astype(np.uint8).reshape(-1, *shape), np.asarray(bunch.target).astype(np.int64), split, num_train)
 

@@ -1,9 +1,9 @@
 """From settings to a result: plan the units, run the stages, gather the rows."""
 
+from gapkit.doctor import checked_device
 from gapkit.engine.certify import Certificate, certify
 from gapkit.engine.encoders import check_encoder_names
 from gapkit.engine.plan import Unit, plan_units
-from gapkit.engine.prepare import checked_device
 from gapkit.engine.progress import Progress
 from gapkit.engine.run import analyze
 from gapkit.engine.spec import EFFORTS, AnalysisSpec, spec_for

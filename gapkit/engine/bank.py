@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from gapkit.engine.prepare import fit_to_model
+from gapkit.doctor import fit_to_model
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.families import recognise
 from gapkit.local import Bank, build_bank
-from gapkit.models.target import Target, unvalidated
+from gapkit.models.encoding import encoded
+from gapkit.models.target import Target
 
 __all__ = ["build_shared_bank"]
 
@@ -17,17 +18,20 @@ __all__ = ["build_shared_bank"]
 def build_shared_bank(
     like: Target, ready: Mapping[str, Tensor], other_x: Tensor | None, spec: AnalysisSpec
 ) -> Bank | None:
-    """Starts shared by all datapoints: prior draws, and encodings of other data or, without any, of these."""
+    """Starts shared by all datapoints: prior draws, and encodings of other data or, without any, of these.
+
+    All data are in the form that the encoder is given.
+    """
     if spec.fit.num_starts == 0:
         return None
     sources = [*ready.values()]
     if other_x is not None:
         sources = [fit_to_model(like.model, torch.as_tensor(other_x)[: spec.bank_data].to(like.device))]
     loc, scale = [], []
-    with torch.no_grad(), unvalidated():
+    with torch.no_grad():
         for data in sources:
             for part in data[: spec.bank_data].split(1000):
-                q = recognise(like.model.encode(part))
+                q = recognise(encoded(like.model, part))
                 loc.append(q.loc)
                 scale.append(q.marginal_scale())
     return build_bank(like, torch.cat(loc), torch.cat(scale), spec.bank_prior, spec.seed)

@@ -6,7 +6,7 @@ starts can be trusted on this decoder, for data like the model's own.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,10 +15,10 @@ import pandas as pd
 import torch
 
 from gapkit.checks import InputError
+from gapkit.doctor import checked_device, examine, moved_to, prepare, told
 from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.plan import plan_units
-from gapkit.engine.prepare import checked_device, moved_to, prepare
 from gapkit.engine.progress import Progress
 from gapkit.engine.spec import AnalysisSpec, spec_for
 from gapkit.estimators import Bdmc
@@ -63,6 +63,7 @@ def certify(
     effort: str = "standard",
     seed: int = 0,
     device: torch.device | str = "cpu",
+    allow: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
 ) -> Certificate:
     """Simulate data from the model and bracket their log p(x) with forward and backward AIS.
@@ -76,11 +77,13 @@ def certify(
         effort: ``quick``, ``standard`` or ``thorough``.
         seed: of all random numbers.
         device: where to compute.
+        allow: names of checks (``gapkit.doctor.CHECKS``) whose failing is known and does not stop the work.
         progress: called after every stage.
 
     Raises:
-        InputError: fewer than two datapoints, a model that cannot be analysed, or a pair that does not know its
-            latent shape yet (pass ``latent_shape=`` to ``from_pair``).
+        InputError: fewer than two datapoints, a model that cannot be analysed, a check of its wiring that fails and is
+            not in ``allow``, or a pair that does not know its latent shape yet (pass ``latent_shape=`` to
+            ``from_pair``).
 
     Example:
         >>> from gapkit.models.reference import build
@@ -94,6 +97,7 @@ def certify(
     device, began = checked_device(device), time.time()
     with frozen(model), moved_to(model, device):
         x = _simulated(model, num_datapoints, spec, device)[0]
+        told(examine(model, x, allow=allow, target_se=spec.evidence.target_se))
         like = Target(model, x[:1])
         bank = build_shared_bank(like, {"simulated": x}, None, spec)
         found = sandwiches(like, bank, spec, num_datapoints, progress)
@@ -137,7 +141,7 @@ def sandwiches(
     # Both means over the same datapoints: a run that failed on one side must not make the sandwich look better.
     used = frame[["lower", "upper"]].where(np.isfinite(frame["gap"]), axis=0).assign(gap=frame["gap"])
     summary = {
-        name: summarise_values(used[name].to_numpy(float), frame[f"{name}_se"].to_numpy(float), spec.seed)
+        name: summarise_values(used[name].to_numpy(float), frame[f"{name}_se"].to_numpy(float))
         for name in ("lower", "upper", "gap")
     }
     gaps = used["gap"].to_numpy(float)

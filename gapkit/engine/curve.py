@@ -22,14 +22,12 @@ class CurvePlan:
         split: its name.
         size: how many datapoints; 0 makes no curve.
         family: the encoder's.
-        seed: of the bootstrap.
         skipped: why there is no curve although one was asked for.
     """
 
     split: str
     size: int
     family: str
-    seed: int
     skipped: str = ""
 
     def wants(self, split: str, unit: Unit) -> bool:
@@ -46,7 +44,7 @@ class CurvePlan:
         # A padded unit repeats its last datapoint.
         table = table[table["index"] < self.size].drop_duplicates(["index", "steps"])
         facts = {"split": self.split, "family": self.family, "samples_per_step": NUM_SAMPLES}
-        return {**facts, **summarise_curve(table, self.seed)}
+        return {**facts, **summarise_curve(table)}
 
 
 def plan_curve(spec: AnalysisSpec, split: str, num_datapoints: int, families: Mapping[str, Any]) -> CurvePlan:
@@ -64,4 +62,4 @@ def plan_curve(spec: AnalysisSpec, split: str, num_datapoints: int, families: Ma
         if not skipped and own not in families["fitted"]:
             skipped = f"no q* of the encoder's family, {own!r}, is fitted to compare with"
     size = 0 if skipped else min(spec.semi_amortized, num_datapoints)
-    return CurvePlan(split, size, own, spec.seed, skipped)
+    return CurvePlan(split, size, own, skipped)

@@ -20,7 +20,9 @@ from gapkit.engine.spec import AnalysisSpec
 from gapkit.evidence import defended
 from gapkit.families import recognise
 from gapkit.families.protocol import Posterior
-from gapkit.models.target import Target, unvalidated
+from gapkit.models.encoding import encoded
+from gapkit.models.target import Target
+from gapkit.models.unvalidated import unvalidated
 from gapkit.randomness import Key
 
 __all__ = ["Details", "make_details", "posterior_draws"]
@@ -81,7 +83,7 @@ def _gallery(worst: Sequence[Kept], like: Target, spec: AnalysisSpec) -> dict[st
     rows: dict[str, list[np.ndarray]] = {name: [] for name in ("x", "under_q", "under_q_star", "posterior_sample")}
     for kept in worst:
         target = Target(like.model, kept.x, like=like)
-        q, star = recognise(like.model.encode(kept.x)), next(iter(kept.fits.values()))
+        q, star = recognise(encoded(like.model, kept.inputs)), next(iter(kept.fits.values()))
         rows["x"].append(kept.x[0].cpu().numpy())
         rows["under_q"].append(_reconstruction(target, q, kept.key))
         rows["under_q_star"].append(_reconstruction(target, star, kept.key))
@@ -189,7 +191,10 @@ def _contours(looked_at: Sequence[Kept], like: Target, spec: AnalysisSpec) -> di
 
 
 def _map(kept: Kept, target: Target, spec: AnalysisSpec) -> dict[str, np.ndarray]:
-    densities = {"q": recognise(target.model.encode(kept.x)), **{f"q* {name}": q for name, q in kept.fits.items()}}
+    densities = {
+        "q": recognise(encoded(target.model, kept.inputs)),
+        **{f"q* {name}": q for name, q in kept.fits.items()},
+    }
     num_draws = max(_DRAWS, spec.evidence.pooled.num_samples)
     draws, effective = posterior_draws(target, kept, num_draws, _POINTS)
     others = draws if target.dim == 2 else posterior_draws(target, kept, num_draws, _POINTS, "plane")[0]

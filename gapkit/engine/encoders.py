@@ -1,16 +1,16 @@
 """Further encoders of the analysed decoder: refused before any work where a column of theirs would mislead."""
 
 import contextlib
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.checks import InputError
+from gapkit.doctor import ENCODER_CHECKS, examine, moved_to, told
+from gapkit.doctor.contract import decode_one
 from gapkit.encoders import require_one_decoder
-from gapkit.engine.prepare import decode_one, moved_to
-from gapkit.models.freeze import frozen, layer_warnings
+from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.randomness import Key
 
@@ -43,7 +43,14 @@ def in_place(encoders: Mapping[str, LatentModel], device: torch.device) -> Itera
         yield
 
 
-def check_encoders(model: LatentModel, encoders: Mapping[str, LatentModel], x: Tensor, key: Key) -> None:
+def check_encoders(
+    model: LatentModel,
+    encoders: Mapping[str, LatentModel],
+    x: Tensor,
+    key: Key,
+    inputs: Tensor | None = None,
+    allow: Sequence[str] = (),
+) -> None:
     """Refuse encoders that do not belong to the analysed model's decoder.
 
     Args:
@@ -51,6 +58,8 @@ def check_encoders(model: LatentModel, encoders: Mapping[str, LatentModel], x: T
         encoders: by name.
         x: data in the form that the analysed model wants, shape (N, *x_shape).
         key: of the latents at which decoders are held against each other.
+        inputs: what encoders are given for the data; None gives them the data.
+        allow: names of checks that may fail.
 
     Raises:
         InputError: an object without the model contract, or one that refuses the data, or whose latents or
@@ -68,7 +77,9 @@ def check_encoders(model: LatentModel, encoders: Mapping[str, LatentModel], x: T
         except Exception as error:  # any error, also of the user's own code
             found = f"it refused the data: {type(error).__name__}: {str(error).strip()[:300]}"
             raise InputError(asked, found, do) from error
-        for warning in layer_warnings(other):
-            warnings.warn(f"encoder {name}: {warning}", GapkitWarning, stacklevel=3)
+        try:
+            told(examine(other, x, inputs=inputs, allow=allow, only=ENCODER_CHECKS), f"encoder {name}: ")
+        except InputError as error:
+            raise InputError(f"{asked}: {error.asked}", error.found, error.do) from error
     if encoders:
         require_one_decoder({_ANALYSED: model, **encoders}, x, key)

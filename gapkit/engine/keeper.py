@@ -30,6 +30,7 @@ class Kept:
         index: in its split.
         gap: total gap in nats.
         x: shape (1, *x_shape).
+        inputs: what the encoder is given for it, shape (1, ...).
         fits: q* by the name of the family; that of the split comes first.
         proposal: the mixture of its modes; None where none of its components can be taken out of the batch.
         annealed: whether its log p(x) is that of AIS.
@@ -39,6 +40,7 @@ class Kept:
     index: int
     gap: float
     x: Tensor
+    inputs: Tensor
     fits: Mapping[str, Any]
     proposal: Mixture | None
     annealed: bool
@@ -91,7 +93,8 @@ def _kept(batch: Batch, fitted: LocalFits, place: int, table: pd.DataFrame) -> K
     fits = {name: fitted.found[name].q.select(rows) for name in names}
     key = batch.key.select(rows)
     gap, source = float(table["total_gap"].iloc[place]), table["log_px_source"].iloc[place]
-    return Kept(key.indices[0], gap, batch.target.x[rows], fits, cut(fitted.mixture, rows), source == "ais", key)
+    x, inputs = batch.target.x[rows], batch.inputs[rows]
+    return Kept(key.indices[0], gap, x, inputs, fits, cut(fitted.mixture, rows), source == "ais", key)
 
 
 def cut(mixture: Mixture, rows: Tensor) -> Mixture | None:

@@ -1,4 +1,4 @@
-"""What is kept of the encoder's q while units run, and the health of the latent dimensions in the end."""
+"""What is kept of q and q* while units run, and the health of the latent dimensions in the end."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from gapkit.engine.plan import Unit
-from gapkit.engine.stages import Batch
 from gapkit.families.gaussian import Affine, DiagonalGaussian, standard_normal_log_prob
-from gapkit.latents import summarise_latents
+from gapkit.families.protocol import Posterior
+from gapkit.latents import summarise_latents, summarise_use
 from gapkit.models.target import Target
 from gapkit.randomness import Key
 
-__all__ = ["Marginals", "latent_health", "marginals", "standard_normal_prior"]
+__all__ = ["Marginals", "latent_health", "latent_use", "marginals", "standard_normal_prior"]
 
 _VALUES = 5_000_000  # means, and as many standard deviations, that are kept: datapoints times latents
 _PARTS = ("loc", "scale", "log_det")
@@ -38,9 +38,8 @@ class Marginals:
     factorised: bool
 
 
-def marginals(batch: Batch, unit: Unit) -> Marginals | None:
-    """What is kept of a unit: nothing where q is not Gaussian or enough datapoints are kept already."""
-    q = batch.q
+def marginals(q: Posterior, unit: Unit) -> Marginals | None:
+    """What is kept of a unit's q: nothing where it is not Gaussian or enough datapoints are kept already."""
     if not isinstance(q, Affine) or unit.indices[0] >= max(_FEWEST, _VALUES // q.dim):
         return None
     with torch.no_grad():
@@ -67,7 +66,19 @@ def latent_health(kept: Mapping[int, Marginals | None], like: Target, seed: int)
         mixed = min(len(loc), _MIXED)
         draws = min(max(_DRAWS // mixed, _FEWEST), _MOST)
         noise = Key(seed, tuple(range(mixed))).streams("latents", torch.float64).normal(draws, loc.shape[1]).numpy()
-    return summarise_latents(loc, scale, log_det, noise, standard_prior=standard_normal_prior(like), seed=seed)
+    return summarise_latents(loc, scale, log_det, noise, standard_prior=standard_normal_prior(like))
+
+
+def latent_use(kept: Mapping[int, Marginals | None]) -> dict[str, Any]:
+    """Which latents the fitted q* tell datapoints apart by, see :func:`gapkit.latents.summarise_use`.
+
+    Args:
+        kept: by the number of the unit.
+    """
+    found = [part for _, part in sorted(kept.items()) if part is not None]
+    if not found:
+        return {"skipped": "nothing was kept of q*"}
+    return summarise_use(*(np.concatenate([getattr(part, name) for part in found]) for name in ("loc", "scale")))
 
 
 def standard_normal_prior(like: Target) -> bool:

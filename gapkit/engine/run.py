@@ -12,25 +12,30 @@ import torch
 from torch import Tensor
 
 from gapkit.checks import InputError
+from gapkit.data import unpacked
+from gapkit.doctor import checked_device, examine, moved_to, prepare, told
 from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
+from gapkit.engine.baselines import baselines
 from gapkit.engine.certify import sandwiches
 from gapkit.engine.convergence import Convergence, watch
 from gapkit.engine.curve import plan_curve
 from gapkit.engine.details import Details, make_details
 from gapkit.engine.encoders import check_encoder_names, check_encoders, in_place
+from gapkit.engine.forecast import warn_if_long
 from gapkit.engine.further import Further
+from gapkit.engine.inputs import Data, encoder_inputs
 from gapkit.engine.keeper import Keeper
 from gapkit.engine.labels import check_labels, label_column
 from gapkit.engine.plan import Unit, plan_units
-from gapkit.engine.prepare import checked_device, moved_to, prepare
 from gapkit.engine.progress import Progress, Stopwatch
 from gapkit.engine.spec import AnalysisSpec, spec_for
 from gapkit.families import family_name, recognise
 from gapkit.local import Bank, order, split_family
+from gapkit.models.encoding import encoded
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import Target, unvalidated
+from gapkit.models.target import Target
 from gapkit.randomness import Key
 from gapkit.results import Result
 from gapkit.summary import summarise
@@ -41,7 +46,7 @@ __all__ = ["analyze"]
 
 def analyze(
     model: LatentModel,
-    x: Tensor | np.ndarray | Mapping[str, Tensor],
+    x: Any,
     spec: AnalysisSpec | None = None,
     *,
     effort: str = "standard",
@@ -49,6 +54,9 @@ def analyze(
     family: str | Sequence[str] | None = None,
     labels: Tensor | np.ndarray | Mapping[str, Tensor | np.ndarray | None] | None = None,
     other_x: Tensor | None = None,
+    encoder_x: Data = None,
+    original_x: Data = None,
+    allow: Sequence[str] = (),
     encoders: Mapping[str, LatentModel] | None = None,
     device: torch.device | str = "cpu",
     progress: Callable[[Progress], None] | None = None,
@@ -59,7 +67,8 @@ def analyze(
 
     Args:
         model: an object of the model contract (``gapkit.from_pair`` builds one).
-        x: data of shape (N, *x_shape); or several data sets by the name of their split, such as
+        x: data of shape (N, *x_shape), also as a ``torch.utils.data`` Dataset or DataLoader; or several data sets by
+            the name of their split, such as
             ``{"test": ..., "train": ...}``.
         spec: all settings; None takes those of ``effort``, with ``seed`` and ``family``.
         effort: ``quick``, ``standard`` or ``thorough``.
@@ -71,6 +80,11 @@ def analyze(
             they have no influence on any other number. Floats that are not whole make a column and no classes.
         other_x: data whose encodings serve as starts of the fits (training data, say); None takes the analysed data
             themselves, so that a datapoint's further starts then depend on the company it is analysed in.
+        encoder_x: what the encoder is given in the place of ``x``, of the same shape: grey pixels, say, for a model
+            that was trained on them, where ``x`` are binary samples. ``other_x`` must be of the same form.
+        original_x: the data before they were binarised; only looked at, to notice an encoder that was trained on them.
+        allow: names of checks (``gapkit.doctor.CHECKS``) whose failing is known and does not stop the analysis; the
+            verdict then begins with them.
         encoders: further models with the same decoder and prior, by name, such as those of ``gapkit.training.refit``:
             their L[q'] on the noise of L[q] become columns ``elbo_NAME``, ``gain_NAME`` (L[q'] minus L[q]) and
             ``left_NAME`` (L[q*] minus L[q']), so that the amortization gap is split into what that encoder reaches
@@ -84,9 +98,9 @@ def analyze(
         The result: one row per datapoint, a summary with intervals, and the run's settings.
 
     Raises:
-        InputError: the model or the data cannot be analysed, an unknown setting, labels that are not one for each
-            datapoint of a split, or an encoder that does not belong to the model's decoder or whose name would clash
-            with a column.
+        InputError: the model or the data cannot be analysed, a check of the wiring fails that is not in ``allow``, an
+            unknown setting, labels that are not one for each datapoint of a split, or an encoder that does not belong
+            to the model's decoder or whose name would clash with a column.
 
     Example:
         >>> from gapkit.models.reference import build
@@ -97,6 +111,7 @@ def analyze(
     """
     named = (family,) if isinstance(family, str) else tuple(family or ())
     spec = spec or spec_for(effort, seed=seed, families=named)
+    x, labels = unpacked(x, labels)
     splits = dict(x) if isinstance(x, Mapping) else {"test": x}
     if not splits:
         raise InputError("data to analyse", "an empty mapping", "give at least one split")
@@ -108,29 +123,43 @@ def analyze(
     with frozen(model), moved_to(model, device), in_place(encoders, device):
         ready = {name: prepare(model, torch.as_tensor(data), device) for name, data in splits.items()}
         first = next(iter(ready))
+        inputs = encoder_inputs(encoder_x, ready) or ready
+        another = encoder_inputs(original_x, ready, "original_x") if encoder_x is None else ready
+        examined = examine(
+            model,
+            ready[first],
+            inputs=inputs[first],
+            other_inputs=another[first] if another else None,
+            allow=allow,
+            target_se=spec.evidence.target_se,
+        )
+        told(examined)
+        warn_if_long(spec, sum(len(data) for data in ready.values()), examined)
         classes = check_labels(labels, {name: len(data) for name, data in ready.items()})
-        families = _families(model, ready[first], spec)
-        check_encoders(model, encoders, ready[first], Key(spec.seed, tuple(range(len(ready[first])))))
+        families = _families(model, inputs[first], spec)
+        key = Key(spec.seed, tuple(range(len(ready[first]))))
+        check_encoders(model, encoders, ready[first], key, inputs[first], allow)
         units = {name: plan_units(len(data), spec.unit_size) for name, data in ready.items()}
         curve = plan_curve(spec, first, len(ready[first]), families)
-        total = 1 + sum(len(u) for u in units.values()) * (len(stages.STAGES) + bool(encoders))
+        total = 2 + sum(len(u) for u in units.values()) * (len(stages.STAGES) + bool(encoders))
         total += sum(curve.wants(first, unit) for unit in units[first]) + (spec.certificate > 0) + (spec.details > 0)
         total += spec.convergence > 0
         run_stage = Stopwatch(total, progress)
         like = Target(model, ready[first][:1])
-        bank = run_stage("bank", build_shared_bank, like, ready, other_x, spec)
+        bank = run_stage("bank", build_shared_bank, like, inputs, other_x, spec)
         for split, data in ready.items():
             split_seed = _seed_of(spec.seed, split)
             tables, beside = {}, Further()
             for unit in order(units[split]):
-                batch = stages.make_batch(like, data[list(unit.indices)], Key(split_seed, unit.indices))
+                rows = list(unit.indices)
+                batch = stages.make_batch(like, data[rows], Key(split_seed, unit.indices), inputs[split][rows])
                 found = run_stage("bounds", stages.bounds, batch, spec)
                 fitted = run_stage("fits", stages.fits, batch, bank, spec)
                 top = run_stage("evidence", stages.evidence, batch, fitted, spec)
                 others = run_stage("encoders", stages.encoders, batch, spec, encoders) if encoders else {}
                 table = pd.DataFrame(stages.rows(batch, spec, found.iwae, fitted, top, others)).head(unit.size)
                 tables[unit.number] = table
-                beside.see(unit, batch, found)
+                beside.see(unit, batch, found, fitted)
                 if split == first:
                     keeper.see(unit, batch, fitted, table)
                 if split == first and unit.number == 0 and spec.convergence:
@@ -143,6 +172,8 @@ def analyze(
             further[split] = beside.summary(frame, like, spec, split_seed)
         if spec.details:
             details = run_stage("details", make_details, keeper, like, spec, first)
+        plain_x = other_x if encoder_x is None else None  # given in the form that the encoder wants
+        simple = run_stage("baselines", baselines, like, ready, plain_x, pd.concat(frames), spec.seed)
         certified = run_stage("certificate", _certificate, like, bank, spec) if spec.certificate else None
     datapoints = pd.concat(frames, ignore_index=True)
     if classes:
@@ -153,6 +184,7 @@ def analyze(
         "versions": _versions(),
         "threads": torch.get_num_threads(),
         "device": str(device),
+        "preflight": examined.to_dict(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "seconds": {**run_stage.seconds, "total": time.time() - began},
         "decoder_evaluations": {**asdict(like.work), "gradient_equivalents": like.work.equivalents},
@@ -161,9 +193,13 @@ def analyze(
         **(provenance or {}),
     }
     certificate, simulated = certified or (None, {})
-    summary = summarise(datapoints, spec.seed, certificate, families, curve.summary(curves))
+    summary = summarise(datapoints, certificate, families, curve.summary(curves))
+    if examined.weight:
+        summary["target"] = examined.weight
+    summary["findings"] = [finding.to_dict() for finding in examined.findings]
     for split, parts in further.items():
-        summary["splits"][split] |= parts
+        summary["splits"][split] |= {**parts, **simple[split]}
+    summary["effort"] = spec.effort
     if watched.summary:
         summary["splits"][first]["convergence"] = watched.summary
     return Result(datapoints, summary, run, {**details.arrays, **watched.arrays, **simulated})
@@ -191,8 +227,7 @@ def _families(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> dict[str, An
     Raises:
         InputError: there is no fit for a family, or not for so many latents.
     """
-    with torch.no_grad(), unvalidated():
-        q = model.encode(x[:1])
+    q = encoded(model, x[:1])
     own = family_name(recognise(q))
     split = split_family(own, spec.families)
     return {"encoder": own, "split": split, "fitted": order(q.event_shape.numel(), split, spec.families)}

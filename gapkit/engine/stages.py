@@ -20,8 +20,9 @@ from gapkit.families import family_name, recognise
 from gapkit.families.protocol import Posterior
 from gapkit.iwae_curve import GroupedBounds, grouped_bounds
 from gapkit.local import Bank, FitStatus, LocalFits, fit, semi_amortized
+from gapkit.models.encoding import encoded
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import Target, unvalidated
+from gapkit.models.target import Target
 from gapkit.randomness import Key
 from gapkit.status import STATUSES
 
@@ -32,9 +33,17 @@ STAGES = ("bounds", "fits", "evidence")
 
 @dataclass(frozen=True)
 class Batch:
-    """The datapoints of a unit, bound to the model: the input of every stage."""
+    """The datapoints of a unit, bound to the model: the input of every stage.
+
+    Attributes:
+        target: log p(x, z) of the datapoints.
+        inputs: what encoders are given for them: the data, or another form of them.
+        q: the encoder's posteriors.
+        key: seed and indices.
+    """
 
     target: Target
+    inputs: Tensor
     q: Posterior
     key: Key
 
@@ -47,11 +56,17 @@ class Bounds:
     grouped: GroupedBounds
 
 
-def make_batch(like: Target, x: Tensor, key: Key) -> Batch:
-    """Encode a unit's datapoints: x has shape (B, *x_shape), ``like`` is any target of the model."""
-    with torch.no_grad(), unvalidated():
-        q = like.model.encode(x)
-    return Batch(Target(like.model, x, like=like), recognise(q), key)
+def make_batch(like: Target, x: Tensor, key: Key, inputs: Tensor | None = None) -> Batch:
+    """Encode a unit's datapoints.
+
+    Args:
+        like: any target of the model.
+        x: data, shape (B, *x_shape).
+        key: of these datapoints.
+        inputs: what the encoder is given for them; None gives it the data.
+    """
+    inputs = x if inputs is None else inputs
+    return Batch(Target(like.model, x, like=like), inputs, recognise(encoded(like.model, inputs)), key)
 
 
 def bounds(batch: Batch, spec: AnalysisSpec) -> Bounds:
@@ -75,8 +90,7 @@ def encoders(batch: Batch, spec: AnalysisSpec, models: Mapping[str, LatentModel]
     """L[q'] of further encoders, with the analysed model's decoder and the noise of L[q]."""
     found = {}
     for name, model in models.items():
-        with torch.no_grad(), unvalidated():
-            q = recognise(model.encode(batch.target.x))
+        q = recognise(encoded(model, batch.inputs))
         found[name] = spec.elbo(batch.target, batch.target.x, q, batch.key)
     return found
 

@@ -8,7 +8,7 @@ from torch.distributions import Distribution
 
 from gapkit.families.gaussian import DiagonalGaussian
 from gapkit.models.priors import log_prob, log_prob_and_grad
-from gapkit.models.target import unvalidated
+from gapkit.models.unvalidated import unvalidated
 from gapkit.randomness import Streams, seeded
 
 __all__ = ["PriorProposal"]

@@ -6,38 +6,45 @@ Source: PyTorch, "Serialization semantics", https://docs.pytorch.org/docs/stable
 advisories CVE-2025-32434 (fixed in torch 2.6) and CVE-2026-24747 (fixed in torch 2.10) on ``weights_only``.
 """
 
-import difflib
 import functools
 import hashlib
 import pickle
 import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from gapkit.checks import GapkitWarning, InputError
-from gapkit.inputs.sniff import checkpoint_kind, first_damaged_record, unsafe_globals
+from gapkit.files import in_words, kind_of, neighbours, require_file
+from gapkit.inputs.numbers import NUMBERS
+from gapkit.inputs.pickles import pickle_module
+from gapkit.inputs.sniff import check_archive, checkpoint_kind, unsafe_globals
+from gapkit.inputs.usercode import search_path
 
 __all__ = ["file_sha256", "read"]
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin")
+_SPARE = 64 * 10**6  # bytes that tensors may take beyond the size of their file, as views of few numbers do
 
 
-def read(path: str | Path, *, trust_pickle: bool = False) -> Any:
+def read(path: str | Path, *, trust_pickle: bool = False, code: str | None = None) -> Any:
     """Read a checkpoint onto the CPU, whatever device it was saved from.
 
     Args:
         path: a file written by ``torch.save`` (both formats) or by safetensors.
         trust_pickle: allow the file to run code while it is opened. Only for files whose origin is known.
+        code: ``path/to/file.py:name`` of the user's, where a trusted pickle's classes are looked for as well.
 
     Returns:
         The saved object, typically a dict of tensors or a nested dict that holds one.
 
     Raises:
-        InputError: the file is missing, a folder, empty, damaged, not a checkpoint, or wants to execute code.
+        InputError: the file is missing, a folder, not readable, empty, damaged (also by its own checksums), not a
+            checkpoint, declares more than it holds, or wants to execute code.
 
     Example:
         >>> import tempfile
@@ -48,25 +55,32 @@ def read(path: str | Path, *, trust_pickle: bool = False) -> Any:
     """
     path = Path(path)
     asked = f"read the checkpoint {path}"
-    _require_file(path, asked)
+    if kind_of(path, asked) == "folder":
+        inside = [name for name in neighbours(path) if name.endswith(CHECKPOINT_SUFFIXES)]
+        listed = f", with {', '.join(inside[:8])} in it" if inside else ", with no checkpoint in it"
+        raise InputError(asked, f"a folder{listed}", "pass the path of one file")
+    require_file(path, asked)
     kind = checkpoint_kind(path)
     if kind == "safetensors":
         return _read_safetensors(path, asked)
     _warn_if_advisory_applies(str(torch.__version__))
-    if kind == "zip" and (damaged := first_damaged_record(path)):
-        text = f"{path}: the checksum of {damaged} does not match, so weights may be damaged: copy the file again"
-        warnings.warn(text, GapkitWarning, stacklevel=2)
+    if kind == "zip":
+        check_archive(path)
     try:
-        return torch.load(path, weights_only=True, map_location="cpu")
+        with torch.serialization.safe_globals(NUMBERS):
+            payload = torch.load(path, weights_only=True, map_location="cpu")
     except pickle.UnpicklingError as err:
-        wanted = unsafe_globals(path, kind)
+        with torch.serialization.safe_globals(NUMBERS):
+            wanted = unsafe_globals(path, kind)
         if not wanted:
             raise _damaged(asked, err) from err
         if not trust_pickle:
             raise _refusal(asked, wanted) from err
-    except (RuntimeError, EOFError, KeyError, ValueError, IndexError, AttributeError, TypeError, OSError) as err:
+        return _read_trusted(path, asked, code)
+    except Exception as err:  # a damaged pickle ends in all kinds of exceptions, and runs no code before
         raise _damaged(asked, err) from err
-    return _read_trusted(path, asked)
+    _check_sizes(payload, path, asked)
+    return payload
 
 
 def file_sha256(path: str | Path) -> str:
@@ -75,31 +89,55 @@ def file_sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _require_file(path: Path, asked: str) -> None:
-    if path.is_dir():
-        inside = sorted(entry.name for entry in path.iterdir() if entry.suffix in CHECKPOINT_SUFFIXES)
-        listed = f", with {', '.join(inside[:8])} in it" if inside else ", with no checkpoint in it"
-        raise InputError(asked, f"a folder{listed}", "pass the path of one file")
-    if not path.is_file():
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        close = difflib.get_close_matches(path.name, siblings, n=3)
-        do = f"did you mean {' or '.join(close)}?" if close else "check the path"
-        raise InputError(asked, "no such file", do)
+def _check_sizes(payload: Any, path: Path, asked: str) -> None:
+    """Refuse tensors without numbers, and those that declare far more numbers than the file has bytes.
+
+    A view of one number may have any shape; whatever is computed from it has that size in memory.
+    """
+    held = path.stat().st_size + _SPARE
+    for name, tensor in _tensors(payload):
+        if tensor.device.type == "meta":
+            do = "save the weights again, after they were moved off the meta device"
+            raise InputError(asked, f"{name} is a tensor without numbers (device meta)", do)
+        if tensor.numel() * tensor.element_size() > held:
+            size = in_words(tensor.numel() * tensor.element_size())
+            found = (
+                f"{name} of shape {tuple(tensor.shape)} would take {size}, and the file has {in_words(held - _SPARE)}"
+            )
+            raise InputError(asked, found, "save the weights again, each tensor with .contiguous()")
 
 
-def _read_safetensors(path: Path, asked: str) -> dict[str, torch.Tensor]:
+def _tensors(payload: Any) -> Iterator[tuple[str, Tensor]]:
+    """All tensors of nested dictionaries and lists, with their places; each container once, without recursion."""
+    waiting, seen = [("the payload", payload)], set()
+    while waiting:
+        place, part = waiting.pop()
+        if isinstance(part, Tensor):
+            yield place, part
+            continue
+        inner = part.items() if isinstance(part, Mapping) else enumerate(part) if isinstance(part, list | tuple) else ()
+        if inner and id(part) not in seen:
+            seen.add(id(part))
+            waiting += [(str(name), value) for name, value in inner if not isinstance(value, str | int | float)]
+
+
+def _read_safetensors(path: Path, asked: str) -> dict[str, Tensor]:
     try:
         return load_file(path, device="cpu")
-    except (SafetensorError, OSError, ValueError) as err:
+    except Exception as err:  # of the format, of the operating system, or of a type that torch does not have
         raise _damaged(asked, err) from err
 
 
-def _read_trusted(path: Path, asked: str) -> Any:
+def _read_trusted(path: Path, asked: str, code: str | None) -> Any:
     """Open a pickle with permission to run code; the classes it names must be importable here."""
     try:
-        return torch.load(path, weights_only=False, map_location="cpu")
+        with search_path((code or "").rpartition(":")[0]):
+            return torch.load(path, weights_only=False, map_location="cpu", pickle_module=pickle_module(code))
     except (ImportError, AttributeError) as err:
-        do = "run where that module can be imported, or save model.state_dict() instead of the whole object"
+        do = (
+            "name the file that defines it (--model file.py:Class), run where that module can be imported, or save "
+            "model.state_dict() instead of the whole object"
+        )
         raise InputError(asked, f"a pickled object whose code is missing here: {err}", do) from err
     except Exception as err:  # the pickle runs foreign code: any exception can come out of it
         raise _damaged(asked, err) from err

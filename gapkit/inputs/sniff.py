@@ -10,17 +10,22 @@ not prove a file harmless.
 
 import io
 import pickletools
+import warnings
 import zipfile
 from pathlib import Path
 
 from torch.serialization import get_unsafe_globals_in_checkpoint
 
-from gapkit.checks import InputError
+from gapkit.checks import GapkitWarning, InputError
+from gapkit.files import in_words
 
-__all__ = ["checkpoint_kind", "first_damaged_record", "unsafe_globals"]
+__all__ = ["check_archive", "checkpoint_kind", "unsafe_globals"]
 
 LEGACY_MAGIC = b"\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."  # the first pickle of a legacy file, without its header
 LEGACY_HEADER_PICKLES = 3  # magic number, protocol version, system information; the payload is the fourth
+_LARGEST_RATIO, _SPARE = 20, 64 * 10**6  # of what an archive unpacks to; torch.save does not compress
+_MOST_RECORDS = 50_000  # each tensor is one
+AGAIN = "copy or download it again, or save it again"
 SAVE_AGAIN = "save the weights with torch.save(model.state_dict(), 'model.pt') and pass that file"
 
 
@@ -85,20 +90,42 @@ def unsafe_globals(path: Path, kind: str) -> list[str]:
             writer.writestr("archive/version", "3\n")
         archive.seek(0)
         return sorted(get_unsafe_globals_in_checkpoint(archive))
-    except (ValueError, RuntimeError, EOFError, IndexError, KeyError):
+    except Exception:  # a damaged pickle ends in all kinds of exceptions
         return []
 
 
-def first_damaged_record(path: Path) -> str | None:
-    """Return the name of the first record of a zip file whose checksum is wrong, ``None`` if all are right.
+def check_archive(path: Path) -> None:
+    """Refuse an archive that would unpack to far more than it is, or whose own checksums do not match.
 
-    ``torch.load`` does not look at the checksums, so a flipped bit in a weight would pass unseen.
+    ``torch.load`` does not look at the checksums, so a flipped bit in a weight would pass unseen. Files that were saved
+    without them (``torch.serialization.set_crc32_options(False)``) are read, with a warning.
+
+    Raises:
+        InputError: the archive swells, is encrypted, or damaged.
     """
+    asked, size = f"read the checkpoint {path}", path.stat().st_size
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.testzip()
-    except zipfile.BadZipFile as err:
-        return str(err)
+            records = archive.infolist()
+            declared = sum(record.file_size for record in records)
+            if declared > _LARGEST_RATIO * size + _SPARE or sum(record.compress_size for record in records) > size:
+                found = f"an archive of {in_words(size)} that unpacks to {in_words(declared)}"
+                raise InputError(asked, found, "do not open it, unless you know where it comes from; then unzip it")
+            if len(records) > _MOST_RECORDS:
+                found = f"an archive of {len(records):,} parts, of which each takes its time to read"
+                raise InputError(asked, found, f"{SAVE_AGAIN}; at most {_MOST_RECORDS:,} are read")
+            if not any(record.CRC for record in records):
+                text = f"{path} was saved without checksums, so damage to its weights would not be seen"
+                warnings.warn(text, GapkitWarning, stacklevel=3)
+                return
+            damaged = archive.testzip()
+    except InputError:
+        raise
+    except Exception as err:  # damaged archives end in all kinds of exceptions
+        raise InputError(asked, f"a truncated or damaged archive ({err!s:.160})", AGAIN) from err
+    if damaged is not None:
+        found = f"the checksum of its part {damaged} does not match: its weights may be damaged"
+        raise InputError(asked, found, AGAIN)
 
 
 def _skip_pickle(file: io.BufferedReader) -> None:
@@ -111,14 +138,18 @@ def _refuse_other_archives(path: Path, asked: str) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile as err:
-        raise InputError(asked, f"a truncated or damaged archive ({err})", "copy or download it again") from err
+    except Exception as err:  # damaged archives end in all kinds of exceptions
+        raise InputError(asked, f"a truncated or damaged archive ({err!s:.160})", AGAIN) from err
     last = {name.rsplit("/", 1)[-1] for name in names}
     if "constants.pkl" in last:
         raise InputError(asked, "a TorchScript archive, which holds a program and not only weights", SAVE_AGAIN)
     if "archive_format" in last:
         raise InputError(asked, "a program exported by torch.export, without separate methods", SAVE_AGAIN)
     if names and all(name.endswith(".npy") for name in names):
-        raise InputError(asked, f"a NumPy archive with {', '.join(names[:8])}", "data files are passed with --data")
+        raise InputError(
+            asked,
+            f"a NumPy archive with {', '.join(names[:8])}",
+            "pass a data file as data (--data), and a checkpoint here",
+        )
     if "data.pkl" not in last:
         raise InputError(asked, f"a zip archive without weights: {', '.join(names[:8]) or 'empty'}", SAVE_AGAIN)

@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import sysconfig
 import traceback
@@ -19,10 +20,10 @@ from types import ModuleType
 from typing import Any
 
 from gapkit.checks import InputError
+from gapkit.outline import FORM, require_spec, split_spec
 
-__all__ = ["call_user", "load_attribute", "load_factory", "parse_model_args"]
+__all__ = ["call_user", "load_attribute", "load_factory", "located", "module_of", "parse_model_args", "search_path"]
 
-FORM = "write path/to/file.py:name or package.module:name"
 METHODS = ("encode", "decode", "prior")
 
 
@@ -61,12 +62,10 @@ def load_attribute(spec: str) -> Any:
     Raises:
         InputError: the spec is malformed, or its file, module or attribute is missing or fails to import.
     """
-    place, _, name = spec.rpartition(":")
-    if not place or not name:
-        raise InputError(f"import {spec!r}", "no name after a colon", FORM)
-    with _search_path(place):
-        module = _import_file(Path(place), spec) if place.endswith(".py") else _import_module(place, spec)
-        target: Any = module
+    place, name = split_spec(spec)
+    require_spec(spec)
+    with search_path(place):
+        target: Any = _import(place, spec)
         for part in name.split("."):
             if not hasattr(target, part):
                 there = sorted(known for known in vars(target) if not known.startswith("_"))
@@ -77,8 +76,28 @@ def load_attribute(spec: str) -> Any:
         return target
 
 
-def call_user(target: Any, spec: str, args: Mapping[str, Any]) -> Any:
+def module_of(spec: str) -> ModuleType:
+    """The module of a spec, imported if it was not before.
+
+    Raises:
+        InputError: the spec is malformed, or its file or module is missing or fails to import.
+    """
+    place, _ = split_spec(spec)
+    known = sys.modules.get(_name_of(Path(place).expanduser())) if place.endswith(".py") else None
+    if known is not None:
+        return known
+    with search_path(place):
+        return _import(place, spec)
+
+
+def call_user(target: Any, spec: str, args: Mapping[str, Any], do: str | None = None) -> Any:
     """Call a function or class of the user's, translating what goes wrong.
+
+    Args:
+        target: what to call.
+        spec: its name in messages.
+        args: keyword arguments.
+        do: what to do where they do not fit the signature; None speaks of ``--model-arg``.
 
     Raises:
         InputError: the arguments do not fit the signature, or the code raised; the cause is attached.
@@ -93,13 +112,13 @@ def call_user(target: Any, spec: str, args: Mapping[str, Any]) -> Any:
         except TypeError as err:
             given = ", ".join(f"{key}={value!r}" for key, value in args.items()) or "no arguments"
             found = f"{err}; its signature is {spec.rpartition(':')[2]}{signature}"
-            do = "pass what it needs, e.g. --model-arg name=value"
+            do = do or "pass what it needs, e.g. --model-arg name=value"
             raise InputError(f"call {spec} with {given}", found, do) from err
-    with _search_path(spec.rpartition(":")[0]):
+    with search_path(spec.rpartition(":")[0]):
         try:
             return target(**args)
         except (Exception, SystemExit) as err:
-            raise _inside_user_code(f"call {spec}", err) from err
+            raise located(f"call {spec}", err) from err
 
 
 def parse_model_args(pairs: Iterable[str]) -> dict[str, Any]:
@@ -133,11 +152,11 @@ def parse_model_args(pairs: Iterable[str]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _search_path(place: str) -> Iterator[None]:
+def search_path(place: str = "") -> Iterator[None]:
     """Let imports find the working directory and, for a file, its neighbours."""
     added = [str(Path.cwd())]
     if place.endswith(".py"):
-        added.insert(0, str(Path(place).resolve().parent))
+        added.insert(0, os.path.dirname(os.path.realpath(place)))
     sys.path[:0] = added
     try:
         yield
@@ -147,14 +166,18 @@ def _search_path(place: str) -> Iterator[None]:
                 sys.path.remove(entry)
 
 
+def _import(place: str, spec: str) -> ModuleType:
+    return _import_file(Path(place).expanduser(), spec) if place.endswith(".py") else _import_module(place, spec)
+
+
+def _name_of(path: Path) -> str:
+    """Under which name a file of the user's is imported: no other module's."""
+    return f"_gapkit_user_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+
+
 def _import_file(path: Path, spec: str) -> ModuleType:
-    if not path.is_file():
-        folder = path.parent
-        near = sorted(p.name for p in folder.glob("*.py")) if folder.is_dir() else []
-        found = f"no such file{'; the folder has ' + ', '.join(near[:8]) if near else ''}"
-        raise InputError(f"import {spec!r}", found, "check the path")
     path = path.resolve()
-    name = f"_gapkit_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    name = _name_of(path)
     module_spec = importlib.util.spec_from_file_location(name, path)
     if module_spec is None or module_spec.loader is None:
         raise InputError(f"import {spec!r}", "Python cannot import this file", FORM)
@@ -164,7 +187,7 @@ def _import_file(path: Path, spec: str) -> ModuleType:
         module_spec.loader.exec_module(module)
     except (Exception, SystemExit) as err:
         del sys.modules[name]
-        raise _inside_user_code(f"import {spec!r}", err) from err
+        raise located(f"import {spec!r}", err) from err
     return module
 
 
@@ -174,15 +197,20 @@ def _import_module(place: str, spec: str) -> ModuleType:
         return importlib.import_module(place)
     except ModuleNotFoundError as err:
         if err.name is None or not f"{place}.".startswith(f"{err.name}."):
-            raise _inside_user_code(f"import {spec!r}", err) from err
+            raise located(f"import {spec!r}", err) from err
         do = f"check the name, or name a file instead: {FORM}; the working directory is searched"
         raise InputError(f"import {spec!r}", f"no module named {err.name!r}", do) from err
     except (Exception, SystemExit) as err:
-        raise _inside_user_code(f"import {spec!r}", err) from err
+        raise located(f"import {spec!r}", err) from err
 
 
-def _inside_user_code(asked: str, err: BaseException) -> InputError:
-    """Name the deepest line of the user's own code: neither Python's library, nor an installed package, nor gapkit."""
+def located(asked: str, err: BaseException) -> InputError:
+    """What went wrong in the user's code, with its deepest line: no library's, no installed package's, not gapkit's.
+
+    Args:
+        asked: what was asked for.
+        err: what the user's code raised.
+    """
     text = f"{type(err).__name__}: {err}"
     if isinstance(err, SyntaxError) and err.filename:
         return InputError(asked, f"{text}, in {err.filename} line {err.lineno}", "mend that line")
@@ -192,5 +220,8 @@ def _inside_user_code(asked: str, err: BaseException) -> InputError:
         for frame in traceback.extract_tb(err.__traceback__)
         if not frame.filename.startswith(foreign) and "site-packages" not in frame.filename
     ]
-    where = f", at {frames[-1].filename} line {frames[-1].lineno}: {frames[-1].line}" if frames else ""
+    if not frames:
+        do = "check that the data and the model belong together; the full traceback is in the exception's cause"
+        return InputError(asked, text, do)
+    where = f", at {frames[-1].filename} line {frames[-1].lineno}: {frames[-1].line}"
     return InputError(asked, f"{text}{where}", "mend that line; the full traceback is in the exception's cause")

@@ -139,7 +139,7 @@ def split_family(own: str, families: Sequence[str]) -> str:
         found = f"the encoder's family is {own!r}, for which there is no fit"
         known = ", ".join(FITTERS)
         raise InputError(
-            "q* in the encoder's own family", found, f"use --family with one of {known}; the gaps then compare families"
+            "q* in the encoder's own family", found, f"use one of {known} (--family); the gaps then compare families"
         )
     return families[0]
 

@@ -1,7 +1,7 @@
 """Models: the contract, likelihoods and priors, pairs of networks, and the reference VAEs."""
 
 from gapkit.models import distributions, likelihoods
-from gapkit.models.freeze import frozen, layer_warnings
+from gapkit.models.freeze import frozen
 from gapkit.models.heads import HEADS
 from gapkit.models.likelihoods import LIKELIHOODS, Likelihood
 from gapkit.models.native import load_model, read_payload, rebuild, save_model
@@ -28,7 +28,6 @@ __all__ = [
     "distributions",
     "from_pair",
     "frozen",
-    "layer_warnings",
     "likelihoods",
     "load_model",
     "mlp_vae",

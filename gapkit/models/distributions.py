@@ -1,8 +1,9 @@
-"""Two data distributions that torch lacks, or has only in a form that saturates.
+"""Data distributions that torch lacks, or has only in a form that saturates.
 
 :class:`DiscretizedLogistic` is the likelihood of quantised pixels; :class:`ContinuousBernoulli` is the density of
 ``torch.distributions.ContinuousBernoulli`` written in its logits, because torch clamps the probabilities: at logits of
-40 its log density at a corner is 0.92 nats too small per pixel, and its gradient is zero.
+40 its log density at a corner is 0.92 nats too small per pixel, and its gradient is zero. :class:`CrossEntropy` is what
+training on grey pixels with binary cross-entropy puts in the place of a density.
 """
 
 import math
@@ -11,12 +12,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import Bernoulli, Distribution, constraints
 from torch.distributions.utils import broadcast_all
 
 from gapkit.checks import InputError
 
-__all__ = ["ContinuousBernoulli", "DiscretizedLogistic", "Grid"]
+__all__ = ["ContinuousBernoulli", "CrossEntropy", "DiscretizedLogistic", "Grid"]
 
 
 def _log1mexp(d: Tensor) -> Tensor:
@@ -218,3 +219,32 @@ class ContinuousBernoulli(Distribution):
         draw = torch.log1p(u * torch.expm1(negative)) / negative
         draw = torch.where(far < 0, draw, 1 - draw)
         return torch.where(small, u + u * (1 - u) * near / 2, draw).clamp(0, 1)
+
+
+class CrossEntropy(Bernoulli):
+    """The weight exp(-cross-entropy) of grey pixels x in [0, 1], for a VAE that was trained on them as if binary.
+
+        log_prob(x) = sum of x log p + (1 - x) log(1 - p),   p = sigmoid(logits)
+
+    It is the log probability of a Bernoulli at x = 0 and 1 and no log density in between: it does not integrate to one.
+    Bounds and their gaps are as valid as any (p(z) exp(log_prob) is an unnormalised posterior of z), but the top of the
+    ladder is the log of the integral of p(z) exp(-cross-entropy), not log p(x). Draws are those of the Bernoulli.
+
+    Args:
+        probs: probabilities, or
+        logits: their logits; one of both, of any shape.
+        validate_args: as in torch.
+
+    Example:
+        >>> CrossEntropy(logits=torch.tensor([0.0])).log_prob(torch.tensor([0.3]))
+        tensor([-0.6931])
+    """
+
+    support = constraints.unit_interval  # type: ignore[assignment]
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return minus the cross-entropy, in nats; ``value`` broadcasts with ``logits``."""
+        if self._validate_args:
+            self._validate_sample(value)
+        logits, value = torch.broadcast_tensors(self.logits, value)
+        return -F.binary_cross_entropy_with_logits(logits, value, reduction="none")

@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.dropout import _DropoutNd
 
-__all__ = ["frozen", "layer_warnings"]
+__all__ = ["coupling_layers", "frozen"]
 
 Model = TypeVar("Model")
 
@@ -110,34 +109,18 @@ def frozen(model: Model) -> Iterator[Model]:
             parameter.requires_grad_(flag)
 
 
-def _dropout_rate(module: nn.Module) -> float:
-    """Rate of a dropout layer, or of a layer with a dropout inside (LSTM, attention, transformer); 0 for others."""
-    name = type(module).__name__.lower()
-    is_dropout = isinstance(module, _DropoutNd) or "dropout" in name or name in ("droppath", "stochasticdepth")
-    rate = getattr(module, "p" if is_dropout else "dropout", 1.0 if is_dropout else 0.0)
-    return float(rate) if isinstance(rate, int | float) else 0.0
-
-
-def layer_warnings(model: Any) -> list[str]:
-    """Return one line per layer that can make log p(x, z) or q(z|x) random or dependent on the batch.
+def coupling_layers(model: Any) -> list[str]:
+    """Name the layers that make a datapoint's numbers depend on its neighbours even in eval mode.
 
     Args:
         model: as for :func:`frozen`.
 
     Example:
-        >>> for line in layer_warnings(nn.Sequential(nn.BatchNorm1d(2, track_running_stats=False))):
-        ...     print(line)
-        0 (BatchNorm1d without running statistics): couples the datapoints of a batch even in eval mode, ...
+        >>> coupling_layers(nn.Sequential(nn.BatchNorm1d(2, track_running_stats=False)))
+        ['0 (BatchNorm1d without running statistics)']
     """
-    lines = []
-    for path, module in _collect(model)[0]:
-        where = f"{path or 'model'} ({type(module).__name__}"
-        rate = _dropout_rate(module)
-        if rate > 0:
-            lines.append(f"{where}, dropout): off in eval mode; harmless unless your code calls functional dropout")
-        if isinstance(module, _BatchNorm) and module.running_mean is None:
-            lines.append(
-                f"{where} without running statistics): couples the datapoints of a batch even in eval mode, "
-                "so bounds depend on the batch; replace it or train with track_running_stats=True"
-            )
-    return lines
+    return [
+        f"{path or 'model'} ({type(module).__name__} without running statistics)"
+        for path, module in _collect(model)[0]
+        if isinstance(module, _BatchNorm) and module.running_mean is None
+    ]

@@ -228,7 +228,7 @@ class _Layers(nn.ModuleList):
     """The layers of a coupling stack that starts at the identity."""
 
     def __init__(self, dim: int, num_layers: int, num_hidden: int) -> None:
-        start = identity_weights(1, dim, num_layers, num_hidden)
+        start = identity_weights(1, dim, num_layers, num_hidden, device=torch.get_default_device())
         own = [{k.partition(".")[2]: t for k, t in start.items() if k.startswith(f"{i}.")} for i in range(num_layers)]
         layers = [_Layer(weights) for weights in own]
         super().__init__(layers)

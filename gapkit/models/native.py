@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gapkit.checks import InputError
+from gapkit.inputs.read import read
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import build
 
@@ -18,6 +19,10 @@ __all__ = ["FORMAT", "VERSION", "load_model", "read_payload", "rebuild", "save_m
 
 FORMAT = "gapkit-model"
 VERSION = 1
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.bool)
+_SHOWN = 3
+_DEEPEST = 4  # levels of a configuration
+_FEW = 64  # entries of a list that are always allowed: torch's tensors have no more axes
 
 
 def save_model(model: PairModel, path: str | Path, extra: dict[str, Any] | None = None) -> Path:
@@ -82,34 +87,32 @@ def read_payload(path: str | Path) -> dict[str, Any]:
         >>> read_payload("absent.pt")
         Traceback (most recent call last):
         ...
-        gapkit.checks.InputError: asked: read a model from absent.pt
+        gapkit.checks.InputError: asked: read the checkpoint absent.pt
         found: no such file
         to do: check the path
     """
-    asked = f"read a model from {path}"
-    if not Path(path).is_file():
-        raise InputError(asked, "no such file", "check the path")
-    try:
-        payload = torch.load(path, weights_only=True, map_location="cpu")
-    except (pickle.PickleError, RuntimeError, EOFError, OSError, ValueError, KeyError) as err:
-        do = "check that the file is complete and was written by gapkit"
-        raise InputError(asked, f"torch cannot read it safely ({err!s:.200})", do) from err
+    asked, payload = f"read a model from {path}", read(path)
     if not isinstance(payload, dict) or payload.get("format") != FORMAT:
         do = "load weights of other models with --model file.py:factory"
         raise InputError(asked, "not a model written by gapkit", do)
     return payload
 
 
-def rebuild(payload: Mapping[str, Any]) -> PairModel:
+def rebuild(payload: Mapping[str, Any], name: str = "a gapkit model") -> PairModel:
     """Build the model of a payload and load its weights; in eval mode, in the dtype of the weights, on the CPU.
+
+    The configuration is compared with the weights before memory is taken for it: a model is built of tensors without
+    numbers first, and its names and shapes must be those of the file.
 
     The state of torch's random number generator is left as it was.
 
     Args:
-        payload: dictionary with the keys format, version, builder, config, state_dict.
+        payload: dictionary with the keys format, version, builder, config, state_dict, and perhaps extra.
+        name: of the file, for messages.
 
     Raises:
-        InputError: if a key is missing, the version is newer, or configuration and weights do not fit.
+        InputError: if a key is missing or of a wrong type, the version is newer, or configuration and weights do not
+            fit.
 
     Example:
         >>> model = build("mlp_vae", x_shape=(4,), latent=2, hidden=(3,))
@@ -117,30 +120,81 @@ def rebuild(payload: Mapping[str, Any]) -> PairModel:
         >>> rebuild({**payload, "state_dict": model.state_dict()}).training
         False
     """
-    asked = "rebuild a gapkit model"
+    asked, other = f"rebuild {name}", "the weights belong to another configuration: save the model again"
     missing = [key for key in ("format", "version", "builder", "config", "state_dict") if key not in payload]
     if missing or payload["format"] != FORMAT:
         found = f"no {', '.join(missing)}" if missing else f"format {payload['format']!r}"
         raise InputError(asked, found, "give a file written by gapkit.models.save_model")
-    if not isinstance(payload["config"], Mapping) or not isinstance(payload["state_dict"], Mapping):
-        raise InputError(asked, "config or state_dict is no dictionary", "give a file written by save_model")
-    if payload["version"] != VERSION:
-        found = f"file version {payload['version']}, this gapkit reads {VERSION}"
+    for key in ("config", "state_dict", "extra"):
+        if not isinstance(payload.get(key, {}), Mapping):
+            found = f"{key} is no dictionary but a {type(payload[key]).__name__}"
+            raise InputError(asked, found, "give a file written by gapkit.models.save_model")
+    if not isinstance(payload["version"], int) or payload["version"] != VERSION:
+        found = f"file version {payload['version']!r:.40}, this gapkit reads {VERSION}"
         raise InputError(asked, found, "use the gapkit that wrote the file, or a newer one")
-    state: Mapping[str, Tensor] = payload["state_dict"]
+    state, config = payload["state_dict"], payload["config"]
+    _require_weights(state, asked)
+    _require_sizes(config, len(state), asked, _DEEPEST)
     with torch.random.fork_rng(devices=[]):
-        model = build(payload["builder"], **payload["config"])
-    expected = set(model.state_dict())
-    faults = [("missing", sorted(expected - set(state))), ("unexpected", sorted(set(state) - expected))]
-    if any(names for _, names in faults):
-        found = "; ".join(f"{fault} weights {', '.join(names)}" for fault, names in faults if names)
-        raise InputError(asked, found, "the weights belong to another configuration: save the model again")
-    dtypes = [tensor.dtype for tensor in state.values() if tensor.dtype.is_floating_point]
-    try:
-        model.to(dtypes[0] if dtypes else None).load_state_dict(state)
-    except RuntimeError as err:
-        raise InputError(asked, str(err), "the weights belong to another configuration: save the model again") from err
+        try:
+            with torch.device("meta"):
+                outline = {
+                    key: tuple(value.shape) for key, value in build(payload["builder"], **config).state_dict().items()
+                }
+            _require_fit(outline, state, asked, other)
+            model = build(payload["builder"], **config)
+            model.to(next((value.dtype for value in state.values() if value.is_floating_point()), None))
+            model.load_state_dict(state)
+        except InputError as err:
+            raise err if err.asked == asked else InputError(f"{asked}: {err.asked}", err.found, err.do) from err
+        except Exception as err:  # from values of any type in the file's configuration
+            raise InputError(asked, f"no model can be built of it ({type(err).__name__}: {err!s:.200})", other) from err
     return model.eval()
+
+
+def _require_weights(state: Mapping[Any, Any], asked: str) -> None:
+    """Refuse entries that are no dense tensors of an ordinary type."""
+    for key, value in state.items():
+        if not isinstance(value, Tensor):
+            found = f"the weight {key} is a {type(value).__name__}, not a tensor"
+            raise InputError(asked, found, "save the model again")
+        if value.layout != torch.strided or value.is_quantized or value.dtype not in _DTYPES:
+            found = f"the weight {key} is of type {value.dtype}, {value.layout}"
+            raise InputError(asked, found, "save it as dense float16, bfloat16, float32 or float64")
+
+
+def _require_sizes(value: Any, tensors: int, asked: str, levels: int) -> None:
+    """Refuse more layers than there are tensors in the file: every layer has at least one."""
+    if not levels:
+        raise InputError(asked, f"a configuration nested more than {_DEEPEST} levels deep", "save the model again")
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    if len(parts) > max(tensors, _FEW):
+        found = f"a configuration with a list of {len(parts):,} entries, and {tensors:,} tensors in the file"
+        raise InputError(asked, found, "the weights belong to another configuration: save the model again")
+    for key, count in value.items() if isinstance(value, Mapping) else ():
+        if key == "num_layers" and isinstance(count, int) and count > tensors:
+            found = f"a configuration of {count:,} layers, and {tensors:,} tensors in the file"
+            raise InputError(asked, found, "the weights belong to another configuration: save the model again")
+    for part in parts:
+        if isinstance(part, Mapping | list | tuple):
+            _require_sizes(part, tensors, asked, levels - 1)
+
+
+def _require_fit(outline: Mapping[str, tuple[int, ...]], state: Mapping[str, Tensor], asked: str, do: str) -> None:
+    """Refuse weights of other names or shapes than those of the model."""
+    faults = [
+        f"{fault} weights {', '.join(sorted(map(str, names))[:_SHOWN])} ({len(names):,} in all)"
+        for fault, names in (("missing", set(outline) - set(state)), ("unexpected", set(state) - set(outline)))
+        if names
+    ]
+    sizes = [
+        f"size mismatch for {key}: {tuple(state[key].shape)} in the file, {shape} by its configuration"
+        for key, shape in outline.items()
+        if key in state and tuple(state[key].shape) != shape
+    ]
+    faults += [*sizes[:_SHOWN], f"{len(sizes):,} sizes in all"] if sizes else []
+    if faults:
+        raise InputError(asked, "; ".join(faults), do)
 
 
 def load_model(path: str | Path) -> PairModel:
@@ -153,7 +207,7 @@ def load_model(path: str | Path) -> PairModel:
         >>> load_model("absent.pt")
         Traceback (most recent call last):
         ...
-        gapkit.checks.InputError: asked: read a model from absent.pt
+        gapkit.checks.InputError: asked: read the checkpoint absent.pt
         ...
     """
-    return rebuild(read_payload(path))
+    return rebuild(read_payload(path), str(path))

@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,9 +10,10 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from gapkit.checks import InputError
-from gapkit.models.likelihoods import Likelihood, parse
+from gapkit.models.likelihoods import Categorical, Likelihood, parse
 from gapkit.models.posterior import ENCODER_OUTPUTS, read_posterior
 from gapkit.models.priors import moved, standard_normal
+from gapkit.models.squashed import Squashed
 from gapkit.models.support import describe
 
 __all__ = ["PairModel", "from_pair"]
@@ -35,6 +37,7 @@ class PairModel(nn.Module):
     """
 
     likelihood_param: Tensor | None
+    _integers = False  # whether the encoder was seen to want integers
 
     def __init__(
         self,
@@ -68,10 +71,10 @@ class PairModel(nn.Module):
         if self.x_shape is not None and tuple(x.shape[1:]) != self.x_shape:
             do = "reshape the data, or build the pair again for data of this shape (x_shape=)"
             raise InputError(f"encode data of shape (B, {str(self.x_shape)[1:]}", describe(x), do)
-        q = read_posterior(self.encoder(x), self.encoder_output, x.shape[0])
+        q = read_posterior(self._encoded(x), self.encoder_output, x.shape[0])
         event = tuple(q.event_shape)
         if self.latent_shape is not None and event != self.latent_shape:
-            do = "correct latent_shape= or the encoder"
+            do = "correct the latent shape (latent_shape=, --latent-shape) or the encoder"
             raise InputError(f"a posterior of latent shape {self.latent_shape}", f"event shape {event}", do)
         self.latent_shape = event
         mean = getattr(q, "loc", x)
@@ -83,12 +86,12 @@ class PairModel(nn.Module):
         if self.latent_shape is not None and tuple(z.shape[1:]) != self.latent_shape:
             do = "flatten samples and datapoints into the first axis: z.reshape(-1, *latent_shape)"
             raise InputError(f"decode latents of shape (N, {str(self.latent_shape)[1:]}", describe(z), do)
-        output = self.decoder(z)
+        output, likelihood = self._output(z)
         first = output[0] if isinstance(output, tuple | list) and output else output
         shared = self.likelihood_param
         if shared is not None and isinstance(first, Tensor):
             shared = shared.to(first)
-        p = self.likelihood(output, shared)
+        p = likelihood(output, shared)
         batch, event = tuple(p.batch_shape), tuple(p.event_shape)
         if batch != (z.shape[0],) or (self.x_shape is not None and event != self.x_shape):
             wanted = "" if self.x_shape is None else f", {str(self.likelihood.output_shape(self.x_shape))[1:-1]}"
@@ -99,12 +102,42 @@ class PairModel(nn.Module):
             raise InputError(asked, f"{describe(output)}, which gives datapoints of shape {event}", do)
         return p
 
+    def _encoded(self, x: Tensor) -> Any:
+        """What the encoder returns; one that looks up tokens wants whole numbers as integers."""
+        if self._integers:
+            return self.encoder(x.long())
+        try:
+            return self.encoder(x)
+        except (RuntimeError, IndexError):
+            if not x.is_floating_point() or not bool((x == x.round()).all()):
+                raise
+            try:
+                output = self.encoder(x.long())
+            except Exception:  # the first reason is the one to tell
+                output = None
+            if output is None:
+                raise
+        self._integers = True
+        return output
+
+    def _output(self, z: Tensor) -> tuple[Any, Likelihood]:
+        """What the decoder returns and how it is read; the logits in place of probabilities that came from them."""
+        if getattr(self.likelihood, "output", None) != "probs":
+            return self.decoder(z), self.likelihood
+        with Squashed() as squashed:
+            output = self.decoder(z)
+        softmax = isinstance(self.likelihood, Categorical)
+        logits = squashed.logits(output, softmax=softmax) if isinstance(output, Tensor) else None
+        if logits is None:
+            return output, self.likelihood
+        return logits, replace(self.likelihood, output="logits")  # type: ignore[type-var]
+
     def prior(self) -> Distribution:
         """Return p(z) in the dtype and on the device of the model: batch shape () and event shape ``latent_shape``."""
         dtype, device = self._place()
         if self.latent_prior == "standard_normal":
             if self.latent_shape is None:
-                do = "pass latent_shape= to from_pair, or encode a batch first"
+                do = "say it (latent_shape=, --latent-shape 50 or 4,8,8), or encode a batch first"
                 raise InputError("the standard normal prior", "the latent shape is not known yet", do)
             return standard_normal(self.latent_shape, dtype, device)
         source: Any = self.latent_prior
@@ -140,10 +173,12 @@ def from_pair(
     Args:
         encoder: x of shape (B, *x_shape) -> what ``encoder_output`` says.
         decoder: z of shape (N, *latent_shape) -> the parameters of the likelihood, such as logits (N, *x_shape).
-        likelihood: a string such as "bernoulli" or "gaussian:sigma=0.1", or an object of ``gapkit.models.likelihoods``.
+        likelihood: a string such as "bernoulli:logits", "bernoulli:probs" (a decoder that ends in a sigmoid) or
+            "gaussian:sigma=0.1", or an object of ``gapkit.models.likelihoods``.
         prior: "standard_normal", a distribution of batch shape (), or a function or module that returns one.
-        encoder_output: "mean_logvar" or "mean_std" (a pair of tensors), "chunk_logvar" or "chunk_std" (one tensor, the
-            last axis holds both halves), or "distribution" (a torch distribution).
+        encoder_output: "mean_logvar", "mean_std", "mean_logstd" or "mean_var" (a pair of tensors); "chunk_logvar",
+            "chunk_std", "chunk_logstd" or "chunk_var" (one tensor, the last axis holds both halves); or "distribution"
+            (a torch distribution).
         latent_shape: event shape of z; None learns it from the first encode.
         x_shape: shape of a datapoint, to check what enters and leaves; None checks nothing.
         likelihood_param: the trained value of the parameter that a likelihood with a shared scale or dispersion needs,
@@ -162,15 +197,18 @@ def from_pair(
         likelihood = parse(likelihood)
     if encoder_output not in ENCODER_OUTPUTS:
         do = f"choose from {', '.join(ENCODER_OUTPUTS)}"
-        raise InputError(f"encoder_output={encoder_output!r}", "no such kind", do)
+        raise InputError(f"encoder_output={encoder_output!r} (--encoder-output)", "no such kind", do)
     if isinstance(prior, str) and prior != "standard_normal":
         do = 'use "standard_normal", a torch distribution, or a function or module that returns one'
         raise InputError(f"prior={prior!r}", "no such prior", do)
     if likelihood.shared is not None and likelihood_param is None:
-        do = f"pass the trained {likelihood.shared} as likelihood_param= (a log scale is half a log variance)"
+        do = (
+            f"pass the trained {likelihood.shared} (likelihood_param=; on the command line --likelihood-param NUMBER, "
+            "or its name in the model or the file); a log scale is half a log variance"
+        )
         raise InputError(f"{likelihood.name} likelihood with a shared {likelihood.shared}", "no value for it", do)
     if likelihood.shared is None and likelihood_param is not None:
-        do = "drop likelihood_param=, or choose the shared form (gaussian:scale=global, ...)"
+        do = "drop it (likelihood_param=, --likelihood-param), or choose the shared form (gaussian:scale=global, ...)"
         raise InputError(f"likelihood_param with a {likelihood.name} likelihood", "it has no shared parameter", do)
     if likelihood_param is not None and not isinstance(likelihood_param, Tensor):
         likelihood_param = torch.tensor(float(likelihood_param))

@@ -7,28 +7,50 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
 from gapkit.checks import InputError
+from gapkit.models.likelihoods.reading import SPREADS, scale_of
 from gapkit.models.support import describe
 
 __all__ = ["ENCODER_OUTPUTS", "Posterior", "read_posterior"]
 
-ENCODER_OUTPUTS = ("mean_logvar", "mean_std", "chunk_logvar", "chunk_std", "distribution")
+ENCODER_OUTPUTS = (*(f"mean_{s}" for s in SPREADS), *(f"chunk_{s}" for s in SPREADS), "distribution")
+_SAY = "say what the encoder returns (encoder_output=, --encoder-output)"
+_POSITIVE = {"std": "standard deviations", "var": "variances"}
 
 
 def _halves(output: Any, kind: str) -> tuple[Tensor, Tensor]:
     asked = f"encoder_output={kind!r}"
+    _refuse_codes(output)
     if kind.startswith("chunk"):
         if not isinstance(output, Tensor) or output.dim() < 2 or output.shape[-1] % 2:
-            do = "return one tensor whose last axis holds both halves, or name what is returned (encoder_output=)"
+            do = f"return one tensor whose last axis holds both halves, or {_SAY}"
             raise InputError(f"{asked}: one tensor of shape (B, ..., 2 D)", describe(output), do)
         mean, spread = output.chunk(2, dim=-1)
         return mean, spread
     pair = output if isinstance(output, tuple | list) and len(output) == 2 else None
     if pair is None or not all(isinstance(part, Tensor) for part in pair):
-        do = f"name what the encoder returns: one of {', '.join(ENCODER_OUTPUTS)}"
+        do = f"{_SAY}: one of {', '.join(ENCODER_OUTPUTS)}"
+        if isinstance(output, tuple | list) and len(output) > 2:
+            do = f"return the first two alone, e.g. def encode(self, x): return self.net(x)[:2]; or {do}"
         raise InputError(f"{asked}: a pair of tensors", describe(output), do)
     if pair[0].shape != pair[1].shape:
-        raise InputError(f"{asked}: two tensors of equal shape", describe(output), "correct the encoder")
+        do = "return a mean and a spread for every latent from encode"
+        raise InputError(f"{asked}: two tensors of equal shape", describe(output), do)
     return pair[0], pair[1]
+
+
+def _refuse_codes(output: Any) -> None:
+    """Name a vector-quantised encoder for what it is: whole numbers among its outputs, its codes."""
+    parts = output if isinstance(output, tuple | list) else (output,)
+    codes = [part for part in parts if isinstance(part, Tensor) and not part.is_floating_point()]
+    if not codes:
+        return
+    inner = [f"{str(part.dtype).removeprefix('torch.')} {tuple(part.shape)}" for part in codes]
+    raise InputError(
+        "a density q(z|x) over continuous latents",
+        f"an encoder that returns whole numbers ({', '.join(inner)}), as the codes of a VQ-VAE",
+        "discrete latents are not analysed, because q* is found by following the gradient of log p(x, z) in z, and a "
+        "code has none; if encode returns a mean and a spread too, return these two alone",
+    )
 
 
 def _as_event(q: Distribution) -> Distribution:
@@ -59,17 +81,21 @@ def read_posterior(output: Any, kind: str, num_datapoints: int) -> Distribution:
     """
     if kind == "distribution":
         if not isinstance(output, Distribution):
-            do = "return a torch distribution, or name what is returned (encoder_output=)"
+            _refuse_codes(output)
+            do = f"return a torch distribution, or {_SAY}"
             raise InputError("encoder_output='distribution'", describe(output), do)
         q = _as_event(output)
     else:
         mean, spread = _halves(output, kind)
-        if kind.endswith("std") and bool((spread <= 0).any()):
-            do = "apply softplus or exp in the encoder; if it returns a log variance, say encoder_output='mean_logvar'"
+        form, _, meaning = kind.partition("_")
+        if meaning in _POSITIVE and bool((spread <= 0).any()):
+            do = (
+                "apply softplus or exp in the encoder; if it returns a logarithm, say so: "
+                f"encoder_output='{form}_logvar' or '{form}_logstd' (--encoder-output)"
+            )
             found = f"{int((spread <= 0).sum())} of {spread.numel()} are zero or negative"
-            raise InputError(f"encoder_output={kind!r}: positive standard deviations", found, do)
-        scale = spread if kind.endswith("std") else (0.5 * spread).exp()
-        q = _as_event(Normal(mean, scale, validate_args=False))
+            raise InputError(f"encoder_output={kind!r}: positive {_POSITIVE[meaning]}", found, do)
+        q = _as_event(Normal(mean, scale_of(spread, meaning), validate_args=False))
     if tuple(q.batch_shape) != (num_datapoints,):
         do = "keep the batch as the first axis of everything the encoder returns"
         raise InputError(f"a posterior for each of {num_datapoints} datapoints", describe(q), do)

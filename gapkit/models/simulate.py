@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from gapkit.models.priors import moved
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import unvalidated
+from gapkit.models.unvalidated import unvalidated
 from gapkit.randomness import seeded
 
 __all__ = ["simulate"]

@@ -46,7 +46,14 @@ def _check_binary(x: Tensor, asked: str) -> None:
     outside = f"lie outside [0, 1] {_extent(x)}"
     _refuse_if((x < 0) | (x > 1), asked, outside, "scale the data as in training (pixels / 255), then binarise them")
     grey = "lie strictly between 0 and 1, but a Bernoulli has mass only on 0 and 1 (its value there is not a density)"
-    do = "binarise the data (--binarize), or name the likelihood the model was trained with (continuous_bernoulli, ...)"
+    do = (
+        "a model that was trained on grey pixels with binary cross-entropy has two honest ways: (1) grey pixels stay, "
+        "with the weight exp(-cross-entropy) in the place of p(x|z): --likelihood cross_entropy; gaps are as valid as "
+        "any, and the top of the ladder is the log of the weight's integral, not log p(x); (2) the encoder is given "
+        "the grey image and the target is a binary sample of it: --binarize sample --encode-from original "
+        "(gapkit.data.binarize, and encoder_x= in gapkit.analyze). A model that was trained on binary images needs "
+        "--binarize alone, and one trained with another likelihood its name (continuous_bernoulli, ...)"
+    )
     _refuse_if((x > 0) & (x < 1), asked, grey, do)
     if not x.dtype.is_floating_point:
         raise InputError(asked, f"0/1 values of dtype {x.dtype}", "convert them: x.float()")
@@ -59,7 +66,10 @@ def _check_interval(low: Any, high: Any, x: Tensor, asked: str) -> None:
 
 def _check_counts(x: Tensor, asked: str) -> None:
     _refuse_if(x < 0, asked, f"are negative {_extent(x)}", "counts start at 0: undo any log or centring of the data")
-    do = "use the raw counts: undo any normalisation, log or dequantisation noise"
+    do = (
+        "use the raw counts: undo any normalisation, log or dequantisation noise (where gapkit took 8-bit counts for "
+        "pixels and divided them by 255: scale='none', --scale none)"
+    )
     _refuse_if(x != x.round(), asked, "are not whole numbers", do)
 
 

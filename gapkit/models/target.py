@@ -5,40 +5,27 @@ Shapes: S samples, B datapoints, D = number of latent dimensions after flattenin
 
 import contextlib
 import math
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
 from gapkit.models.dense import DenseDecoder, Layer, read_dense
+from gapkit.models.encoding import encoded
 from gapkit.models.observation import fisher_features
 from gapkit.models.precision import gradient_dtype, tf32
 from gapkit.models.priors import log_prob, log_prob_and_grad, moved
 from gapkit.models.protocol import LatentModel
+from gapkit.models.squashed import sharp
+from gapkit.models.unvalidated import unvalidated
 from gapkit.models.work import Work
 
-__all__ = ["Target", "unvalidated"]
+__all__ = ["Target"]
 
 # Rows of one decoder call hold about this many data values: enough to keep the cores busy, small enough for the caches
 # and for decoders whose inner layers are many times wider than the data.
 _VALUES_PER_CALL = 1_300_000
 _MAX_ROWS = 4096
-
-
-@contextlib.contextmanager
-def unvalidated() -> Iterator[None]:
-    """Switch off the argument checks of ``torch`` distributions for a while.
-
-    They would turn one latent at which a decoder returns NaN into an error for the whole batch; here such a point is
-    a weight of zero for one datapoint. Data are checked against the support once, before any work.
-    """
-    before = Distribution._validate_args
-    Distribution.set_default_validate_args(False)
-    try:
-        yield
-    finally:
-        Distribution.set_default_validate_args(before)
 
 
 class Target:
@@ -66,7 +53,7 @@ class Target:
         self.model, self.x = model, x
         self.num_datapoints = x.shape[0]
         with torch.no_grad(), unvalidated():
-            self.latent_shape: torch.Size = like.latent_shape if like else model.encode(x[:1]).event_shape
+            self.latent_shape: torch.Size = like.latent_shape if like else encoded(model, x[:1]).event_shape
             self.prior: Distribution = moved(model.prior(), x.dtype, x.device)
             self._dense: DenseDecoder | None = like._dense if like else read_dense(model, x[:1], self.latent_shape)
         self.work: Work = like.work if like else Work()
@@ -102,7 +89,7 @@ class Target:
     def decode(self, z: Tensor) -> Distribution:
         """Return p(x|z) for flat latents z of shape (N, D)."""
         with unvalidated():
-            return self.model.decode(z.reshape(-1, *self.latent_shape))
+            return sharp(self.model.decode, z.reshape(-1, *self.latent_shape))
 
     def chunks(self, num_samples: int) -> list[int]:
         """Cut S samples of all B datapoints into chunks of at most ``max_rows`` decoder rows (at least one sample)."""
@@ -137,7 +124,7 @@ class Target:
             value, gradient = self._value_and_grad(part, dtype, coarse=precision == "tf32")
             values.append(value)
             gradients.append(gradient)
-        prior, prior_grad = self._log_prior_and_grad(z.detach())
+        prior, prior_grad = self.log_prior_and_grad(z.detach())
         return _joined(values) + prior, _joined(gradients) + prior_grad
 
     def grad(self, z: Tensor, precision: str = "full") -> Tensor:
@@ -146,7 +133,7 @@ class Target:
         self.work.gradients += z.shape[0] * z.shape[1]
         chunks = z.detach().split(self.chunks(z.shape[0]))
         parts = [self._grad(part, dtype, coarse=precision == "tf32") for part in chunks]
-        return _joined(parts) + self._log_prior_and_grad(z.detach())[1]
+        return _joined(parts) + self.log_prior_and_grad(z.detach())[1]
 
     def root_fisher(self, z: Tensor, precision: str = "full") -> Tensor:
         """A root R of the Gauss-Newton curvature of -log p(x|z): rows z of shape (N, D) to (N, D, M), R R' = curvature.
@@ -208,7 +195,8 @@ class Target:
         lower = dtype != self.dtype
         return torch.autocast(self.device.type, dtype) if lower else contextlib.nullcontext()
 
-    def _log_prior_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def log_prior_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Log p(z) and its gradient: z has shape (S, B, D), the results (S, B) and (S, B, D), in nats."""
         with unvalidated():
             value, gradient = log_prob_and_grad(self.prior, z.reshape(*z.shape[:-1], *self.latent_shape))
         return value, gradient.reshape(z.shape)

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gapkit.checks import InputError
 from gapkit.comparison import Comparison, interval
+from gapkit.phrases import span_words
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import title_of
 from gapkit.plots.style import COLORS, new_axes, style, write_note
@@ -213,12 +214,12 @@ def _write_numbers(ax: Axes, quantities: Mapping[str, Any], kind: str) -> None:
     left, right = ax.get_xlim()
     for row, name in enumerate(KINDS[kind]):
         values = quantities[name]
-        spread = f" (95%: {interval(values)})" if values["ci95"] else ""
-        text = f"{_brief(values)} nats{spread if len(spread) <= _LONGEST_INTERVAL else ''}"
-        middle = (values["mean"] - left) / (right - left)
+        spread = f" (95%: {interval(values)})" if values["ci95"] else f"\n({span_words(values)})"
+        text = f"{_brief(values)} nats{spread if len(spread) <= _LONGEST_INTERVAL or not values['ci95'] else ''}"
+        middle, edge = (values["mean"] - left) / (right - left), 0.31 if values["ci95"] else 0.36
         ax.annotate(
             text,
-            (min(max(middle, 0.31), 0.69), row + 0.1),
+            (min(max(middle, edge), 1 - edge), row + 0.1),
             xycoords=ax.get_yaxis_transform(),
             xytext=(0, 7),
             textcoords="offset points",
@@ -234,7 +235,7 @@ def _brief(values: Mapping[str, Any]) -> str:
     text, error = plus_minus(values), values["se_datapoints"] or values["se_monte_carlo"]
     if len(text) <= _LONGEST or error is None:
         return text if len(text) <= _LONGEST else f"{values['mean']:.3g}"
-    return f"{values['mean']:.3g} +- {error:.1g}"
+    return f"{values['mean']:.3g} ± {error:.1g}"
 
 
 def part_of(comparison: Comparison, split: str | None) -> tuple[str, Mapping[str, Any]]:

@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from gapkit.phrases import any_range
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import Selection, select
 from gapkit.plots.style import COLORS, legend_below, new_axes, style, write_note
@@ -124,4 +125,7 @@ def _write_numbers(ax: Axes, row: int, quantities: Mapping[str, Any]) -> None:
 def _label(name: str, bar: Selection) -> str:
     short = shortened(name, _LONGEST)
     count = f"{len(bar.rows):,} datapoint{'' if len(bar.rows) == 1 else 's'}"
-    return f"{short}\n{count}" + (f"\n({bar.left_out:,} left out)" if bar.left_out else "")
+    notes = [f"({bar.left_out:,} left out)"] if bar.left_out else []
+    if bar.quantities and any_range(bar.quantities[name] for name in _GAPS):
+        notes.append("(too few for an interval)")
+    return "\n".join([short, count, *notes])

@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from gapkit.phrases import any_range
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name, title_of
 from gapkit.plots.style import COLORS, draw_level, new_axes, style, write_note
@@ -48,13 +49,14 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
     curve, level = values["curve"], values["log_px"]
     draws, means = [point["k"] for point in curve], [point["bound"] for point in curve]
     top, color = means[-1], COLORS["approximation_gap"]
-    whiskers = [[top - end for end in point["below"]["ci95"] or (point["below"]["mean"],) * 2] for point in curve[:-1]]
+    whiskers = [[top - end for end in point["below"]["ci95"] or ()] for point in curve[:-1]]
     draw_level(ax, level, f"log p(x): {level:.2f}")
     ax.plot(draws, means, color=color, linewidth=1.2, marker="o", markersize=4.5, zorder=3)
     for number, whisker in zip(draws, whiskers, strict=False):
-        ax.plot([number, number], whisker, color=color, linewidth=1.4, marker="_", markersize=6, zorder=2)
+        ax.plot([number] * len(whisker), whisker, color=color, linewidth=1.4, marker="_", markersize=6, zorder=2)
     ends = dict.fromkeys((0, len(curve) - 1))
     words = [f"k = {draws[place]:,}: {means[place]:.2f}" for place in ends]
+    words += ["too few datapoints for intervals"] if any_range(point["below"] for point in curve) else []
     # A curve that rises and flattens leaves this corner free.
     ax.text(0.99, 0.03, "\n".join(words), transform=ax.transAxes, ha="right", va="bottom", fontsize=8.5)
     ax.set_xscale("log")

@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from gapkit.phrases import by_its_name, span_words
 from gapkit.plots.selection import select
 from gapkit.plots.style import COLORS, new_axes, style, write_note
 from gapkit.results import Result
@@ -67,11 +68,11 @@ def ladder(result: Result, ax: Axes | None = None, split: str | None = None) -> 
         if not chosen.quantities:
             write_note(ax, "no finite values")
             return ax
-        _draw(ax, chosen.quantities, shown)
+        _draw(ax, chosen.quantities, shown, by_its_name(_RUNGS["log_px"], result.summary_values))
     return ax
 
 
-def _draw(ax: Axes, quantities: Mapping[str, Any], shown: Sequence[str]) -> None:
+def _draw(ax: Axes, quantities: Mapping[str, Any], shown: Sequence[str], top: str) -> None:
     rows = {name: float(number) for number, name in enumerate(shown)}
     spans = {gap: _span(gap, quantities) for gap in _GAPS}
     left, right = _limits(quantities, rows, list(spans.values()))
@@ -83,7 +84,7 @@ def _draw(ax: Axes, quantities: Mapping[str, Any], shown: Sequence[str]) -> None
             level = quantities[rung]["mean"]
             ax.plot([level, level], [rows[rung], y], color=COLORS["guide"], linewidth=0.8, linestyle=":", zorder=1)
         ax.plot([start, end], [y, y], color=color, linewidth=6, solid_capstyle="butt", alpha=0.55, zorder=2)
-        ax.plot(whisker, [y, y], color=color, linewidth=1.4, marker="|", markersize=9, zorder=3)
+        ax.plot(whisker, [y] * len(whisker), color=color, linewidth=1.4, marker="|", markersize=9, zorder=3)
         middle = ((start + end) / 2 - left) / (right - left)
         ax.annotate(
             _gap_text(quantities[gap.name]),
@@ -109,7 +110,8 @@ def _draw(ax: Axes, quantities: Mapping[str, Any], shown: Sequence[str]) -> None
             zorder=5,
         )
     labels = {gap.name: gap.label for gap in _GAPS}
-    labels |= {name: f"{_label(name)}\n{quantities[name]['mean']:.2f}" for name in rows if _is_rung(name)}
+    means = {name: quantities[name]["mean"] for name in rows if _is_rung(name)}
+    labels |= {name: f"{top if name == 'log_px' else _label(name)}\n{mean:.2f}" for name, mean in means.items()}
     ax.set_yticks(list(rows.values()), [labels[name] for name in rows])
     ax.tick_params(axis="y", length=0)
     for tick, name in zip(ax.get_yticklabels(), rows, strict=True):
@@ -156,10 +158,9 @@ def _label(name: str) -> str:
 
 
 def _span(gap: _Span, quantities: Mapping[str, Any]) -> tuple[float, float, list[float]]:
-    """The bar from rung to rung, and the interval of the gap as positions of the lower rung."""
+    """The bar from rung to rung, and the interval of the gap, if there is one, as positions of the lower rung."""
     top = quantities[gap.upper]["mean"]
-    low, high = quantities[gap.name]["ci95"]
-    return top, quantities[gap.lower]["mean"], [top - high, top - low]
+    return top, quantities[gap.lower]["mean"], sorted(top - end for end in quantities[gap.name]["ci95"] or ())
 
 
 def _limits(
@@ -172,5 +173,5 @@ def _limits(
 
 
 def _gap_text(values: Mapping[str, Any]) -> str:
-    low, high = values["ci95"]
-    return f"{plus_minus(values)} nats (95%: {low:.2f} to {high:.2f})"
+    apart = " " if values["ci95"] else "\n"  # a range has more words than a line has room
+    return f"{plus_minus(values)} nats{apart}({span_words(values)})"

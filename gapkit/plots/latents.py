@@ -1,5 +1,6 @@
 """How much each latent dimension is used: the KL divergence of q from the prior, largest first."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name, title_of
 from gapkit.plots.style import COLORS, new_axes, style, write_note
 from gapkit.results import Result
+from gapkit.sample_size import FEWEST
 
 __all__ = ["latents"]
 
@@ -37,7 +39,8 @@ def latents(result: Result, ax: Axes | None = None, split: str | None = None) ->
         InputError: the result has no such split.
     """
     name = split_name(result, split)
-    values = result.summary_values["splits"][name].get("latents") or {"skipped": "not recorded"}
+    part = result.summary_values["splits"][name]
+    values = part.get("latents") or {"skipped": "not recorded"}
     with style():
         ax = ax if ax is not None else new_axes(6.2, 3.6)
         if "skipped" in values:
@@ -45,7 +48,7 @@ def latents(result: Result, ax: Axes | None = None, split: str | None = None) ->
             write_note(ax, f"no picture of the latents: {values['skipped']}"[:90])
             return ax
         title = title_of(name, values["datapoints"], values["left_out"])
-        ax.set_title("\n".join([title, *_words(values)]), parse_math=False)
+        ax.set_title("\n".join([title, *_words(values, part.get("latents_star"))]), parse_math=False)
         if not values["kl_per_dimension"]:
             write_note(ax, values["missing"].get("kl", "no finite values"))
             return ax
@@ -74,10 +77,10 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
             clip_on=False,
             zorder=3,
         )
-    errors = values["kl_per_dimension"]["se_datapoints"]
-    half = 1.96 * np.array(errors, float)[order] if errors else np.zeros(count)
+    known = values["kl_per_dimension"].get("ci95")
+    low, high = np.array(known, float)[order].T if known else np.full((2, count), math.nan)
     if count <= _NAMED:
-        ax.vlines(places, means - half, means + half, color=COLORS["rung"], linewidth=1.0, zorder=4)
+        ax.vlines(places, low, high, color=COLORS["rung"], linewidth=1.0, zorder=4)
         ax.set_xticks(places, [str(number) for number in order], fontsize=8.5 if count <= 25 else 6.5)
         if count > 25:
             ax.tick_params(axis="x", rotation=90)
@@ -86,17 +89,19 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
     else:
         ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         ax.set_xlabel("latent dimensions, largest divergence first")
+    if values["datapoints"] < FEWEST:
+        ax.set_xlabel(f"{ax.get_xlabel()}\n(too few datapoints for intervals)")
     ax.set_xlim(0.3, count + 0.7)
-    ax.set_ylim(0.0, max(_ROOM * float((means + half).max()), _NARROWEST))
+    ax.set_ylim(0.0, max(_ROOM * float(np.fmax(means, high).max()), _NARROWEST))
     ax.set_ylabel("KL(q(z_d|x) || p(z_d)), nats")
     if not active.all():
         handles, labels = ax.get_legend_handles_labels()
         ax.legend(handles[::-1], labels[::-1], loc="upper right", ncols=2, borderaxespad=0.0)
 
 
-def _words(values: Mapping[str, Any]) -> list[str]:
+def _words(values: Mapping[str, Any], star: Mapping[str, Any] | None) -> list[str]:
     """What the bars add up to, what that is made of, and whether dimensions have collapsed."""
-    sentence = collapse_sentence(values).split(" (")[0]  # the rule in brackets is told by the caption
+    sentence = collapse_sentence(values, star).split(" (")[0]  # the rule in brackets is told by the caption
     lines = [f"{sentence.rstrip('.')}."] if sentence else []
     kl = values["kl"]
     if not kl or kl["mean"] is None:

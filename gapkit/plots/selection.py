@@ -56,7 +56,7 @@ def _select(result: Result, name: str) -> Selection:
     if finite.all():
         quantities = result.summary_values["splits"][name]["quantities"]
     else:
-        quantities = summarise(rows, _seed(result))["quantities"] if len(rows) else {}
+        quantities = summarise(rows)["quantities"] if len(rows) else {}
     return Selection(name, rows, int((~finite).sum()), quantities)
 
 
@@ -82,7 +82,3 @@ def title_of(split: str, count: int, left_out: int) -> str:
     """
     shown = f"{count:,} datapoint{'' if count == 1 else 's'}"
     return f"{shortened(split)}: {shown}" + (f" ({left_out:,} not finite, left out)" if left_out else "")
-
-
-def _seed(result: Result) -> int:
-    return int(result.run.get("settings", {}).get("seed", 0))

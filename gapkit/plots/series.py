@@ -1,13 +1,16 @@
 """Gaps and bounds over the checkpoints of one training."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from gapkit.checks import InputError
 from gapkit.comparison import Comparison
+from gapkit.phrases import any_range
 from gapkit.plots.compare import KINDS, part_of
 from gapkit.plots.selection import title_of
 from gapkit.plots.style import COLORS, new_axes, style, write_note
@@ -77,10 +80,8 @@ def _draw(ax: Axes, x: Sequence[int], levels: Sequence[Mapping[str, Any]], kind:
             label=label,
         )
         if kind == "gaps":
-            ends = [values[name]["ci95"] or [values[name]["mean"]] * 2 for values in levels]
-            ax.fill_between(
-                x, [low for low, _ in ends], [high for _, high in ends], color=color, alpha=0.18, linewidth=0, zorder=2
-            )
+            low, high = np.array([values[name]["ci95"] or (math.nan, math.nan) for values in levels]).T
+            ax.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0, zorder=2)
     if kind == "gaps":
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
     else:
@@ -101,5 +102,7 @@ def _draw(ax: Axes, x: Sequence[int], levels: Sequence[Mapping[str, Any]], kind:
         ax.xaxis.set_major_locator(MaxNLocator(_FEW, integer=True))
     ax.yaxis.set_major_locator(MaxNLocator(6))
     ax.ticklabel_format(axis="y", style="plain", useOffset=False)
-    ax.set_ylabel("nats" if kind == "gaps" else "nats (higher is better)")
+    few = kind == "gaps" and any_range(values[name] for values in levels for name in chosen)
+    gaps = "nats\n(no bands: too few datapoints for intervals)" if few else "nats"
+    ax.set_ylabel(gaps if kind == "gaps" else "nats (higher is better)")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, columnspacing=1.2, handletextpad=0.5)

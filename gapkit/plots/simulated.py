@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from gapkit.phrases import span_words
 from gapkit.plots.reading import setting
 from gapkit.plots.scale import fit_axis
 from gapkit.plots.style import COLORS, draw_level, legend_below, new_axes, style, write_note
@@ -62,10 +63,9 @@ def simulated_rows(result: Result) -> pd.DataFrame:
 
 def _words(result: Result) -> str:
     gap = (result.summary_values.get("certificate") or {}).get("gap", {"mean": None})
-    if gap["mean"] is None or gap["ci95"] is None:
+    if gap["mean"] is None:
         return ""
-    low, high = gap["ci95"]
-    return f":\nupper minus lower: {gap['mean']:.3f} nats on average (95%: {low:.3f} to {high:.3f})"
+    return f":\nupper minus lower: {gap['mean']:.3f} nats on average ({span_words(gap, 3)})"
 
 
 def _draw_differences(ax: Axes, rows: pd.DataFrame, result: Result) -> None:

@@ -13,7 +13,6 @@ from gapkit.report.blocks import (
     Definitions,
     Document,
     Heading,
-    Interval,
     PlusMinus,
     Row,
     Section,
@@ -22,8 +21,9 @@ from gapkit.report.blocks import (
     Text,
 )
 from gapkit.report.figures import draw
+from gapkit.report.naming import named
 from gapkit.report.provenance import provenance, title_of
-from gapkit.report.statuses import number_or_none, status_table, status_words
+from gapkit.report.statuses import interval_cell, number_or_none, range_note, status_table, status_words
 from gapkit.report.wording import (
     CLASSES_NOTE,
     DEFINITIONS,
@@ -74,17 +74,18 @@ def build(result: Result) -> Document:
         Section("definitions", "Definitions", (Definitions(tuple(Term(*entry) for entry in DEFINITIONS)),)),
         provenance(result.run),
     )
-    return Document(
+    document = Document(
         title=title_of(result.run),
         verdict=tuple(result.verdict()),
         sections=tuple(section for section in sections if section.blocks),
     )
+    return named(document, result.summary_values)
 
 
 def quantity_row(name: str, label: str, note: str, values: Mapping[str, Any]) -> Row:
     """A row of mean, both errors and interval, from what the summary holds of a quantity."""
-    low, high = values["ci95"] or (None, None)
-    cells = (label, values["mean"], values.get("se_monte_carlo"), values["se_datapoints"], Interval(low, high))
+    errors = (values.get("se_monte_carlo"), values["se_datapoints"])
+    cells = (label, values["mean"], *errors, interval_cell(values))
     return Row(name, cells, note)
 
 
@@ -94,7 +95,8 @@ def _listed(sentences: Iterable[str]) -> tuple[Block, ...]:
 
 
 def _collapse(result: Result, split: str) -> tuple[Block, ...]:
-    sentence = collapse_sentence(result.summary_values["splits"][split].get("latents") or {})
+    part = result.summary_values["splits"][split]
+    sentence = collapse_sentence(part.get("latents") or {}, part.get("latents_star"))
     return (Text((sentence,)),) if sentence else ()
 
 
@@ -113,6 +115,7 @@ def _gap_table(result: Result, split: str, number: int) -> Table:
         caption=f"Gaps and bounds in nats, split {split} ({datapoints} datapoints)",
         columns=(Column("quantity", "Quantity", "text"), *_ERRORS, Column("count", "Used", "count")),
         rows=tuple(rows),
+        footnote=range_note(values["quantities"].values()),
     )
 
 
@@ -133,7 +136,7 @@ def _classes(result: Result, split: str, number: int) -> tuple[Block, ...]:
         caption=f"Mean gaps in nats by class, split {split}",
         columns=(Column("label", "Class", "text"), Column("datapoints", "Datapoints", "count"), *gaps),
         rows=tuple(_class_row(part) for part in classes),
-        footnote=CLASSES_NOTE,
+        footnote=range_note((part["quantities"][name] for part in classes for name in GAPS), CLASSES_NOTE),
     )
     return (Heading("Gaps by class"), table, *draw(result, split, number, "classes"))
 
@@ -142,7 +145,7 @@ def _class_row(part: Mapping[str, Any]) -> Row:
     cells: list[Cell] = [str(part["label"]), _used(part["quantities"]["total_gap"]["count"], part["datapoints"])]
     for name in GAPS:
         values = part["quantities"][name]
-        cells += [values["mean"], Interval(*(values["ci95"] or (None, None)))]
+        cells += [values["mean"], interval_cell(values)]
     return Row(str(part["label"]), tuple(cells))
 
 
@@ -164,7 +167,7 @@ def _local_steps(result: Result) -> tuple[Block, ...]:
             Column("share_ci95", "95% interval", "percent"),
         ),
         rows=tuple(_steps_row(point) for point in values["curve"]),
-        footnote=LOCAL_STEPS,
+        footnote=range_note((point["gain"] for point in values["curve"]), LOCAL_STEPS),
     )
     return (*draw(result, values["split"], 1, "local-steps"), table)
 
@@ -175,10 +178,10 @@ def _steps_row(point: Mapping[str, Any]) -> Row:
         str(point["steps"]),
         point["elbo"]["mean"],
         gain["mean"],
-        Interval(*(gain["ci95"] or (None, None))),
+        interval_cell(gain),
         point["left"]["mean"],
         share["mean"],
-        Interval(*(share["ci95"] or (None, None))),
+        interval_cell(share),
     )
     return Row(str(point["steps"]), cells)
 
@@ -190,7 +193,7 @@ def _further(result: Result, splits: Iterable[str]) -> tuple[Block, ...]:
         rows = tuple(quantity_row(name, name, GENERALISATION, values) for name, values in differences.items())
         caption = "The encoder's generalisation: amortization gap between splits, in nats"
         columns = (Column("splits", "Splits", "text"), *_ERRORS)
-        blocks.append(Table("generalisation", caption, columns, rows))
+        blocks.append(Table("generalisation", caption, columns, rows, range_note(differences.values())))
     for number, split in enumerate(splits, 2):
         blocks += [Heading(f"Split {split}"), *draw(result, split, number, "ladder")]
         blocks += [_gap_table(result, split, number), *draw(result, split, number, "gaps")]

@@ -17,6 +17,7 @@ __all__ = [
     "Heading",
     "Interval",
     "PlusMinus",
+    "Range",
     "Row",
     "Section",
     "Table",
@@ -31,6 +32,11 @@ class Interval:
 
     low: float | None
     high: float | None
+
+
+@dataclass(frozen=True)
+class Range(Interval):
+    """From the smallest to the largest value, where there are too few for an interval."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ LADDER = Caption(
     "the gaps.",
     "The top dot is log p(x) itself, as far as it can be estimated. L[q] is the bound of the encoder's answer q, "
     "L[q*] that of the best member q* of the family for each datapoint, both in nats; a ring is the bound of a "
-    "further family, for comparison only. The gaps have their mean +- standard error, and the whisker across the "
+    "further family, for comparison only. The gaps have their mean ± standard error, and the whisker across the "
     "end of a bar is the 95% interval of that gap and of nothing else. The dots have no whiskers on purpose: "
     "datapoints differ in their level far more than in their gaps, so such whiskers would make the gaps look "
     "uncertain when they are not. All of this is over the datapoints whose gaps are finite.",

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from gapkit.comparison import Comparison
+from gapkit.phrases import RANGE_NOTE, any_range
 from gapkit.report.blocks import (
     Block,
     Column,
     Definitions,
     Document,
     Heading,
-    Interval,
     PlusMinus,
     Row,
     Section,
@@ -20,6 +20,7 @@ from gapkit.report.blocks import (
 )
 from gapkit.report.comparison_figures import draw_differences, draw_ladders, draw_series
 from gapkit.report.provenance import provenance
+from gapkit.report.statuses import interval_cell
 from gapkit.report.wording import DEFINITIONS, describe, in_order
 
 __all__ = ["build_comparison"]
@@ -38,7 +39,7 @@ _WINS_NOTE = (
     "exceeds 1.96 of its Monte Carlo errors; without any true difference about one datapoint in 40 would be a clear "
     "win by chance, and as many a clear loss."
 )
-_CHANGED_NOTE = "Differences are the run's value minus that of {}; their Monte Carlo errors stand after +-."
+_CHANGED_NOTE = "Differences are the run's value minus that of {}; their Monte Carlo errors stand after ±."
 _MEASURES = (
     Column("mean", "Mean difference"),
     Column("se_monte_carlo", "Monte Carlo error"),
@@ -51,7 +52,7 @@ _EVIDENCE = {
     "lower": {"bound": "lower", "gap": "smaller"},
     "none": {"bound": "equal", "gap": "equal"},
     "unclear": {"bound": "not enough", "gap": "not enough"},
-    "unknown": {"bound": "unknown", "gap": "unknown"},
+    "unknown": {"bound": "too few", "gap": "too few"},
 }
 _TERMS = {
     "nat",
@@ -144,7 +145,7 @@ def _level(values: Mapping[str, Any], name: str) -> float | PlusMinus | None:
 
 
 def _missing(part: Mapping[str, Any]) -> str:
-    sentences = ["The errors after +- are those over datapoints."] if part["levels"] else []
+    sentences = ["The errors after ± are those over datapoints."] if part["levels"] else []
     if part["not_finite"]:
         sentences.append(f"No datapoint is finite in {_listed(part['not_finite'])}.")
     if part["left_out"] and part["levels"]:
@@ -156,7 +157,8 @@ def _missing(part: Mapping[str, Any]) -> str:
 def _differences(comparison: Comparison, split: str, number: int) -> tuple[Block, ...]:
     reference = comparison.summary["reference"]
     pairs = comparison.summary["splits"][split]["differences"]
-    notes = (_DIFFERENCE_NOTE.format(reference), _WINS_NOTE)
+    few = any_range(values for pair in pairs.values() for values in pair["quantities"].values())
+    notes = (_DIFFERENCE_NOTE.format(reference), *((RANGE_NOTE,) if few else ()), _WINS_NOTE)
     tables = _difference_tables(pairs, reference, split, number)
     return (*draw_differences(comparison, split, number), *tables, Text(notes, "note"))
 
@@ -236,7 +238,7 @@ def _counted(pair: Mapping[str, Any], split: str) -> str:
 def _measured(name: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
     evidence = _EVIDENCE[values["direction"]]["gap" if "gap" in name else "bound"]
     numbers = (values[key] for key in ("mean", "se_monte_carlo", "se_datapoints"))
-    return (*numbers, Interval(*(values["ci95"] or (None, None))), evidence)
+    return (*numbers, interval_cell(values), evidence)
 
 
 def _changed(comparison: Comparison, split: str, number: int) -> tuple[Block, ...]:

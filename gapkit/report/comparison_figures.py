@@ -17,7 +17,7 @@ __all__ = ["draw_differences", "draw_ladders", "draw_series"]
 
 _LADDER_LINE = "How to read: a row is a run; its marks are mean bounds on log p(x){}, the bars between them its gaps."
 _LADDER_MORE = (
-    "Bounds are in nats, and the gaps have their means +- standard errors above. The whisker at the lower end of a gap "
+    "Bounds are in nats, and the gaps have their means ± standard errors above. The whisker at the lower end of a gap "
     "is the 95% interval of that gap over datapoints. All rows are over the same datapoints, so that two runs may "
     "differ clearly where their whiskers overlap: the paired differences below decide."
 )

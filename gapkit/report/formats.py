@@ -2,7 +2,7 @@
 
 import math
 
-from gapkit.report.blocks import Cell, Interval, PlusMinus
+from gapkit.report.blocks import Cell, Interval, PlusMinus, Range
 
 __all__ = ["as_text", "count", "nats", "number", "percent"]
 
@@ -59,13 +59,16 @@ def as_text(cell: Cell, kind: str) -> str:
 
     Example:
         >>> as_text(Interval(0.1, 0.25), "nats"), as_text(PlusMinus(1.0, 0.05), "nats"), as_text("ok", "text")
-        ('0.100 to 0.250', '1.000 +- 0.050', 'ok')
+        ('0.100 to 0.250', '1.000 ± 0.050', 'ok')
+        >>> as_text(Range(0.1, 0.25), "nats")
+        '0.100 to 0.250 (range)'
     """
     if cell is None or isinstance(cell, str):
         return _NONE if cell is None else cell
     write = _NUMBERS.get(kind, str)
     if isinstance(cell, Interval):
-        return _NONE if cell.low is None or cell.high is None else f"{write(cell.low)} to {write(cell.high)}"
+        mark = " (range)" if isinstance(cell, Range) else ""
+        return _NONE if cell.low is None or cell.high is None else f"{write(cell.low)} to {write(cell.high)}{mark}"
     if isinstance(cell, PlusMinus):
-        return f"{write(cell.value)} +- {write(cell.error)}"
+        return f"{write(cell.value)} ± {write(cell.error)}"
     return write(cell)

@@ -1,20 +1,40 @@
 """What reports of datapoints share: cells from rows of a table, and the table that explains their statuses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from gapkit.report.blocks import Column, Row, Table
+from gapkit.phrases import RANGE_NOTE, any_range, interval_text
+from gapkit.report.blocks import Column, Interval, Range, Row, Table
 from gapkit.report.wording import UNKNOWN_STATUS
 from gapkit.status import STATUSES
 
-__all__ = ["number_or_none", "status_table", "status_words"]
+__all__ = ["interval_cell", "number_or_none", "range_note", "status_table", "status_words"]
 
 
 def number_or_none(value: object) -> float | None:
     """A number of a data frame as a cell; None where it is missing."""
     return None if pd.isna(value) else float(value)  # type: ignore[arg-type]
+
+
+def interval_cell(values: Mapping[str, Any]) -> Interval | str:
+    """The 95% interval of a quantity of a summary; its range where there are too few datapoints for one.
+
+    Example:
+        >>> interval_cell({"mean": 1.0, "ci95": None, "range": [0.5, 2.0]})
+        Range(low=0.5, high=2.0)
+    """
+    if values["ci95"] is not None:
+        return Interval(*values["ci95"])
+    if values.get("range") is not None:
+        return Range(*values["range"])
+    return Interval(None, None) if values["mean"] is None else interval_text(values)
+
+
+def range_note(summaries: Iterable[Mapping[str, Any]], note: str = "") -> str:
+    """A footnote, and what a range is where one of the summaries of a table has no interval."""
+    return f"{note} {RANGE_NOTE}".strip() if any_range(summaries) else note
 
 
 def status_words(row: Mapping[str, Any]) -> str:

@@ -179,14 +179,17 @@ DEFINITIONS = (
     (
         "Error over datapoints",
         "Standard error of a mean over datapoints: how much it would change with other data of the same kind. It "
-        "includes the sampling noise. This is the number after +- in the sentences at the top.",
+        "includes the sampling noise. The number after ± in the sentences at the top is this, and for the two "
+        "gaps what "
+        "the fits of q* may have left is added, which no number of datapoints averages out.",
         "",
         "",
     ),
     (
         "95% interval",
-        "The range in which the mean over all data of this kind lies with 95% confidence, by resampling the "
-        "datapoints; for a single datapoint, from its Monte Carlo error alone.",
+        "Where the mean over all data of this kind lies with 95% confidence, by the empirical likelihood of the "
+        "datapoints. Fewer than 10 of them are too few: their range, from the smallest to the largest value, is told "
+        "instead.",
         "",
         "",
     ),

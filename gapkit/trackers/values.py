@@ -48,7 +48,8 @@ def metrics(summary: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, float
     """Flatten a summary into numbers by name.
 
     ``PREFIX/SPLIT/QUANTITY`` is a mean in nats; the same name with ``_se_monte_carlo``, ``_se_datapoints``,
-    ``_ci95_low`` and ``_ci95_high`` its errors and interval, with ``_count`` the number of datapoints it is over.
+    ``_ci95_low`` and ``_ci95_high`` its errors and interval (``_min`` and ``_max``, the range, where there are too few
+    datapoints for an interval), with ``_count`` the number of datapoints it is over.
     ``PREFIX/SPLIT/datapoints`` and ``PREFIX/SPLIT/status/WORD`` count datapoints, and
     ``PREFIX/generalisation/ONE_minus_OTHER`` is the difference of two splits' amortization gaps. What is unknown or
     not finite has no entry.
@@ -101,11 +102,14 @@ def _entries(summary: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any
 
 def _quantity(name: str, numbers: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     low, high = numbers.get("ci95") or (None, None)
+    least, most = (None, None) if numbers.get("ci95") else numbers.get("range") or (None, None)
     yield name, numbers["mean"]
     yield f"{name}_se_monte_carlo", numbers.get("se_monte_carlo")
     yield f"{name}_se_datapoints", numbers.get("se_datapoints")
     yield f"{name}_ci95_low", low
     yield f"{name}_ci95_high", high
+    yield f"{name}_min", least
+    yield f"{name}_max", most
     yield f"{name}_count", numbers.get("count")
 
 

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from gapkit.checks import InputError
-from gapkit.data import Dataset, load
+from gapkit.data import COUNTS, Dataset, load
 from gapkit.models.native import save_model
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import build
 from gapkit.training.config import TrainConfig
 from gapkit.training.objectives import elbo, iwae
-from gapkit.training.prepare import make_optimizer, prepare_data, prepare_folder
+from gapkit.training.prepare import check_folder, clear_folder, make_optimizer, prepare_data
 
 __all__ = ["EpochReport", "TrainResult", "train"]
 
@@ -89,13 +89,15 @@ def train(
         (2, 2, 'model.pt')
     """
     out = Path(out)
-    prepare_folder(out, overwrite)
+    check_folder(out, overwrite)
     if data is None:
-        data = load(config.data, split="train")
+        data = load(config.data, split="train", counts=config.likelihood.partition(":")[0] in COUNTS)
     x, name = (data.x, data.name) if isinstance(data, Dataset) else (data, config.data)
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
         torch.manual_seed(config.seed)
-        return _Run(config, x, name, out, progress).run()
+        run = _Run(config, x, name, out, progress)
+        clear_folder(out, overwrite)  # now that nothing is left to be refused
+        return run.run()
 
 
 class _Run:

@@ -1,5 +1,6 @@
 """What happens once before training: the folder, the data, the optimizer."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -9,15 +10,20 @@ from gapkit.checks import InputError
 from gapkit.data import binarize, require_unit_interval
 from gapkit.training.config import TrainConfig
 
-__all__ = ["make_optimizer", "prepare_data", "prepare_folder"]
+__all__ = ["check_folder", "clear_folder", "make_optimizer", "prepare_data"]
 
 
-def prepare_folder(out: Path, overwrite: bool) -> None:
-    """Create the folder of a run; refuse, or with ``overwrite`` clear, the model and checkpoints of an earlier one."""
-    if out.exists() and not out.is_dir():
+def check_folder(out: Path, overwrite: bool) -> None:
+    """Refuse the folder of an earlier training, unless that is to be overwritten."""
+    if os.path.lexists(out) and not os.path.isdir(out):
         raise InputError(f"train into {out}", "a file of that name", "name a folder")
-    if (out / "model.pt").exists() and not overwrite:
-        raise InputError(f"train into {out}", "it holds a model.pt already", "name another folder, or pass --overwrite")
+    if os.path.exists(out / "model.pt") and not overwrite:
+        do = "name another folder, or overwrite it (--overwrite)"
+        raise InputError(f"train into {out}", "it holds a model.pt already", do)
+
+
+def clear_folder(out: Path, overwrite: bool) -> None:
+    """Make the folder, or with ``overwrite`` take the model and the checkpoints of an earlier training out of it."""
     for path in [out / "model.pt", *(out / "checkpoints").glob("epoch-*.pt")] if overwrite else []:
         path.unlink(missing_ok=True)
     out.mkdir(parents=True, exist_ok=True)

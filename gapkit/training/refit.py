@@ -33,7 +33,7 @@ from gapkit.models.priors import moved
 from gapkit.models.protocol import LatentModel
 from gapkit.models.simulate import simulate
 from gapkit.models.support import check_support
-from gapkit.models.target import unvalidated
+from gapkit.models.unvalidated import unvalidated
 from gapkit.randomness import seeded
 from gapkit.training.encoder import copied, replace_encoder, split_weights
 from gapkit.training.loop import EpochReport

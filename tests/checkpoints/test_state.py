@@ -30,7 +30,7 @@ def test_modules_count_as_their_weights():
         ([1, 2], None, "list"),
         ({}, None, "an empty dict"),
         ({"ema": {"net": 1}}, "ema.nut", "there is no 'nut' there"),
-        ({"ema": {"net": 1}}, "ema.net", "only tensors"),
+        ({"ema": {"net": 1}}, "ema.net", "holds tensors"),
     ],
 )
 def test_no_weights(payload, key, expected):

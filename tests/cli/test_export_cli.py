@@ -51,7 +51,7 @@ def test_a_file_that_differs_is_kept(words, gapkit, run, tmp_path):
 BAD = {
     "no run": (["nowhere"], "no datapoints.parquet"),
     "unknown format": (["run", "--format", "xlsx"], "use csv"),
-    "a folder": (["run", "--out", "run"], "Is a directory"),
+    "a folder": (["run", "--out", "run"], "a folder of that name"),
     "the run's own table": (["run", "--out", "run/datapoints.parquet"], "another file of that name"),
     "no such folder": (["run", "--out", "nowhere/t.csv"], "nowhere"),
 }

@@ -28,7 +28,7 @@ def test_a_refit_leaves_a_model_and_numbers_that_the_package_gives(gapkit, given
     code, out, err = gapkit("refit", given, *OPTIONS, *options, "--out", "new")
     assert code == 0, err
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["model.pt", "refit.json"]
-    assert re.search(r"Fine-tuning the encoder gains \d\.\d+ \+- 0\.\d+ nats on test data: so much of its gap was", out)
+    assert re.search(r"Fine-tuning the encoder gains \d\.\d+ ± 0\.\d+ nats on test data: so much of its gap was", out)
     assert "On training data the gain is" in out
     assert "L[q] new encoder" in out
     assert out.strip().endswith("model: new/model.pt")
@@ -80,7 +80,7 @@ def test_grey_data_are_drawn_anew_every_epoch(gapkit, given, tmp_path):
     assert facts["history"] == new.history
     fixed = binarize(load("digits", split="test", limit=300).x, "sample", 5)[:60]
     compared = compare_encoders({"given": load_model(given), "refit": new.model}, fixed, seed=5)
-    assert facts["splits"]["test"] == compared.summary(5)
+    assert facts["splits"]["test"] == compared.summary()
 
 
 def test_a_users_own_model(gapkit, tmp_path):
@@ -94,7 +94,7 @@ def test_a_users_own_model(gapkit, tmp_path):
     assert code == 0, err
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["encoder.pt", "refit.json"]
     assert "gapkit analyze new/encoder.pt --model net.py:Net" in out
-    assert err.count("warning") == 1  # the dropout layer
+    assert "warning" not in err  # the dropout layer is off, as the checks have seen
     state = load_checkpoint(tmp_path / "new" / "encoder.pt", model=f"{tmp_path}/net.py:Net").model.state_dict()
     assert torch.equal(state["dec.weight"], spec["dec"].weight)
     assert not torch.equal(state["enc.weight"], spec["enc"].weight)
@@ -192,7 +192,7 @@ def test_a_likelihood_says_what_a_model_of_distributions_says_itself(gapkit, tmp
         "refit", "own.pt", "--model", "net.py:Plain", "--likelihood", "bernoulli", *words, "--out", "b"
     )
     assert code == 0, err
-    assert err.count("warning") == 1  # the dropout layer
+    assert "warning" not in err  # the dropout layer is off, as the checks have seen
     a, b = (torch.load(tmp_path / name / "encoder.pt")["state_dict"] for name in "ab")
     torch.testing.assert_close(b, a)
     bounds = [facts_of(tmp_path / name)["splits"]["test"]["bounds"]["refit"]["mean"] for name in "ab"]

@@ -67,7 +67,7 @@ def test_the_runs_own_folder_may_be_named(gapkit, run):
 def test_a_run_without_finite_numbers(gapkit, tmp_path):
     nothing().save(tmp_path / "empty")
     assert gapkit("report", "empty")[0] == 0
-    assert "No datapoint gave finite numbers" in (tmp_path / "empty" / "report.html").read_text()
+    assert "no datapoint gave finite numbers" in (tmp_path / "empty" / "report.html").read_text()
 
 
 def test_neither_torch_nor_models_are_imported(run):

@@ -137,11 +137,17 @@ def test_image_folders(tmp_path):
 
 def test_functions(tmp_path):
     path = tmp_path / "source.py"
-    path.write_text("def words(split): return 'abc'\ndef fails(split): return 1 / 0\ndef bare(): return 1\n")
+    source = "def words(split): return 'abc'\ndef fails(split): return 1 / 0\ndef bare(): return 1\n"
+    path.write_text(source + "def wants(split, size): return 1\ndef other(part): return 1\n")
     assert "it returned str" in refusal(f"{path}:words")
     assert "ZeroDivisionError" in refusal(f"{path}:fails")
     assert "line 2" in refusal(f"{path}:fails")
-    assert "signature is bare()" in refusal(f"{path}:bare")
+    assert "it returned int" in refusal(f"{path}:bare")
+    for name, signature in (("wants", "wants(split, size)"), ("other", "other(part)")):
+        text = refusal(f"{path}:{name}")
+        assert f"signature is {signature}" in text
+        assert "def function(split)" in text
+        assert "--model-arg" not in text
     assert "did you mean words?" in refusal(f"{path}:word")
 
 

@@ -9,7 +9,7 @@ import torch
 from torch.distributions import Bernoulli, Independent
 
 import gapkit
-from gapkit.checks import InputError
+from gapkit.checks import GapkitWarning, InputError
 from gapkit.engine import spec_for
 from gapkit.estimators import Ais
 from gapkit.local import FitSettings
@@ -136,7 +136,8 @@ def test_progress_counts_it(linear):
 
 def test_where_nothing_is_finite_nothing_is_watched():
     model = Shaped(lambda out: Independent(Bernoulli(logits=out * torch.nan), 1))
-    result = gapkit.analyze(model, bits(4), spec())
+    with pytest.warns(GapkitWarning, match="none for 4 of 4"):
+        result = gapkit.analyze(model, bits(4), spec(), allow=["finite"])
     assert result.summary_values["splits"]["test"]["convergence"] == {
         "skipped": {"all": "no datapoint has a finite gap"}
     }

@@ -1,7 +1,6 @@
 """Further encoders of the analysed decoder as rungs: the numbers of a comparison of encoders, and refusals."""
 
 import json
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ from torch import nn
 from torch.distributions import Independent, Normal
 
 import gapkit
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.checks import InputError
 from gapkit.encoders import compare_encoders
 from gapkit.engine import spec_for
 from gapkit.engine.run import _seed_of
@@ -228,16 +227,22 @@ def test_a_prior_that_differs_is_another_model():
         gapkit.analyze(GIVEN, X, spec(), encoders={"narrow": Narrow(GIVEN.weight)})
 
 
-def test_layers_of_a_further_encoder_are_named():
+def test_a_further_encoder_is_frozen_and_examined():
     torch.manual_seed(0)
     decoder = nn.Linear(2, 6)
     plain = gapkit.from_pair(nn.Linear(6, 4), decoder, encoder_output="chunk_logvar")
     dropping = nn.Sequential(nn.Linear(6, 4), nn.Dropout(0.5))
     other = gapkit.from_pair(dropping, decoder, encoder_output="chunk_logvar")
-    with pytest.warns(GapkitWarning, match="encoder other: .*Dropout"):
-        frame = gapkit.analyze(plain, torch.ones(3, 6), spec(), encoders={"other": other}).to_frame()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        again = gapkit.analyze(plain, torch.ones(3, 6), spec(), encoders={"other": other}).to_frame()
+    frame, again = (
+        gapkit.analyze(plain, torch.ones(3, 6), spec(), encoders={"other": other}, allow=["chance"]).to_frame()
+        for _ in range(2)
+    )
     assert frame.equals(again)  # the dropout is off
     assert dropping[1].training
+
+    def encoder(x):
+        return nn.functional.dropout(dropping[0](x), 0.5)
+
+    always = gapkit.from_pair(encoder, decoder, encoder_output="chunk_logvar")
+    with pytest.raises(InputError, match=r"the further encoder always: .* same numbers twice"):
+        gapkit.analyze(plain, torch.ones(3, 6), spec(), encoders={"always": always}, allow=["chance"])

@@ -16,6 +16,7 @@ from gapkit.models.target import Target
 SPECS = {
     "bernoulli": "bernoulli",
     "continuous_bernoulli": "continuous_bernoulli",
+    "cross_entropy": "cross_entropy",
     "gaussian": "gaussian:sigma=0.5",
     "gaussian global": "gaussian:scale=global",
     "gaussian pixel": "gaussian:scale=pixel",

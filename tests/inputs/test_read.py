@@ -148,13 +148,46 @@ def test_truncation_anywhere(tmp_path, zipped):
         assert "damaged" in refusal(tmp_path / "a.pt"), size
 
 
-def test_a_flipped_bit_in_the_weights_is_reported(tmp_path):
+def test_a_flipped_bit_in_the_weights_is_refused(tmp_path):
     torch.save({"a": torch.zeros(1000)}, tmp_path / "a.pt")
     content = bytearray((tmp_path / "a.pt").read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "a.pt").write_bytes(content)
-    with pytest.warns(GapkitWarning, match="checksum"):
-        read(tmp_path / "a.pt")
+    text = refusal(tmp_path / "a.pt")
+    assert "checksum of its part" in text
+    assert "copy or download it again" in text
+
+
+def test_a_file_without_checksums_is_read_with_a_warning(tmp_path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"a": torch.ones(3)}, tmp_path / "a.pt")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    with pytest.warns(GapkitWarning, match="without checksums"):
+        assert read(tmp_path / "a.pt")["a"].sum() == 3
+
+
+def test_an_archive_that_swells_is_refused_before_it_is_read(tmp_path):
+    torch.save({"a": torch.zeros(50_000_000, dtype=torch.uint8)}, tmp_path / "a.pt")
+    with zipfile.ZipFile(tmp_path / "a.pt") as whole, zipfile.ZipFile(tmp_path / "b.pt", "w") as bomb:
+        for entry in whole.infolist():
+            bomb.writestr(entry.filename, whole.read(entry.filename), zipfile.ZIP_DEFLATED)
+    assert read(tmp_path / "b.pt")["a"].shape == (50_000_000,)  # compressed, and not much
+    torch.save({"a": torch.zeros(100_000_000, dtype=torch.uint8)}, tmp_path / "a.pt")
+    with zipfile.ZipFile(tmp_path / "a.pt") as whole, zipfile.ZipFile(tmp_path / "b.pt", "w") as bomb:
+        for entry in whole.infolist():
+            bomb.writestr(entry.filename, whole.read(entry.filename), zipfile.ZIP_DEFLATED)
+    assert "unpacks to 100 MB" in refusal(tmp_path / "b.pt")
+
+
+def test_tensors_that_declare_more_than_the_file_has(tmp_path):
+    torch.save({"a": torch.zeros(1).expand(50_000_000)}, tmp_path / "a.pt")
+    assert "a of shape (50000000,) would take 200 MB" in refusal(tmp_path / "a.pt")
+    torch.save({"a": [torch.zeros(1).expand(1000)]}, tmp_path / "a.pt")
+    assert read(tmp_path / "a.pt")["a"][0].shape == (1000,)
+    torch.save({"a": torch.zeros(3, device="meta")}, tmp_path / "a.pt")
+    assert "without numbers" in refusal(tmp_path / "a.pt")
 
 
 def test_old_torch_warns_once():

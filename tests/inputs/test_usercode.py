@@ -80,9 +80,9 @@ def test_failures_inside_are_located(folder):
     (folder / "broken.py").write_text("x = 1\ny = = 2\n")
     assert "line 2" in refusal(f"{folder}/broken.py:x")
     (folder / "exits.py").write_text("import sys\nsys.exit(3)\n")
-    assert "SystemExit: 3, at" in refusal(f"{folder}/exits.py:x")
+    assert "SystemExit: 3, at" in refusal(f"{folder}/exits.py:sys")
     (folder / "imports.py").write_text("import surely_not_installed\n")
-    assert "imports.py line 1" in refusal(f"{folder}/imports.py:x")
+    assert "imports.py line 1" in refusal(f"{folder}/imports.py:surely_not_installed")
 
 
 def test_model_args():

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from gapkit.models.freeze import frozen
 from gapkit.models.observation import fisher_features
-from gapkit.models.target import Target, unvalidated
+from gapkit.models.target import Target
+from gapkit.models.unvalidated import unvalidated
 
 # The first use of forward mode makes torch itself use something that it has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
@@ -304,7 +305,7 @@ class Noisy(Bernoulli):
 
 
 LIKELIHOODS = {
-    "probabilities": (7, lambda out: Bernoulli(probs=torch.sigmoid(out))),
+    "probabilities": (7, lambda out: Bernoulli(probs=0.5 + 0.5 * torch.tanh(0.5 * out))),
     "probabilities as logits": (7, lambda out: Bernoulli(logits=torch.logit(torch.sigmoid(out)))),
     "scale from z": (14, lambda out: Normal(out[:, :7], out[:, 7:].exp())),
     "scale from the mean": (7, lambda out: Normal(out, F.softplus(out))),

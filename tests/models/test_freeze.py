@@ -1,4 +1,4 @@
-"""frozen() restores every flag; layer_warnings() finds what makes a model random or batch-coupled."""
+"""frozen() restores every flag; coupling_layers() names what makes datapoints depend on each other."""
 
 import functools
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from gapkit.models.freeze import frozen, layer_warnings
+from gapkit.models.freeze import coupling_layers, frozen
 from gapkit.models.pair import from_pair
 
 
@@ -83,18 +83,14 @@ def test_batch_statistics_do_not_move_while_frozen():
     assert torch.equal(net[2].running_mean, before)
 
 
-def test_layer_warnings_name_paths():
+def test_coupling_layers_are_named_by_their_paths():
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
-            self.encoder = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.2), nn.Dropout(0.0))
+            self.encoder = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.2))
             self.norm = nn.BatchNorm1d(2, track_running_stats=False)
             self.fine = nn.BatchNorm1d(2)
             self.per_datapoint = nn.InstanceNorm1d(2)
-            self.attention = nn.MultiheadAttention(2, 1, dropout=0.1)
 
-    lines = layer_warnings(Net())
-    assert [line.partition(" ")[0] for line in lines] == ["encoder.1", "norm", "attention"]
-    assert "functional dropout" in lines[0]
-    assert "couples the datapoints" in lines[1]
-    assert layer_warnings(nn.Linear(2, 2)) == []
+    assert [line.partition(" ")[0] for line in coupling_layers(Net())] == ["norm"]
+    assert coupling_layers(nn.Linear(2, 2)) == []

@@ -13,17 +13,28 @@ from gapkit.models.likelihoods import LIKELIHOODS, check_support, parse, spec
 
 SPECS = [
     "bernoulli",
+    "bernoulli:logits",
+    "bernoulli:probs",
     "categorical:num_classes=4",
+    "categorical:num_classes=4,probs",
     "continuous_bernoulli",
+    "continuous_bernoulli:probs",
+    "cross_entropy",
+    "cross_entropy:probs",
     "discretized_logistic",
     "discretized_logistic:bins=16,low=-1.0,scale=global",
     "gaussian:scale=global",
     "gaussian:scale=pixel",
     "gaussian:scale=pixel,chunk_dim=-1",
+    "gaussian:scale=pixel,logstd",
+    "gaussian:scale=pixel,std",
+    "gaussian:scale=pixel,var",
     "gaussian:sigma=0.1",
     "negative_binomial",
     "negative_binomial:dispersion=pixel",
     "poisson",
+    "poisson:log_rate",
+    "poisson:rate",
 ]
 SHAPES = [(6,), (2, 3, 4)]
 
@@ -33,6 +44,10 @@ def make(text, x_shape, batch=3, dtype=torch.float32):
     torch.manual_seed(0)
     likelihood = parse(text)
     params = torch.randn(batch, *likelihood.output_shape(x_shape), dtype=dtype)
+    if text.endswith("probs"):
+        params = params.softmax(-1) if text.startswith("categorical") else params.sigmoid()
+    if text.endswith((":rate", ",std", ",var")):
+        params = params.exp()
     shared = None if likelihood.shared is None else torch.tensor(-0.5, dtype=dtype)
     return likelihood, params, shared
 
@@ -190,9 +205,20 @@ def test_check_support_of_other_distributions():
         ("gaussian:scale=fixed", "give the noise"),
         ("gaussian:scale=row", "choose from fixed, global, pixel"),
         ("gaussian:scale=pixel,chunk_dim=0", "channel axis"),
-        ("gaussian:std=1", "options of gaussian: sigma, scale, chunk_dim"),
+        (
+            "gaussian:variance=1",
+            "options of gaussian: sigma, scale, chunk_dim, output .logvar or std or logstd or var.",
+        ),
         ("gaussian:0.1", "not of the form option=value"),
-        ("bernoulli:sigma=1", "options of bernoulli: none"),
+        ("bernoulli:sigma=1", r"options of bernoulli: output \(logits or probs\)"),
+        ("bernoulli:rate", r"'rate' is not of the form option=value[\s\S]*logits or probs"),
+        ("bernoulli:output=rate", "choose from logits, probs"),
+        ("bernoulli:probs,logits", "output is given twice"),
+        ("gaussian:probs", "not of the form option=value"),
+        ("gaussian:sigma=0.1,std", "gaussian:scale=pixel"),
+        ("gaussian:scale=pixel,output=sigma", "choose from logvar, std, logstd, var"),
+        ("poisson:probs", "log_rate or rate"),
+        ("categorical:probs", "write categorical:num_classes="),
         ("categorical", "write categorical:num_classes=..."),
         ("categorical:num_classes=1", "at least 2"),
         ("discretized_logistic:bins=1", "bins >= 2"),
@@ -214,8 +240,64 @@ def test_bad_strings_are_refused_and_what_exists_is_listed(text, message):
         ("gaussian:scale=pixel", torch.zeros(2, 3), "pair of tensors of equal shape"),
         ("gaussian:scale=pixel", (torch.zeros(2, 3), torch.zeros(2, 4)), "pair of tensors of equal shape"),
         ("gaussian:scale=global", torch.zeros(2, 3), "pass the trained log scale"),
+        ("bernoulli:probs", torch.tensor([[0.2, 3.0, -4.0]]), r"2 of 3 values lie outside \[0, 1\] \(smallest -4, l"),
+        ("bernoulli:probs", torch.tensor([[0.2, 3.0, math.nan]]), "1 of 3 values[\\s\\S]*bernoulli:logits"),
+        ("continuous_bernoulli:probs", torch.tensor([[1.1]]), "continuous_bernoulli:logits"),
+        ("categorical:num_classes=2,probs", torch.tensor([[[1.1, -0.1]]]), "num_classes=2,logits"),
+        (
+            "gaussian:scale=pixel,std",
+            (torch.zeros(1, 2), torch.tensor([[1.0, -2.0]])),
+            "1 of 2 values are zero or negative",
+        ),
+        ("gaussian:scale=pixel,var", (torch.zeros(1, 2), torch.zeros(1, 2)), "gaussian:scale=pixel,logvar"),
+        ("poisson:rate", torch.tensor([[1.1, -0.1]]), "1 of 2 values[\\s\\S]*poisson:log_rate"),
     ],
 )
 def test_bad_decoder_outputs_are_refused_with_the_shapes_found(text, params, message):
     with pytest.raises(InputError, match=message):
         parse(text)(params)
+
+
+@pytest.mark.parametrize(
+    ("plain", "other", "to_other"),
+    [
+        ("bernoulli", "bernoulli:probs", torch.sigmoid),
+        ("continuous_bernoulli", "continuous_bernoulli:probs", torch.sigmoid),
+        ("categorical:num_classes=4", "categorical:num_classes=4,probs", lambda y: y.softmax(-1)),
+        ("poisson", "poisson:rate", torch.exp),
+        (
+            "gaussian:scale=pixel",
+            "gaussian:scale=pixel,std",
+            lambda y: torch.cat([y[:, :2], (0.5 * y[:, 2:]).exp()], 1),
+        ),
+        ("gaussian:scale=pixel", "gaussian:scale=pixel,var", lambda y: torch.cat([y[:, :2], y[:, 2:].exp()], 1)),
+        ("gaussian:scale=pixel", "gaussian:scale=pixel,logstd", lambda y: torch.cat([y[:, :2], 0.5 * y[:, 2:]], 1)),
+    ],
+)
+def test_two_kinds_of_output_mean_the_same(plain, other, to_other):
+    likelihood, params, _ = make(plain, (2, 3), dtype=torch.float64)
+    params.requires_grad_(True)
+    x = likelihood(params).sample()
+    want, got = likelihood(params).log_prob(x), parse(other)(to_other(params)).log_prob(x)
+    torch.testing.assert_close(got, want)
+    gradients = [torch.autograd.grad(value.sum(), params)[0] for value in (got, want)]
+    torch.testing.assert_close(*gradients)
+
+
+def test_what_is_not_said_is_known_to_be_not_said():
+    assert parse("bernoulli").output is None
+    assert parse("bernoulli:output=probs") == parse("bernoulli:probs")
+
+
+@pytest.mark.parametrize("text", ["bernoulli:probs", "poisson:rate"])
+def test_a_broken_value_is_passed_on_and_spoils_no_other_datapoint(text):
+    value = parse(text)(torch.tensor([[0.5, math.nan], [0.5, 0.5]])).log_prob(torch.ones(2, 2))
+    assert value.isnan().tolist() == [True, False]
+
+
+def test_where_values_cannot_be_looked_at_those_outside_become_nan():
+    likelihood = parse("bernoulli:probs")
+    value = torch.func.vmap(lambda p: likelihood(p[None]).log_prob(torch.ones(1, 2)))(
+        torch.tensor([[0.5, 1.5], [1, 0.5]])
+    )
+    assert value.flatten().isnan().tolist() == [True, False]

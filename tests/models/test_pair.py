@@ -16,9 +16,13 @@ from gapkit.models.protocol import LatentModel
 RAW = nn.Linear(6, 4)
 ENCODERS = {
     "mean_logvar": lambda x: RAW(x).chunk(2, -1),
+    "mean_logstd": lambda x: (RAW(x)[:, :2], 0.5 * RAW(x)[:, 2:]),
+    "mean_var": lambda x: (RAW(x)[:, :2], RAW(x)[:, 2:].exp()),
     "mean_std": lambda x: (RAW(x)[:, :2], (0.5 * RAW(x)[:, 2:]).exp()),
     "chunk_logvar": RAW,
     "chunk_std": lambda x: torch.cat([RAW(x)[:, :2], (0.5 * RAW(x)[:, 2:]).exp()], -1),
+    "chunk_logstd": lambda x: torch.cat([RAW(x)[:, :2], 0.5 * RAW(x)[:, 2:]], -1),
+    "chunk_var": lambda x: torch.cat([RAW(x)[:, :2], RAW(x)[:, 2:].exp()], -1),
     "distribution": lambda x: Normal(RAW(x)[:, :2], (0.5 * RAW(x)[:, 2:]).exp()),
 }
 
@@ -139,6 +143,21 @@ def test_there_is_no_forward():
         ("mean_logvar", (torch.zeros(5, 2), torch.zeros(5, 3)), r"shape \(5, 2\), \(5, 3\)"),
         ("mean_logvar", (torch.zeros(2), torch.zeros(2)), "batch as the first axis"),
         ("mean_std", (torch.zeros(5, 2), -torch.ones(5, 2)), "10 of 10 are zero or negative"),
+        (
+            "mean_var",
+            (torch.zeros(5, 2), -torch.ones(5, 2)),
+            r"positive variances[\s\S]*mean_logvar[\s\S]*--encoder-output",
+        ),
+        ("chunk_std", -torch.ones(5, 4), "10 of 10 are zero or negative[\\s\\S]*chunk_logvar"),
+        ("mean_logvar", (torch.zeros(5, 2),) * 3, "return the first two alone"),
+        ("mean_logvar", torch.zeros(5, 4).long(), "discrete latents are not analysed, because"),
+        (
+            "mean_logvar",
+            (torch.zeros(5, 2), torch.tensor(0.3), torch.zeros(5, 4).int()),
+            r"int32 \(5, 4\)\), as the codes",
+        ),
+        ("chunk_logvar", torch.zeros(5, 4).long(), "discrete latents are not analysed, because"),
+        ("distribution", (torch.zeros(5, 2), torch.zeros(5, 2).long()), "discrete latents are not analysed, because"),
         ("chunk_logvar", torch.zeros(5, 3), r"one tensor of shape \(B, ..., 2 D\)"),
         ("chunk_logvar", (torch.zeros(5, 2), torch.zeros(5, 2)), "a tuple of tensors"),
         ("distribution", (torch.zeros(5, 2), torch.zeros(5, 2)), "return a torch distribution"),
@@ -192,3 +211,28 @@ def test_bad_priors_are_refused(prior, message):
     model = from_pair(nn.Linear(6, 4), nn.Linear(2, 6), prior=prior, encoder_output="chunk_logvar", latent_shape=(2,))
     with pytest.raises(InputError, match=message):
         model.prior()
+
+
+class Tokens(nn.Module):
+    """Looks its data up, as models of text do."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.out = nn.Embedding(5, 4), nn.Linear(2, 30)
+
+    def encode(self, x):
+        return self.table(x).mean(1).chunk(2, -1)
+
+    def decode(self, z):
+        return self.out(z).view(-1, 6, 5)
+
+
+def test_an_encoder_of_tokens_gets_integers():
+    model = from_pair(Tokens().encode, Tokens().decode, "categorical:num_classes=5")
+    tokens = torch.randint(5, (3, 6))
+    torch.testing.assert_close(model.encode(tokens.float()).mean, model.encode(tokens).mean)
+    assert model.decode(torch.zeros(3, 2)).log_prob(tokens.float()).shape == (3,)
+    with pytest.raises(RuntimeError, match="indices"):
+        from_pair(Tokens().encode, Tokens().decode).encode(tokens + 0.5)
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):  # the first reason, not that of the second try
+        from_pair(Vae().encode, Vae().decode).encode(torch.zeros(3, 7))

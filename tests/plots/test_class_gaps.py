@@ -30,7 +30,7 @@ def marks(ax, kind):
 
 
 def test_every_class_has_a_line_the_largest_total_gap_on_top():
-    whole = labelled(np.repeat(["dog", "$x_", "cat"], [5, 12, 30]), larger="cat", by=2.0)
+    whole = labelled(np.repeat(["dog", "$x_", "cat"], [10, 12, 30]), larger="cat", by=2.0)
     ax, classes = class_gaps(whole), classes_of(whole)
     assert names(ax) == [f"{part['label']} ({part['datapoints']})" for part in classes]
     assert ax.get_ylim()[0] > ax.get_ylim()[1]
@@ -52,7 +52,7 @@ def test_every_class_has_a_line_the_largest_total_gap_on_top():
         "approximation gap (family)",
         "amortization gap (encoder)",
     ]
-    assert "nats" in ax.get_xlabel()
+    assert ax.get_xlabel() == "mean gap (nats); dashed: over all datapoints"
     ax.figure.draw_without_rendering()
 
 
@@ -69,6 +69,15 @@ def test_a_class_of_one_and_long_names_are_drawn():
     ax.figure.draw_without_rendering()
     assert sorted(names(ax)) == [f"{'a' * 23}… (1)", "b (9)"]
     assert ax.get_xlim()[1] > max(marks(ax, kind)[:, 0].max() for kind in KINDS)
+
+
+def test_classes_with_too_few_datapoints_have_no_lines_and_the_picture_says_why():
+    whole = labelled(np.repeat(["few", "many"], [9, 10]))
+    ax, many = class_gaps(whole), next(part for part in classes_of(whole) if part["label"] == "many")
+    segments = [segment for part in ax.collections if hasattr(part, "get_segments") for segment in part.get_segments()]
+    expected = [many["quantities"][kind]["ci95"] for kind in KINDS]
+    np.testing.assert_allclose([segment[:, 0] for segment in segments], expected)
+    assert ax.get_xlabel().endswith("no line: too few datapoints for an interval")
 
 
 @pytest.mark.parametrize(("labels", "note"), [([1.5] * 6, "no labels"), ([0, 1] * 3, "no finite")])

@@ -200,12 +200,21 @@ def test_simulated_differences_stand_in_their_order():
     assert to_rgba(strip.collections[1].get_edgecolor()[0]) == to_rgba(COLORS["rung"])
 
 
-@pytest.mark.parametrize("gap", [{"mean": None, "ci95": None}, {"mean": 0.1, "ci95": None}])
-def test_bounds_without_an_interval_have_no_words_of_it(gap):
+@pytest.mark.parametrize(
+    ("gap", "words"),
+    [
+        ({"mean": None, "ci95": None}, ""),
+        (
+            {"mean": 0.1, "ci95": None, "range": [0.0, 0.25]},
+            ":\nupper minus lower: 0.100 nats on average (range 0.000 to 0.250; too few for an interval)",
+        ),
+    ],
+)
+def test_bounds_without_an_interval_say_why(gap, words):
     whole = result()
     summary = {**whole.summary_values, "certificate": {"gap": gap}}
     ax = simulated(Result(whole.datapoints, summary, whole.run, whole.details))
-    assert ax.get_title(loc="left") == "7 datapoints simulated from the model"
+    assert ax.get_title(loc="left") == f"7 datapoints simulated from the model{words}"
 
 
 @pytest.mark.parametrize("plot", [ais_convergence, fit_convergence, simulated])

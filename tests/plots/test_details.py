@@ -37,7 +37,7 @@ def used(variances=(1.0, 0.5, 0.001), count=40, **changes):
     return {**summarise_latents(loc, scale, np.log(scale).sum(1), noise), **changes}
 
 
-def curve(draws=256, count=6, spread=2.0):
+def curve(draws=256, count=12, spread=2.0):
     log_w = np.random.default_rng(1).normal(-91.0, spread, (draws, count))
     return summarise_iwae_curve(grouped_bounds(log_w), draws, np.full(count, -88.0), np.full(count, 0.1))
 
@@ -196,10 +196,18 @@ def test_whiskers_are_95_percent_intervals_within_the_axes():
     ax = latents(result(latents=values))
     segments = ax.collections[0].get_segments()
     order = np.argsort(values["kl_per_dimension"]["mean"])[::-1]
-    mean, error = (np.array(values["kl_per_dimension"][name])[order] for name in ("mean", "se_datapoints"))
-    expected = np.stack([mean - 1.96 * error, mean + 1.96 * error], 1)
+    expected = np.array(values["kl_per_dimension"]["ci95"])[order]
     np.testing.assert_allclose([part[:, 1] for part in segments], expected)
     assert ax.get_ylim()[1] > expected.max()
+
+
+def test_few_datapoints_have_bars_without_whiskers():
+    values = used(count=9)
+    ax = latents(result(latents=values))
+    assert values["kl_per_dimension"]["ci95"] is None
+    assert not [part for part in ax.collections[0].get_segments() if len(part)]
+    assert ax.get_xlabel().endswith("(too few datapoints for intervals)")
+    assert ax.get_ylim()[1] > max(values["kl_per_dimension"]["mean"])
 
 
 def test_an_estimate_at_its_limit_is_called_a_bound():
@@ -243,6 +251,12 @@ def test_points_are_the_mean_bounds_and_whiskers_their_differences_to_the_last()
     assert level.get_ydata()[0] == -88.0
     first = values["curve"][0]["bound"]
     assert texts(ax) == ["log p(x): -88.00", f"k = 1: {first:.2f}\nk = 256: {last:.2f}"]
+
+
+def test_few_datapoints_have_a_curve_without_whiskers():
+    ax = iwae_curve(result(iwae_curve=curve(count=9)))
+    assert not [end for line in ax.lines if line.get_marker() == "_" for end in line.get_ydata()]
+    assert texts(ax)[1].endswith("\ntoo few datapoints for intervals")
 
 
 def test_a_curve_without_finite_datapoints():

@@ -25,8 +25,8 @@ NAMES = {
 @pytest.fixture
 def two():
     return result_of(
-        make([-95.0, -92.0, -99.0, -97.0], [-90.0, -91.0, -93.0, -94.0], [-89.0, -90.5, -90.0, -92.0]),
-        make([-65.0, -62.0, -69.0], [-60.0, -61.0, -63.0], [-59.0, -60.5, -60.0], split="train"),
+        make([-95.0, -92.0, -99.0, -97.0] * 3, [-90.0, -91.0, -93.0, -94.0] * 3, [-89.0, -90.5, -90.0, -92.0] * 3),
+        make([-65.0, -62.0, -69.0] * 4, [-60.0, -61.0, -63.0] * 4, [-59.0, -60.5, -60.0] * 4, split="train"),
     )
 
 
@@ -66,7 +66,7 @@ def test_the_parts_of_a_bar_are_the_mean_gaps_end_to_end(two):
         means = {name: values["mean"] for name, values in two.summary_values["splits"][split]["quantities"].items()}
         assert drawn[row, "approximation_gap"] == pytest.approx((0.0, means["approximation_gap"]))
         assert drawn[row, "amortization_gap"] == pytest.approx((means["approximation_gap"], means["total_gap"]))
-    assert labels(ax) == ["test\n4 datapoints", "train\n3 datapoints"]
+    assert labels(ax) == ["test\n12 datapoints", "train\n12 datapoints"]
 
 
 def test_whiskers_are_the_paired_intervals_at_the_ends_of_the_parts(two):
@@ -109,7 +109,10 @@ def test_several_results_stand_under_their_names(two):
     other = result_of(make([-95.0, np.nan], [-93.0, -90.0], [-92.0, -89.0], split="validation"))
     name = "a $x_1$ <script>"
     ax = gap_bars({name: two, "b": other, "n" * 40: two})
-    assert labels(ax)[:2] == [f"{name}\n4 datapoints", "b\n1 datapoint\n(1 left out)"]
+    assert labels(ax)[:2] == [
+        f"{name}\n12 datapoints",
+        "b\n1 datapoint\n(1 left out)\n(too few for an interval)",
+    ]
     assert labels(ax)[2].startswith("n" * 21 + "…")
     assert parts(ax)[1, "amortization_gap"] == pytest.approx((1.0, 3.0))
     assert parts(ax)[0, "amortization_gap"] == parts(gap_bars(two))[0, "amortization_gap"]
@@ -126,8 +129,8 @@ def test_a_row_without_finite_values_says_so(two):
 
 
 def test_a_split_can_be_chosen(two):
-    assert labels(gap_bars(two, split="train")) == ["train\n3 datapoints"]
-    assert labels(gap_bars({"a": two}, split="train")) == ["a\n3 datapoints"]
+    assert labels(gap_bars(two, split="train")) == ["train\n12 datapoints"]
+    assert labels(gap_bars({"a": two}, split="train")) == ["a\n12 datapoints"]
     with pytest.raises(InputError, match="test, train"):
         gap_bars(two, split="validation")
 
@@ -159,7 +162,8 @@ def test_given_axes_are_drawn_on_and_nothing_global_changes(two):
     assert plt.get_fignums() == []
 
 
-def test_a_gap_whose_error_is_unknown_has_no_whisker():
-    ax = gap_bars(result_of(make([-95.0], [-90.0], [-89.0]).assign(amortization_gap_se=np.inf)))
-    assert set(whiskers(ax)) == {(0, "approximation_gap")}
+def test_too_few_datapoints_have_no_whiskers_and_say_so():
+    ax = gap_bars(result_of(make([-95.0], [-90.0], [-89.0])))
+    assert not whiskers(ax)
+    assert labels(ax) == ["test\n1 datapoint\n(too few for an interval)"]
     assert parts(ax)[0, "amortization_gap"] == pytest.approx((1.0, 6.0))

@@ -60,6 +60,13 @@ def three():
     )
 
 
+@pytest.fixture
+def twelve():
+    apart = np.repeat(np.arange(4.0), 3)
+    elbo, star, log_px = np.tile([[-95.0, -92.0, -99.0], [-90.0, -91.0, -93.0], [-89.0, -90.5, -90.0]], 4)
+    return result_of(make(elbo - apart, star - 0.5 * apart, log_px))
+
+
 def texts(ax):
     return [text.get_text() for text in ax.texts]
 
@@ -85,19 +92,29 @@ def test_the_ladder_shows_the_means_and_the_gaps_between_them(three):
     assert all(f"{means[name]:.2f}" in labels for name in ("log_px", "elbo_star", "elbo", "elbo_star_full_rank"))
 
 
-def test_the_whiskers_are_the_intervals_of_the_gaps(three):
-    quantities = three.summary_values["quantities"]
-    whiskers = {line.get_color(): line.get_xdata() for line in ladder(three).lines if line.get_marker() == "|"}
+def test_the_whiskers_are_the_intervals_of_the_gaps(twelve):
+    quantities = twelve.summary_values["quantities"]
+    whiskers = {line.get_color(): line.get_xdata() for line in ladder(twelve).lines if line.get_marker() == "|"}
     for gap, upper in (("approximation_gap", "log_px"), ("amortization_gap", "elbo_star")):
         low, high = quantities[gap]["ci95"]
         np.testing.assert_allclose(quantities[upper]["mean"] - whiskers[COLORS[gap]], [high, low])
 
 
-def test_the_ladder_writes_each_gap_with_error_and_interval(three):
-    gap = three.summary_values["quantities"]["amortization_gap"]
+def test_the_ladder_writes_each_gap_with_error_and_interval(twelve):
+    gap = twelve.summary_values["quantities"]["amortization_gap"]
     low, high = gap["ci95"]
-    expected = f"{gap['mean']:.2f} +- {gap['se_datapoints']:.2f} nats (95%: {low:.2f} to {high:.2f})"
-    assert expected in texts(ladder(three))
+    expected = f"{gap['mean']:.2f} ± {gap['se_total']:.2f} nats (95%: {low:.2f} to {high:.2f})"
+    assert expected in texts(ladder(twelve))
+
+
+def test_of_few_datapoints_the_ladder_writes_the_range_without_whiskers(three):
+    gap, ax = three.summary_values["quantities"]["amortization_gap"], ladder(three)
+    assert not [x for line in ax.lines if line.get_marker() == "|" for x in line.get_xdata()]
+    written = f"{gap['mean']:.2f} ± {gap['se_total']:.2f} nats\n(range 1.00 to 6.00; too few for an interval)"
+    assert written in texts(ax)
+    ax.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert all(ax.figure.bbox.x0 <= box.x0 and box.x1 <= ax.figure.bbox.x1 for box in boxes)
 
 
 def test_rungs_are_averaged_over_the_same_datapoints():
@@ -111,7 +128,7 @@ def test_rungs_are_averaged_over_the_same_datapoints():
 
 def test_full_rank_is_left_out_where_it_was_not_fitted_everywhere(three):
     table = three.to_frame()
-    table.loc[0, "elbo_star_full_rank"] = np.nan
+    table.loc[[0, 2], "elbo_star_full_rank"] = np.nan
     ax = ladder(Result(table, summarise(table), {}))
     assert not any("full rank" in label.get_text() for label in ax.get_yticklabels())
 

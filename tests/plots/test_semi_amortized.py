@@ -17,12 +17,12 @@ from gapkit.summary import summarise
 from tests.plots.test_plots import bars, make, result_of, texts
 from tests.test_curve import table
 
-SHARES = {0: 0.0, 1: [0.5, 0.4, 0.3, 0.6], 5: 0.92, 20: 0.99}
+SHARES = {0: 0.0, 1: [0.5, 0.4, 0.3, 0.6] * 3, 5: 0.92, 20: 0.99}
 
 
-def with_curve(shares=SHARES, gaps=(1.0, 4.0, 2.0, 5.0), **changes):
+def with_curve(shares=SHARES, gaps=(1.0, 4.0, 2.0, 5.0) * 3, **changes):
     gaps = np.array(gaps)
-    rows = make(np.full(4, -90.0), -90.0 + gaps, np.full(4, -80.0))
+    rows = make(np.full(12, -90.0), -90.0 + gaps, np.full(12, -80.0))
     other = make([-60.0, -61.0], [-58.0, -58.0], [-57.0, -57.0], split="train")
     result = result_of(rows, other)
     curve = {"split": "test", "family": "mean_field", **summarise_curve(table(shares, gaps)), **changes}
@@ -81,10 +81,10 @@ def test_steps_are_on_a_scale_that_shows_zero_and_hundreds():
 
 
 def test_the_title_counts_the_datapoints_of_the_curve():
-    rows = table(SHARES, np.array([1.0, 4.0, 2.0, 5.0]))
+    rows = table(SHARES, np.array([1.0, 4.0, 2.0, 5.0] * 3))
     rows.loc[rows["index"] == 3, "left"] = np.nan
     result = with_curve(**summarise_curve(rows))
-    assert semi_amortized(result).get_title(loc="left") == "test: 3 datapoints (1 not finite, left out), means"
+    assert semi_amortized(result).get_title(loc="left") == "test: 11 datapoints (1 not finite, left out), means"
 
 
 @pytest.mark.parametrize("split", [None, "test", "train"])
@@ -118,7 +118,7 @@ def test_other_splits_have_no_curve():
     ],
 )
 def test_unusual_curves_are_drawn_inside_the_limits(shares, gaps):
-    ax = semi_amortized(with_curve(shares, gaps))
+    ax = semi_amortized(with_curve(shares, gaps * 3))
     ax.figure.draw_without_rendering()
     for line in ax.lines:
         if line.get_marker() in ("o", "_"):

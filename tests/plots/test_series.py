@@ -13,7 +13,7 @@ from gapkit.checks import InputError
 from gapkit.comparison import compare
 from gapkit.plots import differences, ladders, series
 from gapkit.plots.style import COLORS
-from tests.report.test_report import join, make, nothing, three
+from tests.report.test_report import join, make, nothing, three, twelve
 
 PLOTS = {
     "ladders": ladders,
@@ -25,16 +25,16 @@ PLOTS = {
 RUNGS = {"elbo": "o", "elbo_star": "D", "log_px": "s"}
 
 
-def checkpoints(*numbers, shift=0.0):
+def checkpoints(*numbers, shift=0.0, times=4):
     """Checkpoints of one training that get better."""
     runs = {}
     for number in numbers:
         run = {"checkpoint": {"name": f"epoch-{number:04d}.pt", "description": "vae", "training": "x"}}
         gap = 1 + 5 / number
-        rows = np.array([0.0, -10.0, 4.0])
+        rows = np.tile([0.0, -10.0, 4.0], times)
         runs[f"epoch-{number:04d}"] = make(
-            rows - 100 / number - gap - np.array([0.5, 0.7, 0.6]) + shift,
-            rows - 100 / number - 0.5 - np.array([0.1, 0.2, 0.4]),
+            rows - 100 / number - gap - np.tile([0.5, 0.7, 0.6], times) + shift,
+            rows - 100 / number - 0.5 - np.tile([0.1, 0.2, 0.4], times),
             rows - 100 / number,
             run=run,
         )
@@ -43,8 +43,8 @@ def checkpoints(*numbers, shift=0.0):
 
 @pytest.fixture(scope="module")
 def two():
-    other = make([-94.0, -91.8, -95.0], [-90.0, -91.0, -92.5], [-88.5, -90.5, -90.0])
-    return compare({"a": three(), "b": other})
+    other = make([-94.0, -91.8, -95.0] * 4, [-90.0, -91.0, -92.5] * 4, [-88.5, -90.5, -90.0] * 4)
+    return compare({"a": twelve(), "b": other})
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_every_ladder_has_the_rungs_and_gaps_of_its_run(two):
         quantities = two.summary["splits"]["test"]["levels"][run]
         for gap in ("amortization_gap", "approximation_gap"):
             values = quantities[gap]
-            assert f"{gap.split('_')[0]} {values['mean']:.2f} +- {values['se_datapoints']:.2f}" in texts(ax)
+            assert f"{gap.split('_')[0]} {values['mean']:.2f} ± {values['se_total']:.2f}" in texts(ax)
             whiskers = [
                 line.get_xdata()
                 for line in ax.lines
@@ -119,10 +119,20 @@ def test_differences_are_the_paired_ones_with_their_intervals(two, kind, names):
     assert whiskers == [quantities[name]["ci95"] for name in names]
     for name, text in zip(names, texts(ax), strict=True):
         low, high = quantities[name]["ci95"]
-        assert text.startswith(f"{quantities[name]['mean']:.2f} +- ")
-        assert f"(95%: {low:.2f} to {high:.2f})" in text
+        assert text.startswith(f"{quantities[name]['mean']:.2f} ± ".replace("-", "−"))
+        assert f"(95%: {low:.2f} to {high:.2f})".replace("-", "−") in text
     assert ax.get_title(loc="left").startswith("b minus a")
     assert "than in a" in ax.get_xlabel()
+
+
+def test_few_datapoints_have_ranges_in_words_and_no_whiskers():
+    few = compare({"a": three(), "b": make([-94.0, -91.8, -95.0], [-90.0, -91.0, -92.5], [-88.5, -90.5, -90.0])})
+    for ax in (ladders(few), differences(few)):
+        assert not [x for line in ax.lines if line.get_marker() == "|" for x in line.get_xdata()]
+    low, high = few.summary["splits"]["test"]["differences"]["b"]["quantities"]["total_gap"]["range"]
+    assert texts(ax)[-1].endswith(f"nats\n(range {low:.2f} to {high:.2f}; too few for an interval)")
+    ax.figure.draw_without_rendering()
+    assert all(text.get_window_extent().x1 <= ax.figure.bbox.x1 for text in ax.texts)
 
 
 def test_every_run_has_its_own_marks(trained):
@@ -160,6 +170,14 @@ def test_the_bands_are_the_intervals_of_the_gaps(trained):
         for place, (low, high) in zip((1, 2, 4, 8), expected, strict=True):
             ends = points[points[:, 0] == place, 1]
             np.testing.assert_allclose([ends.min(), ends.max()], [low, high])
+
+
+def test_few_datapoints_have_no_bands_and_the_picture_says_why(trained):
+    ax = series(compare(checkpoints(1, 2, times=1)))
+    ax.figure.draw_without_rendering()
+    assert not [path for band in ax.collections for path in band.get_paths() if np.isfinite(path.vertices).any()]
+    assert ax.get_ylabel() == "nats\n(no bands: too few datapoints for intervals)"
+    assert series(trained).get_ylabel() == "nats"
 
 
 def test_a_series_is_in_the_order_of_the_training_not_of_the_runs():
@@ -234,7 +252,7 @@ def test_a_split_can_be_chosen(plot):
     }
     comparison = compare(runs)
     assert "train: 3 datapoints" in PLOTS[plot](comparison, split="train").get_title(loc="left")
-    assert "test: 3 datapoints" in PLOTS[plot](comparison).get_title(loc="left")
+    assert "test: 12 datapoints" in PLOTS[plot](comparison).get_title(loc="left")
     with pytest.raises(InputError, match="test, train"):
         PLOTS[plot](comparison, split="validation")
 

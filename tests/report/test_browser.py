@@ -81,7 +81,7 @@ DOCUMENTS = {
     "rich": with_extras,
     "long": lambda: with_labels(
         join(with_extras(), three(split=LONG), make([-95], [-90], [-89], status=LONG), run=LONG_RUN),
-        [f"{LONG}{number}" for number in range(7)],
+        [f"{LONG}{number}" for number in range(16)],
     ),
 }
 

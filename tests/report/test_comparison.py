@@ -83,7 +83,7 @@ def stored(comparison, folder):
 def missing(texts, numbers):
     """The decimals in texts that are no rounding of any number, whatever their sign."""
     known = np.abs(np.array(sorted(numbers)))
-    found = {token for text in texts for token in DECIMAL.findall(text)} - OWN
+    found = {token for text in texts for token in DECIMAL.findall(re.sub(r"less\s+than\s+0\.001", "", text))} - OWN
     assert len(found) > 5
     return {
         token

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from html.parser import HTMLParser
 from numbers import Real
@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gapkit import phrases
 from gapkit.report import build, captions, render, render_pdf, wording
-from gapkit.report.blocks import Document, FactSheet, Interval, PlusMinus, Table
+from gapkit.report.blocks import Document, FactSheet, Interval, PlusMinus, Range, Table
 from gapkit.report.formats import as_text
 from gapkit.results import Result
 from gapkit.status import STATUSES
@@ -20,10 +21,13 @@ from gapkit.summary import summarise
 from tests.report.test_pdf import pages_of
 from tests.report.test_report import join, make, nothing, three, with_extras, with_labels
 from tests.test_latents import with_active
+from tests.verdict import builder as verdicts
 
 # Numbers of the software itself: the level of all intervals, the share of a gap that counts as closed, the zero of
 # "the interval contains 0", and how many rows of the worst datapoints a screen and a page show.
 OWN = {"95%", "90%", "0"}
+# Of the rules that a verdict states: a gap nobody acts on, and what is shown as nothing.
+BOUNDS = {"0.05", "0.001", "0.02"}
 ROWS = re.compile(r"The 200 largest|The first 20 of \d+ rows")
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?%?(?![\w])")
 
@@ -69,7 +73,7 @@ def constants(value):
             yield from constants(item)
 
 
-SENTENCES = [vars(words)[name] for words in (wording, captions) for name in words.__all__]
+SENTENCES = [vars(words)[name] for words in (wording, captions, phrases) for name in words.__all__]
 OWN_WORDS = sorted({*constants(SENTENCES), *constants(STATUSES)}, key=len)
 
 
@@ -92,12 +96,22 @@ class Files:
         table = saved.datapoints.select_dtypes("number")
         self.values = [*leaves(json.loads((folder / "summary.json").read_text("utf-8"))), *table.to_numpy(float).flat]
         self.values.append(float(len(table)))
+        self.values += leaves(asdict(saved.decision()))
+        quantities, first = saved.summary_values["quantities"], next(iter(saved.summary_values["splits"].values()))
+        if "data" in first and quantities["log_px"]["mean"]:  # the gap in proportion: to -log p(x), in bits
+            gap, log_px = quantities["total_gap"]["mean"], quantities["log_px"]["mean"]
+            self.values += [gap / -log_px, gap / first["data"]["dimensions"] / np.log(2.0), -log_px / 1000]
+        levels = [part["quantities"]["log_px"] for part in saved.summary_values["splits"].values()]
+        if len(levels) > 1 and None not in (levels[0]["mean"], levels[1]["mean"]):  # splits are held against each other
+            self.values += [levels[0]["mean"] - levels[1]["mean"]]
         self.written = {}
 
     def hold(self, number):
         number = number.lstrip("+-")  # in words, "below" may stand for a minus
         digits = number.rstrip("%").replace(",", "")
         decimals = len(digits.partition(".")[2])
+        if digits in BOUNDS:
+            return True
         key = (decimals, number.endswith("%"))
         if key not in self.written:
             scale = 100 if key[1] else 1
@@ -137,17 +151,27 @@ def rich():
 
 
 def one_class_stands_out():
-    larger = make(np.full(9, -131.2177) + np.arange(9) * 0.4123, np.full(9, -111.1357), np.full(9, -109.0193))
-    table = join(uneven(60), larger).to_frame().assign(index=range(69))
-    return with_labels(Result(table, {}, {}), [*["dog", "cat", "bird"] * 20, *["<i>fish</i>"] * 9])
+    larger = make(np.full(10, -131.2177) + np.arange(10) * 0.4123, np.full(10, -111.1357), np.full(10, -109.0193))
+    table = join(uneven(60), larger).to_frame().assign(index=range(70))
+    return with_labels(Result(table, {}, {}), [*["dog", "cat", "bird"] * 20, *["<i>fish</i>"] * 10])
 
 
 def targets():
     return with_labels(uneven(), np.random.default_rng(5).normal(0, 3, 12))
 
 
+def carried(**gaps):
+    """A run whose numbers carry an advice, with all that a summary of an analysis holds."""
+    frame = verdicts.table(37, **gaps)
+    return Result(frame, verdicts.finished(frame), {})
+
+
 RESULTS = {
     "rich": rich,
+    "encoder at fault": carried,
+    "family at fault": lambda: carried(encoder=0.7123, family=3.1234),
+    "nothing at fault": lambda: carried(encoder=0.00812, family=0.00323),
+    "model at fault": lambda: carried(log_px=-612.345),
     "one class stands out": one_class_stands_out,
     "targets": targets,
     "plain": uneven,
@@ -217,7 +241,9 @@ def test_every_cell_is_the_number_of_its_row_and_column(name):
             for row in shown.rows:
                 gaps = classes[row.name]["quantities"]
                 values = {name: gap["mean"] for name, gap in gaps.items()}
-                checked += assert_row(shown, row, values | {f"{name}_ci95": gap["ci95"] for name, gap in gaps.items()})
+                ends = {f"{name}_ci95": gap["ci95"] for name, gap in gaps.items()}
+                ranges = {f"{name}_range": gap["range"] for name, gap in gaps.items()}
+                checked += assert_row(shown, row, values | ends | ranges)
     table = result.datapoints
     rows = {f"{row['split']} {row['index']}": row for row in table.to_dict("records")}
     worst = document.table("worst-table")
@@ -248,7 +274,9 @@ def assert_row(table, row, values):
             assert_same(cell.value, values[column.key])
             assert_same(cell.error, values[f"{column.key}_se"])
         elif isinstance(cell, Interval):
-            low, high = values[column.key] or (None, None)
+            few = isinstance(cell, Range)
+            assert not few or values[column.key] is None
+            low, high = values[column.key.replace("ci95", "range") if few else column.key] or (None, None)
             assert_same(cell.low, low)
             assert_same(cell.high, high)
         elif not isinstance(cell, str):

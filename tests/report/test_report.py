@@ -16,7 +16,7 @@ from gapkit.engine import analyze
 from gapkit.local import FAMILIES
 from gapkit.models.reference import build as build_model
 from gapkit.report import build, render, write_html
-from gapkit.report.blocks import Interval, PlusMinus
+from gapkit.report.blocks import Interval, PlusMinus, Range
 from gapkit.report.formats import as_text, nats, percent
 from gapkit.report.wording import QUANTITIES as WORDED
 from gapkit.report.wording import describe, in_order
@@ -88,6 +88,13 @@ def join(*results, run=None):
 
 def three(**changes):
     return make([-95.0, -92.0, -99.0], [-90.0, -91.0, -93.0], [-89.0, -90.5, -90.0], **changes)
+
+
+def twelve(**changes):
+    """Enough for intervals: the three, four times over, with ever larger gaps."""
+    apart = np.repeat(np.arange(4.0), 3)
+    elbo, star, log_px = np.tile([[-95.0, -92.0, -99.0], [-90.0, -91.0, -93.0], [-89.0, -90.5, -90.0]], 4)
+    return make(elbo - apart, star - 0.5 * apart, log_px, **changes)
 
 
 @cache
@@ -171,14 +178,17 @@ def test_odd_results_give_the_same_page_from_their_files(name, tmp_path):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("one datapoint", "One datapoint cannot say what holds for others."),
-        ("nothing finite", "No datapoint gave finite numbers"),
-        ("some not finite", "2 of 5 datapoints were not finite"),
+        ("one datapoint", "one datapoint cannot say what holds for others."),
+        ("nothing finite", "no datapoint gave finite numbers"),
+        ("some not finite", "2 of 5 datapoints have no finite log p(x) and are left out of every mean."),
         ("second split not finite", "Ladder of bounds: no finite values."),
-        ("infinite", "1 of 2 datapoints were not finite"),
-        ("all flagged", "Datapoints to mind (evidence_weak: 3, fit_budget: 3)"),
+        ("infinite", "1 of 2 datapoints has no finite L[q] and is left out of every mean."),
+        (
+            "all flagged",
+            "for 3 datapoints neither route to log p(x) can be trusted and for 3 datapoints the fit of q* ",
+        ),
         ("two splits", "The encoder&#39;s generalisation gap (test minus train)"),
-        ("further encoder and local steps", "The encoder refit changes L[q] by"),
+        ("further encoder and local steps", "The encoder refit gains 2.07 ± 0.47 nats of the amortization gap"),
         ("further encoder and local steps", "local steps from the encoder&#39;s q close 90%"),
     ],
 )
@@ -186,7 +196,11 @@ def test_odd_results_are_called_by_name(name, words):
     assert words in render(odd(name))
 
 
-@pytest.mark.parametrize("make_result", [three, lambda: join(three(), nothing())], ids=["finite", "some not finite"])
+@pytest.mark.parametrize(
+    "make_result",
+    [three, twelve, lambda: join(three(), nothing()), lambda: join(twelve(), nothing())],
+    ids=["few", "finite", "few and some not finite", "some not finite"],
+)
 def test_every_number_of_the_gap_table_is_the_summarys(make_result):
     result = make_result()
     assert_table_is_summary(result)
@@ -200,7 +214,7 @@ def test_the_report_of_a_real_analysis(real):
     table = real.to_frame().sort_values("total_gap", ascending=False)
     for row, (_, datapoint) in zip(worst, table.iterrows(), strict=True):
         names = ("elbo", "elbo_star", "log_px", "amortization_gap", "approximation_gap")
-        total = f"{nats(datapoint['total_gap'])} +- {nats(datapoint['total_gap_se'])}"
+        total = f"{nats(datapoint['total_gap'])} ± {nats(datapoint['total_gap_se'])}"
         expected = [str(datapoint["index"]), "test", *(nats(datapoint[name]) for name in names), total]
         assert row[:-1] == expected
 
@@ -215,7 +229,8 @@ def assert_table_is_summary(result):
     for (label, *cells), name in zip(rows, names, strict=True):
         values = quantities[name]
         expected = [nats(values[key]) for key in ("mean", "se_monte_carlo", "se_datapoints")]
-        expected.append(" to ".join(nats(end) for end in values["ci95"]) if values["ci95"] else "–")
+        ends, mark = (values["ci95"], "") if values["ci95"] else (values["range"], " (range)")
+        expected.append(" to ".join(nats(end) for end in ends) + mark if ends else "–")
         assert cells[:4] == expected, label
         assert cells[4].split(" of ")[0] == str(values["count"])
 
@@ -302,7 +317,7 @@ def test_worst_datapoints_are_the_largest_total_gaps_first():
 def test_an_infinite_gap_is_the_worst_and_a_missing_one_the_last():
     result = make([-95.0, np.nan, -np.inf], [-90.0] * 3, [-89.0] * 3, status=["ok", "nonfinite", "nonfinite"])
     assert [row.cells[0] for row in build(result).table("worst-table").rows] == ["2", "0", "1"]
-    assert "inf +- 0.050" in render(build(result))
+    assert "inf ± 0.050" in render(build(result))
 
 
 def test_the_worst_datapoints_have_their_labels():
@@ -326,7 +341,7 @@ def test_gaps_by_class_are_the_summarys(name):
     for number, (split, part) in enumerate(result.summary_values["splits"].items(), 1):
         table = odd(name).table(f"classes-{number}")
         assert f"split {split}" in table.caption
-        assert table.footnote
+        assert table.footnote.endswith("too few for an interval.")
         for row, found in zip(table.rows, part["classes"], strict=True):
             label, used, *cells = row.cells
             assert label == str(found["label"])
@@ -334,10 +349,8 @@ def test_gaps_by_class_are_the_summarys(name):
             assert used == (str(finite) if finite == found["datapoints"] else f"{finite} of {found['datapoints']}")
             for place, gap in enumerate(("total_gap", "amortization_gap", "approximation_gap")):
                 values = found["quantities"][gap]
-                assert cells[2 * place : 2 * place + 2] == [
-                    values["mean"],
-                    Interval(*(values["ci95"] or (None, None))),
-                ]
+                ends = Range(*values["range"]) if finite else Interval(None, None)
+                assert cells[2 * place : 2 * place + 2] == [values["mean"], ends]
     rows = odd("some labels missing").table("classes-1").rows
     assert [row.cells[:2] for row in rows] == [("a", "1"), ("b", "1"), ("c", "0 of 2")]
 
@@ -347,7 +360,7 @@ def test_classes_have_a_picture():
         return {figure.name: figure.alt for figure in odd(name).figures() if "classes" in figure.name}
 
     assert list(pictures("labels")) == ["gap-classes-1", "gap-classes-2"]
-    assert "largest first: 7: 7.50 +- 1.50; 0: 1.50" in pictures("labels")["gap-classes-1"]
+    assert "largest first: 7: 7.50 ± 1.50; 0: 1.50" in pictures("labels")["gap-classes-1"]
     assert list(pictures("labels of one split")) == ["gap-classes-1"]
     for name in ("labels that make no classes", "three"):
         assert pictures(name) == {}
@@ -433,11 +446,11 @@ def test_a_split_whose_name_the_font_cannot_write():
 
 def with_extras(shares=None, **changes):
     """A result with a further encoder and a curve of local steps."""
-    rows = three().to_frame()
-    level = np.array([-93.0, -91.8, -95.0])
+    rows = twelve().to_frame()
+    level = rows["elbo"] + np.tile([2.0, 0.2, 4.0], 4)
     rows = rows.assign(elbo_refit=level, gain_refit=level - rows["elbo"], left_refit=rows["elbo_star"] - level)
     rows = rows.assign(**{f"{kind}_refit_se": 0.02 for kind in ("elbo", "gain", "left")})
-    table = curve_table(shares or {0: 0.0, 1: [0.4, 0.5, 0.6], 5: 0.93}, np.array([4.0, 5.0, 6.0]))
+    table = curve_table(shares or {0: 0.0, 1: [0.4, 0.5, 0.6] * 4, 5: 0.93}, np.tile([4.0, 5.0, 6.0], 4))
     curve = {"split": "test", "family": "mean_field", **summarise_curve(table), **changes}
     return Result(rows, {**summarise(rows), "semi_amortized": curve}, {})
 
@@ -470,7 +483,7 @@ def test_the_section_on_local_steps():
 
 
 def test_without_a_gap_the_section_has_no_shares():
-    table = curve_table({0: 0.0, 1: 0.5}, np.array([0.1, -0.1, 0.0]))
+    table = curve_table({0: 0.0, 1: 0.5}, np.tile([0.1, -0.1, 0.0], 4))
     document = build(with_extras(**summarise_curve(table)))
     assert [row.cells[5] for row in document.table("local-steps-table").rows] == [None, None]
     assert "There is no clear amortization gap for local steps" in render(document)

@@ -84,6 +84,8 @@ def expected_metrics(result):
             found[f"{place}_se_monte_carlo"] = numbers["se_monte_carlo"]
             found[f"{place}_se_datapoints"] = numbers["se_datapoints"]
             found[f"{place}_ci95_low"], found[f"{place}_ci95_high"] = numbers["ci95"] or (None, None)
+            if numbers["ci95"] is None:  # too few datapoints
+                found[f"{place}_min"], found[f"{place}_max"] = numbers["range"] or (None, None)
             found[f"{place}_count"] = numbers["count"]
         found[f"gapkit/{split}/datapoints"] = values["datapoints"]
         found |= {f"gapkit/{split}/status/{word}": count for word, count in values["status"].items()}

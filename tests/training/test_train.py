@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -163,3 +164,9 @@ def test_odd_settings_warn():
     assert TrainConfig(likelihood="gaussian:sigma=0.1").binarize == "none"
     assert TrainConfig(annealing="kl", annealing_epochs=10).annealing_weights(6) == (0.5, 1.0)
     assert TrainConfig(annealing="entropy", annealing_epochs=10).annealing_weights(1) == (1.0, 0.0)
+
+
+def test_counts_of_eight_bits_are_trained_on_as_counts(tmp_path):
+    np.savez(tmp_path / "counts.npz", x_train=np.random.default_rng(0).poisson(2.0, (20, 6)).astype(np.uint8))
+    config = TrainConfig(data=str(tmp_path / "counts.npz"), likelihood="poisson", hidden=(4,), latent=1, epochs=1)
+    assert train(config, out=tmp_path / "out").path.exists()

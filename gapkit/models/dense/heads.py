@@ -13,6 +13,7 @@ from torch.distributions import Bernoulli, Distribution, Normal
 from torch.nn.functional import softplus
 
 from gapkit.models.dense.workspace import Workspace
+from gapkit.models.distributions import CrossEntropy
 
 __all__ = ["BernoulliHead", "Head", "NormalHead", "head_of"]
 
@@ -119,7 +120,7 @@ def head_of(base: Distribution, x: Tensor, work: Workspace) -> Head | None:
 
     The caller makes sure that the chain's output is the distribution's first parameter, and checks the outcome.
     """
-    if type(base) is Bernoulli and "logits" in vars(base):
+    if type(base) in (Bernoulli, CrossEntropy) and "logits" in vars(base):
         return BernoulliHead(x, work)
     if type(base) is Normal:
         scale = base.scale.reshape(len(base.scale), -1)[0] if base.scale.dim() > 1 else base.scale

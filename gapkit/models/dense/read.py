@@ -15,12 +15,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from gapkit.models.dense.activations import READERS
 from gapkit.models.dense.decoder import DenseDecoder, Layer
 from gapkit.models.dense.heads import head_of
+from gapkit.models.distributions import CrossEntropy
 from gapkit.models.protocol import LatentModel
+from gapkit.models.squashed import sharp
 
 __all__ = ["read_dense"]
 
 aten = torch.ops.aten
 _SHAPE_ONLY = {aten.view, aten._unsafe_view, aten.reshape, aten.alias, aten.detach, aten.expand, aten.unsqueeze}
+
+_ASIDE = {aten.sigmoid, *_SHAPE_ONLY}
 
 
 class _Call(NamedTuple):
@@ -83,8 +87,7 @@ def _probe(x: Tensor, latent_shape: torch.Size) -> Tensor:
 def _read(model: LatentModel, z: Tensor, x: Tensor, latent_shape: torch.Size) -> DenseDecoder:
     shaped = z.reshape(-1, *latent_shape)
     with torch.no_grad(), _Recording() as recording:
-        dist = model.decode(shaped)
-    layers, output = _layers(recording.calls, shaped)
+        dist = sharp(model.decode, shaped)
     base: Distribution = dist
     while isinstance(base, Independent):
         base = base.base_dist
@@ -93,10 +96,11 @@ def _read(model: LatentModel, z: Tensor, x: Tensor, latent_shape: torch.Size) ->
         parameter, fixed = base.loc, base.scale
         if not torch.equal(fixed, fixed[:1].expand_as(fixed)):
             raise _NotAChainError
-    elif type(base) is Bernoulli and "logits" in vars(base):
+    elif isinstance(base, Bernoulli) and type(base) in (Bernoulli, CrossEntropy) and "logits" in vars(base):
         parameter = base.logits
     else:
         raise _NotAChainError
+    layers, output = _layers(recording.calls, shaped, _leading_to(parameter, recording.calls))
     if parameter.data_ptr() != output.data_ptr() or parameter.numel() != output.numel() or not layers:
         raise _NotAChainError
     if layers[-1].weight.shape[0] != x[0].numel():
@@ -104,13 +108,29 @@ def _read(model: LatentModel, z: Tensor, x: Tensor, latent_shape: torch.Size) ->
     return DenseDecoder(layers, lambda data, work: head_of(base, data, work))
 
 
-def _layers(calls: list[_Call], z: Tensor) -> tuple[list[Layer], Tensor]:
-    """Follow z through the recording: every operation that touches it must continue the chain."""
+def _leading_to(parameter: Tensor, calls: list[_Call]) -> set[int]:
+    """The ids of all tensors that the likelihood's parameter is made of: not the sigmoid whose input it is, say."""
+    wanted = {id(parameter)}
+    for call in reversed(calls):
+        made = call.out if isinstance(call.out, tuple | list) else (call.out,)
+        if any(id(out) in wanted for out in made):
+            wanted |= {id(arg) for arg in (*call.args, *call.kwargs.values()) if isinstance(arg, Tensor)}
+    return wanted
+
+
+def _layers(calls: list[_Call], z: Tensor, wanted: set[int]) -> tuple[list[Layer], Tensor]:
+    """Follow z through the recording: every operation that touches it must continue the chain.
+
+    Aside from the chain only a sigmoid may lie whose output is not ``wanted``, since its input is.
+    """
     current, layers = z, list[Layer]()
     seen = {id(z)}
     for call in calls:
         inputs = [arg for arg in (*call.args, *call.kwargs.values()) if isinstance(arg, Tensor)]
         if not any(id(arg) in seen for arg in inputs):
+            continue
+        if call.op in _ASIDE and id(call.out) not in wanted:
+            seen.add(id(call.out))
             continue
         if sum(id(arg) in seen for arg in inputs) != 1 or not any(arg is current for arg in inputs):
             raise _NotAChainError
@@ -138,7 +158,7 @@ def _agrees(decoder: DenseDecoder, model: LatentModel, z: Tensor, x: Tensor, lat
     value, gradient = bound.value_and_grad(z.unsqueeze(1))
     with torch.enable_grad():
         leaf = z.clone().requires_grad_(True)
-        own = model.decode(leaf.reshape(-1, *latent_shape)).log_prob(x[:1].expand(len(z), *x.shape[1:]))
+        own = sharp(model.decode, leaf.reshape(-1, *latent_shape)).log_prob(x[:1].expand(len(z), *x.shape[1:]))
         (own_gradient,) = torch.autograd.grad(own.sum(), leaf)
     if own.shape != value.flatten().shape or not bool(own.isfinite().all()):
         return False

@@ -4,7 +4,7 @@ Each is a frozen dataclass; calling it with the decoder's output gives an ``Inde
 but the first, so that ``log_prob`` has shape (B,) and is in nats.
 """
 
-from gapkit.models.likelihoods.binary import Bernoulli, ContinuousBernoulli
+from gapkit.models.likelihoods.binary import Bernoulli, ContinuousBernoulli, CrossEntropy
 from gapkit.models.likelihoods.counts import NegativeBinomial, Poisson
 from gapkit.models.likelihoods.discrete import Categorical, DiscretizedLogistic
 from gapkit.models.likelihoods.gaussian import Gaussian
@@ -17,6 +17,7 @@ __all__ = [
     "Bernoulli",
     "Categorical",
     "ContinuousBernoulli",
+    "CrossEntropy",
     "DiscretizedLogistic",
     "Gaussian",
     "Likelihood",

@@ -11,12 +11,14 @@ from torch.distributions import Independent, constraints
 from gapkit.models.likelihoods.protocol import Params
 from gapkit.models.likelihoods.reading import (
     check_axis,
+    check_output,
     choose,
     doubled,
     independent,
     one_tensor,
     required,
     two_tensors,
+    within,
 )
 from gapkit.models.support import check_values
 
@@ -76,7 +78,11 @@ class NegativeBinomial:
 
 @dataclass(frozen=True)
 class Poisson:
-    """Counts 0, 1, 2, ...; the decoder returns log rates of shape (B, *x_shape).
+    """Counts 0, 1, 2, ...; the decoder returns log rates or rates of shape (B, *x_shape).
+
+    Args:
+        output: "log_rate", or "rate" for a decoder that ends in exp or softplus; None says nothing and is read as
+            "log_rate".
 
     Example:
         >>> import torch
@@ -84,17 +90,27 @@ class Poisson:
         tensor([-2.])
     """
 
+    output: str | None = None
     name: ClassVar[str] = "poisson"
     shared: ClassVar[None] = None
+    outputs: ClassVar[tuple[str, ...]] = ("log_rate", "rate")
+
+    def __post_init__(self) -> None:
+        check_output(self.name, self.output, self.outputs)
 
     def output_shape(self, x_shape: Sequence[int]) -> tuple[int, ...]:
         """Shape of the decoder's output per datapoint."""
         return tuple(x_shape)
 
     def __call__(self, params: Params, shared: Tensor | None = None) -> Independent:
-        """Return p(x|z) for log rates of shape (B, *x_shape)."""
-        log_rate = one_tensor(params, self.name, "log rates")
-        return independent(td.Poisson(log_rate.exp(), validate_args=False), log_rate.dim() - 1)
+        """Return p(x|z) for log rates or rates of shape (B, *x_shape)."""
+        if self.output == "rate":
+            do = "the decoder seems to return log rates: say so (poisson:log_rate), or end it in exp or softplus"
+            asked = "poisson:rate, whose decoder returns rates"
+            rate = within(one_tensor(params, self.name, "rates"), 0.0, float("inf"), asked, do)
+        else:
+            rate = one_tensor(params, self.name, "log rates").exp()
+        return independent(td.Poisson(rate, validate_args=False), rate.dim() - 1)
 
     def check_support(self, x: Tensor) -> None:
         """Refuse negative and fractional counts; ``x`` has shape (B, *x_shape)."""

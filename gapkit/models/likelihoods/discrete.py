@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 from torch import distributions as td
 from torch.distributions import Independent, constraints
@@ -13,12 +14,14 @@ from gapkit.models import distributions
 from gapkit.models.likelihoods.protocol import Params
 from gapkit.models.likelihoods.reading import (
     check_axis,
+    check_output,
     choose,
     doubled,
     independent,
     one_tensor,
     required,
     two_tensors,
+    within,
 )
 from gapkit.models.support import check_values, describe
 
@@ -31,6 +34,7 @@ class Categorical:
 
     Args:
         num_classes: number of classes, at least 2.
+        output: "logits", or "probs" for a decoder that ends in a softmax; None says nothing and is read as logits.
 
     Raises:
         InputError: if num_classes is no such number.
@@ -42,10 +46,13 @@ class Categorical:
     """
 
     num_classes: int
+    output: str | None = None
     name: ClassVar[str] = "categorical"
     shared: ClassVar[None] = None
+    outputs: ClassVar[tuple[str, ...]] = ("logits", "probs")
 
     def __post_init__(self) -> None:
+        check_output(self.name, self.output, self.outputs)
         if not isinstance(self.num_classes, int) or self.num_classes < 2:
             do = "give a whole number of classes, at least 2"
             raise InputError("categorical likelihood", f"num_classes={self.num_classes}", do)
@@ -55,11 +62,16 @@ class Categorical:
         return (*x_shape, self.num_classes)
 
     def __call__(self, params: Params, shared: Tensor | None = None) -> Independent:
-        """Return p(x|z) for logits of shape (B, *x_shape, num_classes)."""
-        logits = one_tensor(params, self.name, "logits")
-        if logits.shape[-1] != self.num_classes:
+        """Return p(x|z) for logits or probabilities of shape (B, *x_shape, num_classes)."""
+        values = one_tensor(params, self.name, "probabilities" if self.output == "probs" else "logits")
+        if values.shape[-1] != self.num_classes:
             do = "put the classes in the last axis of the decoder's output, or change num_classes"
-            raise InputError(f"categorical likelihood of {self.num_classes} classes", describe(logits), do)
+            raise InputError(f"categorical likelihood of {self.num_classes} classes", describe(values), do)
+        logits = values
+        if self.output == "probs":
+            do = f"the decoder seems to return logits: write categorical:num_classes={self.num_classes},logits"
+            asked = "categorical likelihood, whose decoder returns probabilities"
+            logits = within(values, 0.0, 1.0, asked, do).clamp_min(torch.finfo(values.dtype).tiny).log()
         return independent(td.Categorical(logits=logits, validate_args=False), logits.dim() - 2)
 
     def check_support(self, x: Tensor) -> None:

@@ -12,12 +12,16 @@ from torch.distributions import Independent, constraints
 from gapkit.checks import InputError
 from gapkit.models.likelihoods.protocol import Params
 from gapkit.models.likelihoods.reading import (
+    SPREADS,
     check_axis,
+    check_output,
     choose,
     doubled,
     independent,
     one_tensor,
+    positive,
     required,
+    scale_of,
     two_tensors,
 )
 from gapkit.models.support import check_values
@@ -30,12 +34,15 @@ class Gaussian:
     """Real values with independent Gaussian noise: x ~ N(mean(z), scale^2).
 
     Three kinds of scale: ``sigma`` fixed; ``scale="global"``, a shared log scale held by the model;
-    ``scale="pixel"``, where the decoder returns the mean and the log *variance*, as a pair or as one tensor.
+    ``scale="pixel"``, where the decoder returns the mean and a spread for every value (the log *variance*, unless
+    ``output`` says otherwise), as a pair or as one tensor.
 
     Args:
         sigma: the fixed scale, in data units.
         scale: "fixed", "global" or "pixel"; "fixed" is implied by sigma.
-        chunk_dim: for "pixel", axis of a single output tensor (batch axis included) that holds mean, then log variance.
+        chunk_dim: for "pixel", axis of a single output tensor (batch axis included) that holds mean, then spread.
+        output: for "pixel", what the spread is: "logvar", "std", "logstd" or "var"; None says nothing and is read as
+            "logvar".
 
     Raises:
         InputError: if neither or both kinds of scale are given, or sigma is not positive.
@@ -49,7 +56,9 @@ class Gaussian:
     sigma: float | None = None
     scale: str | None = None
     chunk_dim: int = 1
+    output: str | None = None
     name: ClassVar[str] = "gaussian"
+    outputs: ClassVar[tuple[str, ...]] = SPREADS
 
     def __post_init__(self) -> None:
         if self.scale is None and self.sigma is not None:
@@ -59,6 +68,10 @@ class Gaussian:
             raise InputError("gaussian likelihood", f"sigma={self.sigma}, scale={self.scale}", do)
         choose(self.name, "scale", self.scale, ("fixed", "global", "pixel"))
         check_axis(self.name, self.chunk_dim)
+        check_output(self.name, self.output, self.outputs)
+        if self.output is not None and self.scale != "pixel":
+            do = "write gaussian:scale=pixel if the decoder returns a spread for every value; else drop it"
+            raise InputError(f"gaussian likelihood with scale={self.scale}", f"output {self.output}", do)
         if self.sigma is not None:
             if isinstance(self.sigma, str) or not (self.sigma > 0 and math.isfinite(self.sigma)):
                 raise InputError(f"gaussian likelihood with sigma={self.sigma}", "no scale", "use a positive number")
@@ -74,11 +87,21 @@ class Gaussian:
         return doubled(x_shape, self.chunk_dim) if self.scale == "pixel" else tuple(x_shape)
 
     def __call__(self, params: Params, shared: Tensor | None = None) -> Independent:
-        """Return p(x|z) for means (B, *x_shape), or means and log variances; ``shared`` broadcasts with x_shape."""
+        """Return p(x|z) for means (B, *x_shape), or means and spreads; ``shared`` broadcasts with x_shape."""
         scale: Tensor | float
         if self.scale == "pixel":
-            mean, log_var = two_tensors(params, self.name, "means and log variances", self.chunk_dim)
-            scale = (0.5 * log_var).exp()
+            meaning = self.output or "logvar"
+            words = {
+                "logvar": "log variances",
+                "std": "standard deviations",
+                "logstd": "log scales",
+                "var": "variances",
+            }
+            mean, spread = two_tensors(params, self.name, f"means and {words[meaning]}", self.chunk_dim)
+            if not meaning.startswith("log"):
+                do = "the decoder seems to return logarithms: write gaussian:scale=pixel,logvar or ...,logstd"
+                spread = positive(spread, f"gaussian:scale=pixel,{meaning}, whose decoder returns {words[meaning]}", do)
+            scale = scale_of(spread, meaning)
         else:
             mean = one_tensor(params, self.name, "means")
             scale = self.sigma if self.sigma is not None else required(shared, self.name, "log scale").exp()

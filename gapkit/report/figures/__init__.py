@@ -1,5 +1,6 @@
 """The figures of the report, each with its words and its place."""
 
+from gapkit.phrases import by_its_name
 from gapkit.report.blocks import Figure
 from gapkit.report.figures.bounds import BOUNDS
 from gapkit.report.figures.details import DETAILS
@@ -17,9 +18,13 @@ DRAWINGS: tuple[Drawing, ...] = (*BOUNDS, *STEPS, *EVIDENCE, *DETAILS)
 def draw(result: Result, split: str, number: int, place: str) -> tuple[Figure, ...]:
     """Draw all figures of a split that belong in one place; ``number`` keeps the names of several splits apart."""
     figures = []
+
+    def write(text: str) -> str:
+        return by_its_name(text, result.summary_values)
+
     for drawing in DRAWINGS:
         if drawing.place == place and drawing.applies(result, split):
             name = f"{drawing.name}-{number}"
-            svg = as_svg(lambda drawing=drawing: drawing.plot(result, split=split), name)  # type: ignore[misc]
+            svg = as_svg(lambda drawing=drawing: drawing.plot(result, split=split), name, write)  # type: ignore[misc]
             figures.append(Figure(name, svg, drawing.caption, drawing.describe(result, split), drawing.photographic))
     return tuple(figures)

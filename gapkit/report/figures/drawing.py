@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 
 from gapkit.plots import style
 from gapkit.report.blocks import Caption
@@ -42,13 +43,15 @@ class Drawing:
     photographic: bool = False
 
 
-def as_svg(plot: Callable[[], Axes], prefix: str) -> str:
-    """Draw a figure as SVG; text becomes paths and every id starts with the prefix."""
+def as_svg(plot: Callable[[], Axes], prefix: str, name: Callable[[str], str] = str) -> str:
+    """Draw a figure as SVG; text becomes paths, as ``name`` writes it, and every id starts with the prefix."""
     with style(), warnings.catch_warnings(), io.StringIO() as file:
         warnings.filterwarnings("ignore", message="Glyph")  # a split may have a name the font cannot write
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         canvas = plot().get_figure(root=True)
         assert canvas is not None, "axes without a figure"
+        for words in canvas.findobj(Text):
+            words.set_text(name(words.get_text()))
         canvas.savefig(file, format="svg", metadata=nothing)
         text = file.getvalue()
     text = re.sub(r"<!--.*?-->\n?", "", text[text.index("<svg") :], flags=re.DOTALL)

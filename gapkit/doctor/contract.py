@@ -1,43 +1,28 @@
 """Everything that is checked before any work: the model keeps the contract, and the data fit the model."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import contextlib
+import inspect
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.checks import InputError
 from gapkit.families import recognise
-from gapkit.models.freeze import layer_warnings
+from gapkit.inputs.traces import place_of
 from gapkit.models.protocol import LatentModel
 from gapkit.models.support import check_support
-from gapkit.models.target import unvalidated
+from gapkit.models.unvalidated import unvalidated
 
-__all__ = ["checked_device", "fit_to_model", "model_dtypes", "moved_to", "prepare"]
+__all__ = ["decode_one", "fit_to_model", "model_dtypes", "prepare"]
 
 _ROWS_CHECKED = 500
 _DTYPES = (torch.float32, torch.float64)
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _CONTRACT = (
     "an object with encode(x) -> Distribution, decode(z) -> Distribution and prior() -> Distribution "
     "(gapkit.from_pair wraps an ordinary encoder and decoder)"
 )
-
-
-def checked_device(device: torch.device | str) -> torch.device:
-    """Return a device that exists here.
-
-    Raises:
-        InputError: an unknown name, or CUDA where there is none.
-    """
-    try:
-        found = torch.device(device)
-    except RuntimeError as error:
-        raise InputError(f"device {device}", str(error).splitlines()[0], "use cpu, cuda or cuda:N") from error
-    if found.type == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"device {device}", "CUDA is not available here", "use --device cpu")
-    return found
 
 
 def prepare(model: LatentModel, x: Tensor, device: torch.device | str = "cpu") -> Tensor:
@@ -60,7 +45,11 @@ def prepare(model: LatentModel, x: Tensor, device: torch.device | str = "cpu") -
     """
     for name in ("encode", "decode", "prior"):
         if not callable(getattr(model, name, None)):
-            raise InputError(f"a model: {_CONTRACT}", f"{type(model).__name__} has no {name}()", "add the method")
+            found, do = f"{type(model).__name__} has no {name}()", "add the method"
+            if callable(getattr(type(model), name, None)):
+                found = f"an attribute {name} of this {type(model).__name__} hides its method {name}()"
+                do = "give the attribute another name (it may be set in the __init__ of a base class)"
+            raise InputError(f"a model: {_CONTRACT}", found, do)
     if not isinstance(x, Tensor) or x.dim() < 1 or x.shape[0] == 0 or x[0].numel() == 0:
         shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
         raise InputError("data of shape (N, ...) with N >= 1", f"{shape}", "give at least one datapoint as a tensor")
@@ -74,8 +63,6 @@ def prepare(model: LatentModel, x: Tensor, device: torch.device | str = "cpu") -
     # Bounds of a support may differ from datapoint to datapoint, so each is checked against its own distribution.
     for part in x.split(_ROWS_CHECKED):
         check_support(decode_one(model, part), part)
-    for warning in layer_warnings(model):
-        warnings.warn(warning, GapkitWarning, stacklevel=2)
     return x
 
 
@@ -94,7 +81,7 @@ def fit_to_model(model: LatentModel, x: Tensor) -> Tensor:
     """Return the data in the type and shape that encode accepts and decode's distribution describes.
 
     Raises:
-        InputError: no type and shape works; the message ends with what the model said.
+        InputError: no type and shape works; the message says what went wrong in the try that came furthest.
     """
     numel = x[0].numel()
     shapes: list[tuple[int, ...]] = [tuple(x.shape[1:]), (numel,)]
@@ -103,31 +90,61 @@ def fit_to_model(model: LatentModel, x: Tensor) -> Tensor:
         shapes.insert(0, tuple(own))
     if x.dim() == 3:
         shapes.append((1, *x.shape[1:]))
-    first: Exception | None = None
+    furthest, reason = -1, Exception()
     for dtype in model_dtypes(model, x):
         for shape in dict.fromkeys(shapes):
             if torch.Size(shape).numel() != numel:
                 continue
             trial = x.to(dtype).reshape(-1, *shape)
+            steps: list[str] = []
             try:
-                decoded = decode_one(model, trial[:2])
+                decoded = decode_one(model, trial[:2], steps)
+                event = decoded.event_shape
+                if event.numel() != numel:
+                    found = f"decode describes {event.numel()} values of shape {tuple(event)}"
+                    do = "check the data and how the model is built"
+                    raise InputError(f"a decoder of {numel} values, as the data have", found, do)
             except Exception as error:  # any error, also of the user's own code: another shape may suit it
-                first = first or error
-                continue
-            event = decoded.event_shape
-            if event.numel() != numel:
-                found = f"decode describes {event.numel()} values of shape {tuple(event)}"
-                first = InputError(f"a decoder of {numel} values, as the data have", found, "check --data and --model")
+                # What is refused in words came further than what torch refused in the same step.
+                came = 2 * len(steps) + isinstance(error, InputError)
+                if came > furthest:
+                    furthest, reason = came, error
                 continue
             return trial if trial.shape[1:] == event else _keep_if_encodable(model, trial, event)
-    if isinstance(first, InputError):
-        raise first
-    wanted = f"data of {tuple(x.shape[1:])} per datapoint that the model can encode and decode"
+    if isinstance(reason, InputError):
+        raise reason
+    step = ("encode", "decode", "prior")[min(furthest // 2, 2)]
     raise InputError(
-        wanted,
-        f"the model refused them: {type(first).__name__}: {str(first).strip()[:600]}",
-        "check --data, --model and x's shape",
-    ) from first
+        f"data of {tuple(x.shape[1:])} per datapoint that the model can encode and decode",
+        f"{step} failed: {type(reason).__name__}: {str(reason).strip()[:600]}{place_of(reason)}",
+        _remedy(model, x, step),
+    ) from reason
+
+
+def _remedy(model: LatentModel, x: Tensor, step: str) -> str:
+    """What mends a method that failed, as far as its signature and a try with whole numbers tell."""
+    method = getattr(model, step)
+    with contextlib.suppress(TypeError, ValueError):  # some callables have no signature
+        needed = [
+            name
+            for name, parameter in inspect.signature(method).parameters.items()
+            if parameter.default is parameter.empty and parameter.kind in _POSITIONAL
+        ]
+        if len(needed) > 1:
+            return (
+                f"{step} needs {', '.join(needed)}, and gapkit gives it one argument: models with conditions (labels "
+                "beside x, say) cannot be analysed yet; fix the condition in a wrapper, and analyse the data of each "
+                "condition alone"
+            )
+    if step == "encode" and not bool((x != x.round()).any()):
+        for whole in (x[:2].long(), x[:2].flatten(1).long()):
+            try:
+                with torch.no_grad():
+                    model.encode(whole)
+            except Exception:
+                continue
+            return "encode wants whole numbers, and data arrive as floating-point ones: x = x.long() first in encode"
+    return "check the data's shape and how the model is built"
 
 
 def _keep_if_encodable(model: LatentModel, x: Tensor, event: torch.Size) -> Tensor:
@@ -144,18 +161,26 @@ def _keep_if_encodable(model: LatentModel, x: Tensor, event: torch.Size) -> Tens
     return reshaped
 
 
-def decode_one(model: LatentModel, x: Tensor) -> Distribution:
+def decode_one(model: LatentModel, x: Tensor, steps: list[str] | None = None) -> Distribution:
     """Return p(x|z) at the location of q(z|x) for data that are in the model's form: one pass through the contract.
+
+    Args:
+        model: an object of the model contract.
+        x: data, shape (B, *x_shape).
+        steps: takes the names of the methods that kept the contract, as they are called.
 
     Raises:
         InputError: one of the three methods returns something else than the contract says.
     """
+    steps = [] if steps is None else steps
     with torch.no_grad(), unvalidated():
-        q = model.encode(x)
+        q = model.encode(x.clone())  # an encoder may write into its input
         _expect(q, "encode", x.shape[0])
         z = recognise(q).loc.reshape(-1, *q.event_shape)
+        steps.append("encode")
         decoded = model.decode(z)
         _expect(decoded, "decode", x.shape[0])
+        steps.append("decode")
         prior = model.prior()
         if not isinstance(prior, Distribution) or prior.event_shape != q.event_shape or prior.batch_shape != ():
             found = _describe(prior)
@@ -194,18 +219,3 @@ def _describe(dist: object) -> str:
         shapes = f"batch shape {tuple(dist.batch_shape)} and event shape {tuple(dist.event_shape)}"
         return f"{type(dist).__name__} with {shapes}"
     return f"an object of type {type(dist).__name__}"
-
-
-@contextmanager
-def moved_to(model: LatentModel, device: torch.device) -> Iterator[None]:
-    """Compute on a device and bring the model back. A model that is no module must be there already."""
-    weights = list(model.parameters()) if isinstance(model, nn.Module) else []
-    home = weights[0].device if weights else device
-    if not isinstance(model, nn.Module) or home == device:
-        yield
-        return
-    model.to(device)
-    try:
-        yield
-    finally:
-        model.to(home)

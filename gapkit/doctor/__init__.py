@@ -1,0 +1,19 @@
+"""Is the model wired as it is read? The contract, and checks on a few datapoints before any work."""
+
+from gapkit.doctor.contract import fit_to_model, prepare
+from gapkit.doctor.examine import CHECKS, ENCODER_CHECKS, Examination, examine, told
+from gapkit.doctor.findings import Finding
+from gapkit.doctor.placement import checked_device, moved_to
+
+__all__ = [
+    "CHECKS",
+    "ENCODER_CHECKS",
+    "Examination",
+    "Finding",
+    "checked_device",
+    "examine",
+    "fit_to_model",
+    "moved_to",
+    "prepare",
+    "told",
+]

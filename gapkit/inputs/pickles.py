@@ -1,0 +1,42 @@
+"""Where a trusted pickle finds the classes it names: in the user's own file and in the working directory as well.
+
+A model that is saved whole names its class by the module it was defined in: ``__main__`` where that was a script.
+"""
+
+import pickle
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+from gapkit.inputs.usercode import module_of
+
+__all__ = ["pickle_module"]
+
+
+def pickle_module(code: str | None) -> Any:
+    """A stand-in for :mod:`pickle` in ``torch.load`` that looks into the user's file too.
+
+    Args:
+        code: ``path/to/file.py:name`` or ``package.module:name``; None for none.
+    """
+    own = None if code is None else module_of(code)
+    return SimpleNamespace(__name__="pickle", Unpickler=_unpickler(own, code), load=pickle.load)
+
+
+def _unpickler(own: ModuleType | None, code: str | None) -> type[pickle.Unpickler]:
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            if own is not None and (module == "__main__" or _names(code, module)):
+                found: Any = own
+                for part in name.split("."):
+                    found = getattr(found, part, None)
+                if found is not None:
+                    return found
+            return super().find_class(module, name)
+
+    return Unpickler
+
+
+def _names(code: str | None, module: str) -> bool:
+    """Whether the user's file is the module that the pickle means."""
+    place = (code or "").rpartition(":")[0].removesuffix(".py")
+    return place.replace("\\", "/").rpartition("/")[2].rpartition(".")[2] == module.rpartition(".")[2]

@@ -1,0 +1,108 @@
+"""What a table of datapoints says beside its means: which rows they are over, and what they hide."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["UNSOUND", "concentration", "ladder_rows", "left_out", "unfinished", "unsound"]
+
+# Statuses of a datapoint whose log p(x) or gaps an advice should not rest on.
+UNSOUND = ("nonfinite", "undefined_weights", "evidence_weak", "modes_disagree", "negative_gap")
+
+_RUNGS = ("log_px", "elbo_star", "elbo", "total_gap", "amortization_gap", "approximation_gap")
+_FURTHER = ("elbo_", "gain_", "left_", "approximation_gap_")
+_MOST = 0.5
+_TOP, _FEWEST, _SPREADS = 0.1, 10, 3.0
+
+
+def ladder_rows(rows: pd.DataFrame) -> np.ndarray:
+    """Which datapoints have a finite value on every rung of the ladder, so that all means are over the same ones.
+
+    Further families and encoders count where most datapoints have a value; one that fails nearly everywhere takes no
+    others with it.
+
+    Args:
+        rows: the table of a split.
+
+    Returns:
+        Shape (N,), boolean.
+    """
+    finite = np.ones(len(rows), bool)
+    for name in rows:
+        rung = name in (*_RUNGS, "iwae")
+        further = str(name).startswith(_FURTHER) and not str(name).endswith("_se") and name not in _RUNGS
+        if not (rung or further):
+            continue
+        known = np.isfinite(rows[name].to_numpy(float))
+        if (rung and known.any()) or (further and known.mean() > _MOST):
+            finite &= known
+    return finite
+
+
+def left_out(rows: pd.DataFrame) -> dict[str, int]:
+    """How many datapoints are in no mean of the ladder, and for how many of them the encoder's L[q] is the cause.
+
+    Returns:
+        ``datapoints`` left out; ``encoder``, those with a finite log p(x) and without a finite L[q]; ``log_px``, those
+        without a finite log p(x).
+    """
+    log_px, elbo = (np.isfinite(rows[name].to_numpy(float)) for name in ("log_px", "elbo"))
+    return {
+        "datapoints": int((~ladder_rows(rows)).sum()),
+        "encoder": int((log_px & ~elbo).sum()),
+        "log_px": int((~log_px).sum()),
+    }
+
+
+def concentration(gaps: np.ndarray) -> dict[str, Any] | None:
+    """The share of the total gap that the tenth of the datapoints with the largest gaps holds.
+
+    Of n independent exponential variables, the k largest hold sum_i w_i E_i / sum_i E_i with w_i = min(1, k / i)
+    (Renyi's representation of order statistics), whose mean is that of the w_i and whose variance is theirs over n + 1.
+
+    Args:
+        gaps: total gaps, shape (N,); negative ones, which are noise, count as zero.
+
+    Returns:
+        ``top``, how many datapoints; ``share``, what they hold; ``exponential``, what they would hold on average if
+        gaps were exponentially distributed, which needs no explanation, and ``spread``, the standard deviation of that;
+        ``limit``, three of them above. None for fewer than 10 datapoints or without any gap.
+    """
+    gaps = np.maximum(gaps[np.isfinite(gaps)], 0.0)
+    count = len(gaps)
+    if count < _FEWEST or gaps.sum() <= 0:
+        return None
+    top = math.ceil(_TOP * count)
+    weights = np.minimum(1.0, top / np.arange(1, count + 1))
+    spread = float(math.sqrt(weights.var() / (count + 1)))
+    return {
+        "top": top,
+        "share": float(np.sort(gaps)[-top:].sum() / gaps.sum()),
+        "exponential": float(weights.mean()),
+        "spread": spread,
+        "limit": float(weights.mean()) + _SPREADS * spread,
+    }
+
+
+def unsound(rows: pd.DataFrame) -> int:
+    """How many datapoints have a status of ``UNSOUND``."""
+    return int(rows["status"].str.split(",").map(lambda words: bool({*words} & {*UNSOUND})).sum())
+
+
+def unfinished(rows: pd.DataFrame) -> dict[str, Any]:
+    """What the fits that did not converge may add to the mean L[q*] over all datapoints.
+
+    Returns:
+        ``datapoints`` of them, and ``mean`` and ``se_monte_carlo`` of their share of what is left to gain, in nats;
+        None where one of them has no certificate.
+    """
+    open_ends = (rows["fit"] != "converged").to_numpy()
+    gap, error = (rows[name].to_numpy(float)[open_ends] for name in ("optimality_gap", "optimality_gap_se"))
+    known = bool(np.isfinite(gap).all() and np.isfinite(error).all())
+    return {
+        "datapoints": int(open_ends.sum()),
+        "mean": float(np.maximum(gap, 0.0).sum() / len(rows)) if known else None,
+        "se_monte_carlo": float(np.sqrt((error**2).sum()) / len(rows)) if known else None,
+    }

@@ -1,0 +1,207 @@
+"""What presentation needs of a stored run, as JSON Schemas and a list of columns: checked once, when a run is read.
+
+More may be there, and is not looked at: what a later part of gapkit reads of a run belongs here too.
+"""
+
+from gapkit.schema_words import COUNT, INTERVAL, NUMBER, SEED, TEXT, list_of, maybe, record, table, unless, unless_none
+
+__all__ = ["NUMBERS", "REQUIRED", "RUN", "SUMMARY", "WORDS"]
+
+# A mean that is unknown has no errors and no interval.
+_ESTIMATE = record(
+    optional={"range": maybe(INTERVAL), "left_to_gain": maybe(NUMBER), "se_total": maybe(NUMBER)},
+    mean=maybe(NUMBER),
+    se_datapoints=maybe(NUMBER),
+    ci95=maybe(INTERVAL),
+)
+_QUANTITY = {"allOf": [_ESTIMATE, record(se_monte_carlo=maybe(NUMBER), count=COUNT, left_out=COUNT)]}
+_KNOWN = {"allOf": [_QUANTITY, record(mean=NUMBER)]}
+_GAPS = ("total_gap", "amortization_gap", "approximation_gap")
+_LADDER = ("log_px", "elbo_star", "elbo", *_GAPS, "amortization_minus_approximation")
+_CURVE_MEAN = {
+    **record(mean=maybe(NUMBER)),
+    "if": record(mean=NUMBER),
+    "then": record(ci95=INTERVAL),
+}
+
+_CLASS = record(label={"anyOf": [TEXT, {"type": "integer"}]}, datapoints=COUNT, quantities=table(_QUANTITY, _GAPS))
+_CHECKS = record(
+    optional={
+        "ais_reason": table(COUNT),
+        "control": {"allOf": [_QUANTITY, record(within_two_errors=COUNT)]},
+        "approximate_sandwich": _QUANTITY,
+    }
+)
+_LATENTS = unless(
+    "skipped",
+    record(
+        optional={
+            "inactive_kl": maybe(NUMBER),
+            "mixture_datapoints": COUNT,
+            "log_mixture_datapoints": NUMBER,
+            "at_limit": {"type": "boolean"},
+            "spread": maybe(list_of(NUMBER)),
+            "used": maybe(list_of({"type": "boolean"})),
+            "used_units": maybe(COUNT),
+        },
+        datapoints=COUNT,
+        left_out=COUNT,
+        dimensions=COUNT,
+        threshold=NUMBER,
+        missing=table(TEXT),
+        kl=maybe(_QUANTITY),
+        kl_per_dimension=maybe(record(mean=list_of(NUMBER, 1), se_datapoints=maybe(list_of(NUMBER)))),
+        active=maybe(list_of({"type": "boolean"})),
+        active_units=maybe(COUNT),
+        mutual_information=maybe(_QUANTITY),
+        aggregate_kl=maybe(_QUANTITY),
+    ),
+)
+_USE = unless(
+    "skipped",
+    record(
+        datapoints=COUNT,
+        dimensions={**COUNT, "minimum": 1},
+        spread=maybe(list_of(NUMBER, 1)),
+        used=maybe(list_of({"type": "boolean"}, 1)),
+        used_units=maybe(COUNT),
+    ),
+)
+_SIMPLE = record(name=TEXT, log_px=_QUANTITY, difference=_QUANTITY)
+_BASELINES = unless(
+    "skipped",
+    record(
+        fitted_on={"enum": ["train", "other", "cross"]},
+        fitted_datapoints={**COUNT, "minimum": 1},
+        models=list_of(_SIMPLE),
+    ),
+)
+_FINDING = record(check=TEXT, level={"enum": ["allowed", "warning", "note"]}, asked=TEXT, found=TEXT, do=TEXT)
+_IWAE_CURVE = unless_none(
+    record(datapoints=COUNT, left_out=COUNT),
+    record(
+        log_px=NUMBER,
+        curve=list_of(record(k={**COUNT, "minimum": 1}, bound=NUMBER, below=_KNOWN), 1),
+    ),
+)
+_CONVERGENCE = record(
+    optional={
+        "ais": record(
+            optional={"log_px_se": maybe(NUMBER)},
+            temperatures=COUNT,
+            curve=list_of(record(temperatures={**COUNT, "minimum": 1}, lower=_CURVE_MEAN, upper=_CURVE_MEAN), 1),
+        ),
+        "fit": record(curve=list_of(record(steps=COUNT, left=_CURVE_MEAN), 1)),
+        "datapoints": COUNT,
+        "skipped": table(TEXT),
+    },
+)
+_CONVERGENCE["if"] = {"anyOf": [{"required": ["ais"]}, {"required": ["fit"]}]}
+_CONVERGENCE["then"] = {"required": ["datapoints"]}
+_STEP = record(steps=COUNT, elbo=_QUANTITY, gain=_KNOWN, left=_QUANTITY, share=maybe(_KNOWN))
+_LOCAL_STEPS = unless(
+    "skipped",
+    unless_none(
+        record(
+            datapoints=COUNT,
+            left_out=COUNT,
+            split=TEXT,
+            amortization_gap=_QUANTITY,
+            steps_to_90=maybe(COUNT),
+            curve=list_of(record(share=maybe(_QUANTITY), elbo=_QUANTITY, gain=_QUANTITY, left=_QUANTITY), 1),
+        ),
+        record(elbo=_KNOWN, elbo_star=NUMBER, curve=list_of(_STEP, 1)),
+    ),
+)
+_CERTIFICATE = unless(
+    "skipped",
+    record(
+        lower=_QUANTITY,
+        upper=_QUANTITY,
+        gap={"allOf": [_QUANTITY, record(optional={"median": maybe(NUMBER)})]},
+    ),
+)
+_SPLIT = record(
+    optional={
+        "fit": table(COUNT),
+        "checks": _CHECKS,
+        "classes": list_of(_CLASS),
+        "left_out": maybe(record(optional={"datapoints": COUNT, "encoder": COUNT, "log_px": COUNT})),
+        "unsound": maybe(COUNT),
+        "unfinished": maybe(
+            record(optional={"datapoints": COUNT, "mean": maybe(NUMBER), "se_monte_carlo": maybe(NUMBER)})
+        ),
+        "concentration": maybe(record(top={**COUNT, "minimum": 1}, share=NUMBER, limit=NUMBER)),
+        "data": record(optional={"dimensions": {**COUNT, "minimum": 1}, "discrete": maybe({"type": "boolean"})}),
+        "baselines": maybe(_BASELINES),
+        "latents_star": maybe(_USE),
+        "latents": maybe(_LATENTS),
+        "iwae_curve": maybe(_IWAE_CURVE),
+        "convergence": maybe(_CONVERGENCE),
+    },
+    quantities=table(_QUANTITY, _LADDER),
+    datapoints={**COUNT, "minimum": 1},
+    status=table(COUNT),
+    other_start=COUNT,
+)
+
+SUMMARY = record(
+    optional={
+        "generalisation": table(_ESTIMATE),
+        "certificate": maybe(_CERTIFICATE),
+        "semi_amortized": maybe(_LOCAL_STEPS),
+        "families": record(encoder=TEXT, split=TEXT),
+        "findings": list_of(_FINDING),
+        "target": maybe(TEXT),
+        "effort": maybe(TEXT),
+    },
+    quantities=table(_QUANTITY, _LADDER),
+    splits={**table(_SPLIT), "minProperties": 1},
+)
+
+RUN = record(
+    optional={
+        "families": maybe(record(optional={"split": maybe(TEXT)})),
+        "settings": maybe(record(optional={"seed": SEED})),
+        "versions": maybe(table(TEXT)),
+        "details": record(optional={"split": maybe(TEXT)}),
+        "warnings": maybe(list_of(TEXT)),
+        "data": {
+            "anyOf": [
+                {"type": ["null", "string"]},
+                record(optional={"splits": table(record(optional={"sha256": maybe(TEXT)}))}),
+            ]
+        },
+        "checkpoint": {
+            "anyOf": [
+                {"type": ["null", "string"]},
+                record(
+                    optional={
+                        "name": maybe(TEXT),
+                        "sha256": maybe(TEXT),
+                        "description": maybe(TEXT),
+                        "training": maybe(TEXT),
+                    }
+                ),
+            ]
+        },
+    },
+)
+
+_ESTIMATES = ("log_px", "elbo_star", "elbo", *_GAPS)
+REQUIRED = ("split", "index", "status", *_ESTIMATES, *(f"{name}_se" for name in _ESTIMATES))
+WORDS = ("split", "status", "fit", "ais_reason", "log_px_source")  # columns of text; label may be anything
+NUMBERS = (
+    *_ESTIMATES,
+    "index",
+    "start",
+    "ess",
+    "khat",
+    "pooled_khat",
+    "pooled_samples",
+    "gradient_norm",
+    "fit_steps",
+    "ais_temperatures",
+    "ais_acceptance",
+    "ais_ess",
+)
