@@ -111,7 +111,7 @@ def test_the_quickstart_shows_bar_card_and_pictures(executed):
         assert "done in" in bar
         assert 'class="gapkit-card"' in card
         assert "<svg" in card
-        assert "Fix the encoder first" in card  # what the text beside it says
+        assert "Fix the encoder" in card  # what the text beside it says
     assert "train: 200 datapoints" in shown(cells["analyze"], "text/html")[1]
     assert "done in" in shown(cells["certify"], "text/html")[0]
     for ident in ("ladder", "scatter", "worst"):
