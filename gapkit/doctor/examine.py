@@ -27,6 +27,7 @@ _CHECKS: dict[str, _Check] = {
     "neighbours": repeat.neighbours,
     "input_changed": repeat.input_changed,
     "encoder": numbers.encoder,
+    "density": numbers.density,
     "support": numbers.support,
     "finite": numbers.finite,
     "gradient": gradient.gradient,

@@ -8,7 +8,7 @@ from gapkit.doctor.findings import Finding
 from gapkit.doctor.probe import Probe
 from gapkit.models.priors import moved
 
-__all__ = ["encoder", "finite", "resolution", "support"]
+__all__ = ["density", "encoder", "finite", "resolution", "support"]
 
 _ROWS, _AT_ONCE = 2000, 500
 _DRAWS_OUTSIDE = 0.005
@@ -43,6 +43,24 @@ def encoder(probe: Probe) -> Finding | None:
     level = "error" if count == len(rows) else "warning"
     asked = "q(z|x) with finite locations and positive scales"
     return Finding("encoder", level, asked, f"{found}: {' and '.join(parts)}", do)
+
+
+def density(probe: Probe) -> Finding | None:
+    """Whether log q(z) can be asked for at any z: fits compare q* with the encoder's q, and proposals are mixtures."""
+    ask = getattr(probe.q, "log_prob", None)
+    if ask is None:  # a family that says so itself, such as an auxiliary-variable flow, has a stand-in
+        return None
+    try:
+        with torch.no_grad():
+            ask(probe.prior_z)
+    except NotImplementedError as error:
+        found = f"none: the encoder's flow has no inverse ({str(error).strip() or 'not implemented'})"
+        do = (
+            "give its transforms an inverse, or let encode return the Gaussian that the flow begins with, to analyse "
+            "that: an iterative inverse (bisection in each coordinate of a planar flow) is enough"
+        )
+        return Finding("density", "error", "a density of q(z|x) at every z", found, do)
+    return None
 
 
 def support(probe: Probe) -> Finding | None:

@@ -325,6 +325,30 @@ def test_scales_that_are_negative():
     refused(trained(Negative), digits("test"), "encoder", "zero or negative", "log-variance")
 
 
+class Planar(torch.distributions.Transform):
+    """A flow without an analytic inverse: z = u + w tanh(u . v)."""
+
+    domain = codomain = torch.distributions.constraints.real_vector
+    bijective = True
+
+    def _call(self, x):
+        return x + 0.1 * torch.tanh(x.sum(-1, keepdim=True))
+
+    def log_abs_det_jacobian(self, x, y):
+        return torch.log1p(0.1 * LATENT * (1 - torch.tanh(x.sum(-1)) ** 2))
+
+
+def test_a_flow_without_an_inverse_is_refused_before_the_fits():
+    class Flow(Distributions):
+        def encode(self, x):
+            return torch.distributions.TransformedDistribution(super().encode(x), [Planar()])
+
+    model, x = trained(Flow), digits("test")[:20]
+    refused(model, x, "density", "no inverse")
+    with pytest.raises(InputError, match="--allow density"):
+        gapkit.analyze(model, x, effort="quick", family="mean_field")
+
+
 def test_a_posterior_outside_the_priors_support():
     class Box(Distributions):
         def prior(self):
