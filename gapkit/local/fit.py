@@ -23,7 +23,7 @@ from gapkit.local.curvature import MAX_DIM
 from gapkit.local.families import FITTERS
 from gapkit.local.fitter import FitStatus, Fitter, LocalFit
 from gapkit.local.job import Job, merged, merged_estimates, picked
-from gapkit.local.modes import find_modes
+from gapkit.local.search import Found, find_modes
 from gapkit.local.settings import FitSettings
 from gapkit.local.starts import Bank
 from gapkit.models.freeze import frozen
@@ -47,6 +47,7 @@ class LocalFits:
             reaches, both in the family of the split where that is Gaussian, else in the largest Gaussian one. Part of
             the amortization gap; zero where the encoder's start is the best one.
         mixture: modes and the encoder's q, weighted by what they reach: the proposal for log p(x).
+        search: how the modes were found, and what may be missing.
     """
 
     encoder: Estimate
@@ -54,6 +55,7 @@ class LocalFits:
     own: str
     mode_gap: Gap
     mixture: Mixture
+    search: Found
 
     @property
     def mean_field(self) -> LocalFit:
@@ -85,6 +87,7 @@ def fit(
     settings: FitSettings | None = None,
     judge: Elbo | None = None,
     families: Sequence[str] = (),
+    more: Tensor | None = None,
 ) -> LocalFits:
     """Fit q* in the Gaussian families, in the encoder's own, and in others that are asked for.
 
@@ -98,6 +101,7 @@ def fit(
             L[q*] is never below L[q] in the same table.
         families: names of ``FITTERS``. The split is made in the encoder's own family if that is among them or none is
             named, else in the first of them.
+        more: further starts, shape (K, B, D); NaN where there is none.
 
     Returns:
         The optima and the mixture. The nesting of the families holds in the same table: L[q*] is not below the
@@ -111,7 +115,8 @@ def fit(
     settings, judge = settings or FitSettings(), judge or Elbo(antithetic=True)
     own = split_family(family_name(q), families)
     with torch.no_grad(), frozen(target.model):
-        modes = find_modes(target, with_density(q), bank, key, settings)
+        search = find_modes(target, with_density(q), bank, key, settings, more)
+        modes = search.modes
         encoder = judge(target, target.x, q, key)
         job = Job(target, key, settings, judge, modes, q, encoder)
         found: dict[str, LocalFit] = {}
@@ -121,7 +126,7 @@ def fit(
         mixture = modes.mixture(with_density(q), best.start, best.q)
         gaussian = own if own in _GAUSSIAN else [name for name in found if name in _GAUSSIAN][-1]
         lost = _mode_gap(job.named(gaussian), found)
-        return LocalFits(encoder, found, own, lost, mixture)
+        return LocalFits(encoder, found, own, lost, mixture, search)
 
 
 def split_family(own: str, families: Sequence[str]) -> str:

@@ -14,9 +14,13 @@ class FitSettings:
     Attributes:
         num_starts: starts from the bank besides the encoder's q; three times as many where there are at most 10
             latents, because modes are many there and starts cost little.
-        warm_steps: natural-gradient steps: the first half from every start, the rest for the modes that are left.
-        coarse_samples: samples of each step of the first half, even.
-        warm_samples: samples of each step of the rest, even.
+        most_starts: starts that a datapoint may have where new modes keep coming; four times as many where there are
+            at most 10 latents.
+        unseen: posterior mass in modes not yet found, by a Good-Turing estimate, below which no more are searched for.
+        warm_steps: Newton steps from every start, at least 12 where there are at most 10 latents; then half as many
+            natural-gradient steps for the modes that are left.
+        coarse_samples: samples of each step from a start, even, where a model's curvature is not to be had.
+        warm_samples: samples of each natural-gradient step, even.
         polish_steps: path-gradient steps of the best mode; a long one is half as long in the
             mean-field family.
         polish_samples: samples of each, even.
@@ -34,6 +38,8 @@ class FitSettings:
     """
 
     num_starts: int = 3
+    most_starts: int = 24
+    unseen: float = 0.03
     warm_steps: int = 8
     coarse_samples: int = 2
     warm_samples: int = 4
@@ -57,3 +63,11 @@ class FitSettings:
             (9, 3)
         """
         return 3 * self.num_starts if dim <= _FEW_LATENTS else self.num_starts
+
+    def most(self, dim: int) -> int:
+        """How many starts from the bank it may have at most."""
+        return 4 * self.most_starts if dim <= _FEW_LATENTS else self.most_starts
+
+    def ascent(self, dim: int) -> int:
+        """How many Newton steps a start is climbed by."""
+        return max(12, self.warm_steps) if dim <= _FEW_LATENTS else self.warm_steps

@@ -1,0 +1,228 @@
+"""Find the modes of each posterior: climb from the encoder and from the bank, until nothing new turns up.
+
+A datapoint whose starts all lead to the same mode is done after the first few. Where a mode that matters was found by
+one start only, others like it may have been found by none, and more starts are climbed. How much is still missing is
+estimated as Good and Turing do: with starts that choose their modes with probabilities p_k, and pi_k the posterior
+mass of mode k,
+
+    E[mass in modes not found by n - 1 starts] = E[1/n sum over modes found once of pi_k / p_k]
+
+Starts are peaks that lie far apart, so p_k is taken as alike for all K modes, and K as the effective number of those
+found, exp of the entropy of their masses.
+Source: Good, "The Population Frequencies of Species and the Estimation of Population Parameters" (1953), equation 2.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gapkit.estimators.iwae import Iwae
+from gapkit.families import DiagonalGaussian, FullRankGaussian
+from gapkit.families.protocol import Transport
+from gapkit.local.ascent import ascend_points
+from gapkit.local.blocks import blocks_with
+from gapkit.local.curvature import MAX_DIM, Curvature, available
+from gapkit.local.modes import Gaussian, Modes, without_duplicates
+from gapkit.local.natural import Moments, polish_diagonal, warm_start
+from gapkit.local.settings import FitSettings
+from gapkit.local.starts import Bank
+from gapkit.models.target import Target
+from gapkit.numerics import log_mean_exp
+from gapkit.randomness import Key
+
+__all__ = ["Found", "find_modes"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The outcome of a search.
+
+    Attributes:
+        modes: what was found.
+        starts: how many starts were climbed, shape (B,).
+        unseen: estimated posterior mass in modes that were not found, shape (B,); 0 where all peaks of the bank were
+            climbed, and NaN where there was one start only, which tells nothing.
+    """
+
+    modes: Modes
+    starts: Tensor
+    unseen: Tensor
+
+
+@dataclass(frozen=True)
+class _Climber:
+    """How starts of a batch are climbed from."""
+
+    target: Target
+    key: Key
+    settings: FitSettings
+    curvature: Curvature | None
+
+    def climb(self, modes: Modes, rows: Tensor, stage: str) -> Modes:
+        """From starts to modes, or on with modes, (K, P) of the datapoints ``rows``, shape (P,); dead ones stay dead."""
+        count, number = len(modes.loc), len(rows)
+        flat = rows.repeat(count)
+        target, key = self.target.select(flat), self.key.select(flat)
+        # Starts that do not exist are carried along to keep the shape; they need only be numbers.
+        loc = modes.loc.flatten(0, 1).nan_to_num(0.0, 0.0, 0.0)
+        tril = modes.tril.flatten(0, 1)
+        if self.curvature is None:
+            fitted, tril = _without_curvature(target, key, loc, tril, stage, self.settings)
+        elif stage == "ascent":
+            fitted = ascend_points(target, loc, self.curvature, self.settings.ascent(target.dim)).gaussian()
+            tril = fitted.scale_tril
+        else:
+            fitted = _averaged(target, key, loc, tril, self.curvature, self.settings)
+            tril = fitted.scale_tril
+        judge = Iwae(num_samples=self.settings.select_samples, stage="modes/level")
+        level = log_mean_exp(judge.log_weights(target, fitted, key).nan_to_num(nan=-torch.inf)).to(loc.dtype)
+        alive = modes.level.isfinite() & level.isfinite().reshape(count, number)
+        return Modes(
+            fitted.loc.reshape(modes.loc.shape),
+            tril.reshape(modes.tril.shape),
+            torch.where(alive, level.reshape(count, number), -torch.inf),
+            modes.hits,
+        )
+
+
+def find_modes(
+    target: Target, q: Transport, bank: Bank | None, key: Key, settings: FitSettings, more: Tensor | None = None
+) -> Found:
+    """Fit a Gaussian from the encoder's q and from further starts; drop modes that are negligible or found twice.
+
+    Args:
+        target: B datapoints.
+        q: the encoder's posteriors.
+        bank: where further starts come from; None uses the encoder's alone.
+        key: seed and datapoint indices.
+        settings: budgets.
+        more: starts that are known from elsewhere, shape (K, B, D); NaN where there is none.
+    """
+    climber = _Climber(target, key, settings, available(target))
+    everyone = torch.arange(target.num_datapoints, device=target.device)
+    starts = _as_starts(target, q.loc.unsqueeze(0), q.marginal_scale().unsqueeze(0))
+    waiting: Modes | None = None
+    first = 0
+    if bank is not None and settings.num_starts > 0:
+        first = settings.starts(target.dim)
+        loc, scale, exists = bank.starts(target.x, q.loc, max(first, settings.most(target.dim)))
+        waiting = _as_starts(target, loc, scale, exists)
+        starts = starts.beside(_slice(waiting, 0, first))
+        if more is not None:
+            starts = starts.beside(_as_starts(target, more, bank.narrow.expand_as(more)))
+    tried = starts.hits.sum(0)
+    modes = without_duplicates(climber.climb(starts, everyone, "ascent"), settings.keep_within).compact()
+    left = torch.zeros_like(tried) if waiting is None else waiting.hits[first:].sum(0)
+    while waiting is not None and first < len(waiting.loc):
+        wanted = (left > 0) & (_unseen(modes, tried) > settings.unseen)
+        if not bool(wanted.any()):
+            break
+        fresh = _slice(waiting, first, first + first)
+        first += first
+        modes = _grown(modes, len(fresh.loc))
+        for block, places in blocks_with(wanted):
+            part = climber.climb(fresh.select(block), block, "ascent")
+            both = without_duplicates(_shrunk(modes.select(block), len(part.loc)).beside(part), settings.keep_within)
+            rows = block[places]
+            modes = modes.placed(both.select(places), rows)
+            tried = tried.index_add(0, rows, fresh.hits.sum(0)[rows])
+            left = left.index_add(0, rows, -fresh.hits.sum(0)[rows])
+        modes = modes.compact()
+    unseen = torch.where(left > 0, _unseen(modes, tried), 0.0)
+    modes = _finished(climber, modes)
+    modes = without_duplicates(modes, settings.keep_within).compact()
+    return Found(modes, tried, torch.where(tried > 1, unseen, torch.nan))
+
+
+def _as_starts(target: Target, loc: Tensor, scale: Tensor, exists: Tensor | None = None) -> Modes:
+    """Starts of shape (K, B, D) as modes; those that are not numbers do not exist."""
+    sound = (loc.isfinite() & scale.isfinite() & (scale > 0)).all(-1)
+    exists = sound if exists is None else exists & sound
+    scale = torch.where(exists.unsqueeze(-1), scale, 1.0)
+    tril = scale if target.dim > MAX_DIM else torch.diag_embed(scale)
+    return Modes(loc, tril, torch.where(exists, 0.0, -torch.inf).to(loc.dtype), exists.long())
+
+
+def _slice(modes: Modes, begin: int, end: int) -> Modes:
+    return Modes(modes.loc[begin:end], modes.tril[begin:end], modes.level[begin:end], modes.hits[begin:end])
+
+
+def _grown(modes: Modes, count: int) -> Modes:
+    """With empty places for so many more modes."""
+    empty = Modes(*(getattr(modes, name)[:1].expand(count, *[-1] * (getattr(modes, name).dim() - 1)) for name in
+                    ("loc", "tril", "level", "hits")))
+    return modes.beside(Modes(empty.loc, empty.tril, torch.full_like(empty.level, -torch.inf),
+                              torch.zeros_like(empty.hits)))
+
+
+def _shrunk(modes: Modes, count: int) -> Modes:
+    """Without the last places."""
+    return _slice(modes, 0, len(modes.loc) - count)
+
+
+def _unseen(modes: Modes, tried: Tensor) -> Tensor:
+    """Good and Turing's estimate of the posterior mass in modes that no start led to, shape (B,)."""
+    mass = modes.weights()
+    effective = torch.special.entr(mass).sum(0).exp()
+    once = torch.where(modes.hits == 1, mass, 0.0).sum(0)
+    return (effective * once / tried.clamp(min=1)).clamp(max=1.0)
+
+
+def _finished(climber: _Climber, modes: Modes) -> Modes:
+    """Fit the Gaussians of the modes that are left: every batch has a fixed shape.
+
+    Everyone's first mode together, then the second of the blocks of datapoints that have one, then the third and
+    fourth, the fifth to eighth, and so on.
+    """
+    alive = modes.alive()
+    order = (~alive).to(torch.int8).argsort(dim=0, stable=True)  # dead ones come last
+    everyone = torch.arange(alive.shape[1], device=alive.device)
+    out = modes
+    begin, size = 0, 1
+    while begin < len(order):
+        numbers = order[begin : begin + size]
+        groups = [(everyone, everyone)] if begin == 0 else list(blocks_with(alive.sum(0) > begin))
+        for block, places in groups:
+            chosen, rows = numbers[:, block], block.expand(len(numbers), -1)
+            part = Modes(*(getattr(modes, name)[chosen, rows] for name in ("loc", "tril", "level", "hits")))
+            part = climber.climb(part, block, "fit")
+            chosen, rows = chosen[:, places], block[places].expand(len(numbers), -1)
+            there = alive[chosen, rows]
+            out = out.replaced(part.select(places), chosen[there], rows[there], there)
+        begin, size = begin + size, begin + size
+    return out
+
+
+def _averaged(
+    target: Target, key: Key, loc: Tensor, tril: Tensor, curvature: Curvature, settings: FitSettings
+) -> FullRankGaussian:
+    """Natural-gradient steps from the curvature at the modes toward that averaged over q."""
+    streams = key.streams("modes/fit", target.dtype, target.device)
+    begin = Moments(loc, torch.cholesky_inverse(tril))
+    steps = range(1, 1 + settings.warm_steps // 2)
+
+    def noise(count: int) -> Tensor:
+        return streams.normal(count, target.dim)
+
+    return warm_start(target, begin, curvature, noise, steps, settings.warm_samples).gaussian()
+
+
+def _without_curvature(
+    target: Target, key: Key, loc: Tensor, tril: Tensor, stage: str, settings: FitSettings
+) -> tuple[Gaussian, Tensor]:
+    """Path-gradient steps of factorised Gaussians, and their scales in the form of ``tril``.
+
+    Such a step knows less than one with curvature, but costs only its gradients: more of them are taken.
+    """
+    streams = key.streams(f"modes/{stage}", target.dtype, target.device)
+    diagonal = DiagonalGaussian(loc, tril if tril.dim() == 2 else tril.diagonal(dim1=-2, dim2=-1))
+    half = settings.warm_steps // 2
+    steps = range(8 * half) if stage == "ascent" else range(8 * half, 8 * settings.warm_steps)
+    samples = settings.coarse_samples if stage == "ascent" else settings.warm_samples
+
+    def noise(count: int) -> Tensor:
+        return streams.normal(count, target.dim)
+
+    found = polish_diagonal(target, diagonal, noise, steps, samples)
+    return found, found.scale if tril.dim() == 2 else torch.diag_embed(found.scale)
