@@ -96,6 +96,8 @@ def _quick() -> AnalysisSpec:
         ),
         fit=FitSettings(
             num_starts=2,
+            most_starts=12,
+            climb_steps=4,
             warm_steps=4,
             warm_samples=2,
             polish_steps=18,
@@ -125,6 +127,8 @@ def _thorough() -> AnalysisSpec:
         ),
         fit=FitSettings(
             num_starts=7,
+            most_starts=64,
+            climb_steps=8,
             warm_steps=12,
             coarse_samples=4,
             polish_steps=300,

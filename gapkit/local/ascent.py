@@ -32,13 +32,15 @@ def ascend_points(target: Target, z: Tensor, curvature: Curvature, steps: int) -
         steps: how many.
 
     Returns:
-        The points reached, and the curvature there.
+        The points reached, and the curvature of the step that led there.
     """
+    precision = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device).expand(len(z), -1, -1)
     reach = torch.ones_like(z[:, 0])
     lengths = torch.tensor(_LENGTHS, dtype=z.dtype, device=z.device).unsqueeze(1)
     for _ in range(steps):
         value, gradient = (part[0] for part in target.log_joint_and_grad(z.unsqueeze(0)))
-        factor, failed = torch.linalg.cholesky_ex(curvature(target, z.unsqueeze(0)))
+        precision = curvature(target, z.unsqueeze(0))
+        factor, failed = torch.linalg.cholesky_ex(precision)
         step = torch.cholesky_solve(gradient.unsqueeze(-1), factor).squeeze(-1)
         sound = (failed == 0) & step.isfinite().all(-1)
         tried = lengths * reach  # (3, P)
@@ -49,4 +51,4 @@ def ascend_points(target: Target, z: Tensor, curvature: Curvature, steps: int) -
         rows = torch.arange(len(z), device=z.device)
         z = torch.where(better.unsqueeze(-1), ends[number, rows], z)
         reach = torch.where(better, (4.0 * tried[number, rows]).clamp(max=1.0), reach * _STUCK)
-    return Moments(z, curvature(target, z.unsqueeze(0)))
+    return Moments(z, precision)

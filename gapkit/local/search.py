@@ -70,7 +70,7 @@ class _Climber:
         if self.curvature is None:
             fitted, tril = _without_curvature(target, key, loc, tril, stage, self.settings)
         elif stage == "ascent":
-            fitted = ascend_points(target, loc, self.curvature, self.settings.ascent(target.dim)).gaussian()
+            fitted = ascend_points(target, loc, self.curvature, self.settings.climb(target.dim)).gaussian()
             tril = fitted.scale_tril
         else:
             fitted = _averaged(target, key, loc, tril, self.curvature, self.settings)
@@ -115,7 +115,10 @@ def find_modes(
     modes = without_duplicates(climber.climb(starts, everyone, "ascent"), settings.keep_within).compact()
     left = torch.zeros_like(tried) if waiting is None else waiting.hits[first:].sum(0)
     while waiting is not None and first < len(waiting.loc):
-        wanted = (left > 0) & (_unseen(modes, tried) > settings.unseen)
+        doubt = _unseen(modes, tried)
+        if settings.patient(target.dim):
+            doubt = doubt.maximum(_could_be_missed(modes, tried))
+        wanted = (left > 0) & (doubt > settings.unseen)
         if not bool(wanted.any()):
             break
         fresh = _slice(waiting, first, first + first)
@@ -163,10 +166,19 @@ def _shrunk(modes: Modes, count: int) -> Modes:
 
 def _unseen(modes: Modes, tried: Tensor) -> Tensor:
     """Good and Turing's estimate of the posterior mass in modes that no start led to, shape (B,)."""
-    mass = modes.weights()
-    effective = torch.special.entr(mass).sum(0).exp()
-    once = torch.where(modes.hits == 1, mass, 0.0).sum(0)
-    return (effective * once / tried.clamp(min=1)).clamp(max=1.0)
+    once = torch.where(modes.hits == 1, modes.weights(), 0.0).sum(0)
+    return (_effective(modes) * once / tried.clamp(min=1)).clamp(max=1.0)
+
+
+def _could_be_missed(modes: Modes, tried: Tensor) -> Tensor:
+    """Mass expected to be missed if there were one more mode like those found: 1/(K+1) (K/(K+1))^n, shape (B,)."""
+    count = _effective(modes)
+    return (count / (count + 1.0)) ** tried / (count + 1.0)
+
+
+def _effective(modes: Modes) -> Tensor:
+    """The effective number of modes, exp of the entropy of their masses, shape (B,)."""
+    return torch.special.entr(modes.weights()).sum(0).exp()
 
 
 def _finished(climber: _Climber, modes: Modes) -> Modes:

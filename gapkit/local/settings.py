@@ -17,8 +17,8 @@ class FitSettings:
         most_starts: starts that a datapoint may have where new modes keep coming; four times as many where there are
             at most 10 latents.
         unseen: posterior mass in modes not yet found, by a Good-Turing estimate, below which no more are searched for.
-        warm_steps: Newton steps from every start, at least 12 where there are at most 10 latents; then half as many
-            natural-gradient steps for the modes that are left.
+        climb_steps: Newton steps from every start to the mode above it, at least 12 where there are at most 10 latents.
+        warm_steps: half as many natural-gradient steps follow for the modes that are left.
         coarse_samples: samples of each step from a start, even, where a model's curvature is not to be had.
         warm_samples: samples of each natural-gradient step, even.
         polish_steps: path-gradient steps of the best mode; a long one is half as long in the
@@ -40,6 +40,7 @@ class FitSettings:
     num_starts: int = 3
     most_starts: int = 24
     unseen: float = 0.03
+    climb_steps: int = 6
     warm_steps: int = 8
     coarse_samples: int = 2
     warm_samples: int = 4
@@ -68,6 +69,10 @@ class FitSettings:
         """How many starts from the bank it may have at most."""
         return 4 * self.most_starts if dim <= _FEW_LATENTS else self.most_starts
 
-    def ascent(self, dim: int) -> int:
+    def climb(self, dim: int) -> int:
         """How many Newton steps a start is climbed by."""
-        return max(12, self.warm_steps) if dim <= _FEW_LATENTS else self.warm_steps
+        return max(12, self.climb_steps) if dim <= _FEW_LATENTS else self.climb_steps
+
+    def patient(self, dim: int) -> bool:
+        """Whether to go on also where every mode was found twice but one more could well have been missed."""
+        return dim <= _FEW_LATENTS
