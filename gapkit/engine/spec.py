@@ -7,7 +7,7 @@ from typing import Any
 from gapkit.checks import InputError
 from gapkit.estimators import Ais, Elbo, Iwae
 from gapkit.evidence import Policy
-from gapkit.local import FAMILIES, STEPS, FitSettings, check_steps
+from gapkit.local import FAMILIES, STEPS, FitSettings, Route, check_steps
 
 __all__ = ["EFFORTS", "AnalysisSpec", "spec_for"]
 
@@ -26,6 +26,8 @@ class AnalysisSpec:
         iwae: estimator of the encoder's IWAE bound.
         evidence: how log p(x) is estimated, from the mixture of fitted modes.
         fit: budget of the local fits.
+        route: of particles from the prior to the posterior, which looks for modes that the fits missed.
+        route_control: share of the datapoints, chosen at random, for which it is gone although nothing is in doubt.
         bank_prior: latents drawn from the prior for the bank of starts.
         bank_data: encodings of other data in the bank, at most.
         certificate: datapoints simulated from the model on which AIS is certified from both sides; 0 skips it.
@@ -46,6 +48,8 @@ class AnalysisSpec:
     iwae: Iwae = field(default_factory=lambda: Iwae(num_samples=1000))
     evidence: Policy = field(default_factory=Policy)
     fit: FitSettings = field(default_factory=FitSettings)
+    route: Route = field(default_factory=Route)
+    route_control: float = 0.05
     bank_prior: int = 4096
     bank_data: int = 10_000
     certificate: int = 50
@@ -108,6 +112,7 @@ def _quick() -> AnalysisSpec:
             gradient_steps=300,
             tolerance=0.1,
         ),
+        route_control=0.02,
         certificate=0,
         convergence=0,
     )
@@ -141,6 +146,8 @@ def _thorough() -> AnalysisSpec:
             gradient_samples=32,
             tolerance=0.01,
         ),
+        route=Route(num_particles=64, rounds=4),
+        route_control=0.2,
         certificate=100,
         convergence=24,
     )

@@ -90,6 +90,10 @@ class Modes:
         """Each mode's share of the posterior, as far as its level tells: shape (K, B)."""
         return torch.softmax(torch.where(self.alive(), self.level, -torch.inf), 0).nan_to_num(0.0)
 
+    def effective(self) -> Tensor:
+        """The effective number of modes, exp of the entropy of their shares, shape (B,)."""
+        return torch.special.entr(self.weights()).sum(0).exp()
+
     def several(self) -> Tensor:
         """For which datapoints there is more than one mode: bools of shape (B,)."""
         return self.alive().sum(0) > 1

@@ -31,7 +31,10 @@ from gapkit.models.target import Target
 from gapkit.numerics import log_mean_exp
 from gapkit.randomness import Key
 
-__all__ = ["Found", "find_modes"]
+__all__ = ["Found", "Further", "find_modes", "search_on"]
+
+# Modes with less of the posterior than this are not news.
+_NEWS = 0.01
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,23 @@ class Found:
     modes: Modes
     starts: Tensor
     unseen: Tensor
+
+
+@dataclass(frozen=True)
+class Further:
+    """What starts from elsewhere add to the modes that are known.
+
+    Attributes:
+        modes: the known ones and the new ones.
+        starts: the new ones as starts, shape (K, B, D), NaN where there are fewer.
+        gained: posterior mass of the new ones, shape (B,).
+        single: how many of them one start only led to, shape (B,).
+    """
+
+    modes: Modes
+    starts: Tensor
+    gained: Tensor
+    single: Tensor
 
 
 @dataclass(frozen=True)
@@ -138,6 +158,34 @@ def find_modes(
     return Found(modes, tried, torch.where(tried > 1, unseen, torch.nan))
 
 
+def search_on(
+    target: Target, key: Key, settings: FitSettings, known: Modes, starts: Tensor, scale: Tensor
+) -> Further:
+    """Climb from starts that were found elsewhere, and see whether they lead to modes that are not known yet.
+
+    Args:
+        target: B datapoints.
+        key: seed and datapoint indices.
+        settings: budgets.
+        known: modes of these datapoints.
+        starts: shape (K, B, D); NaN where there is none.
+        scale: standard deviations to begin with where there is no curvature, shape (D,).
+    """
+    everyone = torch.arange(target.num_datapoints, device=target.device)
+    climber = _Climber(target, key, settings, available(target))
+    begun = _as_starts(target, starts, scale.expand_as(starts))
+    count = len(known.loc)
+    modes = without_duplicates(known.beside(climber.climb(begun, everyone, "ascent")), settings.keep_within)
+    mass = modes.weights()[count:]
+    news = mass > _NEWS
+    return Further(
+        modes,
+        torch.where(news.unsqueeze(-1), modes.loc[count:], torch.nan),
+        torch.where(news, mass, 0.0).sum(0),
+        (news & (modes.hits[count:] == 1)).sum(0),
+    )
+
+
 def _as_starts(target: Target, loc: Tensor, scale: Tensor, exists: Tensor | None = None) -> Modes:
     """Starts of shape (K, B, D) as modes; those that are not numbers do not exist."""
     sound = (loc.isfinite() & scale.isfinite() & (scale > 0)).all(-1)
@@ -167,18 +215,13 @@ def _shrunk(modes: Modes, count: int) -> Modes:
 def _unseen(modes: Modes, tried: Tensor) -> Tensor:
     """Good and Turing's estimate of the posterior mass in modes that no start led to, shape (B,)."""
     once = torch.where(modes.hits == 1, modes.weights(), 0.0).sum(0)
-    return (_effective(modes) * once / tried.clamp(min=1)).clamp(max=1.0)
+    return (modes.effective() * once / tried.clamp(min=1)).clamp(max=1.0)
 
 
 def _could_be_missed(modes: Modes, tried: Tensor) -> Tensor:
     """Mass expected to be missed if there were one more mode like those found: 1/(K+1) (K/(K+1))^n, shape (B,)."""
-    count = _effective(modes)
+    count = modes.effective()
     return (count / (count + 1.0)) ** tried / (count + 1.0)
-
-
-def _effective(modes: Modes) -> Tensor:
-    """The effective number of modes, exp of the entropy of their masses, shape (B,)."""
-    return torch.special.entr(modes.weights()).sum(0).exp()
 
 
 def _finished(climber: _Climber, modes: Modes) -> Modes:
