@@ -24,7 +24,7 @@ from gapkit.local.ascent import ascend_points
 from gapkit.local.blocks import blocks_with
 from gapkit.local.curvature import MAX_DIM, Curvature, available
 from gapkit.local.modes import Gaussian, Modes, without_duplicates
-from gapkit.local.natural import Moments, polish_diagonal, warm_start
+from gapkit.local.natural import Moments, polish_diagonal, polish_full_rank, warm_start
 from gapkit.local.settings import FitSettings
 from gapkit.local.starts import Bank
 from gapkit.models.target import Target
@@ -260,7 +260,12 @@ def _averaged(
     def noise(count: int) -> Tensor:
         return streams.normal(count, target.dim)
 
-    return warm_start(target, begin, curvature, noise, steps, settings.warm_samples).gaussian()
+    found = warm_start(target, begin, curvature, noise, steps, settings.warm_samples).gaussian()
+    if not settings.patient(target.dim):
+        return found
+    # Gauss-Newton leaves out the decoder's own curvature, which can be most of it at a lesser mode that nothing else
+    # polishes: a proposal of the wrong width there is a wrong log p(x).
+    return polish_full_rank(target, found, noise, range(3 * settings.warm_steps), settings.polish_samples)
 
 
 def _without_curvature(
