@@ -110,7 +110,7 @@ class Mixture:
             if part.rows is None:
                 total.addcmul_(share, gradient)
             else:
-                total[:, part.rows] += share[:, part.rows] * gradient
+                total[:, part.rows] = torch.addcmul(total[:, part.rows], share[:, part.rows], gradient)
         return log_q, total
 
     @cached_property

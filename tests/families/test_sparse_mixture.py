@@ -43,17 +43,13 @@ def weights(dtype, few=2):
 @pytest.mark.parametrize("kind", [DiagonalGaussian, FullRankGaussian])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_company_of_datapoints_with_many_components_changes_no_bit(kind, dtype):
-    q = Mixture(weights(dtype), members(kind, dtype))
-    everyone = torch.arange(B)
-    for rows in (everyone[:2], everyone[:5], everyone[5:]):
-        alone = q.select(rows)
-        streams = Key(0, tuple(range(B))).streams("test", dtype)
-        z, log_q = q.draw(streams, 50)
-        z_alone, log_q_alone = alone.draw(Key(0, tuple(rows.tolist())).streams("test", dtype), 50)
-        assert torch.equal(z[:, rows], z_alone)
-        assert torch.equal(log_q[:, rows], log_q_alone)
-        for whole, part in zip(q.log_prob_and_grad(z), alone.log_prob_and_grad(z_alone), strict=True):
-            assert torch.equal(whole[:, rows], part)
+    few, many = (Mixture(weights(dtype, count), members(kind, dtype)) for count in (2, B))
+    z, log_q = few.draw(Key(0, tuple(range(B))).streams("test", dtype), 50)
+    z_many, log_q_many = many.draw(Key(0, tuple(range(B))).streams("test", dtype), 50)
+    assert torch.equal(z[:, :2], z_many[:, :2])
+    assert torch.equal(log_q[:, :2], log_q_many[:, :2])
+    for ours, theirs in zip(few.log_prob_and_grad(z), many.log_prob_and_grad(z), strict=True):
+        assert torch.equal(ours[:, :2], theirs[:, :2])
 
 
 def test_value_and_gradient_agree_with_automatic_differentiation():
