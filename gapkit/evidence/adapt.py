@@ -1,0 +1,98 @@
+"""Refinement of the datapoints that need it, each alone: no datapoint's company moves its numbers by a bit."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from gapkit.evidence.annealed import starting
+from gapkit.evidence.defence import defended
+from gapkit.evidence.policy import Policy
+from gapkit.evidence.pooled import Pool, pooled
+from gapkit.evidence.refine import Refinement
+from gapkit.families import FullRankGaussian, Mixture
+from gapkit.models.target import Target
+from gapkit.randomness import Key
+
+__all__ = ["adapted"]
+
+_AT_MOST = 2  # times the rounds that a policy asks for
+
+
+def adapted(
+    target: Target, proposal: Mixture, key: Key, policy: Policy, pool: Pool, log_w: Tensor, wanted: Tensor
+) -> tuple[Mixture, Mixture, Pool]:
+    """Refine the mixtures of some datapoints and sample from them anew.
+
+    Args:
+        target: B datapoints.
+        proposal: their mixtures without wider copies.
+        key: seed and datapoint indices.
+        policy: rounds and draws.
+        pool: importance sampling so far.
+        log_w: log weights of its first round, shape (S, B).
+        wanted: which datapoints, bools of shape (B,).
+
+    Returns:
+        What is sampled from, what AIS starts from, and importance sampling with fresh draws: for the whole batch.
+    """
+    before, weights = defended(proposal), starting(proposal)
+    samplings, starts, rows = [], [], wanted.nonzero()[:, 0]
+    for row in rows.split(1):
+        refinement = Refinement(target.select(row), proposal.select(row), weights[:, row])
+        fresh = _refined(refinement, target.select(row), before.select(row), key.select(row), policy, log_w[:, row])
+        pool = pool.placed(fresh, row)
+        samplings.append(refinement.sampling())
+        starts.append(refinement.starting())
+    start = Mixture(weights, proposal.components, proposal.frame)
+    return _together(before, samplings, rows, proposal), _together(start, starts, rows, proposal), pool
+
+
+def _refined(
+    refinement: Refinement, target: Target, q: Mixture, key: Key, policy: Policy, log_w: Tensor
+) -> Pool:
+    """Some rounds of draws for adaptation alone, then estimates on fresh draws until their weights can be trusted.
+
+    An estimate that cannot be trusted becomes the material of the next round.
+    """
+    stage = policy.pooled.stage
+    for number in range(_AT_MOST * policy.refinements):
+        # The draws are made again from their streams: only these few datapoints' are ever kept.
+        z, _ = q.draw(key.streams(stage, target.dtype, target.device), len(log_w))
+        refinement.see(q, z, log_w)
+        refinement.adapt()
+        q, stage = refinement.sampling(), f"{policy.pooled.stage}/refined/{number}"
+        if number + 1 < policy.refinements:
+            log_w = replace(policy.pooled, stage=stage).log_weights(target, q, key)
+            continue
+        pool, log_w = pooled(target, q, key, policy, stage, patient=False)
+        if bool(pool.settled(policy.target_se)):
+            break
+    return pool
+
+
+def _together(whole: Mixture, parts: Sequence[Mixture], rows: Tensor, proposal: Mixture) -> Mixture:
+    """The mixtures of all datapoints, some of which, at ``rows``, have components of their own beside the proposal's.
+
+    Args:
+        whole: of all datapoints; its first components are the proposal's.
+        parts: of one datapoint each, likewise.
+        rows: their places, shape (P,).
+        proposal: K components.
+    """
+    known, extra = len(proposal.components), max(len(part.components) for part in parts) - len(proposal.components)
+    log_weights = whole.log_weights.index_fill(1, rows, -torch.inf)
+    added = log_weights.new_full((extra, log_weights.shape[1]), -torch.inf)
+    size, dim = log_weights.shape[1], parts[0].components[-1].dim
+    like = {"dtype": log_weights.dtype, "device": log_weights.device}
+    loc = torch.zeros(extra, size, dim, **like)
+    tril = torch.eye(dim, **like).repeat(extra, size, 1, 1)
+    for row, part in zip(rows.tolist(), parts, strict=True):
+        log_weights[:known, row] = part.log_weights[:known, 0]
+        for number, component in enumerate(part.components[known:]):
+            assert isinstance(component, FullRankGaussian)
+            added[number, row] = part.log_weights[known + number, 0]
+            loc[number, row], tril[number, row] = component.loc[0], component.scale_tril[0]
+    gaussians = tuple(FullRankGaussian(loc[k], tril[k]) for k in range(extra))
+    return Mixture(torch.cat([log_weights, added]), (*whole.components, *gaussians), whole.frame)
