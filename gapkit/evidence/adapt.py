@@ -6,23 +6,28 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from gapkit.estimators.protocol import without_nan
 from gapkit.evidence.annealed import starting
 from gapkit.evidence.defence import defended
 from gapkit.evidence.policy import Policy
 from gapkit.evidence.pooled import Pool, pooled
 from gapkit.evidence.refine import Refinement
+from gapkit.evidence.trust import body
 from gapkit.families import FullRankGaussian, Mixture
 from gapkit.models.target import Target
 from gapkit.randomness import Key
 
 __all__ = ["adapted"]
 
-_AT_MOST = 2  # times the rounds that a policy asks for
+_AT_MOST = 4  # times the rounds that a policy asks for
+# Refinement is worth its while where the body of the weights becomes so much more even, or is so even.
+_BETTER, _WELL = 1.15, 0.6
+_PATIENT_DIM = 5  # up to so many latents a posterior is found in the end
 
 
 def adapted(
     target: Target, proposal: Mixture, key: Key, policy: Policy, pool: Pool, log_w: Tensor, wanted: Tensor
-) -> tuple[Mixture, Mixture, Pool]:
+) -> tuple[Mixture, Mixture, Pool, Tensor]:
     """Refine the mixtures of some datapoints and sample from them anew.
 
     Args:
@@ -35,28 +40,39 @@ def adapted(
         wanted: which datapoints, bools of shape (B,).
 
     Returns:
-        What is sampled from, what AIS starts from, and importance sampling with fresh draws: for the whole batch.
+        What is sampled from, what AIS starts from, importance sampling with fresh draws, and where refinement helped,
+        shape (B,): for the whole batch.
     """
     before, weights = defended(proposal), starting(proposal)
-    samplings, starts, rows = [], [], wanted.nonzero()[:, 0]
-    for row in rows.split(1):
+    samplings, starts, better = [], [], wanted.clone()
+    for row in wanted.nonzero()[:, 0].split(1):
         refinement = Refinement(target.select(row), proposal.select(row), weights[:, row])
-        fresh = _refined(refinement, target.select(row), before.select(row), key.select(row), policy, log_w[:, row])
+        part, q, own = target.select(row), before.select(row), key.select(row)
+        fresh = _refined(refinement, part, q, own, policy, log_w[:, row])
+        if fresh is None:
+            fresh, _ = pooled(part, q, own, policy, policy.pooled.stage, patient=True)
+            better[row] = False
+        else:
+            samplings.append(refinement.sampling())
+            starts.append(refinement.starting())
         pool = pool.placed(fresh, row)
-        samplings.append(refinement.sampling())
-        starts.append(refinement.starting())
-    start = Mixture(weights, proposal.components, proposal.frame)
-    return _together(before, samplings, rows, proposal), _together(start, starts, rows, proposal), pool
+    start, rows = Mixture(weights, proposal.components, proposal.frame), better.nonzero()[:, 0]
+    if len(rows) == 0:
+        return before, start, pool, better
+    return _together(before, samplings, rows, proposal), _together(start, starts, rows, proposal), pool, better
 
 
 def _refined(
     refinement: Refinement, target: Target, q: Mixture, key: Key, policy: Policy, log_w: Tensor
-) -> Pool:
+) -> Pool | None:
     """Some rounds of draws for adaptation alone, then estimates on fresh draws until their weights can be trusted.
 
-    An estimate that cannot be trusted becomes the material of the next round.
+    An estimate that cannot be trusted becomes the material of the next round. In many dimensions pieces of a posterior
+    are no better than the whole, and the best looking of several such estimates would be the lowest: None is given where
+    the body of the weights is no more even than it was.
     """
-    stage = policy.pooled.stage
+    stage, before = policy.pooled.stage, body(without_nan(log_w)[0])
+    found = None
     for number in range(_AT_MOST * policy.refinements):
         # The draws are made again from their streams: only these few datapoints' are ever kept.
         z, _ = q.draw(key.streams(stage, target.dtype, target.device), len(log_w))
@@ -67,9 +83,11 @@ def _refined(
             log_w = replace(policy.pooled, stage=stage).log_weights(target, q, key)
             continue
         pool, log_w = pooled(target, q, key, policy, stage, patient=False)
-        if bool(pool.settled(policy.target_se)):
+        fits = body(without_nan(log_w)[0])
+        found = pool if bool((fits > _BETTER * before) | (fits > _WELL)) else None
+        if bool(pool.settled(policy.target_se)) or (found is None and target.dim > _PATIENT_DIM):
             break
-    return pool
+    return found
 
 
 def _together(whole: Mixture, parts: Sequence[Mixture], rows: Tensor, proposal: Mixture) -> Mixture:

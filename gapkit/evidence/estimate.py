@@ -47,8 +47,9 @@ def estimate_evidence(target: Target, proposal: Mixture, key: Key, policy: Polic
     sampling, start = defended(proposal), Mixture(starting(proposal), proposal.components, proposal.frame)
     pool, first = pooled(target, sampling, key, policy, policy.pooled.stage, patient=not can_refine)
     wanted = ~pool.settled(policy.target_se) & first.isfinite().any(0) & can_refine
+    refined = torch.zeros_like(wanted)
     if bool(wanted.any()):
-        sampling, start, pool = adapted(target, proposal, key, policy, pool, first, wanted)
+        sampling, start, pool, refined = adapted(target, proposal, key, policy, pool, first, wanted)
     sound = healthy(pool.estimate.diagnostics["khat"], pool.samples) & pool.estimate.value.isfinite()
     steady = pool.rise <= policy.target_se
     reason = _reasons(pool, sound, steady, key, policy)
@@ -62,7 +63,8 @@ def estimate_evidence(target: Target, proposal: Mixture, key: Key, policy: Polic
     )
     few_chains = ais.estimate.diagnostics["ess"] < min(4.0, 0.25 * policy.ais.num_chains)
     weak = ~(sound & steady) & (few_chains | ~use_ais)
-    weak |= use_ais & ais.open
+    # Where pieces helped and weights are heavy all the same, more was there at every round: AIS starts at these pieces.
+    weak |= use_ais & (ais.open | (refined & ~sound))
     return Evidence(
         chosen,
         use_ais.long(),
@@ -74,7 +76,7 @@ def estimate_evidence(target: Target, proposal: Mixture, key: Key, policy: Polic
         disagree,
         weak,
         sampling,
-        wanted,
+        refined,
     )
 
 

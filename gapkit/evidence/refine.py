@@ -29,7 +29,8 @@ _PIECES = 8  # added in a round
 _COPIES = 8  # Gaussians of the mixture itself that are adapted, at most
 _WIDER = 4  # copies wider by so many steps
 _STEPS = 3  # of expectation maximisation in a round
-_BASE, _WIDE = 0.2, 0.01  # the mixture and each wider copy keep these shares of the draws whatever the fit says
+_WHOLE = 2  # Gaussians over everything that was found
+_BASE, _WIDE = 0.2, 0.02  # the mixture and each wider Gaussian keep these shares of the draws whatever the fit says
 _NEGLIGIBLE, _STARTING = 1e-3, 1e-2
 _HEAVY = 4.0  # a draw that weighs so much more than the mean asks for a Gaussian
 _REACHABLE = 100.0  # chains sent back find a wider copy whose volume is no more times the Gaussian's
@@ -75,13 +76,24 @@ class Refinement:
 
     def see(self, drawn_from: Mixture, z: Tensor, log_w: Tensor) -> None:
         """Take draws of shape (S, 1, D) with log weights (S, 1) in; every call brings as many."""
-        log_joint = log_w[:, 0] + _at(drawn_from, z)
-        if self._every is not None and self._draws is not None:
-            z, log_joint = torch.cat([self._every, z]), torch.cat([self._draws.log_joint, log_joint])
+        fresh = _Draws(
+            z[:, 0].double(),
+            log_w[:, 0] + _at(drawn_from, z),
+            _at(self._base, z),
+            torch.stack([_at(stage, z) for stage in [*self._stages, drawn_from]]),
+        )
+        if self._draws is None or self._every is None:
+            self._every, self._draws = z, fresh
+        else:
+            before = torch.cat([self._draws.log_stages, _at(drawn_from, self._every).unsqueeze(0)])
+            self._draws = _Draws(
+                torch.cat([self._draws.z, fresh.z]),
+                torch.cat([self._draws.log_joint, fresh.log_joint]),
+                torch.cat([self._draws.log_base, fresh.log_base]),
+                torch.cat([before, fresh.log_stages], 1),
+            )
+            self._every = torch.cat([self._every, z])
         self._stages.append(drawn_from)
-        self._every = z
-        densities = torch.stack([_at(stage, z) for stage in self._stages])
-        self._draws = _Draws(z[:, 0].double(), log_joint, _at(self._base, z), densities)
 
     def adapt(self) -> None:
         """Fit the blend to all draws so far."""
@@ -105,10 +117,28 @@ def _adapted(blend: Blend, draws: _Draws) -> Blend:
         return blend
     enough = min(5.0 * (draws.z.shape[1] + 1), 0.25 * len(log_w))
     weights = tempered(log_w, enough)
+    blend = _with_whole(blend, draws, weights)
     blend = _with_pieces(blend, draws, log_w, weights)
     for _ in range(_STEPS):
         blend = blend.updated(draws.z, draws.log_base, weights)
     return blend.kept(_NEGLIGIBLE)
+
+
+def _with_whole(blend: Blend, draws: _Draws, weights: Tensor) -> Blend:
+    """Put Gaussians of the mean and covariance of all weighted draws, widened, in the last places of the fixed ones.
+
+    They reach over the ends of a curved posterior, which its pieces do not.
+    """
+    mean = weights @ draws.z
+    apart = draws.z - mean
+    cov = (weights.unsqueeze(1) * apart).mT @ apart
+    tril = shrunk(cov.unsqueeze(0), blend.tril[:1], 1.0 / weights.square().sum().unsqueeze(0))[0]
+    if not bool(tril.isfinite().all()):
+        return blend
+    loc, trils = blend.loc.clone(), blend.tril.clone()
+    for place, factor in zip(range(_WIDER, _WIDER + _WHOLE), wider_factors(draws.z.shape[1], _WHOLE), strict=True):
+        loc[place], trils[place] = mean, factor * tril
+    return Blend(blend.shares, loc, trils, blend.fixed)
 
 
 def _with_pieces(blend: Blend, draws: _Draws, log_w: Tensor, weights: Tensor) -> Blend:
@@ -149,10 +179,11 @@ def _first(base: Mixture, draws: _Draws) -> Blend:
     dim = draws.z.shape[1]
     loc, tril = frame
     factors = wider_factors(dim, _WIDER)
-    wide = torch.stack([factor * tril for factor in factors])
+    wide = torch.stack([factor * tril for factor in [*factors, *factors[:_WHOLE]]])
     double = {"dtype": torch.float64, "device": draws.z.device}
-    shares = torch.tensor([0.8, *[0.2 / _WIDER] * _WIDER], **double)  # type: ignore[arg-type]
-    blend = Blend(shares, loc.expand(_WIDER, dim), wide, torch.ones(_WIDER, dtype=torch.bool, device=loc.device))
+    count = len(wide)
+    shares = torch.tensor([0.8, *[0.2 / count] * count], **double)  # type: ignore[arg-type]
+    blend = Blend(shares, loc.expand(count, dim), wide, torch.ones(count, dtype=torch.bool, device=loc.device))
     weights = base.log_weights[:, 0].exp()
     order = weights.argsort(descending=True, stable=True)[:_COPIES].tolist()
     own = [_gaussian(base.components[k]) for k in order if float(weights[k]) > _STARTING]
@@ -194,9 +225,10 @@ def _reachable(blend: Blend) -> Blend:
     """Without what hardly counts, and without copies that are too wide for chains to reach in many dimensions."""
     dim = blend.loc.shape[1]
     shares = torch.where(blend.shares >= _STARTING, blend.shares, 0.0)
-    volume = torch.tensor(wider_factors(dim, _WIDER), dtype=shares.dtype, device=shares.device).pow(dim)
+    factors = [*wider_factors(dim, _WIDER), *wider_factors(dim, _WHOLE)]
+    volume = torch.tensor(factors, dtype=shares.dtype, device=shares.device).pow(dim)
     wide = torch.cat([blend.fixed.new_zeros(1), blend.fixed])
-    shares[wide] = torch.where(volume[: int(wide.sum())] <= _REACHABLE, shares[wide], 0.0)
+    shares[wide] = torch.where(volume <= _REACHABLE, shares[wide], 0.0)
     if not float(shares.sum()) > 0.0:
         shares[0] = 1.0
     return Blend(shares / shares.sum(), blend.loc, blend.tril, blend.fixed)

@@ -5,10 +5,10 @@ from torch import Tensor
 
 from gapkit.estimators import Estimate
 from gapkit.khat_limit import good_k
-from gapkit.numerics import log_mean_exp
+from gapkit.numerics import effective_sample_size, log_mean_exp
 from gapkit.pareto import tail_length
 
-__all__ = ["healthy", "khat_error", "rise_of", "settled", "tail_error"]
+__all__ = ["body", "healthy", "khat_error", "rise_of", "settled", "tail_error"]
 
 _PARTS = 8
 # Tails with a larger shape are nobody's to extrapolate.
@@ -65,6 +65,16 @@ def tail_error(log_w: Tensor, khat: Tensor) -> Tensor:
     shape = torch.where(low.abs() < 1e-3, 1e-3, low)
     scale = median * shape / (2.0**shape - 1.0)
     return length / count * scale * (1.0 / (1.0 - high) - 1.0 / (1.0 - low))
+
+
+def body(log_w: Tensor) -> Tensor:
+    """Effective share of the draws if the largest fiftieth of the weights is cut off at its lowest: (S, B) to (B,).
+
+    It says how well a proposal fits where its draws are. The plain effective sample size says that too, but of heavy
+    weights it is mostly luck.
+    """
+    ceiling = log_w.topk(max(1, min(len(log_w), max(5, len(log_w) // 50))), 0).values[-1]
+    return effective_sample_size(log_w.clamp(max=ceiling)) / len(log_w)
 
 
 def settled(estimate: Estimate, samples: Tensor, rise: Tensor, target_se: float) -> Tensor:
