@@ -17,12 +17,24 @@ from gapkit.families import FullRankGaussian, Mixture
 from gapkit.models.target import Target
 from gapkit.randomness import Key
 
-__all__ = ["adapted"]
+__all__ = ["adapted", "can_refine"]
 
 _AT_MOST = 4  # times the rounds that a policy asks for
 # Refinement is worth its while where the body of the weights becomes so much more even, or is so even.
 _BETTER, _WELL = 1.15, 0.6
 _PATIENT_DIM = 5  # up to so many latents a posterior is found in the end
+_FEWEST_DRAWS = 1000  # of a round
+_DRAWS_PER_DIM = 30  # of a round: with fewer, pieces of a posterior cannot be told from noise
+
+
+def can_refine(target: Target, proposal: Mixture, policy: Policy) -> bool:
+    """Whether refinement is possible: single datapoints can be taken out, and draws are many for the latents."""
+    enough = _draws(policy) >= _DRAWS_PER_DIM * target.dim
+    return policy.refinements > 0 and enough and proposal.can_be_cut()
+
+
+def _draws(policy: Policy) -> int:
+    return max(policy.pooled.num_samples, _FEWEST_DRAWS)
 
 
 def adapted(
@@ -72,6 +84,7 @@ def _refined(
     the body of the weights is no more even than it was.
     """
     stage, before = policy.pooled.stage, body(without_nan(log_w)[0])
+    policy = replace(policy, pooled=replace(policy.pooled, num_samples=_draws(policy)))
     found = None
     for number in range(_AT_MOST * policy.refinements):
         # The draws are made again from their streams: only these few datapoints' are ever kept.
@@ -79,13 +92,15 @@ def _refined(
         refinement.see(q, z, log_w)
         refinement.adapt()
         q, stage = refinement.sampling(), f"{policy.pooled.stage}/refined/{number}"
+        pool = None
         if number + 1 < policy.refinements:
             log_w = replace(policy.pooled, stage=stage).log_weights(target, q, key)
-            continue
-        pool, log_w = pooled(target, q, key, policy, stage, patient=False)
+        else:
+            pool, log_w = pooled(target, q, key, policy, stage, patient=False)
         fits = body(without_nan(log_w)[0])
-        found = pool if bool((fits > _BETTER * before) | (fits > _WELL)) else None
-        if bool(pool.settled(policy.target_se)) or (found is None and target.dim > _PATIENT_DIM):
+        helps = bool((fits > _BETTER * before) | (fits > _WELL))
+        found = pool if helps else None
+        if (not helps and target.dim > _PATIENT_DIM) or (pool is not None and bool(pool.settled(policy.target_se))):
             break
     return found
 

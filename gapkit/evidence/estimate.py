@@ -17,14 +17,13 @@ import torch
 from torch import Tensor
 
 from gapkit.estimators import Bound, Estimate
-from gapkit.evidence.adapt import adapted
+from gapkit.evidence.adapt import adapted, can_refine
 from gapkit.evidence.annealed import Annealed, annealed, starting
 from gapkit.evidence.defence import defended
 from gapkit.evidence.outcome import REASONS, Evidence
 from gapkit.evidence.policy import Policy
 from gapkit.evidence.pooled import Pool, pooled
-from gapkit.evidence.refine import LARGEST_DIM
-from gapkit.evidence.trust import healthy
+from gapkit.evidence.trust import NEAR, healthy
 from gapkit.families import Mixture
 from gapkit.models.target import Target
 from gapkit.randomness import Key
@@ -43,10 +42,10 @@ def estimate_evidence(target: Target, proposal: Mixture, key: Key, policy: Polic
         key: seed and datapoint indices.
         policy: how, and how much work.
     """
-    can_refine = policy.refinements > 0 and proposal.can_be_cut() and target.dim <= LARGEST_DIM
+    refinable = can_refine(target, proposal, policy)
     sampling, start = defended(proposal), Mixture(starting(proposal), proposal.components, proposal.frame)
-    pool, first = pooled(target, sampling, key, policy, policy.pooled.stage, patient=not can_refine)
-    wanted = ~pool.settled(policy.target_se) & first.isfinite().any(0) & can_refine
+    pool, first = pooled(target, sampling, key, policy, policy.pooled.stage, patient=not refinable)
+    wanted = ~pool.settled(policy.target_se) & first.isfinite().any(0) & refinable
     refined = torch.zeros_like(wanted)
     if bool(wanted.any()):
         sampling, start, pool, refined = adapted(target, proposal, key, policy, pool, first, wanted)
@@ -82,7 +81,7 @@ def estimate_evidence(target: Target, proposal: Mixture, key: Key, policy: Polic
 
 def _reasons(pool: Pool, sound: Tensor, steady: Tensor, key: Key, policy: Policy) -> Tensor:
     """Why AIS is run for each datapoint: indices into ``REASONS``, shape (B,)."""
-    small = pool.estimate.std_error <= policy.target_se
+    small = pool.estimate.std_error <= NEAR * policy.target_se
     control = key.streams("control", torch.float64, sound.device).uniform(1)[0] < policy.control
     reason = torch.zeros_like(pool.samples)
     for number, holds in reversed(list(enumerate((~sound, ~steady, ~small, control), 2))):

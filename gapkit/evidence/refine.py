@@ -21,10 +21,8 @@ from gapkit.evidence.defence import wider_factors
 from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture
 from gapkit.models.target import Target
 
-__all__ = ["LARGEST_DIM", "Refinement"]
+__all__ = ["Refinement"]
 
-# Beyond it pieces of a posterior are no Gaussians that so few draws could find.
-LARGEST_DIM = 100
 _PIECES = 8  # added in a round
 _COPIES = 8  # Gaussians of the mixture itself that are adapted, at most
 _WIDER = 4  # copies wider by so many steps
@@ -45,16 +43,19 @@ class _Draws:
         log_joint: log p(x, z), shape (N,).
         log_base: log density of the mixture before refinement, shape (N,).
         log_stages: log densities of what each round drew from, all at all draws, shape (R, N).
+        counts: draws of each round, R numbers that sum to N.
     """
 
     z: Tensor
     log_joint: Tensor
     log_base: Tensor
     log_stages: Tensor
+    counts: tuple[int, ...]
 
     def log_weights(self) -> Tensor:
-        """By the balance heuristic over rounds of equally many draws, shape (N,): the mean weight estimates p(x)."""
-        log_w = self.log_joint - torch.logsumexp(self.log_stages, 0) + math.log(len(self.log_stages))
+        """By the balance heuristic over rounds, shape (N,): the mean weight estimates p(x)."""
+        shares = self.log_stages.new_tensor(self.counts).unsqueeze(1) / sum(self.counts)
+        log_w = self.log_joint - torch.logsumexp(self.log_stages + shares.log(), 0)
         return torch.where(log_w.isnan() | log_w.isposinf(), -torch.inf, log_w)
 
 
@@ -75,12 +76,13 @@ class Refinement:
         self._blend: Blend | None = None
 
     def see(self, drawn_from: Mixture, z: Tensor, log_w: Tensor) -> None:
-        """Take draws of shape (S, 1, D) with log weights (S, 1) in; every call brings as many."""
+        """Take draws of shape (S, 1, D) with log weights (S, 1) in."""
         fresh = _Draws(
             z[:, 0].double(),
             log_w[:, 0] + _at(drawn_from, z),
             _at(self._base, z),
             torch.stack([_at(stage, z) for stage in [*self._stages, drawn_from]]),
+            (len(z),),
         )
         if self._draws is None or self._every is None:
             self._every, self._draws = z, fresh
@@ -91,6 +93,7 @@ class Refinement:
                 torch.cat([self._draws.log_joint, fresh.log_joint]),
                 torch.cat([self._draws.log_base, fresh.log_base]),
                 torch.cat([before, fresh.log_stages], 1),
+                (*self._draws.counts, *fresh.counts),
             )
             self._every = torch.cat([self._every, z])
         self._stages.append(drawn_from)
