@@ -11,10 +11,14 @@ from torch import Tensor
 from torch.distributions import (
     Bernoulli,
     Categorical,
+    Cauchy,
     Distribution,
     Independent,
+    Laplace,
+    MultivariateNormal,
     Normal,
     Poisson,
+    StudentT,
 )
 from torch.nn.functional import one_hot, softplus
 
@@ -46,7 +50,10 @@ def fisher_features(dist: Distribution) -> tuple[Tensor, Tensor]:
     The weights are constants: they carry no derivative, which forward mode would have to push along for nothing.
 
     Exact for Bernoulli, categorical, normal and every one-parameter exponential family (there phi is the mean and
-    1/w the variance); close for the discretised logistic; a quasi-likelihood for anything else with mean and variance.
+    1/w the variance); expected information, which is positive where the Hessian is not, of Student-t (for fixed degrees
+    of freedom; Lange, Little, Taylor 1989, section 4), Cauchy and Laplace; of the mean alone of a multivariate normal;
+    close for the discretised logistic; a
+    quasi-likelihood for anything else with mean and variance.
 
     Args:
         dist: p(x|z) with batch shape (N,).
@@ -63,16 +70,33 @@ def fisher_features(dist: Distribution) -> tuple[Tensor, Tensor]:
     if isinstance(base, Categorical):
         roots = 2.0 * torch.exp(0.5 * torch.log_softmax(base.logits, -1))  # Fisher information is 4 sum (d sqrt p)^2
         return _flat(roots), _flat(torch.ones_like(roots.detach()))
-    if isinstance(base, Normal):
-        loc, scale = torch.broadcast_tensors(base.loc, base.scale)
-        phi, fixed = torch.cat([_flat(loc), _flat(scale.log())], 1), scale.detach()
-        return phi, torch.cat([_flat(fixed.pow(-2)), _flat(torch.full_like(fixed, 2.0))], 1)
-    if isinstance(base, DiscretizedLogistic):
-        loc, scale = torch.broadcast_tensors(base.loc, base.scale)
+    if isinstance(base, MultivariateNormal):
+        white = torch.linalg.solve_triangular(base.scale_tril.detach(), base.loc.unsqueeze(-1), upper=False)
+        return _flat(white), torch.ones_like(_flat(white.detach()))
+    information = _information(base)
+    if information is not None:
+        loc, scale, of_loc, of_log_scale = torch.broadcast_tensors(base.loc, base.scale, *information)
         phi = torch.cat([_flat(loc), _flat(scale.log())], 1)
-        location = _flat(scale.detach().pow(-2)) / 3.0
-        return phi, torch.cat([location, torch.full_like(location, (3.0 + math.pi**2) / 9.0)], 1)
+        return phi, torch.cat([_flat(of_loc * scale.detach().pow(-2)), _flat(of_log_scale)], 1)
     return _flat(base.mean), 1.0 / (_flat(base.variance).detach() + 1e-8)
+
+
+def _information(base: Distribution) -> tuple[Tensor, Tensor] | None:
+    """Information of the location, in units of 1 / scale^2, and of the log scale; None for other families."""
+    if isinstance(base, StudentT):
+        df = base.df.detach()
+        return (df + 1.0) / (df + 3.0), 2.0 * df / (df + 3.0)
+    known = {
+        Normal: (1.0, 2.0),
+        Cauchy: (0.5, 0.5),
+        Laplace: (1.0, 1.0),
+        DiscretizedLogistic: (1.0 / 3.0, (3.0 + math.pi**2) / 9.0),
+    }
+    for family, (location, log_scale) in known.items():
+        if isinstance(base, family):
+            one = torch.ones_like(base.scale.detach())  # type: ignore[attr-defined]
+            return location * one, log_scale * one
+    return None
 
 
 def cross_log_prob(dist: Distribution, x: Tensor) -> Tensor:
