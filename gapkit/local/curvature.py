@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from gapkit.models.precision import has_fast_bfloat16
-from gapkit.models.prior_curvature import prior_curvature, raised, typical_precision
+from gapkit.models.prior_curvature import prior_curvature, raised
 from gapkit.models.target import Target
 from gapkit.models.unvalidated import unvalidated
 
@@ -31,7 +31,7 @@ class Curvature(Protocol):
 
 # Above this many latents a full covariance costs more than it gives: fits fall back to diagonal preconditioning.
 MAX_DIM = 256
-_SMALLEST_EIGENVALUE = 0.5  # of a Hessian, in units of the prior's precision
+_SMALLEST_EIGENVALUE = 0.5  # of a Hessian, in units of the prior's curvature
 
 
 def coarse_precision(target: Target) -> str:
@@ -51,8 +51,9 @@ def gauss_newton(target: Target, z: Tensor) -> Tensor:
     precision = coarse_precision(target)
     rows = max(1, 4 * target.max_rows // dim)
     parts = []
-    for part in z.reshape(-1, dim).split(rows):
-        root = target.root_fisher(part, precision)
+    datapoints = torch.arange(batch, device=z.device).repeat(num_samples)
+    for part, owner in zip(z.reshape(-1, dim).split(rows), datapoints.split(rows), strict=True):
+        root = target.root_fisher(part, precision, owner)
         parts.append(torch.bmm(root, root.mT))
     curvature = torch.cat(parts).reshape(num_samples, batch, dim, dim).mean(0)
     with unvalidated():
@@ -75,8 +76,9 @@ def hessian(target: Target, z: Tensor) -> Tensor:
                 (column,) = torch.autograd.grad(gradient[..., d].sum(), leaf, retain_graph=True)
                 total[..., d] -= column.sum(0)
     # In units of the prior: an absolute limit would depend on those that the latents happen to have.
-    typical = typical_precision(target.prior, z.shape[-1]).to(z)
-    return raised(total / z.shape[0], typical, _SMALLEST_EIGENVALUE)
+    with unvalidated():
+        reference = prior_curvature(target.prior, z)
+    return raised(total / z.shape[0], reference, _SMALLEST_EIGENVALUE)
 
 
 def available(target: Target) -> Curvature | None:

@@ -154,21 +154,25 @@ def _of_hessian(prior: Distribution, z: Tensor) -> Tensor:
     full = torch.where(fine, total, 0.0).sum(0) / fine.sum(0).clamp(min=1)
     straight = (full == 0).all(-1)  # piecewise linear there: the Hessian knows nothing
     full = full + torch.diag_embed(torch.where(straight, typical, 0.0))
-    return raised(full, typical, _SMALLEST)
+    return raised(full, torch.diag(typical), _SMALLEST)
 
 
-def raised(matrix: Tensor, typical: Tensor, smallest: float) -> Tensor:
-    """Raise eigenvalues below a share of a typical diagonal precision, in whose units they are taken.
+def raised(matrix: Tensor, reference: Tensor, smallest: float) -> Tensor:
+    """Raise eigenvalues below a share of a reference precision, in whose units they are taken.
 
     Args:
-        matrix: symmetric up to rounding, shape (B, D, D); those that are not finite become the typical one.
-        typical: positive, shape (D,).
+        matrix: symmetric up to rounding, shape (B, D, D); those that are not finite become the reference.
+        reference: positive definite, shape (D, D) or (B, D, D).
         smallest: the share.
     """
-    root = typical.sqrt()
-    scaled = matrix / (root.unsqueeze(-1) * root)
-    eye = torch.eye(len(typical), dtype=matrix.dtype, device=matrix.device)
+    root = torch.linalg.cholesky_ex(reference)[0].expand_as(matrix)
+    eye = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    half = torch.linalg.solve_triangular(root, 0.5 * (matrix + matrix.mT), upper=False)
+    scaled = torch.linalg.solve_triangular(root, half.mT, upper=False)
     fine = scaled.isfinite().all(-1).all(-1)
     values, vectors = torch.linalg.eigh(torch.where(fine[:, None, None], 0.5 * (scaled + scaled.mT), eye))
-    lifted = (vectors * values.clamp(min=smallest).unsqueeze(-2)) @ vectors.mT
-    return lifted * (root.unsqueeze(-1) * root)
+    lift = (smallest - values).clamp(min=0.0)
+    # What is high enough already is left as it is, to the last digit.
+    whole = torch.where(fine[:, None, None], 0.5 * (matrix + matrix.mT), root @ root.mT)
+    across = root @ vectors
+    return whole + (across * lift.unsqueeze(-2)) @ across.mT
