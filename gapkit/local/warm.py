@@ -49,7 +49,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class _State:
-    """Where the problems are: mean, precision, its scale, steps since the last long one (-1: none), and who is on the way."""
+    """Where the problems are: mean, precision, its scale; steps since the last long one, -1 before any; who is far."""
 
     mean: Tensor
     precision: Tensor

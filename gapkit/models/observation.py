@@ -83,7 +83,8 @@ def fisher_features(dist: Distribution, x: Tensor | None = None) -> tuple[Tensor
         return _flat(white), torch.ones_like(_flat(white.detach()))
     information = _information(base)
     if information is not None:
-        loc, scale, of_loc, of_log_scale = torch.broadcast_tensors(base.loc, base.scale, *information)
+        centre, width = base.loc, base.scale  # type: ignore[attr-defined]
+        loc, scale, of_loc, of_log_scale = torch.broadcast_tensors(centre, width, *information)
         phi = torch.cat([_flat(loc), _flat(scale.log())], 1)
         fixed = scale.detach()
         if x is not None:

@@ -13,12 +13,11 @@ from torch.distributions import (
     StudentT,
 )
 
-from gapkit.decomposition import decompose, Rung
+from gapkit.engine import EFFORTS
 from gapkit.families import as_proposal
 from gapkit.local import FitStatus, fit
 from gapkit.local.curvature import available, hessian
 from gapkit.local.natural import Moments, warm_start
-from gapkit.engine import EFFORTS
 from gapkit.models.target import Target
 from gapkit.randomness import Key
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.autograd.functional import hessian
 from torch.distributions import (
     Categorical,
     Cauchy,
@@ -16,7 +17,6 @@ from torch.distributions import (
     StudentT,
     Uniform,
 )
-from torch.autograd.functional import hessian
 
 from gapkit.models.observation import fisher_features
 from gapkit.models.prior_curvature import prior_curvature, typical_precision
@@ -85,7 +85,9 @@ def test_mixtures_bound_the_hessian_from_above_and_learned_ones_are_read():
     z = latents()
     for prior in (learned(), vamp()):
         found = prior_curvature(prior, z)
-        exact = -torch.stack([torch.stack([hessian(prior.log_prob, z[s, b]) for s in range(5)]).mean(0) for b in range(4)])
+        exact = -torch.stack(
+            [torch.stack([hessian(prior.log_prob, z[s, b]) for s in range(5)]).mean(0) for b in range(4)]
+        )
         assert float(torch.linalg.eigvalsh(found - exact.detach()).min()) > -1e-9  # the covariance of the gradients
         assert not found.requires_grad
 
