@@ -153,7 +153,7 @@ def _looked_for(
     Each datapoint keeps what the rounds found up to the first that found nothing new for it.
     """
     target, modes = part.target, fitted.search.modes.select(block)
-    proposal: Mixture | None = cut(getattr(top, 'proposal', None) or fitted.mixture, block)
+    proposal: Mixture | None = cut(top.proposal, block)
     log_px = top.log_px.value[block]
     open_ = torch.ones(len(block), dtype=torch.bool, device=block.device)
     gained, unseen = torch.zeros_like(log_px), torch.zeros_like(log_px)

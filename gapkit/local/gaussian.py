@@ -2,22 +2,27 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.local.certificate import Certificate, squared_mean
+from gapkit.local.chart import Chart, FullRankChart, MeanFieldChart, suited_root
 from gapkit.local.curvature import MAX_DIM
 from gapkit.local.fitter import LocalFit, Member, first_start
 from gapkit.local.job import Job
-from gapkit.local.natural import off_diagonal_precision, polish_diagonal, polish_full_rank, scale_gradient
+from gapkit.local.natural import polish_diagonal, polish_full_rank
+from gapkit.local.newton import climb, curvature_along
 
 __all__ = ["FullRankFitter", "MeanFieldFitter", "as_full_rank"]
 
 _SHORT = 16  # steps, of a polish that is not cut
 # More blocks give a steadier error, but each is kept, (B, D^2 / 2) numbers, and one of two draws is slow to make.
 _BLOCKS, _FEWER_BLOCKS, _MANY_LATENTS, _FEW_SAMPLES = 16, 8, 128, 64
+_WEAK, _WEAKEST = 0.5, 1e-3  # curvature, where one is expected
+_CLIMB_PAIRS, _CLIMB_STEPS = 32, 12
 
 
 def as_full_rank(q: DiagonalGaussian | FullRankGaussian) -> FullRankGaussian:
@@ -25,51 +30,36 @@ def as_full_rank(q: DiagonalGaussian | FullRankGaussian) -> FullRankGaussian:
     return FullRankGaussian(q.loc, torch.diag_embed(q.scale)) if isinstance(q, DiagonalGaussian) else q
 
 
-def _certificate(job: Job, stage: str, block: Callable[[Tensor], Tensor]) -> Certificate:
-    """From ``certificate_samples`` fresh draws in blocks of antithetic pairs.
+def _certificate(job: Job, stage: str, chart: Chart) -> Certificate:
+    """From ``certificate_samples`` fresh draws in blocks of antithetic pairs: the gain of a Newton step.
 
-    Args:
-        job: the datapoints.
-        stage: names the noise.
-        block: noise of shape (S, B, D) to vectors (B, P) whose squared mean is the gain of a Newton step.
+    The coordinates of a chart are natural if L[q] curves by one in them. Along the gradient that is looked up, with a
+    second gradient on the draws of one block; where it curves much less, as much more is left to gain.
     """
     noise = job.noise(f"certificate/{stage}")
     samples = job.settings.certificate_samples
     count = _FEWER_BLOCKS if job.target.dim > _MANY_LATENTS or samples < _FEW_SAMPLES else _BLOCKS
     pairs = max(1, samples // (2 * count))
-    blocks = []
-    for _ in range(count):
+    origin = torch.zeros(job.target.num_datapoints, chart.size, dtype=job.target.dtype, device=job.target.device)
+    blocks, first = [], torch.empty(0)
+    for number in range(count):
         u = noise(pairs)
-        blocks.append(block(torch.cat([u, -u])))
-    gain, error = squared_mean(blocks)
-    return Certificate(gain, error, (2.0 * gain.clamp(min=0.0)).sqrt())
+        u = torch.cat([u, -u])
+        first = u if number == 0 else first
+        blocks.append(chart.gradient(origin, u))
+    curvature = curvature_along(chart, torch.stack(blocks[1:]).mean(0), first, blocks[0])
+    gain, error = squared_mean([block / 2**0.5 for block in blocks])
+    weak = curvature < _WEAK
+    stretch = torch.where(weak, 1.0 / curvature.clamp(min=_WEAKEST), 1.0).to(gain)
+    doubtful = weak & ((gain + error) * stretch > job.settings.tolerance)
+    norm = (2.0 * gain.clamp(min=0.0)).sqrt()
+    return Certificate(gain * stretch, error * stretch, norm, doubtful)
 
 
-@dataclass(frozen=True)
-class _MeanFieldBlock:
-    job: Job
-    q: DiagonalGaussian
-    root: Tensor
-    coupling: Tensor | None
-
-    def __call__(self, u: Tensor) -> Tensor:
-        # In the mean the objective curves like the posterior's whole precision, in log sigma like 2.
-        r = self.job.target.grad(self.q.forward(u)) + u / self.q.scale
-        mean = (self.root.mT @ r.mean(0).unsqueeze(-1)).squeeze(-1) if self.root.dim() == 3 else self.root * r.mean(0)
-        return torch.cat([mean / 2**0.5, 0.5 * scale_gradient(self.q.scale, r, u, self.coupling)], -1)
-
-
-@dataclass(frozen=True)
-class _FullRankBlock:
-    job: Job
-    q: FullRankGaussian
-
-    def __call__(self, u: Tensor) -> Tensor:
-        # With L -> L (I + M) the objective curves like 1 in M below the diagonal and like 2 on it.
-        s = self.q.pull_gradient(u, self.job.target.grad(self.q.forward(u))) + u
-        outer = torch.einsum("spi,spj->pij", s, u) / len(u)
-        scaled = outer.tril(-1) / 2**0.5 + torch.diag_embed(0.5 * outer.diagonal(dim1=-2, dim2=-1))
-        return torch.cat([s.mean(0) / 2**0.5, scaled.flatten(1)], -1)
+def _climb(job: Job, q: Any, make: Callable[[Any], Chart], steps: range) -> Any:
+    """Newton steps on fixed draws, until one promises less than a quarter of the tolerance."""
+    u = job.noise(f"climb/{steps.start}")(_CLIMB_PAIRS)
+    return climb(make, q, torch.cat([u, -u]), _CLIMB_STEPS, 0.25 * job.settings.tolerance)
 
 
 @dataclass(frozen=True)
@@ -98,23 +88,31 @@ class MeanFieldFitter:
         return max(min(_SHORT, job.settings.polish_steps), job.settings.polish_steps // 2)
 
     def polish(self, job: Job, q: DiagonalGaussian, start: Tensor, steps: range) -> DiagonalGaussian:
-        """Natural-gradient steps; the mean is preconditioned by the whole covariance of its mode."""
+        """Natural-gradient steps; the mean is preconditioned by the whole covariance of its mode, as it suits q."""
+        root = _root(job, start)
         return polish_diagonal(
             job.target,
             q,
             job.noise(f"{steps.start}"),
             steps,
             job.settings.polish_samples,
-            _root(job, start),
+            None if root is None else suited_root(root, q.scale),
             precision=job.precision(steps),
         )
 
     def certify(self, job: Job, q: DiagonalGaussian, start: Tensor, stage: str) -> Certificate:
         """The gain of a Newton step."""
+        return _certificate(job, stage, self._chart(job, start)(q))
+
+    def climb(self, job: Job, q: DiagonalGaussian, start: Tensor, steps: range) -> DiagonalGaussian:
+        """Newton steps."""
+        climbed: DiagonalGaussian = _climb(job, q, self._chart(job, start), steps)
+        return climbed
+
+    @staticmethod
+    def _chart(job: Job, start: Tensor) -> Callable[[DiagonalGaussian], Chart]:
         root = _root(job, start)
-        return _certificate(
-            job, stage, _MeanFieldBlock(job, q, q.scale if root is None else root, off_diagonal_precision(root))
-        )
+        return lambda q: MeanFieldChart(job.target, q, suited_root(root, q.scale))
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,12 @@ class FullRankFitter:
 
     def certify(self, job: Job, q: FullRankGaussian, start: Tensor, stage: str) -> Certificate:
         """The gain of a Newton step."""
-        return _certificate(job, stage, _FullRankBlock(job, q))
+        return _certificate(job, stage, FullRankChart(job.target, q))
+
+    def climb(self, job: Job, q: FullRankGaussian, start: Tensor, steps: range) -> FullRankGaussian:
+        """Newton steps."""
+        climbed: FullRankGaussian = _climb(job, q, lambda q: FullRankChart(job.target, q), steps)
+        return climbed
 
 
 def _root(job: Job, start: Tensor) -> Tensor | None:

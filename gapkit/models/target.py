@@ -135,11 +135,12 @@ class Target:
         parts = [self._grad(part, dtype, coarse=precision == "tf32") for part in chunks]
         return _joined(parts) + self.log_prior_and_grad(z.detach())[1]
 
-    def root_fisher(self, z: Tensor, precision: str = "full") -> Tensor:
+    def root_fisher(self, z: Tensor, precision: str = "full", owner: Tensor | None = None) -> Tensor:
         """A root R of the Gauss-Newton curvature of -log p(x|z): rows z of shape (N, D) to (N, D, M), R R' = curvature.
 
         Costs D columns of the decoder's Jacobian per row; not chunked. A lower precision is used where the derivatives
-        are written out, and ignored elsewhere.
+        are written out, and ignored elsewhere. Where likelihoods have heavy tails the curvature depends on the data:
+        ``owner``, shape (N,), says which datapoint a row belongs to; without it that is averaged over.
         """
         dtype = gradient_dtype(precision, self.dtype, self.device)
         self.work.columns += z.numel()
@@ -147,9 +148,10 @@ class Target:
             with tf32(precision == "tf32"):
                 return self._bound.root_fisher(z, dtype)
         basis = torch.eye(self.dim, dtype=z.dtype, device=z.device)
+        x = None if owner is None else self.x[owner]
 
         def features(points: Tensor) -> tuple[Tensor, Tensor]:
-            return fisher_features(self.decode(points))
+            return fisher_features(self.decode(points), x)
 
         def column(direction: Tensor) -> tuple[Tensor, Tensor]:
             result = torch.func.jvp(features, (z,), (direction.expand_as(z),), has_aux=True)
