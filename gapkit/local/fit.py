@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from gapkit.checks import InputError
 from gapkit.decomposition import Gap, gap

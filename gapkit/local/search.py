@@ -260,12 +260,12 @@ def _averaged(
     def noise(count: int) -> Tensor:
         return streams.normal(count, target.dim)
 
-    found = warm_start(target, begin, curvature, noise, steps, settings.warm_samples).gaussian()
-    if not settings.patient(target.dim):
-        return found
-    # Gauss-Newton leaves out the decoder's own curvature, which can be most of it at a lesser mode that nothing else
-    # polishes: a proposal of the wrong width there is a wrong log p(x).
-    return polish_full_rank(target, found, noise, range(3 * settings.warm_steps), settings.polish_samples)
+    if settings.patient(target.dim):
+        # Gauss-Newton leaves out the decoder's own curvature, which can be most of it at a lesser mode that nothing
+        # else polishes: a proposal of the wrong width there is a wrong log p(x). Path gradients know all of it.
+        steps = range(4 * settings.warm_steps)
+        return polish_full_rank(target, begin.gaussian(), noise, steps, settings.polish_samples)
+    return warm_start(target, begin, curvature, noise, steps, settings.warm_samples).gaussian()
 
 
 def _without_curvature(
