@@ -60,15 +60,15 @@ def _rounded(found: Measured) -> dict[str, Any]:
 
 
 def _line(name: str, effort: str, found: Measured) -> str:
-    if found.error:
-        return f"{name} ({effort}): {found.error}"
+    if found.error or found.flagged is None:
+        return f"{name:30s} {effort:8s} {found.verdict:8s} {found.refused} {found.error}"
     z = "  none" if found.z_rms is None else f"{found.z_rms:6.2f}"
     bias, worst = (float("nan") if value is None else value for value in (found.bias, found.worst))
     advice = f"{found.action}/{found.why}" + (" CONTRADICTED" if found.contradicted else "")
     return (
         f"{name:30s} {effort:8s} {found.verdict:8s} bias {bias:+9.4f} worst {worst:+9.3f} z {z} flagged "
         f"{found.flagged:4.0%} missed {found.missed:4.0%} gradients {found.gradients or 0:9,.0f} "
-        f"{found.seconds:5.1f} s {advice}"
+        f"{found.seconds:5.1f} s {advice} {found.refused}"
     )
 
 

@@ -81,6 +81,7 @@ CASES = {
     "bits": _bits,
     "waiting_times": _rates,
     "counts_of_1000": lambda: _counts(1e3, "easy"),
+    "counts_of_1e5": lambda: _counts(1e5, "resolution of numbers"),
     "counts_of_1e6": lambda: _counts(1e6, "resolution of numbers"),
     "rounding_decoder": _rounded,
 }

@@ -72,7 +72,7 @@ def _scaled(pairs: int, strength: float, sigma: float, facts: str, count: int = 
 
 def _product(count: int = 25) -> Case:
     """Latents z ~ N(0, I_2), x ~ N(z_1 z_2, 0.1^2): two branches of a hyperbola, a cross where x is about zero."""
-    x = torch.linspace(-2, 2, count)[:, None]
+    x = noise(48, count, 1) * noise(49, count, 1) + 0.1 * noise(59, count, 1)
     exact = line(lambda z, v: log_normal(z, 0.0, 1.0) + log_normal(v, 0.0, (z.square() + 0.01).sqrt()), x, -12, 12).sum(
         -1
     )

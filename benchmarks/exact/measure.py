@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ import torch
 
 import gapkit
 from benchmarks.exact.case import Case
-from gapkit import GapkitWarning
+from gapkit import GapkitWarning, InputError
+from gapkit.doctor import CHECKS
 
 __all__ = ["BIAS", "OFF", "Z_RMS", "Measured", "measure", "strictly_right"]
 
@@ -39,6 +40,8 @@ class Measured:
         action: what the verdict says to mend first.
         why: its reason in a word.
         contradicted: whether the truth has the fault elsewhere.
+        refused: what a check before the work found, where it stopped the analysis; the numbers are then those of an
+            analysis that was told to go on all the same.
         error: the first line of an exception, where the analysis ended in one.
     """
 
@@ -55,6 +58,7 @@ class Measured:
     action: str = ""
     why: str = ""
     contradicted: bool = False
+    refused: str = ""
     error: str = ""
 
     @property
@@ -69,7 +73,9 @@ class Measured:
 
     @property
     def verdict(self) -> str:
-        """``right``, ``noticed``, ``missed``, or ``failed``, where the analysis raised an error."""
+        """``right``, ``noticed``, ``missed``, ``refused``, or ``failed``, where the analysis raised an error."""
+        if self.refused:
+            return "refused"
         if self.error:
             return "failed"
         if self.right and not self.contradicted:
@@ -85,14 +91,19 @@ def strictly_right(found: Measured) -> bool:
 def measure(case: Case, effort: str, seed: int = 0) -> Measured:
     """Analyse a case at an effort; an analysis that raises an error is a result too."""
     began = time.perf_counter()
+    refused = ""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", GapkitWarning)
-            result = gapkit.analyze(case.model, case.x, effort=effort, seed=seed)
+            try:
+                result = gapkit.analyze(case.model, case.x, effort=effort, seed=seed)
+            except InputError as error:
+                refused = " ".join(str(error).split())
+                result = gapkit.analyze(case.model, case.x, effort=effort, seed=seed, allow=tuple(CHECKS))
     except Exception as error:  # whatever ends an analysis, the other cases are measured
-        words = str(error).strip().splitlines() or [""]
-        return Measured(len(case.x), error=f"{type(error).__name__}: {words[0]}")
-    return _held(case, result, time.perf_counter() - began)
+        words = " ".join(str(error).split())
+        return Measured(len(case.x), refused=refused, error=f"{type(error).__name__}: {words}"[:200])
+    return replace(_held(case, result, time.perf_counter() - began), refused=refused[:200])
 
 
 def _held(case: Case, result: gapkit.Result, seconds: float) -> Measured:
@@ -119,8 +130,22 @@ def _held(case: Case, result: gapkit.Result, seconds: float) -> Measured:
         seconds=seconds,
         action=decision.action,
         why=decision.why,
-        contradicted=case.fault is not None and decision.action not in ("unknown", case.fault),
+        contradicted=_contradicted(case, result),
     )
+
+
+def _contradicted(case: Case, result: gapkit.Result) -> bool:
+    """Whether the advice is one that the truth speaks against."""
+    decision = result.decision()
+    if decision.action != "model":
+        return case.fault is not None and decision.action not in ("unknown", case.fault)
+    if decision.why == "collapsed":
+        return case.fault != "model"
+    # A simple model is said to be better: it must be better than the model really is.
+    first = next(iter(result.summary_values["splits"].values()))
+    simple = {part["name"]: part["log_px"]["mean"] for part in (first.get("baselines") or {}).get("models", ())}
+    shown = simple.get(decision.baseline)
+    return decision.why != "barely" and shown is not None and float(case.exact.mean()) > shown
 
 
 def _z_rms(error: np.ndarray, claimed: np.ndarray, truth: np.ndarray, dtype: torch.dtype) -> float:

@@ -64,7 +64,7 @@ def _linear(
 def _three() -> Case:
     means = torch.tensor([[-4.0, 4.0], [0.0, 0.0], [4.0, -4.0]])
     prior = _mixture(torch.tensor([0.3, 0.4, 0.3]), means, torch.full((3,), 0.3))
-    x = torch.linspace(-3, 3, 25)[:, None]
+    x = math.sqrt(1.18) * noise(28, 25, 1)
     facts = "three modes of mass 0.3, 0.4, 0.3, apart where the data do not look; encoder N(., 1)"
     return _linear(prior, torch.ones(1, 2), 1.0, x, (0.1, 1.0), facts, fault="encoder", strict=True)
 
@@ -92,7 +92,7 @@ def _unequal_widths() -> Case:
     prior = _mixture(torch.ones(2), means, torch.tensor([1.0, 0.01]))
     weight = torch.zeros(1, 5)
     weight[0, 1] = 1.0
-    x = torch.linspace(-2, 2, 25)[:, None]
+    x = 2.1 * noise(29, 25, 1)
     facts = "two modes of about equal mass in 5 dimensions, sd 1 and 0.01; the encoder stands between them"
     return _linear(prior, weight, 2.0, x, (0.5, 1.0), facts)
 
