@@ -21,8 +21,8 @@ from gapkit.engine.certify import sandwiches
 from gapkit.engine.curve import plan_curve
 from gapkit.engine.details import Details, make_details
 from gapkit.engine.encoders import check_encoder_names, check_encoders, in_place
-from gapkit.engine.forecast import warn_if_long
 from gapkit.engine.explore import misses
+from gapkit.engine.forecast import warn_if_long
 from gapkit.engine.inputs import Data, encoder_inputs
 from gapkit.engine.labels import check_labels, label_column
 from gapkit.engine.plan import Unit, plan_units
@@ -155,7 +155,9 @@ def analyze(
             details = run_stage("details", make_details, gone.keeper, like, spec, first)
         plain_x = other_x if encoder_x is None else None  # given in the form that the encoder wants
         simple = run_stage("baselines", baselines, like, ready, plain_x, pd.concat(gone.frames), spec.seed)
-        certified = run_stage("certificate", _certificate, like, bank, spec, search["widen"]) if spec.certificate else None
+        certified = (
+            run_stage("certificate", _certificate, like, bank, spec, search["widen"]) if spec.certificate else None
+        )
     datapoints = pd.concat(gone.frames, ignore_index=True)
     if classes:
         datapoints.insert(datapoints.columns.get_loc("index") + 1, "label", label_column(classes, datapoints))

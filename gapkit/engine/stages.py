@@ -239,7 +239,9 @@ def _holds_encoder(family: str, q: Posterior) -> bool:
     return own in (family, "mean_field")
 
 
-def _status(fit_status: Tensor, top: Evidence, signed: list[Gap], finite: Tensor, iwae: Estimate, unseen: Tensor) -> list[object]:
+def _status(
+    fit_status: Tensor, top: Evidence, signed: list[Gap], finite: Tensor, iwae: Estimate, unseen: Tensor
+) -> list[object]:
     """Words for each datapoint: ``ok``, or what to mind, joined by commas."""
     negative = torch.stack([gap.value < -4 * gap.std_error - 0.05 for gap in signed]).any(0)
     flags = {

@@ -1,12 +1,11 @@
 """All units of an analysis: their stages in order, and what is kept of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
 
 from gapkit.engine import stages

@@ -86,7 +86,9 @@ def log_density(z: Tensor, loc: Tensor, tril: Tensor) -> Tensor:
     """Log densities of K Gaussians at N points: (N, D), (K, D) and (K, D, D) to (K, N)."""
     apart = (z.unsqueeze(0) - loc.unsqueeze(1)).mT
     u = torch.linalg.solve_triangular(tril, apart, upper=False)
-    return -0.5 * (u.square().sum(1) + z.shape[-1] * _LOG_2PI) - tril.diagonal(dim1=1, dim2=2).log().sum(1, keepdim=True)
+    return -0.5 * (u.square().sum(1) + z.shape[-1] * _LOG_2PI) - tril.diagonal(dim1=1, dim2=2).log().sum(
+        1, keepdim=True
+    )
 
 
 def shrunk(cov: Tensor, tril: Tensor, count: Tensor) -> Tensor:

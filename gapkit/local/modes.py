@@ -55,10 +55,7 @@ class Modes:
     def placed(self, part: "Modes", rows: Tensor) -> "Modes":
         """Put the modes of some datapoints in their places; both must hold the same number of modes."""
         return Modes(
-            *(
-                getattr(self, name).index_copy(1, rows, getattr(part, name))
-                for name in ("loc", "tril", "level", "hits")
-            )
+            *(getattr(self, name).index_copy(1, rows, getattr(part, name)) for name in ("loc", "tril", "level", "hits"))
         )
 
     def replaced(self, part: "Modes", number: Tensor, rows: Tensor, there: Tensor) -> "Modes":

@@ -158,9 +158,7 @@ def find_modes(
     return Found(modes, tried, torch.where(tried > 1, unseen, torch.nan))
 
 
-def search_on(
-    target: Target, key: Key, settings: FitSettings, known: Modes, starts: Tensor, scale: Tensor
-) -> Further:
+def search_on(target: Target, key: Key, settings: FitSettings, known: Modes, starts: Tensor, scale: Tensor) -> Further:
     """Climb from starts that were found elsewhere, and see whether they lead to modes that are not known yet.
 
     Args:
@@ -201,10 +199,15 @@ def _slice(modes: Modes, begin: int, end: int) -> Modes:
 
 def _grown(modes: Modes, count: int) -> Modes:
     """With empty places for so many more modes."""
-    empty = Modes(*(getattr(modes, name)[:1].expand(count, *[-1] * (getattr(modes, name).dim() - 1)) for name in
-                    ("loc", "tril", "level", "hits")))
-    return modes.beside(Modes(empty.loc, empty.tril, torch.full_like(empty.level, -torch.inf),
-                              torch.zeros_like(empty.hits)))
+    empty = Modes(
+        *(
+            getattr(modes, name)[:1].expand(count, *[-1] * (getattr(modes, name).dim() - 1))
+            for name in ("loc", "tril", "level", "hits")
+        )
+    )
+    return modes.beside(
+        Modes(empty.loc, empty.tril, torch.full_like(empty.level, -torch.inf), torch.zeros_like(empty.hits))
+    )
 
 
 def _shrunk(modes: Modes, count: int) -> Modes:
