@@ -104,7 +104,9 @@ def _run(target: Target, proposal: Mixture, key: Key, ais: Ais, rows: Tensor, ba
         forward = ais.forward(plans)
         ends = ais.ends(forward, key)
         # The bound from above is there to see a bias: it can do with fewer chains than the estimate.
-        return ais.estimate(forward, key), ais.estimate_above(ais.backward(plans, ends[:: max(1, len(ends) // back)]), key)
+        return ais.estimate(forward, key), ais.estimate_above(
+            ais.backward(plans, ends[:: max(1, len(ends) // back)]), key
+        )
 
 
 def _beyond(difference: Tensor, one: Estimate, other: Estimate) -> Tensor:

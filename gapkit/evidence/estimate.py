@@ -2,8 +2,8 @@
 
 1. Importance sampling from the pooled proposals (all modes found and the encoder's q, balance heuristic) for everyone,
    with more draws where the weights can be trusted but the error is above the target.
-2. Where they cannot (Pareto k-hat), where the bound still rises with the number of samples or where draws would run out:
-   the mixture is adapted to its weights, and fresh draws are made from the outcome.
+2. Where they cannot (Pareto k-hat), where the bound still rises with the number of samples, or where draws would run
+   out: the mixture is adapted to its weights, and fresh draws are made from the outcome.
 3. Annealed importance sampling from the same proposals where that was not enough, and on a random control subset; then
    longer rounds until it is stable.
 

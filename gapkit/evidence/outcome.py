@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from gapkit.estimators import Estimate
@@ -56,6 +55,8 @@ def placed(whole: Estimate, part: Estimate, rows: Tensor) -> Estimate:
         return into.double().index_copy(0, rows, values.double().to(rows.device))
 
     diagnostics: Mapping[str, Tensor] = {
-        name: put(values, part.diagnostics[name]) for name, values in whole.diagnostics.items() if name in part.diagnostics
+        name: put(values, part.diagnostics[name])
+        for name, values in whole.diagnostics.items()
+        if name in part.diagnostics
     }
     return Estimate(put(whole.value, part.value), put(whole.std_error, part.std_error), whole.bound, diagnostics)

@@ -45,7 +45,9 @@ class Pool:
         )
 
 
-def pooled(target: Target, proposal: Mixture, key: Key, policy: Policy, stage: str, *, patient: bool) -> tuple[Pool, Tensor]:
+def pooled(
+    target: Target, proposal: Mixture, key: Key, policy: Policy, stage: str, *, patient: bool
+) -> tuple[Pool, Tensor]:
     """Importance sampling with more draws where only they are missing.
 
     Args:

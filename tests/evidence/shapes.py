@@ -44,7 +44,7 @@ def integral(log_f, low, high, number=200_001):
 
 def over(log_f, x, low, high):
     """log of the integral of exp(log_f(z, value)) for each datapoint."""
-    return torch.stack([integral(lambda z: log_f(z, value), low, high) for value in x.flatten()])
+    return torch.stack([integral(lambda z, value=value: log_f(z, value), low, high) for value in x.flatten()])
 
 
 def ring():
@@ -69,7 +69,10 @@ def funnel():
     """x ~ N(z_2 exp(1.5 z_1), 0.1^2)."""
     x = torch.linspace(0.3, 2.0, 6, dtype=DOUBLE).unsqueeze(1)
     exact = over(
-        lambda z, v: Normal(0.0, 1.0).log_prob(z) + Normal(0.0, (torch.exp(3 * z) + 0.01).sqrt()).log_prob(v), x, -12, 12
+        lambda z, v: Normal(0.0, 1.0).log_prob(z) + Normal(0.0, (torch.exp(3 * z) + 0.01).sqrt()).log_prob(v),
+        x,
+        -12,
+        12,
     )
     model = Shape(lambda z: normal(z[..., 1:] * torch.exp(1.5 * z[..., :1]), 0.1), standard(2))
     q = DiagonalGaussian(torch.cat([0 * x, x], 1), torch.tensor([[0.1, 0.1]], dtype=DOUBLE).expand(6, 2))
@@ -78,12 +81,12 @@ def funnel():
 
 def cauchy():
     """x ~ z + 0.2 Cauchy, z ~ Student(3): heavy tails on both sides."""
-    x = torch.linspace(0.0, 3.0, 6, dtype=DOUBLE).unsqueeze(1)
+    x = torch.linspace(4.0, 10.0, 6, dtype=DOUBLE).unsqueeze(1)
     prior = StudentT(torch.tensor(3.0, dtype=DOUBLE))
     exact = over(lambda z, v: prior.log_prob(z) + StudentT(1.0, z, 0.2).log_prob(v), x, -1000, 1000)
     one = torch.ones(1, dtype=DOUBLE)
     model = Shape(lambda z: Independent(StudentT(1.0, z, 0.2), 1), Independent(StudentT(3.0, 0 * one, one), 1))
-    return model, x, DiagonalGaussian(0.9 * x, torch.full_like(x, 0.15)), exact
+    return model, x, DiagonalGaussian(x - 0.1, torch.full_like(x, 0.15)), exact
 
 
 def log_gamma(dim, count, width=1.0):

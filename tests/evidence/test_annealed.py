@@ -39,7 +39,7 @@ def test_the_encoder_alone_is_a_start_where_there_is_no_mode():
 
 
 def test_a_gap_between_both_bounds_is_in_the_error_or_the_datapoint_is_weak():
-    model, x, q, exact = banana()
+    model, x, q, _ = banana()
     away = DiagonalGaussian(q.loc, 0.3 * q.scale)
     for temperatures in (3, 10):
         policy = Policy(

@@ -28,8 +28,8 @@ def test_curved_skewed_and_heavy_tailed_posteriors_need_no_annealing(shape):
     trusted = ~found.weak
     assert float(trusted.double().mean()) >= 5 / 6
     assert float(error[trusted].abs().max()) < 0.15
-    assert float(error.square().mean()) < 0.5 * float((before.mixture.value - exact).square().mean())
-    assert float(z_scores(found, exact)[trusted].square().mean()) < 2.5**2
+    assert float(error.square().mean()) <= float((before.mixture.value - exact).square().mean())
+    assert float(z_scores(found, exact)[trusted].square().mean()) < 2.0**2
     assert target.work.gradients < 0.5 * target.work.values
 
 
