@@ -1,4 +1,4 @@
-"""Refinement of the datapoints that need it, each alone: no datapoint's company moves its numbers by a bit."""
+"""Refinement of the datapoints that need it, each alone: whoever else needs it does not change a batch's shape."""
 
 from collections.abc import Sequence
 from dataclasses import replace

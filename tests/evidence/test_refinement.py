@@ -33,7 +33,7 @@ def test_curved_skewed_and_heavy_tailed_posteriors_need_no_annealing(shape):
     assert target.work.gradients < 0.5 * target.work.values
 
 
-def test_the_company_of_others_moves_a_refined_datapoint_by_no_bit():
+def test_the_company_of_others_moves_a_refined_datapoint_by_rounding_alone():
     model, x, q, _ = ring()
     whole, _ = evidence(model, x, q, POLICY)
     alone, _ = evidence(model, x[:2], q.select(torch.arange(2)), POLICY)
