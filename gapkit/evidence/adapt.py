@@ -1,4 +1,4 @@
-"""Refinement of the datapoints that need it, each alone: no datapoint's company moves its numbers by a bit."""
+"""Refinement of the datapoints that need it, each alone: whoever else needs it does not change a batch's shape."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ from gapkit.randomness import Key
 
 __all__ = ["adapted", "can_refine"]
 
-_AT_MOST = 4  # times the rounds that a policy asks for
+_AT_MOST = 2  # times the rounds that a policy asks for
 # Refinement is worth its while where the body of the weights becomes so much more even, or is so even.
 _BETTER, _WELL = 1.15, 0.6
 _PATIENT_DIM = 5  # up to so many latents a posterior is found in the end
@@ -60,7 +60,10 @@ def adapted(
     for row in wanted.nonzero()[:, 0].split(1):
         refinement = Refinement(target.select(row), proposal.select(row), weights[:, row])
         part, q, own = target.select(row), before.select(row), key.select(row)
-        fresh = _refined(refinement, part, q, own, policy, log_w[:, row])
+        try:
+            fresh = _refined(refinement, part, q, own, policy, log_w[:, row])
+        except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # of this datapoint alone
+            fresh = None
         if fresh is None:
             fresh, _ = pooled(part, q, own, policy, policy.pooled.stage, patient=True)
             better[row] = False
@@ -80,8 +83,8 @@ def _refined(
     """Some rounds of draws for adaptation alone, then estimates on fresh draws until their weights can be trusted.
 
     An estimate that cannot be trusted becomes the material of the next round. In many dimensions pieces of a posterior
-    are no better than the whole, and the best looking of several such estimates would be the lowest: None is given where
-    the body of the weights is no more even than it was.
+    are no better than the whole, and the best looking of several such estimates would be the lowest: None is given
+    where the body of the weights is no more even than it was.
     """
     stage, before = policy.pooled.stage, body(without_nan(log_w)[0])
     policy = replace(policy, pooled=replace(policy.pooled, num_samples=_draws(policy)))
@@ -91,9 +94,10 @@ def _refined(
         z, _ = q.draw(key.streams(stage, target.dtype, target.device), len(log_w))
         refinement.see(q, z, log_w)
         refinement.adapt()
-        q, stage = refinement.sampling(), f"{policy.pooled.stage}/refined/{number}"
-        pool = None
-        if number + 1 < policy.refinements:
+        stage = f"{policy.pooled.stage}/refined/{number}"
+        pool, last = None, number + 1 >= policy.refinements
+        q = refinement.sampling() if last or target.dim > _PATIENT_DIM else refinement.exploring()
+        if not last:
             log_w = replace(policy.pooled, stage=stage).log_weights(target, q, key)
         else:
             pool, log_w = pooled(target, q, key, policy, stage, patient=False)
@@ -118,9 +122,8 @@ def _together(whole: Mixture, parts: Sequence[Mixture], rows: Tensor, proposal: 
     log_weights = whole.log_weights.index_fill(1, rows, -torch.inf)
     added = log_weights.new_full((extra, log_weights.shape[1]), -torch.inf)
     size, dim = log_weights.shape[1], parts[0].components[-1].dim
-    like = {"dtype": log_weights.dtype, "device": log_weights.device}
-    loc = torch.zeros(extra, size, dim, **like)
-    tril = torch.eye(dim, **like).repeat(extra, size, 1, 1)
+    loc = log_weights.new_zeros(extra, size, dim)
+    tril = torch.eye(dim).to(log_weights).repeat(extra, size, 1, 1)
     for row, part in zip(rows.tolist(), parts, strict=True):
         log_weights[:known, row] = part.log_weights[:known, 0]
         for number, component in enumerate(part.components[known:]):

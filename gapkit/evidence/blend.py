@@ -56,7 +56,7 @@ class Blend:
         pull = (count / (count + dim)).unsqueeze(1)
         loc = torch.lerp(self.loc, within @ z, pull)
         apart = z.unsqueeze(0) - loc.unsqueeze(1)
-        cov = torch.einsum("kn,kni,knj->kij", within, apart, apart)
+        cov = (within.unsqueeze(2) * apart).mT @ apart
         tril = shrunk(cov, self.tril, count)
         stay = self.fixed | (count < 2.0) | ~tril.isfinite().all(-1).all(-1)
         return Blend(
@@ -65,6 +65,11 @@ class Blend:
             torch.where(stay[:, None, None], self.tril, tril),
             self.fixed,
         )
+
+    def wider(self) -> "Blend":
+        """With all Gaussians that are adapted wider by a step."""
+        factor = torch.where(self.fixed, 1.0, 1.0 + self.loc.shape[1] ** -0.5).to(self.tril)
+        return Blend(self.shares, self.loc, factor[:, None, None] * self.tril, self.fixed)
 
     def joined(self, loc: Tensor, tril: Tensor, shares: Tensor, *, fixed: bool) -> "Blend":
         """With further Gaussians of given shares, shape (M,); the others' shrink to make room."""

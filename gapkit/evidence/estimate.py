@@ -2,8 +2,8 @@
 
 1. Importance sampling from the pooled proposals (all modes found and the encoder's q, balance heuristic) for everyone,
    with more draws where the weights can be trusted but the error is above the target.
-2. Where they cannot (Pareto k-hat), where the bound still rises with the number of samples or where draws would run out:
-   the mixture is adapted to its weights, and fresh draws are made from the outcome.
+2. Where they cannot (Pareto k-hat), where the bound still rises with the number of samples, or where draws would run
+   out: the mixture is adapted to its weights, and fresh draws are made from the outcome.
 3. Annealed importance sampling from the same proposals where that was not enough, and on a random control subset; then
    longer rounds until it is stable.
 
@@ -23,7 +23,7 @@ from gapkit.evidence.defence import defended
 from gapkit.evidence.outcome import REASONS, Evidence
 from gapkit.evidence.policy import Policy
 from gapkit.evidence.pooled import Pool, pooled
-from gapkit.evidence.trust import NEAR, healthy
+from gapkit.evidence.trust import healthy
 from gapkit.families import Mixture
 from gapkit.models.target import Target
 from gapkit.randomness import Key
@@ -81,7 +81,7 @@ def estimate_evidence(target: Target, proposal: Mixture, key: Key, policy: Polic
 
 def _reasons(pool: Pool, sound: Tensor, steady: Tensor, key: Key, policy: Policy) -> Tensor:
     """Why AIS is run for each datapoint: indices into ``REASONS``, shape (B,)."""
-    small = pool.estimate.std_error <= NEAR * policy.target_se
+    small = pool.estimate.std_error <= policy.target_se
     control = key.streams("control", torch.float64, sound.device).uniform(1)[0] < policy.control
     reason = torch.zeros_like(pool.samples)
     for number, holds in reversed(list(enumerate((~sound, ~steady, ~small, control), 2))):

@@ -29,7 +29,7 @@ class Policy:
     target_se: float = 0.1
     pooled: Iwae = field(default_factory=lambda: Iwae(num_samples=1000, stage="pooled"))
     max_samples: int = 8000
-    refinements: int = 3
+    refinements: int = 5
     ais: Ais = field(default_factory=Ais)
     control: float = 0.1
 
@@ -39,6 +39,6 @@ class Policy:
         if not self.target_se > 0:
             raise InputError(f"a target of {self.target_se} nats", "errors are positive", "use 0.1, say")
         if self.refinements < 0:
-            raise InputError(f"refinements={self.refinements}", "a number of rounds", "use 0 for none, or 3")
+            raise InputError(f"refinements={self.refinements}", "a number of rounds", "use 0 for none, or 5")
         if not 0 <= self.control <= 1:
             raise InputError(f"control={self.control}", "it is a share of the datapoints", "use a number from 0 to 1")

@@ -11,6 +11,7 @@ https://arxiv.org/abs/0710.4242.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -103,8 +104,13 @@ class Refinement:
         assert self._draws is not None
         self._blend = _adapted(self._blend or _first(self._base, self._draws), self._draws)
 
+    def exploring(self) -> Mixture:
+        """What to draw from for adaptation: pieces are wider, to see where the posterior goes on."""
+        assert self._blend is not None
+        return _mixture(self._base, self._base.log_weights, _floored(self._blend.wider()))
+
     def sampling(self) -> Mixture:
-        """What to draw from: with a share for every component that may be needed."""
+        """What to draw from for an estimate: with a share for every component that may be needed."""
         assert self._blend is not None
         return _mixture(self._base, self._base.log_weights, _floored(self._blend))
 
@@ -120,11 +126,10 @@ def _adapted(blend: Blend, draws: _Draws) -> Blend:
         return blend
     enough = min(5.0 * (draws.z.shape[1] + 1), 0.25 * len(log_w))
     weights = tempered(log_w, enough)
-    blend = _with_whole(blend, draws, weights)
-    blend = _with_pieces(blend, draws, log_w, weights)
+    fitted = _with_pieces(_with_whole(blend, draws, weights), draws, log_w, weights)
     for _ in range(_STEPS):
-        blend = blend.updated(draws.z, draws.log_base, weights)
-    return blend.kept(_NEGLIGIBLE)
+        fitted = fitted.updated(draws.z, draws.log_base, weights)
+    return fitted.kept(_NEGLIGIBLE) if bool(fitted.shares.isfinite().all()) else blend
 
 
 def _with_whole(blend: Blend, draws: _Draws, weights: Tensor) -> Blend:
@@ -168,32 +173,37 @@ def _with_pieces(blend: Blend, draws: _Draws, log_w: Tensor, weights: Tensor) ->
         away = z[around] - z[top]
         local = (part.unsqueeze(1) * away).mT @ away
         tril = shrunk(local.unsqueeze(0), metric, 1.0 / part.square().sum().unsqueeze(0))
+        if not bool(tril.isfinite().all()):
+            break
         pieces.append((z[top], tril[0]))
         log_q = torch.logaddexp(log_q, math.log(near / size) + log_density(z, z[top].unsqueeze(0), tril)[0])
     if not pieces:
         return blend
-    each = torch.full((len(pieces),), min(0.05, 0.4 / len(pieces)), dtype=z.dtype, device=z.device)
-    return blend.joined(*(torch.stack(parts) for parts in zip(*pieces, strict=True)), each, fixed=False)
+    return _joined(blend, pieces, min(0.05, 0.4 / len(pieces)))
+
+
+def _joined(blend: Blend, gaussians: Sequence[tuple[Tensor, Tensor]], share: float) -> Blend:
+    """With further Gaussians, each of the same share."""
+    loc, tril = (torch.stack(parts) for parts in zip(*gaussians, strict=True))
+    return blend.joined(loc, tril, loc.new_full((len(loc),), share), fixed=False)
 
 
 def _first(base: Mixture, draws: _Draws) -> Blend:
     """The mixture, wider copies of its frame, and copies of its own heavier Gaussians that can be adapted."""
-    frame = _gaussian(base.whitening()) or _moments(draws.z)
+    frame = _gaussian(base.whitening())
+    loc, tril = frame if frame is not None and _sound(*frame) else _moments(draws.z)
     dim = draws.z.shape[1]
-    loc, tril = frame
     factors = wider_factors(dim, _WIDER)
     wide = torch.stack([factor * tril for factor in [*factors, *factors[:_WHOLE]]])
-    double = {"dtype": torch.float64, "device": draws.z.device}
     count = len(wide)
-    shares = torch.tensor([0.8, *[0.2 / count] * count], **double)  # type: ignore[arg-type]
+    shares = wide.new_tensor([0.8, *[0.2 / count] * count])
     blend = Blend(shares, loc.expand(count, dim), wide, torch.ones(count, dtype=torch.bool, device=loc.device))
     weights = base.log_weights[:, 0].exp()
     order = weights.argsort(descending=True, stable=True)[:_COPIES].tolist()
     own = [_gaussian(base.components[k]) for k in order if float(weights[k]) > _STARTING]
     known = [gaussian for gaussian in own if gaussian is not None and _sound(*gaussian)]
     if known:
-        each = torch.full((len(known),), 0.4 / len(known), **double)  # type: ignore[arg-type]
-        blend = blend.joined(*(torch.stack(parts) for parts in zip(*known, strict=True)), each, fixed=False)
+        blend = _joined(blend, known, 0.4 / len(known))
     return blend
 
 

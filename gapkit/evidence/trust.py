@@ -8,11 +8,9 @@ from gapkit.khat_limit import good_k
 from gapkit.numerics import effective_sample_size, log_mean_exp
 from gapkit.pareto import tail_length
 
-__all__ = ["NEAR", "body", "healthy", "khat_error", "rise_of", "settled", "tail_error"]
+__all__ = ["body", "healthy", "khat_error", "rise_of", "settled", "tail_error"]
 
 _PARTS = 8
-# How near to the target an error has to come: the last third would cost as much as all before.
-NEAR = 1.5
 # Tails with a larger shape are nobody's to extrapolate.
 _STEEPEST = 0.95
 
@@ -82,4 +80,4 @@ def body(log_w: Tensor) -> Tensor:
 def settled(estimate: Estimate, samples: Tensor, rise: Tensor, target_se: float) -> Tensor:
     """Whether importance sampling is good enough as it is: shape (B,)."""
     sound = healthy(estimate.diagnostics["khat"], samples) & estimate.value.isfinite()
-    return sound & (rise <= target_se) & (estimate.std_error <= NEAR * target_se)
+    return sound & (rise <= target_se) & (estimate.std_error <= target_se)
