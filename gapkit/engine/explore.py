@@ -160,6 +160,7 @@ def _looked_for(
     starts: list[Tensor] = []
     for number in range(spec.route.rounds):
         z = travel(target, bank, part.key, spec.route, number)
+        assert z is not None  # the bank holds draws from the prior
         fresh = uncovered(target, z, proposal or modes.pooled(), log_px)
         if not bool((fresh.any(0) & open_).any()):
             unseen = torch.where(open_, 0.0, unseen)

@@ -116,7 +116,7 @@ def bounds(batch: Batch, spec: AnalysisSpec) -> Bounds:
 
 
 def fits(batch: Batch, bank: Bank | None, spec: AnalysisSpec, more: Tensor | None = None) -> LocalFits:
-    """L[q], q* in the Gaussian families and in those asked for, and the mixture of modes; ``more`` are further starts."""
+    """L[q], q* in the Gaussian families and in those asked for, and the mixture of modes; ``more`` are other starts."""
     return fit(batch.target, batch.q, bank, batch.key, spec.fit, spec.elbo, spec.families, more)
 
 

@@ -80,7 +80,7 @@ class _Climber:
     curvature: Curvature | None
 
     def climb(self, modes: Modes, rows: Tensor, stage: str) -> Modes:
-        """From starts to modes, or on with modes, (K, P) of the datapoints ``rows``, shape (P,); dead ones stay dead."""
+        """From starts to modes, or on with modes, (K, P) of the datapoints ``rows``, (P,); dead ones stay dead."""
         count, number = len(modes.loc), len(rows)
         flat = rows.repeat(count)
         target, key = self.target.select(flat), self.key.select(flat)

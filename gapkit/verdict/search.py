@@ -33,8 +33,8 @@ def search_sentences(summary: Mapping[str, Any]) -> list[str]:
     found = f"{count_of(route['found'])}" if route["found"] else "none of them"
     if looked.get("all"):
         sentences.append(
-            "As the search missed modes, all datapoints were searched again by particles tempered from the prior to the "
-            f"posterior, which owe nothing to encoder or fits; further modes turned up for {found}."
+            "As the search missed modes, all datapoints were searched again by particles tempered from the prior "
+            f"to the posterior, which owe nothing to encoder or fits; further modes turned up for {found}."
         )
     else:
         parts = " and ".join(f"{looked[why]} {words}" for why, words in _WHY.items() if looked.get(why))
