@@ -33,6 +33,8 @@ from gapkit.randomness import Key
 
 __all__ = ["Found", "Further", "find_modes", "search_on"]
 
+# Peaks of the bank among which the most surprising one is looked for.
+_HIGH = 64
 # Modes with less of the posterior than this are not news.
 _NEWS = 0.01
 
@@ -121,41 +123,89 @@ def find_modes(
     """
     climber = _Climber(target, key, settings, available(target))
     everyone = torch.arange(target.num_datapoints, device=target.device)
-    starts = _as_starts(target, q.loc.unsqueeze(0), q.marginal_scale().unsqueeze(0))
-    waiting: Modes | None = None
-    first = 0
+    starts, first, waiting = _as_starts(target, q.loc.unsqueeze(0), q.marginal_scale().unsqueeze(0)), 0, None
     if bank is not None and settings.num_starts > 0:
         first = settings.starts(target.dim)
-        loc, scale, exists = bank.starts(target.x, q.loc, max(first, settings.most(target.dim)))
-        waiting = _as_starts(target, loc, scale, exists)
-        starts = starts.beside(_slice(waiting, 0, first))
+        waiting = _Waiting(*bank.starts(target.x, q.loc, max(first, settings.most(target.dim))))
+        waiting, best = waiting.taken(waiting.highest((first + 1) // 2), everyone)
+        starts = starts.beside(best.modes(target))
         if more is not None:
             starts = starts.beside(_as_starts(target, more, bank.narrow.expand_as(more)))
     tried = starts.hits.sum(0)
     modes = without_duplicates(climber.climb(starts, everyone, "ascent"), settings.keep_within).compact()
-    left = torch.zeros_like(tried) if waiting is None else waiting.hits[first:].sum(0)
-    while waiting is not None and first < len(waiting.loc):
-        doubt = _unseen(modes, tried)
-        if settings.patient(target.dim):
-            doubt = doubt.maximum(_could_be_missed(modes, tried))
-        wanted = (left > 0) & (doubt > settings.unseen)
-        if not bool(wanted.any()):
-            break
-        fresh = _slice(waiting, first, first + first)
-        first += first
+    wanted, count = torch.ones_like(tried, dtype=torch.bool), first // 2
+    while waiting is not None and count and bool(wanted.any()):
+        chosen = waiting.surprising(modes, count)
+        fresh = waiting.taken(chosen, everyone)[1].modes(target)
         modes = _grown(modes, len(fresh.loc))
-        for block, places in blocks_with(wanted):
+        groups = [(everyone, everyone)] if bool(wanted.all()) else blocks_with(wanted)
+        for block, places in groups:
             part = climber.climb(fresh.select(block), block, "ascent")
             both = without_duplicates(_shrunk(modes.select(block), len(part.loc)).beside(part), settings.keep_within)
             rows = block[places]
             modes = modes.placed(both.select(places), rows)
             tried = tried.index_add(0, rows, fresh.hits.sum(0)[rows])
-            left = left.index_add(0, rows, -fresh.hits.sum(0)[rows])
+            waiting = waiting.taken(chosen[:, rows], rows)[0]
         modes = modes.compact()
-    unseen = torch.where(left > 0, _unseen(modes, tried), 0.0)
+        doubt = _unseen(modes, tried)
+        if settings.patient(target.dim):
+            doubt = doubt.maximum(_could_be_missed(modes, tried))
+        wanted, count = waiting.there() & (doubt > settings.unseen), max(first, 2 * count)
+    unseen = _unseen(modes, tried)
+    if waiting is not None:
+        unseen = torch.where(waiting.there(), unseen, 0.0)
     modes = _finished(climber, modes)
     modes = without_duplicates(modes, settings.keep_within).compact()
     return Found(modes, tried, torch.where(tried > 1, unseen, torch.nan))
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """Peaks of the bank that were not climbed yet, the highest first.
+
+    Attributes:
+        loc: shape (K, B, D).
+        scale: likewise.
+        score: log p(x, z) up to a constant of each datapoint, shape (K, B); -inf where there is none, or none left.
+    """
+
+    loc: Tensor
+    scale: Tensor
+    score: Tensor
+
+    def there(self) -> Tensor:
+        """Whether any are left, shape (B,)."""
+        return self.score.isfinite().any(0)
+
+    def highest(self, count: int) -> Tensor:
+        """Places of the highest ones, shape (count, B)."""
+        return self.score.topk(min(count, len(self.score)), dim=0).indices
+
+    def surprising(self, modes: Modes, count: int) -> Tensor:
+        """Places of those, among the high ones, that the modes found so far explain least, shape (count, B).
+
+        What counts is log p(x, z) over the density of the modes' mixture. The highest peaks may all belong to the mode
+        that is known; one that belongs to another stands out by many nats.
+        """
+        score, loc = self.score[:_HIGH], self.loc[:_HIGH]
+        ratio = score - modes.pooled().log_prob(loc)
+        known = ratio.isfinite().any(0)
+        ratio = torch.where(score.isfinite(), torch.where(known, ratio, score), -torch.inf)
+        rest = torch.where(score.isfinite().sum(0) >= count, -torch.inf, self.score[_HIGH:])  # once these run out
+        whole = torch.cat([ratio.nan_to_num(nan=-torch.inf, posinf=1e30), rest - 1e30])
+        return whole.topk(min(count, len(whole)), dim=0).indices
+
+    def taken(self, places: Tensor, rows: Tensor) -> tuple["_Waiting", "_Waiting"]:
+        """What is left without some of some datapoints, and these: places of shape (N, P), rows of shape (P,)."""
+        index = places.unsqueeze(-1).expand(-1, -1, self.loc.shape[-1])
+        loc, scale, score = self.loc[:, rows], self.scale[:, rows], self.score[:, rows]
+        out = _Waiting(loc.gather(0, index), scale.gather(0, index), score.gather(0, places))
+        left = self.score.index_copy(1, rows, score.scatter(0, places, -torch.inf))
+        return _Waiting(self.loc, self.scale, left), out
+
+    def modes(self, target: Target) -> Modes:
+        """As starts to climb from."""
+        return _as_starts(target, self.loc, self.scale, self.score.isfinite())
 
 
 def search_on(target: Target, key: Key, settings: FitSettings, known: Modes, starts: Tensor, scale: Tensor) -> Further:

@@ -96,7 +96,8 @@ class Bank:
             count: how many at most.
 
         Returns:
-            Starts of shape (count, B, D), their scales of the same shape, and whether each exists, shape (count, B).
+            Starts of shape (count, B, D), their scales of the same shape, and their scores, shape (count, B), which are
+            -inf where there are fewer peaks.
         """
         scores = self.score(x)
         peaks = []
@@ -109,7 +110,7 @@ class Bank:
         best = torch.where(own, -torch.inf, best)
         best, places = best.sort(dim=1, descending=True, stable=True)
         order = order.gather(1, places)[:, :count].mT
-        return self.z[order], self.scale[order], best[:, :count].isfinite().mT
+        return self.z[order], self.scale[order], best[:, :count].mT
 
 
 def build_bank(
