@@ -96,7 +96,7 @@ def _quick() -> AnalysisSpec:
         elbo=Elbo(num_samples=128, antithetic=True),
         iwae=Iwae(num_samples=256),
         evidence=Policy(
-            pooled=Iwae(num_samples=256, stage="pooled"), max_samples=2048, ais=Ais(num_temperatures=30), control=0.02
+            pooled=Iwae(num_samples=256, stage="pooled"), max_samples=2048, ais=Ais(num_temperatures=30), control=0.01
         ),
         fit=FitSettings(
             num_starts=2,
@@ -112,7 +112,7 @@ def _quick() -> AnalysisSpec:
             gradient_steps=300,
             tolerance=0.1,
         ),
-        route_control=0.02,
+        route_control=0.01,
         certificate=0,
         convergence=0,
     )

@@ -40,7 +40,7 @@ class FitSettings:
     num_starts: int = 3
     most_starts: int = 24
     unseen: float = 0.03
-    climb_steps: int = 6
+    climb_steps: int = 5
     warm_steps: int = 8
     coarse_samples: int = 2
     warm_samples: int = 4
