@@ -49,7 +49,7 @@ class AnalysisSpec:
     evidence: Policy = field(default_factory=Policy)
     fit: FitSettings = field(default_factory=FitSettings)
     route: Route = field(default_factory=Route)
-    route_control: float = 0.05
+    route_control: float = 0.03
     bank_prior: int = 4096
     bank_data: int = 10_000
     certificate: int = 50

@@ -81,7 +81,7 @@ def estimate_evidence(target: Target, proposal: Mixture, key: Key, policy: Polic
 
 def _reasons(pool: Pool, sound: Tensor, steady: Tensor, key: Key, policy: Policy) -> Tensor:
     """Why AIS is run for each datapoint: indices into ``REASONS``, shape (B,)."""
-    small = pool.estimate.std_error <= policy.target_se
+    small = pool.noise <= policy.target_se  # what a sound tail may hide is claimed; AIS is not asked for it
     control = key.streams("control", torch.float64, sound.device).uniform(1)[0] < policy.control
     reason = torch.zeros_like(pool.samples)
     for number, holds in reversed(list(enumerate((~sound, ~steady, ~small, control), 2))):

@@ -26,11 +26,13 @@ class Pool:
         estimate: its error is that of its noise, or of what the tail of the weights has not shown yet, if larger.
         samples: draws, shape (B,).
         rise: by how much the bound rose from an eighth of the draws to all of them, shape (B,), in nats.
+        noise: standard error by the draws themselves, shape (B,), without what their tail has not shown.
     """
 
     estimate: Estimate
     samples: Tensor
     rise: Tensor
+    noise: Tensor
 
     def settled(self, target_se: float) -> Tensor:
         """Whether nothing else need be tried: shape (B,)."""
@@ -42,6 +44,7 @@ class Pool:
             placed(self.estimate, part.estimate, rows),
             self.samples.index_copy(0, rows, part.samples),
             self.rise.index_copy(0, rows, part.rise),
+            self.noise.index_copy(0, rows, part.noise),
         )
 
 
@@ -81,7 +84,7 @@ def _pool(log_w: Tensor, key: Key, policy: Policy) -> Pool:
     unseen = tail_error(without_nan(log_w)[0], estimate.diagnostics["khat"])
     error = torch.maximum(estimate.std_error, unseen.nan_to_num(0.0))
     samples = torch.full((log_w.shape[1],), len(log_w), device=log_w.device)
-    return Pool(replace(estimate, std_error=error, draws=None, noise=None), samples, rise)
+    return Pool(replace(estimate, std_error=error, draws=None, noise=None), samples, rise, estimate.std_error)
 
 
 def _worth_more(pool: Pool, policy: Policy, *, patient: bool) -> Tensor:
@@ -91,7 +94,8 @@ def _worth_more(pool: Pool, policy: Policy, *, patient: bool) -> Tensor:
     """
     estimate, samples, target_se = pool.estimate, pool.samples, policy.target_se
     mendable = (estimate.diagnostics["khat"].to(samples.device) < good_k(10**9)) & estimate.value.isfinite()
-    wanted = mendable & ~pool.settled(target_se)
-    if not patient:
-        wanted &= samples * (estimate.std_error / target_se).square() <= policy.max_samples
-    return wanted
+    if patient:  # draws are there against noise: twice as many know the tail hardly better
+        by_noise = replace(estimate, std_error=pool.noise)
+        return mendable & ~settled(by_noise, samples, pool.rise, target_se)
+    soon = samples * (estimate.std_error / target_se).square() <= policy.max_samples
+    return mendable & ~pool.settled(target_se) & soon
