@@ -16,7 +16,7 @@ from gapkit.models.target import Target
 from gapkit.randomness import Key
 from tests.yardsticks import ppca
 
-RUSHED = FitSettings(num_starts=0, warm_steps=3, polish_steps=9, more_rounds=0, tolerance=1e-6)
+RUSHED = FitSettings(num_starts=0, climb_steps=0, warm_steps=3, polish_steps=9, more_rounds=0, tolerance=1e-6)
 
 
 def lost_by(model, x, q):
@@ -123,7 +123,7 @@ def test_a_vague_certificate_certifies_nothing():
 def test_more_steps_go_to_those_who_need_them():
     model = ppca("scaled", 0.5)
     x = model.sample(30, 0)
-    settings = FitSettings(num_starts=0, warm_steps=1, polish_steps=6, more_rounds=2, tolerance=0.003)
+    settings = FitSettings(num_starts=0, climb_steps=0, warm_steps=2, polish_steps=6, more_rounds=2, tolerance=0.003)
     found = fits_of(model, x, settings).full_rank
     once = fits_of(model, x, FitSettings(**{**vars(settings), "more_rounds": 0})).full_rank
     assert set(found.steps.tolist()) <= {6, 12, 24}

@@ -115,7 +115,7 @@ def bent():
     with frozen(model), torch.no_grad():
         target, key = Target(model, x), Key(0, tuple(range(100)))
         q = as_proposal(model.encode(x))
-        bank = build_bank(target, q.loc, q.marginal_scale(), 2000, 0)
+        bank = build_bank(target, q.loc, 2000, 0)
         fits = fit(target, q, bank, key, families=("mean_field", "low_rank", "flow", "mixture"))
         log_px = Iwae(num_samples=20_000, stage="truth")(target, x, fits.mixture, key)
         yield fits, log_px
@@ -227,7 +227,7 @@ def test_a_broken_datapoint_changes_no_bit_of_the_others(kind, where):
             if spoil:
                 loc[7] = where
             target = Target(model, x)
-            bank = build_bank(target, encoded.loc, encoded.marginal_scale(), 300, 0)
+            bank = build_bank(target, encoded.loc, 300, 0)
             key = Key(0, tuple(range(23)))
             families = ("mean_field", "flow", "mixture", "low_rank")
             return fit(target, DiagonalGaussian(loc, q.scale), bank, key, settings, families=families)
