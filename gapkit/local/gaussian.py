@@ -22,7 +22,7 @@ _SHORT = 16  # steps, of a polish that is not cut
 # More blocks give a steadier error, but each is kept, (B, D^2 / 2) numbers, and one of two draws is slow to make.
 _BLOCKS, _FEWER_BLOCKS, _MANY_LATENTS, _FEW_SAMPLES = 16, 8, 128, 64
 _WEAK, _WEAKEST = 0.5, 1e-3  # curvature, where one is expected
-_CLIMB_PAIRS, _CLIMB_STEPS = 32, 12
+_CLIMB_SAMPLES, _CLIMB_STEPS = 64, 4  # the steps for every round that a polish may have
 
 
 def as_full_rank(q: DiagonalGaussian | FullRankGaussian) -> FullRankGaussian:
@@ -56,10 +56,11 @@ def _certificate(job: Job, stage: str, chart: Chart) -> Certificate:
     return Certificate(gain * stretch, error * stretch, norm, doubtful)
 
 
-def _climb(job: Job, q: Any, make: Callable[[Any], Chart], steps: range) -> Any:
+def _climb(job: Job, q: Any, make: Callable[[Any], Chart], steps: range, wanted: Tensor) -> Any:
     """Newton steps on fixed draws, until one promises less than a quarter of the tolerance."""
-    u = job.noise(f"climb/{steps.start}")(_CLIMB_PAIRS)
-    return climb(make, q, torch.cat([u, -u]), _CLIMB_STEPS, 0.25 * job.settings.tolerance)
+    u = job.noise(f"climb/{steps.start}")(min(_CLIMB_SAMPLES, job.settings.certificate_samples) // 2)
+    limit = _CLIMB_STEPS * (1 + job.settings.more_rounds)
+    return climb(make, q, torch.cat([u, -u]), limit, 0.25 * job.settings.tolerance, wanted)
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,9 @@ class MeanFieldFitter:
         """The gain of a Newton step."""
         return _certificate(job, stage, self._chart(job, start)(q))
 
-    def climb(self, job: Job, q: DiagonalGaussian, start: Tensor, steps: range) -> DiagonalGaussian:
+    def climb(self, job: Job, q: DiagonalGaussian, start: Tensor, steps: range, wanted: Tensor) -> DiagonalGaussian:
         """Newton steps."""
-        climbed: DiagonalGaussian = _climb(job, q, self._chart(job, start), steps)
+        climbed: DiagonalGaussian = _climb(job, q, self._chart(job, start), steps, wanted)
         return climbed
 
     @staticmethod
@@ -152,9 +153,9 @@ class FullRankFitter:
         """The gain of a Newton step."""
         return _certificate(job, stage, FullRankChart(job.target, q))
 
-    def climb(self, job: Job, q: FullRankGaussian, start: Tensor, steps: range) -> FullRankGaussian:
+    def climb(self, job: Job, q: FullRankGaussian, start: Tensor, steps: range, wanted: Tensor) -> FullRankGaussian:
         """Newton steps."""
-        climbed: FullRankGaussian = _climb(job, q, lambda q: FullRankChart(job.target, q), steps)
+        climbed: FullRankGaussian = _climb(job, q, lambda q: FullRankChart(job.target, q), steps, wanted)
         return climbed
 
 

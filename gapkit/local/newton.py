@@ -22,6 +22,7 @@ _APART = 0.05  # of two gradients whose difference tells the curvature, in natur
 _PRODUCTS = 6  # products with the curvature in a step
 _ENOUGH = 0.1  # of the gradient left: a step that is solved as well as that will do
 _FLAT = 1e-3  # curvature below which a direction counts as having none
+_SETTLED = 0.1  # of what the first step promised: where a step promises less the climb ends
 _FIRST_RADIUS, _LARGEST_RADIUS = 2.0, 20.0  # of the trust region, in natural units
 
 
@@ -39,7 +40,9 @@ def curvature_along(chart: Chart, direction: Tensor, u: Tensor, gradient: Tensor
     return -(unit * (chart.gradient(_APART * unit, u) - gradient)).sum(-1) / _APART
 
 
-def climb(make: Callable[[Any], Chart], q: Any, u: Tensor, steps: int, tolerance: float) -> Any:
+def climb(
+    make: Callable[[Any], Chart], q: Any, u: Tensor, steps: int, tolerance: float, wanted: Tensor | None = None
+) -> Any:
     """Take Newton steps in a trust region on fixed draws; a step that does not gain is not taken.
 
     Args:
@@ -48,19 +51,23 @@ def climb(make: Callable[[Any], Chart], q: Any, u: Tensor, steps: int, tolerance
         u: antithetic noise, shape (S, B, D).
         steps: at most.
         tolerance: a datapoint from which a step promises less, in nats, has arrived.
+        wanted: for whom, shape (B,); None is for all. The others stay where they are.
 
     Returns:
         The member where it ended.
     """
     radius = torch.full_like(q.loc[:, 0], _FIRST_RADIUS)
-    active = q.loc.isfinite().all(-1)
-    for _ in range(steps):
+    active = q.loc.isfinite().all(-1) & (True if wanted is None else wanted)
+    goal = torch.full_like(radius, tolerance)
+    for number in range(steps):
         chart = make(q)
         zero = torch.zeros(len(radius), chart.size, dtype=radius.dtype, device=radius.device)
         value, gradient = chart.value_and_gradient(zero, u)
         active &= value.isfinite() & gradient.isfinite().all(-1)
         move = _step(chart, u, torch.where(active[:, None], gradient, 0.0), radius)
-        active &= move.promise > tolerance
+        # What little is left is a matter of these draws, and of the polish on others.
+        goal = torch.maximum(goal, _SETTLED * move.promise) if number == 0 else goal
+        active &= move.promise > goal
         if not bool(active.any()):
             break
         v = torch.where(active[:, None], move.v, 0.0)
