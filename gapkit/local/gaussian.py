@@ -21,7 +21,9 @@ __all__ = ["FullRankFitter", "MeanFieldFitter", "as_full_rank"]
 _SHORT = 16  # steps, of a polish that is not cut
 # More blocks give a steadier error, but each is kept, (B, D^2 / 2) numbers, and one of two draws is slow to make.
 _BLOCKS, _FEWER_BLOCKS, _MANY_LATENTS, _FEW_SAMPLES = 16, 8, 128, 64
+_NUMBERS = 2**22  # in the matrices of one block of draws, of which several are kept
 _WEAK, _WEAKEST = 0.5, 1e-3  # curvature, where one is expected
+_DRAWS_PER_LATENT = 4  # fewer would fit a whole matrix to the draws themselves
 _CLIMB_SAMPLES, _CLIMB_STEPS = 64, 4  # the steps for every round that a polish may have
 
 
@@ -30,7 +32,25 @@ def as_full_rank(q: DiagonalGaussian | FullRankGaussian) -> FullRankGaussian:
     return FullRankGaussian(q.loc, torch.diag_embed(q.scale)) if isinstance(q, DiagonalGaussian) else q
 
 
-def _certificate(job: Job, stage: str, chart: Chart) -> Certificate:
+def _certificate(job: Job, stage: str, q: Any, start: Tensor, make: Callable[[Job, Any, Tensor], Chart]) -> Certificate:
+    """For as many datapoints at a time as there is room for their blocks."""
+    size = max(1, _NUMBERS // job.target.dim**2)
+    rows = torch.arange(len(start), device=start.device)
+    if size >= len(rows):
+        return _newton_gain(job, stage, make(job, q, start))
+    parts = []
+    for few in rows.split(size):
+        part = job.select(few)
+        parts.append(_newton_gain(part, stage, make(part, q.select(few), start[few])))
+    return Certificate(
+        torch.cat([part.gap for part in parts]),
+        torch.cat([part.std_error for part in parts]),
+        torch.cat([part.gradient_norm for part in parts]),
+        torch.cat([part.doubts for part in parts]),
+    )
+
+
+def _newton_gain(job: Job, stage: str, chart: Chart) -> Certificate:
     """From ``certificate_samples`` fresh draws in blocks of antithetic pairs: the gain of a Newton step.
 
     The coordinates of a chart are natural if L[q] curves by one in them. Along the gradient that is looked up, with a
@@ -56,9 +76,13 @@ def _certificate(job: Job, stage: str, chart: Chart) -> Certificate:
     return Certificate(gain * stretch, error * stretch, norm, doubtful)
 
 
+def _climb_samples(job: Job) -> int:
+    return min(_CLIMB_SAMPLES, job.settings.certificate_samples)
+
+
 def _climb(job: Job, q: Any, make: Callable[[Any], Chart], steps: range, wanted: Tensor) -> Any:
     """Newton steps on fixed draws, until one promises less than a quarter of the tolerance."""
-    u = job.noise(f"climb/{steps.start}")(min(_CLIMB_SAMPLES, job.settings.certificate_samples) // 2)
+    u = job.noise(f"climb/{steps.start}")(_climb_samples(job) // 2)
     limit = _CLIMB_STEPS * (1 + job.settings.more_rounds)
     return climb(make, q, torch.cat([u, -u]), limit, 0.25 * job.settings.tolerance, wanted)
 
@@ -103,7 +127,7 @@ class MeanFieldFitter:
 
     def certify(self, job: Job, q: DiagonalGaussian, start: Tensor, stage: str) -> Certificate:
         """The gain of a Newton step."""
-        return _certificate(job, stage, self._chart(job, start)(q))
+        return _certificate(job, stage, q, start, lambda part, few, first: self._chart(part, first)(few))
 
     def climb(self, job: Job, q: DiagonalGaussian, start: Tensor, steps: range, wanted: Tensor) -> DiagonalGaussian:
         """Newton steps."""
@@ -151,10 +175,12 @@ class FullRankFitter:
 
     def certify(self, job: Job, q: FullRankGaussian, start: Tensor, stage: str) -> Certificate:
         """The gain of a Newton step."""
-        return _certificate(job, stage, FullRankChart(job.target, q))
+        return _certificate(job, stage, q, start, lambda part, few, _: FullRankChart(part.target, few))
 
     def climb(self, job: Job, q: FullRankGaussian, start: Tensor, steps: range, wanted: Tensor) -> FullRankGaussian:
-        """Newton steps."""
+        """Newton steps, where the draws are many for so many numbers; elsewhere the polish that follows must do."""
+        if _DRAWS_PER_LATENT * job.target.dim > _climb_samples(job):
+            return q
         climbed: FullRankGaussian = _climb(job, q, lambda q: FullRankChart(job.target, q), steps, wanted)
         return climbed
 

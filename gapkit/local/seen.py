@@ -19,7 +19,7 @@ from gapkit.local.polish import Climber, placed, polished
 
 __all__ = ["finished", "with_rivals"]
 
-_NEAR = 3.0  # nats: a second mode whose Gaussian is no further below the best may be the better one after its polish
+_NEAR = 1.5  # nats: a second mode whose Gaussian is no further below the best may be the better one after its polish
 
 
 def finished(
