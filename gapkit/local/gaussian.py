@@ -1,7 +1,8 @@
 """Fitters of the two Gaussian families that every analysis fits: natural-gradient polish, Newton certificates."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from gapkit.local.chart import Chart, FullRankChart, MeanFieldChart, suited_root
 from gapkit.local.curvature import MAX_DIM
 from gapkit.local.fitter import LocalFit, Member, first_start
 from gapkit.local.job import Job
-from gapkit.local.natural import polish_diagonal, polish_full_rank
+from gapkit.local.natural import eye_like, polish_diagonal, polish_full_rank
 from gapkit.local.newton import climb, curvature_along
 
 __all__ = ["FullRankFitter", "MeanFieldFitter", "as_full_rank"]
@@ -21,6 +22,7 @@ __all__ = ["FullRankFitter", "MeanFieldFitter", "as_full_rank"]
 _SHORT = 16  # steps, of a polish that is not cut
 # More blocks give a steadier error, but each is kept, (B, D^2 / 2) numbers, and one of two draws is slow to make.
 _BLOCKS, _FEWER_BLOCKS, _MANY_LATENTS, _FEW_SAMPLES = 16, 8, 128, 64
+_OTHER = 2.0  # times as much curvature, or as little, as the mode has along an axis
 _NUMBERS = 2**22  # in the matrices of one block of draws, of which several are kept
 _WEAK, _WEAKEST = 0.5, 1e-3  # curvature, where one is expected
 _DRAWS_PER_LATENT = 4  # fewer would fit a whole matrix to the draws themselves
@@ -127,12 +129,23 @@ class MeanFieldFitter:
 
     def certify(self, job: Job, q: DiagonalGaussian, start: Tensor, stage: str) -> Certificate:
         """The gain of a Newton step."""
-        return _certificate(job, stage, q, start, lambda part, few, first: self._chart(part, first)(few))
+        found = _certificate(job, stage, q, start, lambda part, few, first: self._chart(part, first)(few))
+        return replace(found, doubtful=found.doubts | self._elsewhere(job, q, start))
 
     def climb(self, job: Job, q: DiagonalGaussian, start: Tensor, steps: range, wanted: Tensor) -> DiagonalGaussian:
         """Newton steps."""
         climbed: DiagonalGaussian = _climb(job, q, self._chart(job, start), steps, wanted)
         return climbed
+
+    @staticmethod
+    def _elsewhere(job: Job, q: DiagonalGaussian, start: Tensor) -> Tensor:
+        """Where q's own scales tell of another curvature than its mode's along some axis: bools of shape (B,)."""
+        root = _root(job, start)
+        if root is None:
+            return torch.zeros_like(start, dtype=torch.bool)
+        inverse = torch.linalg.solve_triangular(root, eye_like(root), upper=False)
+        ratio = q.scale.square() * inverse.square().sum(-2)
+        return (ratio.log().abs() > math.log(_OTHER)).any(-1)
 
     @staticmethod
     def _chart(job: Job, start: Tensor) -> Callable[[DiagonalGaussian], Chart]:

@@ -22,7 +22,6 @@ _APART = 0.05  # of two gradients whose difference tells the curvature, in natur
 _PRODUCTS = 6  # products with the curvature in a step
 _ENOUGH = 0.1  # of the gradient left: a step that is solved as well as that will do
 _FLAT = 1e-3  # curvature below which a direction counts as having none
-_SETTLED = 0.1  # of what the first step promised: where a step promises less the climb ends
 _FIRST_RADIUS, _LARGEST_RADIUS = 2.0, 20.0  # of the trust region, in natural units
 
 
@@ -58,16 +57,13 @@ def climb(
     """
     radius = torch.full_like(q.loc[:, 0], _FIRST_RADIUS)
     active = q.loc.isfinite().all(-1) & (True if wanted is None else wanted)
-    goal = torch.full_like(radius, tolerance)
-    for number in range(steps):
+    for _ in range(steps):
         chart = make(q)
         zero = torch.zeros(len(radius), chart.size, dtype=radius.dtype, device=radius.device)
         value, gradient = chart.value_and_gradient(zero, u)
         active &= value.isfinite() & gradient.isfinite().all(-1)
         move = _step(chart, u, torch.where(active[:, None], gradient, 0.0), radius)
-        # What little is left is a matter of these draws, and of the polish on others.
-        goal = torch.maximum(goal, _SETTLED * move.promise) if number == 0 else goal
-        active &= move.promise > goal
+        active &= move.promise > tolerance
         if not bool(active.any()):
             break
         v = torch.where(active[:, None], move.v, 0.0)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gapkit.decomposition import gap
-from gapkit.local.blocks import blocks_with
+from gapkit.local.blocks import block_size, blocks_with
 from gapkit.local.certificate import Certificate, from_gain
 from gapkit.local.fitter import Fitter
 from gapkit.local.job import Job, picked
@@ -51,7 +51,7 @@ def _climbed(job: Job, fitter: Any, best: Any, certificate: Certificate, start: 
     """Newton steps where the certificate asks for them, and a polish on fresh noise after them."""
     total = fitter.num_steps(job)
     again = range(total, 2 * total - total // 3)
-    for block, places in blocks_with(certificate.doubts & best.loc.isfinite().all(-1)):
+    for block, places in blocks_with(certificate.doubts & best.loc.isfinite().all(-1), block_size(job.target.dim)):
         part, part_start, now = job.select(block), start[block], best.select(block)
         climbed = fitter.climb(part, now, part_start, again, certificate.doubts[block])
         smooth = fitter.polish(part, climbed, part_start, again)
