@@ -29,8 +29,9 @@ class Curvature(Protocol):
         ...
 
 
-# Above this many latents a full covariance costs more than it gives: fits fall back to diagonal preconditioning.
-MAX_DIM = 256
+# Above this many latents full covariances take too much memory (1 MiB each) and time (cubic): fits fall back to
+# diagonal preconditioning, and posteriors whose latents are coupled are then described badly, and flagged.
+MAX_DIM = 512
 _SMALLEST_EIGENVALUE = 0.5  # of a Hessian, in units of the prior's curvature
 
 

@@ -1,7 +1,8 @@
 """Fitters of the two Gaussian families that every analysis fits: natural-gradient polish, Newton certificates."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from gapkit.local.chart import Chart, FullRankChart, MeanFieldChart, suited_root
 from gapkit.local.curvature import MAX_DIM
 from gapkit.local.fitter import LocalFit, Member, first_start
 from gapkit.local.job import Job
-from gapkit.local.natural import polish_diagonal, polish_full_rank
+from gapkit.local.natural import eye_like, polish_diagonal, polish_full_rank
 from gapkit.local.newton import climb, curvature_along
 
 __all__ = ["FullRankFitter", "MeanFieldFitter", "as_full_rank"]
@@ -21,8 +22,11 @@ __all__ = ["FullRankFitter", "MeanFieldFitter", "as_full_rank"]
 _SHORT = 16  # steps, of a polish that is not cut
 # More blocks give a steadier error, but each is kept, (B, D^2 / 2) numbers, and one of two draws is slow to make.
 _BLOCKS, _FEWER_BLOCKS, _MANY_LATENTS, _FEW_SAMPLES = 16, 8, 128, 64
+_OTHER = 2.0  # times as much curvature, or as little, as the mode has along an axis
+_NUMBERS = 2**22  # in the matrices of one block of draws, of which several are kept
 _WEAK, _WEAKEST = 0.5, 1e-3  # curvature, where one is expected
-_CLIMB_PAIRS, _CLIMB_STEPS = 32, 12
+_DRAWS_PER_LATENT = 4  # fewer would fit a whole matrix to the draws themselves
+_CLIMB_SAMPLES, _CLIMB_STEPS = 64, 4  # the steps for every round that a polish may have
 
 
 def as_full_rank(q: DiagonalGaussian | FullRankGaussian) -> FullRankGaussian:
@@ -30,7 +34,25 @@ def as_full_rank(q: DiagonalGaussian | FullRankGaussian) -> FullRankGaussian:
     return FullRankGaussian(q.loc, torch.diag_embed(q.scale)) if isinstance(q, DiagonalGaussian) else q
 
 
-def _certificate(job: Job, stage: str, chart: Chart) -> Certificate:
+def _certificate(job: Job, stage: str, q: Any, start: Tensor, make: Callable[[Job, Any, Tensor], Chart]) -> Certificate:
+    """For as many datapoints at a time as there is room for their blocks."""
+    size = max(1, _NUMBERS // job.target.dim**2)
+    rows = torch.arange(len(start), device=start.device)
+    if size >= len(rows):
+        return _newton_gain(job, stage, make(job, q, start))
+    parts = []
+    for few in rows.split(size):
+        part = job.select(few)
+        parts.append(_newton_gain(part, stage, make(part, q.select(few), start[few])))
+    return Certificate(
+        torch.cat([part.gap for part in parts]),
+        torch.cat([part.std_error for part in parts]),
+        torch.cat([part.gradient_norm for part in parts]),
+        torch.cat([part.doubts for part in parts]),
+    )
+
+
+def _newton_gain(job: Job, stage: str, chart: Chart) -> Certificate:
     """From ``certificate_samples`` fresh draws in blocks of antithetic pairs: the gain of a Newton step.
 
     The coordinates of a chart are natural if L[q] curves by one in them. Along the gradient that is looked up, with a
@@ -56,10 +78,15 @@ def _certificate(job: Job, stage: str, chart: Chart) -> Certificate:
     return Certificate(gain * stretch, error * stretch, norm, doubtful)
 
 
-def _climb(job: Job, q: Any, make: Callable[[Any], Chart], steps: range) -> Any:
+def _climb_samples(job: Job) -> int:
+    return min(_CLIMB_SAMPLES, job.settings.certificate_samples)
+
+
+def _climb(job: Job, q: Any, make: Callable[[Any], Chart], steps: range, wanted: Tensor) -> Any:
     """Newton steps on fixed draws, until one promises less than a quarter of the tolerance."""
-    u = job.noise(f"climb/{steps.start}")(_CLIMB_PAIRS)
-    return climb(make, q, torch.cat([u, -u]), _CLIMB_STEPS, 0.25 * job.settings.tolerance)
+    u = job.noise(f"climb/{steps.start}")(_climb_samples(job) // 2)
+    limit = _CLIMB_STEPS * (1 + job.settings.more_rounds)
+    return climb(make, q, torch.cat([u, -u]), limit, 0.25 * job.settings.tolerance, wanted)
 
 
 @dataclass(frozen=True)
@@ -102,12 +129,23 @@ class MeanFieldFitter:
 
     def certify(self, job: Job, q: DiagonalGaussian, start: Tensor, stage: str) -> Certificate:
         """The gain of a Newton step."""
-        return _certificate(job, stage, self._chart(job, start)(q))
+        found = _certificate(job, stage, q, start, lambda part, few, first: self._chart(part, first)(few))
+        return replace(found, doubtful=found.doubts | self._elsewhere(job, q, start))
 
-    def climb(self, job: Job, q: DiagonalGaussian, start: Tensor, steps: range) -> DiagonalGaussian:
+    def climb(self, job: Job, q: DiagonalGaussian, start: Tensor, steps: range, wanted: Tensor) -> DiagonalGaussian:
         """Newton steps."""
-        climbed: DiagonalGaussian = _climb(job, q, self._chart(job, start), steps)
+        climbed: DiagonalGaussian = _climb(job, q, self._chart(job, start), steps, wanted)
         return climbed
+
+    @staticmethod
+    def _elsewhere(job: Job, q: DiagonalGaussian, start: Tensor) -> Tensor:
+        """Where q's own scales tell of another curvature than its mode's along some axis: bools of shape (B,)."""
+        root = _root(job, start)
+        if root is None:
+            return torch.zeros_like(start, dtype=torch.bool)
+        inverse = torch.linalg.solve_triangular(root, eye_like(root), upper=False)
+        ratio = q.scale.square() * inverse.square().sum(-2)
+        return (ratio.log().abs() > math.log(_OTHER)).any(-1)
 
     @staticmethod
     def _chart(job: Job, start: Tensor) -> Callable[[DiagonalGaussian], Chart]:
@@ -150,11 +188,13 @@ class FullRankFitter:
 
     def certify(self, job: Job, q: FullRankGaussian, start: Tensor, stage: str) -> Certificate:
         """The gain of a Newton step."""
-        return _certificate(job, stage, FullRankChart(job.target, q))
+        return _certificate(job, stage, q, start, lambda part, few, _: FullRankChart(part.target, few))
 
-    def climb(self, job: Job, q: FullRankGaussian, start: Tensor, steps: range) -> FullRankGaussian:
-        """Newton steps."""
-        climbed: FullRankGaussian = _climb(job, q, lambda q: FullRankChart(job.target, q), steps)
+    def climb(self, job: Job, q: FullRankGaussian, start: Tensor, steps: range, wanted: Tensor) -> FullRankGaussian:
+        """Newton steps, where the draws are many for so many numbers; elsewhere the polish that follows must do."""
+        if _DRAWS_PER_LATENT * job.target.dim > _climb_samples(job):
+            return q
+        climbed: FullRankGaussian = _climb(job, q, lambda q: FullRankChart(job.target, q), steps, wanted)
         return climbed
 
 

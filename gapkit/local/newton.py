@@ -39,7 +39,9 @@ def curvature_along(chart: Chart, direction: Tensor, u: Tensor, gradient: Tensor
     return -(unit * (chart.gradient(_APART * unit, u) - gradient)).sum(-1) / _APART
 
 
-def climb(make: Callable[[Any], Chart], q: Any, u: Tensor, steps: int, tolerance: float) -> Any:
+def climb(
+    make: Callable[[Any], Chart], q: Any, u: Tensor, steps: int, tolerance: float, wanted: Tensor | None = None
+) -> Any:
     """Take Newton steps in a trust region on fixed draws; a step that does not gain is not taken.
 
     Args:
@@ -48,12 +50,13 @@ def climb(make: Callable[[Any], Chart], q: Any, u: Tensor, steps: int, tolerance
         u: antithetic noise, shape (S, B, D).
         steps: at most.
         tolerance: a datapoint from which a step promises less, in nats, has arrived.
+        wanted: for whom, shape (B,); None is for all. The others stay where they are.
 
     Returns:
         The member where it ended.
     """
     radius = torch.full_like(q.loc[:, 0], _FIRST_RADIUS)
-    active = q.loc.isfinite().all(-1)
+    active = q.loc.isfinite().all(-1) & (True if wanted is None else wanted)
     for _ in range(steps):
         chart = make(q)
         zero = torch.zeros(len(radius), chart.size, dtype=radius.dtype, device=radius.device)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gapkit.decomposition import gap
-from gapkit.local.blocks import blocks_with
+from gapkit.local.blocks import block_size, blocks_with
 from gapkit.local.certificate import Certificate, from_gain
 from gapkit.local.fitter import Fitter
 from gapkit.local.job import Job, picked
@@ -19,8 +19,8 @@ __all__ = ["Climber", "best_of", "placed", "polished", "stretches"]
 class Climber(Protocol):
     """A fitter that can take Newton steps where its certificate doubts the coordinates it is made in."""
 
-    def climb(self, job: Job, q: Any, start: Tensor, steps: range) -> Any:
-        """Take them; the steps of the polish that follows name the noise."""
+    def climb(self, job: Job, q: Any, start: Tensor, steps: range, wanted: Tensor) -> Any:
+        """Take them for those wanted, shape (B,); the steps of the polish that follows name the noise."""
         ...
 
 
@@ -51,9 +51,9 @@ def _climbed(job: Job, fitter: Any, best: Any, certificate: Certificate, start: 
     """Newton steps where the certificate asks for them, and a polish on fresh noise after them."""
     total = fitter.num_steps(job)
     again = range(total, 2 * total - total // 3)
-    for block, places in blocks_with(certificate.doubts & best.loc.isfinite().all(-1)):
+    for block, places in blocks_with(certificate.doubts & best.loc.isfinite().all(-1), block_size(job.target.dim)):
         part, part_start, now = job.select(block), start[block], best.select(block)
-        climbed = fitter.climb(part, now, part_start, again)
+        climbed = fitter.climb(part, now, part_start, again, certificate.doubts[block])
         smooth = fitter.polish(part, climbed, part_start, again)
         better, theirs = best_of(part, fitter, [now, climbed, smooth], part_start, again)
         best = placed(best, better.select(places), block[places])

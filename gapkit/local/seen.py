@@ -11,7 +11,7 @@ from gapkit.decomposition import Gap, gap
 from gapkit.estimators.protocol import Estimate
 from gapkit.families import family_name
 from gapkit.families.protocol import with_density
-from gapkit.local.blocks import blocks_with
+from gapkit.local.blocks import block_size, blocks_with
 from gapkit.local.certificate import Certificate
 from gapkit.local.fitter import FitStatus, Fitter, LocalFit
 from gapkit.local.job import Job, merged, merged_estimates
@@ -19,7 +19,7 @@ from gapkit.local.polish import Climber, placed, polished
 
 __all__ = ["finished", "with_rivals"]
 
-_NEAR = 3.0  # nats: a second mode whose Gaussian is no further below the best may be the better one after its polish
+_NEAR = 1.5  # nats: a second mode whose Gaussian is no further below the best may be the better one after its polish
 
 
 def finished(
@@ -41,7 +41,7 @@ def finished(
             lead = gap(member.elbo, fit.elbo)
             ahead = lead.value > job.settings.tolerance + 2.0 * lead.std_error
             ahead |= member.elbo.value.isfinite() & ~fit.elbo.value.isfinite()
-            for block, places in blocks_with(ahead):
+            for block, places in blocks_with(ahead, block_size(job.target.dim)):
                 part, first = job.select(block), member.start[block]
                 again = _judged(part, *polished(part, fitter, member.q.select(block), first), first)
                 fit = _replaced(fit, again, block, places)
@@ -65,7 +65,7 @@ def with_rivals(job: Job, fitter: Fitter, fit: LocalFit) -> tuple[LocalFit, Gap]
     """
     begun = fit.start > 0
     own = fit.elbo
-    for block, places in blocks_with(begun):
+    for block, places in blocks_with(begun, block_size(job.target.dim)):
         theirs = _from_start(job.select(block), fitter, torch.zeros_like(block))
         own = _placed_estimate(own, theirs.elbo, block, places)
         ours = fit.elbo.select(block)
@@ -77,7 +77,7 @@ def with_rivals(job: Job, fitter: Fitter, fit: LocalFit) -> tuple[LocalFit, Gap]
     best = job.modes.level.amax(0)
     level[fit.start, rows] = -torch.inf
     near = (level.amax(0) > best - _NEAR) & best.isfinite()
-    for block, places in blocks_with(near):
+    for block, places in blocks_with(near, block_size(job.target.dim)):
         theirs = _from_start(job.select(block), fitter, level[:, block].argmax(0))
         lead = gap(theirs.elbo, fit.elbo.select(block))
         better = lead.value > 2.0 * lead.std_error

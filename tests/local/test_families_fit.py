@@ -8,7 +8,18 @@ from gapkit.checks import InputError
 from gapkit.decomposition import gap
 from gapkit.estimators import Elbo, Iwae
 from gapkit.families import DiagonalGaussian, as_proposal
-from gapkit.local import FAMILIES, FITTERS, FitSettings, FitStatus, build_bank, fit, flows, low_rank, split_family
+from gapkit.local import (
+    FAMILIES,
+    FITTERS,
+    MAX_DIM,
+    FitSettings,
+    FitStatus,
+    build_bank,
+    fit,
+    flows,
+    low_rank,
+    split_family,
+)
 from gapkit.models.freeze import frozen
 from gapkit.models.reference import mlp_vae
 from gapkit.models.target import Target
@@ -93,7 +104,7 @@ def test_low_rank_reaches_a_low_rank_posterior():
 
 
 def test_low_rank_is_fitted_without_full_matrices():
-    model = mlp_vae((20,), latent=300, hidden=(16,))
+    model = mlp_vae((20,), latent=MAX_DIM + 1, hidden=(16,))
     x = torch.bernoulli(torch.full((4, 20), 0.5))
     with frozen(model), torch.no_grad():
         target = Target(model, x)
