@@ -91,6 +91,8 @@ class _Climber:
         tril = modes.tril.flatten(0, 1)
         if self.curvature is None:
             fitted, tril = _without_curvature(target, key, loc, tril, stage, self.settings)
+        elif stage == "ascent" and not self.settings.climb_steps:
+            fitted = FullRankGaussian(loc, tril)
         elif stage == "ascent":
             fitted = ascend_points(target, loc, self.curvature, self.settings.climb(target.dim)).gaussian()
             tril = fitted.scale_tril

@@ -83,7 +83,7 @@ def test_mean_field_optima_are_optima_or_the_certificate_says_so(name, effort):
     target, key = Target(model, x), Key(0, tuple(range(5)))
     with torch.no_grad():
         q = as_proposal(model.encode(x))
-        bank = build_bank(target, q.loc, q.marginal_scale(), 2000, 0)
+        bank = build_bank(target, q.loc, 2000, 0)
         found = fit(target, q, bank, key, spec.fit, spec.elbo)
     one = found.mean_field
     lost = left(target, one.q)
@@ -165,6 +165,6 @@ def test_a_symmetric_optimum_between_two_modes_is_left():
     target, key = Target(model, x), Key(0, tuple(range(5)))
     with torch.no_grad():
         q = as_proposal(model.encode(x))
-        bank = build_bank(target, q.loc, q.marginal_scale(), 2000, 0)
+        bank = build_bank(target, q.loc, 2000, 0)
         one = fit(target, q, bank, key, spec.fit, spec.elbo).mean_field
     assert float(left(target, one.q)[4]) < 0.1
