@@ -31,8 +31,9 @@ __all__ = ["LOOKED", "Again", "Explored", "explore", "misses", "wanted"]
 # Why the route was gone for a datapoint.
 LOOKED = ("", "control", "doubt", "all")
 _UNCOVERED = 6.0  # nats by which the posterior's density may exceed the proposal's at a posterior draw
-_CLIMBED = 16  # particles in places that are not covered, at most, that are climbed from in a round
-_NEWS = 0.01  # of the posterior, in modes that were missed, that makes a datapoint be measured anew
+_FAR = 12.0  # nats, and one for each latent, below the best particle: what lies lower has no mass
+_CLIMBED, _PATIENT = 16, 2  # particles in uncovered places that are climbed from in a round; times as many where cheap
+_NEWS = 0.005  # of the posterior, in modes that were missed, that makes a datapoint be measured anew
 _SEVERAL = 1.2  # modes, effectively
 _SIMULATED, _MISSED = 20, 2
 
@@ -156,20 +157,23 @@ def _looked_for(
     proposal: Mixture | None = cut(top.proposal, block)
     log_px = top.log_px.value[block]
     open_ = torch.ones(len(block), dtype=torch.bool, device=block.device)
-    gained, unseen = torch.zeros_like(log_px), torch.zeros_like(log_px)
+    gained, unseen = torch.zeros_like(log_px), fitted.search.unseen[block].double()
     starts: list[Tensor] = []
+    most = _CLIMBED * (_PATIENT if spec.fit.patient(target.dim) else 1)
     for number in range(spec.route.rounds):
         z = travel(target, bank, part.key, spec.route, number)
-        assert z is not None  # the bank holds draws from the prior
         fresh = uncovered(target, z, proposal or modes.pooled(), log_px)
+        # Nothing new among so many draws: what may be missing is no more than they could have missed.
+        least = unseen.clamp(max=1.0 / (len(z) + 1.0))
         if not bool((fresh.any(0) & open_).any()):
-            unseen = torch.where(open_, 0.0, unseen)
+            unseen = torch.where(open_, least, unseen)
             break
-        found = search_on(target, part.key, spec.fit, modes, _first(z, fresh & open_), bank.narrow)
+        found = search_on(target, part.key, spec.fit, modes, _first(z, fresh & open_, most), bank.narrow)
         news = open_ & (found.gained > _NEWS)
         gained = torch.where(news, 1.0 - (1.0 - gained) * (1.0 - found.gained.double()), gained)
-        climbed = fresh.sum(0) / fresh.sum(0).clamp(1, _CLIMBED)
-        unseen = torch.where(open_, found.single * climbed / len(z), unseen)
+        climbed = fresh.sum(0) / fresh.sum(0).clamp(1, most)
+        single = (found.single * climbed / len(z)).clamp(max=1.0).double()
+        unseen = torch.where(news, single, torch.where(open_, least, unseen))
         starts.append(torch.where(news.unsqueeze(-1), found.starts, torch.nan))
         open_ = news
         if not bool(open_.any()):
@@ -184,13 +188,15 @@ def uncovered(target: Target, z: Tensor, proposal: Mixture, log_px: Tensor) -> T
     At a posterior draw the ratio of the two densities is rarely large: its mean under the posterior is S / ESS of the
     importance weights.
     """
-    ratio = target.log_joint(z).double() - log_px - proposal.log_prob(z).double()
-    return ratio.nan_to_num(nan=-torch.inf) > _UNCOVERED
+    log_joint = target.log_joint(z).double()
+    ratio = log_joint - log_px - proposal.log_prob(z).double()
+    likely = log_joint > log_joint.nan_to_num(nan=-torch.inf).amax(0) - _FAR - z.shape[-1]
+    return likely & (ratio.nan_to_num(nan=-torch.inf) > _UNCOVERED)
 
 
-def _first(z: Tensor, fresh: Tensor) -> Tensor:
-    """The first particles that are fresh, NaN in the place of others: (S, B, D) to (at most 16, B, D)."""
-    order = (~fresh).to(torch.int8).argsort(dim=0, stable=True)[:_CLIMBED]
+def _first(z: Tensor, fresh: Tensor, most: int) -> Tensor:
+    """The first particles that are fresh, NaN in the place of others: (S, B, D) to (at most ``most``, B, D)."""
+    order = (~fresh).to(torch.int8).argsort(dim=0, stable=True)[:most]
     chosen = z.gather(0, order.unsqueeze(-1).expand(-1, -1, z.shape[-1]))
     return torch.where(fresh.gather(0, order).unsqueeze(-1), chosen, torch.nan)
 

@@ -1,11 +1,11 @@
-"""Tempered sequential Monte Carlo: a population goes from one density to another in steps that it chooses itself.
+"""Tempering: a population goes from one density to another in stages that it chooses itself.
 
 At every stage the inverse temperature grows until the population's conditional effective sample size falls to a share,
-the population is resampled by its weights, and it moves. Unlike the chains of annealed importance sampling, those that
-went astray are replaced by copies of those that did not, so that few particles find their way to the modes; what is
-wanted here are places, not weights.
-Sources: Del Moral, Doucet, Jasra, "Sequential Monte Carlo samplers" (2006); for the step Zhou, Johansen, Aston,
-"Toward automatic model comparison" (2016), https://arxiv.org/abs/1303.3123, section 3.3.
+and then the population moves. It is not resampled by its weights: what is wanted here are places, not weights, and
+after a few stages resampling leaves the copies of one or two particles, which know one or two modes. Each particle
+finds a mode of its own instead.
+Sources: Neal, "Annealed Importance Sampling" (2001), https://arxiv.org/abs/physics/9803008; for the stages Zhou,
+Johansen, Aston, "Toward automatic model comparison" (2016), https://arxiv.org/abs/1303.3123, section 3.3.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from gapkit.kernels.noise import MoveNoise
-from gapkit.kernels.path import GeometricPath, State
+from gapkit.kernels.path import GeometricPath
 from gapkit.kernels.pilot import Mover, Tuning, conditional_ess
-from gapkit.randomness import Streams
 
 __all__ = ["Tempering", "resampled", "tempered"]
 
@@ -40,9 +39,7 @@ class Tempering:
     acceptance: float = 0.75
 
 
-def tempered(
-    path: GeometricPath, z: Tensor, beta: Tensor, noise: MoveNoise, combs: Streams, settings: Tempering
-) -> tuple[Tensor, Tensor]:
+def tempered(path: GeometricPath, z: Tensor, beta: Tensor, noise: MoveNoise, settings: Tempering) -> Tensor:
     """Take a population to the posterior.
 
     Args:
@@ -50,28 +47,21 @@ def tempered(
         z: a population that stands for the path's density at ``beta``, shape (S, B, D).
         beta: inverse temperatures to begin at, shape (B,), float64.
         noise: of the moves.
-        combs: uniforms for resampling.
         settings: stages and moves.
 
     Returns:
-        Where the particles end, shape (S, B, D), and the inverse temperature that each datapoint came to by steps of
-        the share asked for, shape (B,): below 1 the last step was a leap, and the ends are no posterior draws.
+        Where the particles end, shape (S, B, D).
     """
     tuning = Tuning(settings.num_leapfrogs, 0.2, 1.6 * z.shape[-1] ** -0.25, settings.acceptance)
     mover = Mover(path, z, noise, settings.num_stages * settings.moves, tuning)
     for stage in range(settings.num_stages):
-        state = mover.state
-        energy = (state.log_target - state.log_base).double()
-        colder = _next(energy, beta, settings.share)
+        energy = (mover.state.log_target - mover.state.log_base).double()
+        beta = _next(energy, beta, settings.share)
         if stage == settings.num_stages - 1:
-            reached, colder = colder, torch.ones_like(beta)
-        log_w = (colder - beta) * energy
-        chosen = resampled(log_w.nan_to_num(nan=-torch.inf), len(log_w), combs.uniform(1)[0])
-        mover.state = State(*(_gathered(part, chosen) for part in state))
-        beta = colder
+            beta = torch.ones_like(beta)  # for those that are not there yet a leap
         for _ in range(settings.moves):
             mover(beta)
-    return path.transport.forward(mover.state.u), reached
+    return path.transport.forward(mover.state.u)
 
 
 def resampled(log_w: Tensor, count: int, start: Tensor) -> Tensor:
@@ -93,8 +83,3 @@ def _next(energy: Tensor, beta: Tensor, share: float) -> Tensor:
         low, high = torch.where(enough, middle, low), torch.where(enough, high, middle)
     whole = conditional_ess(energy, 1.0 - beta) >= share
     return torch.where(whole, 1.0, low)
-
-
-def _gathered(part: Tensor, chosen: Tensor) -> Tensor:
-    index = chosen if part.dim() == 2 else chosen.unsqueeze(-1).expand_as(part)
-    return part.gather(0, index)

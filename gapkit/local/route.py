@@ -22,7 +22,7 @@ from gapkit.randomness import Key
 
 __all__ = ["Route", "travel"]
 
-_INDEPENDENT = 8  # effective draws of the prior for each particle, where the bank can carry them
+_INDEPENDENT = 32  # effective draws of the prior for each particle, where the bank can carry them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,27 +40,25 @@ class Route:
     tempering: Tempering = field(default_factory=Tempering)
 
 
-def travel(target: Target, bank: Bank, key: Key, route: Route, number: int) -> Tensor | None:
-    """Where the particles of one round end: shape (S, B, D); None where the prior cannot be drawn from.
+def travel(target: Target, bank: Bank, key: Key, route: Route, number: int) -> Tensor:
+    """Where the particles of one round end: shape (S, B, D).
 
     Args:
         target: B datapoints.
-        bank: whose draws from the prior are the population to begin with.
+        bank: whose draws from the prior, at least 2, are the population to begin with.
         key: seed and datapoint indices.
         route: settings.
         number: of the round, from 0; names the noise.
     """
-    if bank.num_prior < 2:
-        return None
     count, stage = route.num_particles * 2**number, f"route/{number}"
     uniforms = key.streams(f"{stage}/combs", torch.float64, target.device)
     log_lik = (bank.score(target.x) - bank.log_prior)[:, : bank.num_prior].mT.double().nan_to_num(nan=-torch.inf)
-    beta = _carried(log_lik, min(0.25, _INDEPENDENT * count / bank.num_prior))
+    beta = _carried(log_lik, min(0.5, _INDEPENDENT * count / bank.num_prior))
     chosen = resampled(beta * log_lik, count, uniforms.uniform(1)[0])
     prior = PriorProposal(target.prior, target.num_datapoints, target.dtype, target.device)
     path = GeometricPath(target, prior, prior.whitening())
     z = bank.z[chosen]
-    return tempered(path, z, beta, MoveNoise.of(key, stage, z), uniforms, route.tempering)[0]
+    return tempered(path, z, beta, MoveNoise.of(key, stage, z), route.tempering)
 
 
 def _carried(log_lik: Tensor, share: float) -> Tensor:

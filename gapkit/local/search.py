@@ -36,7 +36,7 @@ __all__ = ["Found", "Further", "find_modes", "search_on"]
 # Peaks of the bank among which the most surprising one is looked for.
 _HIGH = 64
 # Modes with less of the posterior than this are not news.
-_NEWS = 0.01
+_NEWS = 0.005
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import gapkit
 from gapkit.checks import InputError
 from gapkit.encoders import compare_encoders
 from gapkit.engine import spec_for
-from gapkit.engine.run import _seed_of
+from gapkit.engine.units import seed_of
 from gapkit.models.reference import build
 from gapkit.randomness import Key
 from gapkit.training import RefitConfig, refit
@@ -50,7 +50,7 @@ def result():
 
 
 def test_the_numbers_are_those_of_a_comparison_of_encoders(result):
-    frame, key = result.to_frame(), Key(_seed_of(0, "test"), tuple(range(21)))
+    frame, key = result.to_frame(), Key(seed_of(0, "test"), tuple(range(21)))
     compared = compare_encoders({"given": GIVEN, **OTHERS}, X, elbo=spec().elbo, seed=key)
     for name in OTHERS:
         for column, found in (("elbo", compared.bounds[name]), ("gain", compared.differences[name, "given"])):
