@@ -17,24 +17,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gapkit.estimators.iwae import Iwae
-from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.families.protocol import Transport
-from gapkit.local.ascent import ascend_points
 from gapkit.local.blocks import blocks_with
-from gapkit.local.curvature import MAX_DIM, Curvature, available
-from gapkit.local.modes import Gaussian, Modes, without_duplicates
-from gapkit.local.natural import Moments, polish_diagonal, polish_full_rank, warm_start
+from gapkit.local.climber import Climber, as_starts, finished
+from gapkit.local.curvature import available
+from gapkit.local.modes import Modes, without_duplicates
 from gapkit.local.settings import FitSettings
 from gapkit.local.starts import Bank
 from gapkit.models.target import Target
-from gapkit.numerics import log_mean_exp
 from gapkit.randomness import Key
 
 __all__ = ["Found", "Further", "find_modes", "search_on"]
 
-# Peaks of the bank among which the most surprising one is looked for.
-_HIGH = 64
 # Modes with less of the posterior than this are not news.
 _NEWS = 0.005
 
@@ -72,44 +66,6 @@ class Further:
     single: Tensor
 
 
-@dataclass(frozen=True)
-class _Climber:
-    """How starts of a batch are climbed from."""
-
-    target: Target
-    key: Key
-    settings: FitSettings
-    curvature: Curvature | None
-
-    def climb(self, modes: Modes, rows: Tensor, stage: str) -> Modes:
-        """From starts to modes, or on with modes, (K, P) of the datapoints ``rows``, (P,); dead ones stay dead."""
-        count, number = len(modes.loc), len(rows)
-        flat = rows.repeat(count)
-        target, key = self.target.select(flat), self.key.select(flat)
-        # Starts that do not exist are carried along to keep the shape; they need only be numbers.
-        loc = modes.loc.flatten(0, 1).nan_to_num(0.0, 0.0, 0.0)
-        tril = modes.tril.flatten(0, 1)
-        if self.curvature is None:
-            fitted, tril = _without_curvature(target, key, loc, tril, stage, self.settings)
-        elif stage == "ascent" and not self.settings.climb_steps:
-            fitted = FullRankGaussian(loc, tril)
-        elif stage == "ascent":
-            fitted = ascend_points(target, loc, self.curvature, self.settings.climb(target.dim)).gaussian()
-            tril = fitted.scale_tril
-        else:
-            fitted = _averaged(target, key, loc, tril, self.curvature, self.settings)
-            tril = fitted.scale_tril
-        judge = Iwae(num_samples=self.settings.select_samples, stage="modes/level")
-        level = log_mean_exp(judge.log_weights(target, fitted, key).nan_to_num(nan=-torch.inf)).to(loc.dtype)
-        alive = modes.level.isfinite() & level.isfinite().reshape(count, number)
-        return Modes(
-            fitted.loc.reshape(modes.loc.shape),
-            tril.reshape(modes.tril.shape),
-            torch.where(alive, level.reshape(count, number), -torch.inf),
-            modes.hits,
-        )
-
-
 def find_modes(
     target: Target, q: Transport, bank: Bank | None, key: Key, settings: FitSettings, more: Tensor | None = None
 ) -> Found:
@@ -123,16 +79,16 @@ def find_modes(
         settings: budgets.
         more: starts that are known from elsewhere, shape (K, B, D); NaN where there is none.
     """
-    climber = _Climber(target, key, settings, available(target))
+    climber = Climber(target, key, settings, available(target))
     everyone = torch.arange(target.num_datapoints, device=target.device)
-    starts, first, waiting = _as_starts(target, q.loc.unsqueeze(0), q.marginal_scale().unsqueeze(0)), 0, None
+    starts, first, waiting = as_starts(target, q.loc.unsqueeze(0), q.marginal_scale().unsqueeze(0)), 0, None
     if bank is not None and settings.num_starts > 0:
         first = settings.starts(target.dim)
         waiting = _Waiting(*bank.starts(target.x, q.loc, max(first, settings.most(target.dim))))
         waiting, best = waiting.taken(waiting.highest((first + 1) // 2), everyone)
         starts = starts.beside(best.modes(target))
         if more is not None:
-            starts = starts.beside(_as_starts(target, more, bank.narrow.expand_as(more)))
+            starts = starts.beside(as_starts(target, more, bank.narrow.expand_as(more)))
     tried = starts.hits.sum(0)
     modes = without_duplicates(climber.climb(starts, everyone, "ascent"), settings.keep_within).compact()
     wanted, count = torch.ones_like(tried, dtype=torch.bool), first // 2
@@ -156,7 +112,7 @@ def find_modes(
     unseen = _unseen(modes, tried)
     if waiting is not None:
         unseen = torch.where(waiting.there(), unseen, 0.0)
-    modes = _finished(climber, modes)
+    modes = finished(climber, modes)
     modes = without_duplicates(modes, settings.keep_within).compact()
     return Found(modes, tried, torch.where(tried > 1, unseen, torch.nan))
 
@@ -184,18 +140,15 @@ class _Waiting:
         return self.score.topk(min(count, len(self.score)), dim=0).indices
 
     def surprising(self, modes: Modes, count: int) -> Tensor:
-        """Places of those, among the high ones, that the modes found so far explain least, shape (count, B).
+        """Places of those that the modes found so far explain least, shape (count, B).
 
         What counts is log p(x, z) over the density of the modes' mixture. The highest peaks may all belong to the mode
         that is known; one that belongs to another stands out by many nats.
         """
-        score, loc = self.score[:_HIGH], self.loc[:_HIGH]
-        ratio = score - modes.pooled().log_prob(loc)
-        known = ratio.isfinite().any(0)
-        ratio = torch.where(score.isfinite(), torch.where(known, ratio, score), -torch.inf)
-        rest = torch.where(score.isfinite().sum(0) >= count, -torch.inf, self.score[_HIGH:])  # once these run out
-        whole = torch.cat([ratio.nan_to_num(nan=-torch.inf, posinf=1e30), rest - 1e30])
-        return whole.topk(min(count, len(whole)), dim=0).indices
+        ratio = self.score - modes.pooled().log_prob(self.loc)
+        # Without a usable mode nothing is explained, and the highest come first.
+        ratio = torch.where(ratio.isfinite().any(0), ratio.nan_to_num(nan=-torch.inf, posinf=1e30), self.score)
+        return ratio.topk(min(count, len(ratio)), dim=0).indices
 
     def taken(self, places: Tensor, rows: Tensor) -> tuple["_Waiting", "_Waiting"]:
         """What is left without some of some datapoints, and these: places of shape (N, P), rows of shape (P,)."""
@@ -207,7 +160,7 @@ class _Waiting:
 
     def modes(self, target: Target) -> Modes:
         """As starts to climb from."""
-        return _as_starts(target, self.loc, self.scale, self.score.isfinite())
+        return as_starts(target, self.loc, self.scale, self.score.isfinite())
 
 
 def search_on(target: Target, key: Key, settings: FitSettings, known: Modes, starts: Tensor, scale: Tensor) -> Further:
@@ -222,8 +175,8 @@ def search_on(target: Target, key: Key, settings: FitSettings, known: Modes, sta
         scale: standard deviations to begin with where there is no curvature, shape (D,).
     """
     everyone = torch.arange(target.num_datapoints, device=target.device)
-    climber = _Climber(target, key, settings, available(target))
-    begun = _as_starts(target, starts, scale.expand_as(starts))
+    climber = Climber(target, key, settings, available(target))
+    begun = as_starts(target, starts, scale.expand_as(starts))
     count = len(known.loc)
     modes = without_duplicates(known.beside(climber.climb(begun, everyone, "ascent")), settings.keep_within)
     mass = modes.weights()[count:]
@@ -234,15 +187,6 @@ def search_on(target: Target, key: Key, settings: FitSettings, known: Modes, sta
         torch.where(news, mass, 0.0).sum(0),
         (news & (modes.hits[count:] == 1)).sum(0),
     )
-
-
-def _as_starts(target: Target, loc: Tensor, scale: Tensor, exists: Tensor | None = None) -> Modes:
-    """Starts of shape (K, B, D) as modes; those that are not numbers do not exist."""
-    sound = (loc.isfinite() & scale.isfinite() & (scale > 0)).all(-1)
-    exists = sound if exists is None else exists & sound
-    scale = torch.where(exists.unsqueeze(-1), scale, 1.0)
-    tril = scale if target.dim > MAX_DIM else torch.diag_embed(scale)
-    return Modes(loc, tril, torch.where(exists, 0.0, -torch.inf).to(loc.dtype), exists.long())
 
 
 def _slice(modes: Modes, begin: int, end: int) -> Modes:
@@ -277,67 +221,3 @@ def _could_be_missed(modes: Modes, tried: Tensor) -> Tensor:
     """Mass expected to be missed if there were one more mode like those found: 1/(K+1) (K/(K+1))^n, shape (B,)."""
     count = modes.effective()
     return (count / (count + 1.0)) ** tried / (count + 1.0)
-
-
-def _finished(climber: _Climber, modes: Modes) -> Modes:
-    """Fit the Gaussians of the modes that are left: every batch has a fixed shape.
-
-    Everyone's first mode together, then the second of the blocks of datapoints that have one, then the third and
-    fourth, the fifth to eighth, and so on.
-    """
-    alive = modes.alive()
-    order = (~alive).to(torch.int8).argsort(dim=0, stable=True)  # dead ones come last
-    everyone = torch.arange(alive.shape[1], device=alive.device)
-    out = modes
-    begin, size = 0, 1
-    while begin < len(order):
-        numbers = order[begin : begin + size]
-        groups = [(everyone, everyone)] if begin == 0 else list(blocks_with(alive.sum(0) > begin))
-        for block, places in groups:
-            chosen, rows = numbers[:, block], block.expand(len(numbers), -1)
-            part = Modes(*(getattr(modes, name)[chosen, rows] for name in ("loc", "tril", "level", "hits")))
-            part = climber.climb(part, block, "fit")
-            chosen, rows = chosen[:, places], block[places].expand(len(numbers), -1)
-            there = alive[chosen, rows]
-            out = out.replaced(part.select(places), chosen[there], rows[there], there)
-        begin, size = begin + size, begin + size
-    return out
-
-
-def _averaged(
-    target: Target, key: Key, loc: Tensor, tril: Tensor, curvature: Curvature, settings: FitSettings
-) -> FullRankGaussian:
-    """Natural-gradient steps from the curvature at the modes toward that averaged over q."""
-    streams = key.streams("modes/fit", target.dtype, target.device)
-    begin = Moments(loc, torch.cholesky_inverse(tril))
-    steps = range(1, 1 + settings.warm_steps // 2)
-
-    def noise(count: int) -> Tensor:
-        return streams.normal(count, target.dim)
-
-    if settings.patient(target.dim):
-        # Gauss-Newton leaves out the decoder's own curvature, which can be most of it at a lesser mode that nothing
-        # else polishes: a proposal of the wrong width there is a wrong log p(x). Path gradients know all of it.
-        steps = range(4 * settings.warm_steps)
-        return polish_full_rank(target, begin.gaussian(), noise, steps, settings.polish_samples)
-    return warm_start(target, begin, curvature, noise, steps, settings.warm_samples).gaussian()
-
-
-def _without_curvature(
-    target: Target, key: Key, loc: Tensor, tril: Tensor, stage: str, settings: FitSettings
-) -> tuple[Gaussian, Tensor]:
-    """Path-gradient steps of factorised Gaussians, and their scales in the form of ``tril``.
-
-    Such a step knows less than one with curvature, but costs only its gradients: more of them are taken.
-    """
-    streams = key.streams(f"modes/{stage}", target.dtype, target.device)
-    diagonal = DiagonalGaussian(loc, tril if tril.dim() == 2 else tril.diagonal(dim1=-2, dim2=-1))
-    half = settings.warm_steps // 2
-    steps = range(8 * half) if stage == "ascent" else range(8 * half, 8 * settings.warm_steps)
-    samples = settings.coarse_samples if stage == "ascent" else settings.warm_samples
-
-    def noise(count: int) -> Tensor:
-        return streams.normal(count, target.dim)
-
-    found = polish_diagonal(target, diagonal, noise, steps, samples)
-    return found, found.scale if tril.dim() == 2 else torch.diag_embed(found.scale)

@@ -17,7 +17,7 @@ class FitSettings:
         most_starts: starts that a datapoint may have where new modes keep coming; four times as many where there are
             at most 10 latents.
         unseen: posterior mass in modes not yet found, by a Good-Turing estimate, below which no more are searched for.
-        climb_steps: Newton steps from every start to the mode above it, at least 12 where there are at most 10 latents; 0
+        climb_steps: Newton steps from every start to the mode above it, at least 12 for at most 10 latents; 0
             leaves starts where they are.
         warm_steps: half as many natural-gradient steps follow for the modes that are left.
         coarse_samples: samples of each step from a start, even, where a model's curvature is not to be had.
@@ -72,7 +72,7 @@ class FitSettings:
 
     def climb(self, dim: int) -> int:
         """How many Newton steps a start is climbed by."""
-        return max(12, self.climb_steps) if 0 < self.climb_steps and dim <= _FEW_LATENTS else self.climb_steps
+        return max(12, self.climb_steps) if self.climb_steps > 0 and dim <= _FEW_LATENTS else self.climb_steps
 
     def patient(self, dim: int) -> bool:
         """Whether to go on also where every mode was found twice but one more could well have been missed."""

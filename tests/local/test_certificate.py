@@ -17,6 +17,7 @@ from gapkit.models.target import Target
 from gapkit.randomness import Key
 from tests.yardsticks import ppca
 
+
 def lost_by(model, x, q):
     """How far L[q] is below the best of its family, in closed form: the posterior is Gaussian."""
     precision = model.precision
