@@ -81,10 +81,14 @@ def find_modes(
     """
     climber = Climber(target, key, settings, available(target))
     everyone = torch.arange(target.num_datapoints, device=target.device)
+    beyond = torch.zeros_like(everyone, dtype=torch.bool)
     starts, first, waiting = as_starts(target, q.loc.unsqueeze(0), q.marginal_scale().unsqueeze(0)), 0, None
     if bank is not None and settings.num_starts > 0:
         first = settings.starts(target.dim)
-        waiting = _Waiting(*bank.starts(target.x, q.loc, max(first, settings.most(target.dim))))
+        most = max(first, settings.most(target.dim))
+        peaks = bank.starts(target.x, q.loc, most + 1)
+        beyond = peaks[2][most:].isfinite().any(0)  # there are more than will ever be climbed
+        waiting = _Waiting(*(part[:most] for part in peaks))
         waiting, best = waiting.taken(waiting.highest((first + 1) // 2), everyone)
         starts = starts.beside(best.modes(target))
         if more is not None:
@@ -111,7 +115,7 @@ def find_modes(
         wanted, count = waiting.there() & (doubt > settings.unseen), max(first, 2 * count)
     unseen = _unseen(modes, tried)
     if waiting is not None:
-        unseen = torch.where(waiting.there(), unseen, 0.0)
+        unseen = torch.where(waiting.there() | beyond, unseen, 0.0)
     modes = finished(climber, modes)
     modes = without_duplicates(modes, settings.keep_within).compact()
     return Found(modes, tried, torch.where(tried > 1, unseen, torch.nan))
