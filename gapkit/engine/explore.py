@@ -15,7 +15,7 @@ from torch import Tensor
 from gapkit.doctor import prepare
 from gapkit.engine import stages
 from gapkit.engine.keeper import cut
-from gapkit.engine.plan import Unit
+from gapkit.engine.skipped import reason
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.evidence import Evidence
 from gapkit.families import Mixture
@@ -36,6 +36,7 @@ _CLIMBED, _PATIENT = 16, 2  # particles in uncovered places that are climbed fro
 _NEWS = 0.005  # of the posterior, in modes that were missed, that makes a datapoint be measured anew
 _SEVERAL = 1.2  # modes, effectively
 _SIMULATED, _MISSED = 20, 2
+_TOGETHER, _FEWEST = 5, 20  # datapoints of the control subset: neighbours, and about how many at least
 
 
 @dataclass(frozen=True)
@@ -77,34 +78,22 @@ class Explored:
 
 
 def wanted(
-    batch: stages.Batch, fitted: LocalFits, top: Evidence, spec: AnalysisSpec, unit: Unit, *, everyone: bool
+    batch: stages.Batch, fitted: LocalFits, top: Evidence, spec: AnalysisSpec, size: int, *, everyone: bool
 ) -> Tensor:
-    """Why the route is gone for each datapoint, index into ``LOOKED``, shape (B,)."""
+    """Why the route is gone for each datapoint, index into ``LOOKED``, shape (B,); ``size`` datapoints are in all."""
     if everyone:
         return torch.full_like(top.reason, LOOKED.index("all"))
     search = fitted.search
     doubt = top.weak | top.disagree | (search.unseen > spec.fit.unseen) | (search.modes.effective() > _SEVERAL)
     looked = torch.where(doubt, LOOKED.index("doubt"), 0)
-    chosen = _control(batch.key, spec, unit)
-    return torch.where(chosen.to(looked.device), LOOKED.index("control"), looked)
+    chosen = _control(batch.key, max(spec.route_control, _FEWEST / size)).to(looked.device)
+    return torch.where(chosen, LOOKED.index("control"), looked)
 
 
-def _control(key: Key, spec: AnalysisSpec, unit: Unit) -> Tensor:
-    """The control subset, shape (B,): whole blocks, because what is measured together costs little more than one.
-
-    The first unit has some whatever the share: a small data set is to be controlled too.
-    """
-    size = len(key.indices)
-    blocks = list(blocks_with(torch.ones(size, dtype=torch.bool)))
-    draws = key.streams("route/control", torch.float64).uniform(1)[0]
-    chance = torch.stack([draws[block[0]] for block, _ in blocks])
-    count = min(len(blocks), 2) if unit.number == 0 else 0
-    chosen = chance < spec.route_control
-    chosen[chance.argsort()[:count]] = True
-    found = torch.zeros(size, dtype=torch.bool)
-    for (block, _), take in zip(blocks, chosen.tolist(), strict=True):
-        found[block] = take
-    return found
+def _control(key: Key, share: float) -> Tensor:
+    """The control subset, shape (B,): neighbours together, because what is measured together costs little more."""
+    first = tuple(index - index % _TOGETHER for index in key.indices)
+    return Key(key.seed, first).streams("route/control", torch.float64).uniform(1)[0] < share
 
 
 def explore(
@@ -214,12 +203,16 @@ def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, 
     if bank is None:
         return {"skipped": "there is no bank of starts", "widen": False}
     try:
-        x, latents = simulate(like.model, _SIMULATED, spec.seed + 1)
+        with torch.no_grad():
+            return _missed(like, bank, spec)
     except Exception as error:  # whatever a model does when it is drawn from, the analysis goes on
-        return {"skipped": (str(error).strip().splitlines() or [type(error).__name__])[0], "widen": False}
-    with torch.no_grad():
-        batch = stages.make_batch(like, prepare(like.model, x, like.device), Key(spec.seed + 1, tuple(range(len(x)))))
-        modes = find_modes(batch.target, with_density(batch.q), bank, batch.key, spec.fit).modes
-        z = latents.to(batch.target.x).unsqueeze(0)
-        missed = int(uncovered(batch.target, z, modes.pooled(), torch.logsumexp(modes.level, 0).double()).sum())
+        return {"skipped": reason(error), "widen": False}
+
+
+def _missed(like: Target, bank: Bank, spec: AnalysisSpec) -> Mapping[str, Any]:
+    x, latents = simulate(like.model, _SIMULATED, spec.seed + 1)
+    batch = stages.make_batch(like, prepare(like.model, x, like.device), Key(spec.seed + 1, tuple(range(len(x)))))
+    modes = find_modes(batch.target, with_density(batch.q), bank, batch.key, spec.fit).modes
+    z, log_px = latents.to(batch.target.x).unsqueeze(0), torch.logsumexp(modes.level, 0).double()
+    missed = int(uncovered(batch.target, z, modes.pooled(), log_px).sum())
     return {"simulated": len(x), "missed": missed, "widen": missed >= _MISSED}

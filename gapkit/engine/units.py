@@ -122,7 +122,7 @@ def _unit(
     found = run_stage("bounds", stages.bounds, batch, spec)
     fitted = run_stage("fits", stages.fits, batch, bank, spec)
     top = run_stage("evidence", stages.evidence, batch, fitted, spec)
-    looked = wanted(batch, fitted, top, spec, unit, everyone=widened)
+    looked = wanted(batch, fitted, top, spec, len(work.data[split]), everyone=widened)
     explored = run_stage("route", explore, batch, bank, fitted, top, spec, looked)
     others = run_stage("encoders", stages.encoders, batch, spec, work.encoders) if work.encoders else {}
     sought = stages.Sought([LOOKED[number] for number in looked.tolist()], explored.gained, explored.unseen)

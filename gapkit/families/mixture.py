@@ -120,7 +120,7 @@ class Mixture:
         counts = on.sum(1).tolist()
         parts = []
         for k, (count, component) in enumerate(zip(counts, self.components, strict=True)):
-            if count == 0:
+            if count == 0 and (k or any(counts)):  # of a mixture without any the first is left, which has no weight
                 continue
             rows = None
             if count <= _FEW * on.shape[1] and can_be_cut(component):

@@ -81,9 +81,6 @@ def test_what_is_reached_and_what_is_left_make_up_the_amortization_gap(result):
         gain = quantities[f"gain_{name}"]
         assert gain["mean"] == pytest.approx(frame[f"gain_{name}"].mean())
         assert gain["count"] == 21
-    # The optimum's shortfall is one for all datapoints: the error of the mean holds it once, as that of the gap does.
-    alone = np.sqrt((frame["left_worse_se"] ** 2).sum()) / 21
-    assert quantities["left_worse"]["se_monte_carlo"] != pytest.approx(alone, rel=1e-3)
     json.dumps(result.summary_values, allow_nan=False)
 
 

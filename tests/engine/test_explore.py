@@ -56,7 +56,8 @@ def test_a_sound_model_has_a_control_subset_and_nothing_more():
     result = gapkit.analyze(model, model.sample(40, 0), effort="quick")
     frame, search = result.to_frame(), result.summary_values["search"]
     assert not search["widen"]
-    assert search["control"] == {"count": 10, "missed": 0}
+    assert 5 <= search["control"]["count"] <= 35
+    assert search["control"]["missed"] == 0
     assert set(frame["route"]) == {"", "control"}
     assert (frame["unseen_mass"] == 0.0).all()
     assert (frame["modes"] == 1).all()
