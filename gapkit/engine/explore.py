@@ -36,7 +36,7 @@ _CLIMBED, _PATIENT = 16, 2  # particles in uncovered places that are climbed fro
 _NEWS = 0.005  # of the posterior, in modes that were missed, that makes a datapoint be measured anew
 _SEVERAL = 1.2  # modes, effectively
 _SIMULATED, _MISSED = 20, 2
-_TOGETHER, _FEWEST = 5, 20  # datapoints of the control subset: neighbours, and about how many at least
+_TOGETHER, _FEWEST = 5, 10  # datapoints of the control subset: neighbours, and about how many at least
 
 
 @dataclass(frozen=True)
