@@ -23,8 +23,8 @@ def search_sentences(summary: Mapping[str, Any]) -> list[str]:
     if search.get("simulated"):
         missed = search["missed"]
         sentences.append(
-            f"On {count_of(search['simulated'])} simulated from the model, whose latents are known, the search missed the "
-            f"mode that they lie in for {missed or 'none of them'}."
+            f"On {count_of(search['simulated'])} simulated from the model, whose latents are known, the search missed "
+            f"the mode that they lie in for {missed or 'none of them'}."
         )
     route = next(iter(summary["splits"].values())).get("checks", {}).get("route")
     looked = route["looked"] if route else {}
