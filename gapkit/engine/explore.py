@@ -153,7 +153,7 @@ def _looked_for(
         z = travel(target, bank, part.key, spec.route, number)
         fresh = uncovered(target, z, proposal or modes.pooled(), log_px)
         # Nothing new among so many draws: what may be missing is no more than they could have missed.
-        least = unseen.clamp(max=1.0 / (len(z) + 1.0))
+        least = unseen.nan_to_num(nan=1.0).clamp(max=1.0 / (len(z) + 1.0))
         if not bool((fresh.any(0) & open_).any()):
             unseen = torch.where(open_, least, unseen)
             break

@@ -125,7 +125,7 @@ def _unit(
     looked = wanted(batch, fitted, top, spec, len(work.data[split]), everyone=widened)
     explored = run_stage("route", explore, batch, bank, fitted, top, spec, looked)
     others = run_stage("encoders", stages.encoders, batch, spec, work.encoders) if work.encoders else {}
-    sought = stages.Sought([LOOKED[number] for number in looked.tolist()], explored.gained, explored.unseen)
+    sought = stages.Sought([LOOKED[number] for number in explored.looked.tolist()], explored.gained, explored.unseen)
     table = pd.DataFrame(stages.rows(batch, spec, found.iwae, fitted, top, others, sought))
     table, parts = _mended(table, explored, spec, found.iwae, others, sought)
     beside.see(unit, batch, found, fitted)

@@ -48,7 +48,9 @@ class Climber:
             fitted = _averaged(target, key, loc, tril, self.curvature, self.settings)
             tril = fitted.scale_tril
         judge = Iwae(num_samples=self.settings.select_samples, stage="modes/level")
-        level = log_mean_exp(judge.log_weights(target, fitted, key).nan_to_num(nan=-torch.inf)).to(loc.dtype)
+        level = log_mean_exp(
+            judge.log_weights(target, fitted, key).nan_to_num(nan=-torch.inf, posinf=-torch.inf, neginf=-torch.inf)
+        ).to(loc.dtype)
         alive = modes.level.isfinite() & level.isfinite().reshape(count, number)
         return Modes(
             fitted.loc.reshape(modes.loc.shape),
@@ -86,7 +88,8 @@ def finished(climber: Climber, modes: Modes) -> Modes:
             part = Modes(*(getattr(modes, name)[chosen, rows] for name in ("loc", "tril", "level", "hits")))
             part = climber.climb(part, block, "fit")
             chosen, rows = chosen[:, places], block[places].expand(len(numbers), -1)
-            there = alive[chosen, rows]
+            # A fit that came to nothing leaves the Gaussian of the mode as it was.
+            there = alive[chosen, rows] & part.select(places).alive()
             out = out.replaced(part.select(places), chosen[there], rows[there], there)
         begin, size = begin + size, begin + size
     return out
