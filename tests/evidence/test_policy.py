@@ -131,6 +131,7 @@ def test_a_bound_that_still_rises_is_not_taken():
     assert float((found.log_px.value - model.log_px(x)).mean().abs()) < 0.1
 
 
+@pytest.mark.slow
 def test_the_approximate_upper_bound_closes_with_the_number_of_temperatures():
     model = ppca()
     x = model.sample(200, 0)

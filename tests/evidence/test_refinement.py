@@ -72,6 +72,7 @@ def test_many_latents_are_beyond_pieces_and_come_to_no_harm():
     assert not bool(evidence(model, x, q, policy)[0].refined.any())
 
 
+@pytest.mark.slow
 def test_estimates_of_refined_mixtures_are_right_over_seeds():
     model, x, q, exact = banana()
     scores = torch.cat([z_scores(evidence(model, x, q, POLICY, seed)[0], exact) for seed in range(5)])

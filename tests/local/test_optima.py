@@ -157,7 +157,6 @@ def test_a_climb_moves_nobody_else():
     assert not torch.equal(reached.loc[1], q.loc[1])
 
 
-@pytest.mark.xfail(reason="a saddle between two modes: no gradient, so that no certificate of first order sees it")
 def test_a_symmetric_optimum_between_two_modes_is_left():
     """The banana at x = 2: q stays wide and centred between z_1 = -1.3 and 1.3, half a nat below either side."""
     model, spec = MODELS["banana"], EFFORTS["quick"]()
