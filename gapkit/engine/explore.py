@@ -214,5 +214,8 @@ def _missed(like: Target, bank: Bank, spec: AnalysisSpec) -> Mapping[str, Any]:
     batch = stages.make_batch(like, prepare(like.model, x, like.device), Key(spec.seed + 1, tuple(range(len(x)))))
     modes = find_modes(batch.target, with_density(batch.q), bank, batch.key, spec.fit).modes
     z, log_px = latents.to(batch.target.x).unsqueeze(0), torch.logsumexp(modes.level, 0).double()
-    missed = int(uncovered(batch.target, z, modes.pooled(), log_px).sum())
+    # A latent in the tail of a mode that is known is no news: what counts is where it leads.
+    far = uncovered(batch.target, z, modes.pooled(), log_px)
+    starts = torch.where(far.unsqueeze(-1), z, torch.nan)
+    missed = int((search_on(batch.target, batch.key, spec.fit, modes, starts, bank.narrow).gained > _NEWS).sum())
     return {"simulated": len(x), "missed": missed, "widen": missed >= _MISSED}
