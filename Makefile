@@ -40,13 +40,14 @@ format: .venv/installed
 readme: .venv/installed
 	$(BIN)/python -m analyses.readme
 
-# About 40 minutes on two cores. Peers are measured where they are installed: pip install -r benchmarks/requirements.txt
+# About 55 minutes on two cores. Peers are measured where they are installed: pip install -r benchmarks/requirements.txt
 DATA ?= mnist
 bench: .venv/installed
 	mkdir -p benchmarks/results
 	$(BIN)/python -m benchmarks.ais --data $(DATA) --json benchmarks/results/ais.json
 	$(BIN)/python -m benchmarks.local_fit --data $(DATA) --json benchmarks/results/local_fit.json
 	$(BIN)/python -m benchmarks.two_latents --data $(DATA) --json benchmarks/results/two_latents.json
+	$(BIN)/python -m benchmarks.truth --json benchmarks/results/truth.json
 	$(BIN)/python -m benchmarks.memory --json benchmarks/results/memory.json
 	$(BIN)/python -m benchmarks.preflight --json benchmarks/results/preflight.json
 	$(BIN)/python -m benchmarks.intervals

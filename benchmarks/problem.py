@@ -77,7 +77,7 @@ def unfitted(model: LatentModel, x: Tensor, others: Tensor) -> Unfitted:
     target = Target(model, x)
     with torch.no_grad():
         q, encoded = recognise(model.encode(x)), recognise(model.encode(others))
-        bank = build_bank(target, encoded.loc, encoded.marginal_scale(), 4096, 0)
+        bank = build_bank(target, encoded.loc, 4096, 0)
     return Unfitted(target, q, bank, Key(0, tuple(range(len(x)))))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks.output import number
 from benchmarks.readme_intervals import intervals
 from benchmarks.readme_local_fit import local_fit
+from benchmarks.readme_truth import truth
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -26,6 +27,7 @@ def main() -> None:
     sections = {
         "ais.json": _ais,
         "local_fit.json": local_fit,
+        "truth.json": lambda found: truth(found, _earlier("truth_before.json")),
         "two_latents.json": _two_latents,
         "routes.json": _routes,
         "memory.json": _memory,
@@ -38,6 +40,12 @@ def main() -> None:
         if path.exists():
             parts.append(section(json.loads(path.read_text("utf-8"))))
     (HERE / "README.md").write_text("\n".join(parts), "utf-8")
+
+
+def _earlier(name: str) -> dict[str, Any] | None:
+    """What an earlier version gave, kept in the repository, or None."""
+    path = RESULTS / name
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
 
 
 def _preflight(found: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ def main() -> None:
     with frozen(model), torch.no_grad():
         target, key = Target(model, fit_to_model(model, x)), Key(1, tuple(range(len(x))))
         encoded = recognise(model.encode(fit_to_model(model, others)))
-        bank = build_bank(target, encoded.loc, encoded.marginal_scale(), 4096, 1)
+        bank = build_bank(target, encoded.loc, 4096, 1)
         thorough = spec_for("thorough").fit
         modes = fit(target, recognise(model.encode(target.x)), bank, key, thorough).mixture
         prior = PriorProposal(target.prior, len(x))

@@ -12,12 +12,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["pareto_k"]
+__all__ = ["pareto_k", "tail_length"]
 
 _FEWEST_DRAWS, _SHORTEST_TAIL = 25, 5
 _VALUES_AT_ONCE = 2_000_000
 # A weakly informative prior: ten draws' worth of k = 1/2, which steadies short tails.
 _PRIOR_DRAWS, _PRIOR_K = 10, 0.5
+
+
+def tail_length(num_samples: int) -> int:
+    """How many of S weights count as the tail: the smaller of a fifth of them and three times their root.
+
+    Example:
+        >>> tail_length(100), tail_length(1000)
+        (20, 94)
+    """
+    return int(min(0.2 * num_samples, 3.0 * math.sqrt(num_samples)))
 
 
 def pareto_k(log_w: Tensor) -> Tensor:
@@ -45,7 +55,7 @@ def pareto_k(log_w: Tensor) -> Tensor:
     flat[usable] = np.ptp(np.maximum(values[:, usable], top[usable] - 700.0), axis=0) < 1e-9
     result[flat] = 0.0
     columns = np.flatnonzero(usable & ~flat)
-    length = int(min(0.2 * count, 3.0 * math.sqrt(count)))
+    length = tail_length(count)
     # The draws of the tail and the one below it, in rising order.
     ranked = np.sort(np.partition(values[:, columns] - top[columns], count - length - 1, axis=0)[-length - 1 :], axis=0)
     cutoff = np.maximum(ranked[0], math.log(np.finfo(float).tiny))

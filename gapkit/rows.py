@@ -9,7 +9,7 @@ import pandas as pd
 __all__ = ["UNSOUND", "concentration", "ladder_rows", "left_out", "unfinished", "unsound"]
 
 # Statuses of a datapoint whose log p(x) or gaps an advice should not rest on.
-UNSOUND = ("nonfinite", "undefined_weights", "evidence_weak", "modes_disagree", "negative_gap")
+UNSOUND = ("nonfinite", "undefined_weights", "evidence_weak", "modes_disagree", "modes_unseen", "negative_gap")
 
 _RUNGS = ("log_px", "elbo_star", "elbo", "total_gap", "amortization_gap", "approximation_gap")
 _FURTHER = ("elbo_", "gain_", "left_", "approximation_gap_")

@@ -30,6 +30,7 @@ _CHECKS = record(
         "ais_reason": table(COUNT),
         "control": {"allOf": [_QUANTITY, record(within_two_errors=COUNT)]},
         "approximate_sandwich": _QUANTITY,
+        "route": record(looked=table(COUNT), found=COUNT, unseen=maybe(NUMBER)),
     }
 )
 _LATENTS = unless(
@@ -152,6 +153,15 @@ SUMMARY = record(
         "semi_amortized": maybe(_LOCAL_STEPS),
         "families": record(encoder=TEXT, split=TEXT),
         "findings": list_of(_FINDING),
+        "search": record(
+            optional={
+                "simulated": COUNT,
+                "missed": COUNT,
+                "skipped": TEXT,
+                "control": record(count=COUNT, missed=COUNT),
+            },
+            widen={"type": "boolean"},
+        ),
         "target": maybe(TEXT),
         "effort": maybe(TEXT),
     },
@@ -190,11 +200,14 @@ RUN = record(
 
 _ESTIMATES = ("log_px", "elbo_star", "elbo", *_GAPS)
 REQUIRED = ("split", "index", "status", *_ESTIMATES, *(f"{name}_se" for name in _ESTIMATES))
-WORDS = ("split", "status", "fit", "ais_reason", "log_px_source")  # columns of text; label may be anything
+WORDS = ("split", "status", "fit", "ais_reason", "log_px_source", "route")  # columns of text; label may be anything
 NUMBERS = (
     *_ESTIMATES,
     "index",
     "start",
+    "modes",
+    "unseen_mass",
+    "route_mass",
     "ess",
     "khat",
     "pooled_khat",

@@ -13,7 +13,15 @@ LABELS = {
     "input_complexity": "input complexity",
 }
 _TINY = 1e-12  # of an area, from rounding
-_DOUBTFUL = ("nonfinite", "fit_budget", "fit_diverged", "evidence_weak", "modes_disagree", "negative_gap")
+_DOUBTFUL = (
+    "nonfinite",
+    "fit_budget",
+    "fit_diverged",
+    "evidence_weak",
+    "modes_disagree",
+    "modes_unseen",
+    "negative_gap",
+)
 
 
 def score_verdict(values: Mapping[str, Any]) -> list[str]:

@@ -30,6 +30,11 @@ STATUSES = {
         "AIS found clearly more than importance sampling: a part of the posterior that the fits missed. AIS was taken.",
         "Use a higher effort, which fits from more starts.",
     ),
+    "modes_unseen": (
+        "New modes of the posterior still turned up when the search for them ended: log p(x) may be too low by about "
+        "-log(1 - unseen_mass).",
+        "Use a higher effort, which searches on.",
+    ),
     "negative_gap": (
         "A gap is below zero by more than its sampling error allows: an estimate is wrong.",
         "Use a higher effort; if it stays, check that the model computes the same p(x, z) every time.",

@@ -161,6 +161,7 @@ def _checks(rows: pd.DataFrame) -> dict[str, Any]:
     above = (rows["ais_upper"] - rows["ais"]).to_numpy(float)
     ran = rows["ais_reason"] != ""
     return {
+        **_route(rows),
         "ais_reason": {str(k): int(v) for k, v in rows["ais_reason"].value_counts().items() if k},
         "control": {
             **summarise_values(difference, error),
@@ -170,6 +171,17 @@ def _checks(rows: pd.DataFrame) -> dict[str, Any]:
             above[ran], np.hypot(rows["ais_se"], rows["ais_upper_se"]).to_numpy(float)[ran]
         ),
     }
+
+
+def _route(rows: pd.DataFrame) -> dict[str, Any]:
+    """For how many datapoints the independent route was gone and why, and for how many it found further modes."""
+    if "route" not in rows:
+        return {}
+    looked = {str(k): int(v) for k, v in rows["route"].value_counts().items() if k}
+    unseen = rows["unseen_mass"].to_numpy(float)
+    known = unseen[np.isfinite(unseen)]
+    found = int((rows["route_mass"].to_numpy(float) > 0).sum())
+    return {"route": {"looked": looked, "found": found, "unseen": float(known.mean()) if len(known) else None}}
 
 
 def _fits(rows: pd.DataFrame) -> dict[str, Any]:

@@ -94,15 +94,16 @@ def finite(probe: Probe) -> Finding | None:
 def resolution(probe: Probe, target_se: float) -> Finding | None:
     """Whether log p(x, z) keeps enough digits for the error that is aimed at.
 
-    Two ways to lose them: in sums of many or large terms, seen against the same parameters in float64; and in the
-    decoder, seen as a jitter of the value over steps that are too small to change it.
+    Two ways to lose them: in sums of many or large terms, seen against the same parameters in float64 (the target takes
+    densities in float64 where that helps; what is left are distributions that know one type only); and in the decoder,
+    seen as a jitter of the value over steps that are too small to change it.
 
     Args:
         probe: the model.
         target_se: standard error of log p(x) to reach, in nats.
     """
     z = probe.z[:2]
-    value = probe.log_likelihood(z)
+    value = probe.target.log_likelihood(z)
     off = [*_summation(probe, z, value), *_jitter(probe, z, value)]
     worst = torch.stack(off).nan_to_num(nan=0.0, posinf=0.0).amax(0) if off else value.new_zeros(value.shape[1])
     typical = float(worst.double().quantile(0.9))
@@ -131,7 +132,7 @@ def _jitter(probe: Probe, z: Tensor, value: Tensor) -> list[Tensor]:
     """Second differences over tiny steps: those of a smooth function vanish; sqrt(6) of its noise is left."""
     scale = probe.q.marginal_scale()
     step = _STEP * scale / z.shape[-1] ** 0.5
-    around = probe.log_likelihood(torch.cat([z + step, z - step])).double()
+    around = probe.target.log_likelihood(torch.cat([z + step, z - step])).double()
     up, down = around.chunk(2)
     second = (up - 2.0 * value.double() + down).abs() / 6.0**0.5
     return [second.mean(0)]

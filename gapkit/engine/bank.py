@@ -27,11 +27,9 @@ def build_shared_bank(
     sources = [*ready.values()]
     if other_x is not None:
         sources = [fit_to_model(like.model, torch.as_tensor(other_x)[: spec.bank_data].to(like.device))]
-    loc, scale = [], []
+    loc = []
     with torch.no_grad():
         for data in sources:
             for part in data[: spec.bank_data].split(1000):
-                q = recognise(encoded(like.model, part))
-                loc.append(q.loc)
-                scale.append(q.marginal_scale())
-    return build_bank(like, torch.cat(loc), torch.cat(scale), spec.bank_prior, spec.seed)
+                loc.append(recognise(encoded(like.model, part)).loc)
+    return build_bank(like, torch.cat(loc), spec.bank_prior, spec.seed)

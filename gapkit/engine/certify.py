@@ -18,10 +18,12 @@ from gapkit.checks import InputError
 from gapkit.doctor import checked_device, examine, moved_to, prepare, told
 from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
+from gapkit.engine.explore import LOOKED, explore, misses
 from gapkit.engine.plan import plan_units
 from gapkit.engine.progress import Progress
 from gapkit.engine.spec import AnalysisSpec, spec_for
 from gapkit.estimators import Bdmc
+from gapkit.families import Mixture
 from gapkit.local import Bank
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
@@ -100,7 +102,8 @@ def certify(
         told(examine(model, x, allow=allow, target_se=spec.evidence.target_se))
         like = Target(model, x[:1])
         bank = build_shared_bank(like, {"simulated": x}, None, spec)
-        found = sandwiches(like, bank, spec, num_datapoints, progress)
+        widened = bool(misses(like, bank, spec)["widen"])
+        found = sandwiches(like, bank, spec, num_datapoints, progress, widened=widened)
     settings = {**spec.to_dict(), "num_datapoints": num_datapoints, "seconds": time.time() - began}
     return Certificate(found.datapoints, found.summary, settings)
 
@@ -111,6 +114,8 @@ def sandwiches(
     spec: AnalysisSpec,
     num_datapoints: int,
     progress: Callable[[Progress], None] | None = None,
+    *,
+    widened: bool = False,
 ) -> Certificate:
     """Certify with a bank of starts at hand; ``like`` is any target of the model, which is frozen and in its place."""
     x, latents = _simulated(like.model, num_datapoints, spec, like.device)
@@ -121,7 +126,7 @@ def sandwiches(
     for number, unit in enumerate(units, 1):
         indices = list(unit.indices)
         batch = stages.make_batch(like, x[indices], Key(spec.seed, unit.indices))
-        proposal = stages.fits(batch, bank, spec).mixture
+        proposal = _proposal(batch, bank, spec, widened)
         sandwich = Bdmc(ais=spec.evidence.ais)(batch.target, batch.target.x, proposal, latents[indices], batch.key)
         table = {
             "index": indices,
@@ -147,6 +152,16 @@ def sandwiches(
     gaps = used["gap"].to_numpy(float)
     summary["gap"]["median"] = float(np.nanmedian(gaps)) if np.isfinite(gaps).any() else None
     return Certificate(frame, summary, {})
+
+
+def _proposal(batch: stages.Batch, bank: Bank | None, spec: AnalysisSpec, widened: bool) -> Mixture:
+    """The start of the chains: the mixture of modes, as an analysis finds them."""
+    fitted = stages.fits(batch, bank, spec)
+    if not widened:
+        return fitted.mixture
+    top = stages.evidence(batch, fitted, spec)
+    explored = explore(batch, bank, fitted, top, spec, torch.full_like(top.reason, LOOKED.index("all")))
+    return explored.again[0].fitted.mixture if explored.again else fitted.mixture
 
 
 def _simulated(

@@ -18,18 +18,17 @@ from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.baselines import baselines
 from gapkit.engine.certify import sandwiches
-from gapkit.engine.convergence import Convergence, watch
 from gapkit.engine.curve import plan_curve
 from gapkit.engine.details import Details, make_details
 from gapkit.engine.encoders import check_encoder_names, check_encoders, in_place
+from gapkit.engine.explore import misses
 from gapkit.engine.forecast import warn_if_long
-from gapkit.engine.further import Further
 from gapkit.engine.inputs import Data, encoder_inputs
-from gapkit.engine.keeper import Keeper
 from gapkit.engine.labels import check_labels, label_column
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.progress import Progress, Stopwatch
 from gapkit.engine.spec import AnalysisSpec, spec_for
+from gapkit.engine.units import Work, go_through
 from gapkit.families import family_name, recognise
 from gapkit.local import Bank, order, split_family
 from gapkit.models.encoding import encoded
@@ -117,9 +116,7 @@ def analyze(
         raise InputError("data to analyse", "an empty mapping", "give at least one split")
     device, encoders = checked_device(device), dict(encoders or {})
     check_encoder_names(encoders)
-    began, frames, curves = time.time(), [], []
-    keeper, details, watched = Keeper(spec.details), Details(), Convergence()
-    further: dict[str, Mapping[str, Any]] = {}
+    began, details = time.time(), Details()
     with frozen(model), moved_to(model, device), in_place(encoders, device):
         ready = {name: prepare(model, torch.as_tensor(data), device) for name, data in splits.items()}
         first = next(iter(ready))
@@ -141,41 +138,27 @@ def analyze(
         check_encoders(model, encoders, ready[first], key, inputs[first], allow)
         units = {name: plan_units(len(data), spec.unit_size) for name, data in ready.items()}
         curve = plan_curve(spec, first, len(ready[first]), families)
-        total = 2 + sum(len(u) for u in units.values()) * (len(stages.STAGES) + bool(encoders))
-        total += sum(curve.wants(first, unit) for unit in units[first]) + (spec.certificate > 0) + (spec.details > 0)
-        total += spec.convergence > 0
-        run_stage = Stopwatch(total, progress)
+        of_units = sum(len(u) for u in units.values()) * (len(stages.STAGES) + bool(encoders))
+        of_units += sum(curve.wants(first, unit) for unit in units[first]) + (spec.convergence > 0)
+        run_stage = Stopwatch(3 + of_units + (spec.certificate > 0) + (spec.details > 0), progress)
         like = Target(model, ready[first][:1])
         bank = run_stage("bank", build_shared_bank, like, inputs, other_x, spec)
-        for split, data in ready.items():
-            split_seed = _seed_of(spec.seed, split)
-            tables, beside = {}, Further()
-            for unit in order(units[split]):
-                rows = list(unit.indices)
-                batch = stages.make_batch(like, data[rows], Key(split_seed, unit.indices), inputs[split][rows])
-                found = run_stage("bounds", stages.bounds, batch, spec)
-                fitted = run_stage("fits", stages.fits, batch, bank, spec)
-                top = run_stage("evidence", stages.evidence, batch, fitted, spec)
-                others = run_stage("encoders", stages.encoders, batch, spec, encoders) if encoders else {}
-                table = pd.DataFrame(stages.rows(batch, spec, found.iwae, fitted, top, others)).head(unit.size)
-                tables[unit.number] = table
-                beside.see(unit, batch, found, fitted)
-                if split == first:
-                    keeper.see(unit, batch, fitted, table)
-                if split == first and unit.number == 0 and spec.convergence:
-                    watched = run_stage("convergence", watch, batch, fitted, table, bank, spec)
-                if curve.wants(split, unit):
-                    curves.append(run_stage("local steps", stages.curve_rows, batch, spec, fitted))
-            frame = pd.concat([tables[number] for number in sorted(tables)], ignore_index=True)
-            frame.insert(0, "split", split)
-            frames.append(frame)
-            further[split] = beside.summary(frame, like, spec, split_seed)
+        search = run_stage("search", misses, like, bank, spec)
+        work = Work(like, ready, inputs, units, bank, spec, encoders, curve, order)
+        gone = go_through(work, run_stage, widened=search["widen"])
+        search = {**search, "control": gone.control}
+        if gone.misses and not search["widen"]:
+            search["widen"] = True
+            run_stage.total += of_units
+            gone = go_through(work, run_stage, widened=True)
         if spec.details:
-            details = run_stage("details", make_details, keeper, like, spec, first)
+            details = run_stage("details", make_details, gone.keeper, like, spec, first)
         plain_x = other_x if encoder_x is None else None  # given in the form that the encoder wants
-        simple = run_stage("baselines", baselines, like, ready, plain_x, pd.concat(frames), spec.seed)
-        certified = run_stage("certificate", _certificate, like, bank, spec) if spec.certificate else None
-    datapoints = pd.concat(frames, ignore_index=True)
+        simple = run_stage("baselines", baselines, like, ready, plain_x, pd.concat(gone.frames), spec.seed)
+        certified = (
+            run_stage("certificate", _certificate, like, bank, spec, search["widen"]) if spec.certificate else None
+        )
+    datapoints = pd.concat(gone.frames, ignore_index=True)
     if classes:
         datapoints.insert(datapoints.columns.get_loc("index") + 1, "label", label_column(classes, datapoints))
     run = {
@@ -193,27 +176,27 @@ def analyze(
         **(provenance or {}),
     }
     certificate, simulated = certified or (None, {})
-    summary = summarise(datapoints, certificate, families, curve.summary(curves))
+    summary = summarise(datapoints, certificate, families, curve.summary(gone.curves))
     if examined.weight:
         summary["target"] = examined.weight
     summary["findings"] = [finding.to_dict() for finding in examined.findings]
-    for split, parts in further.items():
+    for split, parts in gone.further.items():
         summary["splits"][split] |= {**parts, **simple[split]}
-    summary["effort"] = spec.effort
-    if watched.summary:
-        summary["splits"][first]["convergence"] = watched.summary
-    return Result(datapoints, summary, run, {**details.arrays, **watched.arrays, **simulated})
+    summary["effort"], summary["search"] = spec.effort, search
+    if gone.watched.summary:
+        summary["splits"][first]["convergence"] = gone.watched.summary
+    return Result(datapoints, summary, run, {**details.arrays, **gone.watched.arrays, **simulated})
 
 
 def _certificate(
-    like: Target, bank: Bank | None, spec: AnalysisSpec
+    like: Target, bank: Bank | None, spec: AnalysisSpec, widened: bool
 ) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:
     """Certify AIS on data simulated from the model: a summary, and the bounds of each of the simulated datapoints.
 
     Where the model cannot be simulated from, the summary says why.
     """
     try:
-        found = sandwiches(like, bank, spec, spec.certificate)
+        found = sandwiches(like, bank, spec, spec.certificate, widened=widened)
     except Exception as error:  # whatever a model does when it is drawn from, the analysis before it stands
         words = str(error).strip().splitlines() or [type(error).__name__]
         return {"skipped": f"the model cannot be simulated from ({words[0]})"}, {}
@@ -231,11 +214,6 @@ def _families(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> dict[str, An
     own = family_name(recognise(q))
     split = split_family(own, spec.families)
     return {"encoder": own, "split": split, "fitted": order(q.event_shape.numel(), split, spec.families)}
-
-
-def _seed_of(seed: int, split: str) -> int:
-    """Each split has random numbers of its own, whichever other splits are analysed with it."""
-    return int(np.random.SeedSequence([seed, *split.encode()]).generate_state(1)[0])
 
 
 def _versions() -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 from gapkit.checks import InputError
 from gapkit.estimators import Ais, Elbo, Iwae
 from gapkit.evidence import Policy
-from gapkit.local import FAMILIES, STEPS, FitSettings, check_steps
+from gapkit.local import FAMILIES, STEPS, FitSettings, Route, check_steps
 
 __all__ = ["EFFORTS", "AnalysisSpec", "spec_for"]
 
@@ -26,6 +26,8 @@ class AnalysisSpec:
         iwae: estimator of the encoder's IWAE bound.
         evidence: how log p(x) is estimated, from the mixture of fitted modes.
         fit: budget of the local fits.
+        route: of particles from the prior to the posterior, which looks for modes that the fits missed.
+        route_control: share of the datapoints, chosen at random, for which it is gone although nothing is in doubt.
         bank_prior: latents drawn from the prior for the bank of starts.
         bank_data: encodings of other data in the bank, at most.
         certificate: datapoints simulated from the model on which AIS is certified from both sides; 0 skips it.
@@ -46,6 +48,8 @@ class AnalysisSpec:
     iwae: Iwae = field(default_factory=lambda: Iwae(num_samples=1000))
     evidence: Policy = field(default_factory=Policy)
     fit: FitSettings = field(default_factory=FitSettings)
+    route: Route = field(default_factory=Route)
+    route_control: float = 0.03
     bank_prior: int = 4096
     bank_data: int = 10_000
     certificate: int = 50
@@ -92,10 +96,12 @@ def _quick() -> AnalysisSpec:
         elbo=Elbo(num_samples=128, antithetic=True),
         iwae=Iwae(num_samples=256),
         evidence=Policy(
-            pooled=Iwae(num_samples=256, stage="pooled"), max_samples=2048, ais=Ais(num_temperatures=30), control=0.02
+            pooled=Iwae(num_samples=256, stage="pooled"), max_samples=2048, ais=Ais(num_temperatures=30), control=0.01
         ),
         fit=FitSettings(
             num_starts=2,
+            most_starts=12,
+            climb_steps=4,
             warm_steps=4,
             warm_samples=2,
             polish_steps=18,
@@ -106,6 +112,7 @@ def _quick() -> AnalysisSpec:
             gradient_steps=300,
             tolerance=0.1,
         ),
+        route_control=0.01,
         certificate=0,
         convergence=0,
     )
@@ -125,6 +132,8 @@ def _thorough() -> AnalysisSpec:
         ),
         fit=FitSettings(
             num_starts=7,
+            most_starts=64,
+            climb_steps=8,
             warm_steps=12,
             coarse_samples=4,
             polish_steps=300,
@@ -137,6 +146,8 @@ def _thorough() -> AnalysisSpec:
             gradient_samples=32,
             tolerance=0.01,
         ),
+        route=Route(num_particles=64, rounds=4),
+        route_control=0.2,
         certificate=100,
         convergence=24,
     )

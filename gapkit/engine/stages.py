@@ -3,8 +3,8 @@
 Each stage is a function of the batch and of what earlier stages gave; none remembers anything.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import torch
@@ -26,9 +26,24 @@ from gapkit.models.target import Target
 from gapkit.randomness import Key
 from gapkit.status import STATUSES
 
-__all__ = ["STAGES", "Batch", "Bounds", "bounds", "curve_rows", "encoders", "evidence", "fits", "make_batch", "rows"]
+__all__ = [
+    "STAGES",
+    "Batch",
+    "Bounds",
+    "Sought",
+    "bounds",
+    "curve_rows",
+    "encoders",
+    "evidence",
+    "fits",
+    "make_batch",
+    "rows",
+    "select",
+]
 
-STAGES = ("bounds", "fits", "evidence")
+STAGES = ("bounds", "fits", "evidence", "route")
+# Posterior mass in modes that were not found, above which a datapoint is flagged: log p(x) may be as many nats too low.
+_UNSEEN = 0.05
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,25 @@ class Batch:
     inputs: Tensor
     q: Posterior
     key: Key
+
+
+@dataclass(frozen=True)
+class Sought:
+    """How modes were looked for beside the fits.
+
+    Attributes:
+        looked: why the independent route was gone for each datapoint, in a word; empty where it was not.
+        gained: posterior mass of the modes that it alone found, shape (B,).
+        unseen: posterior mass that may be in modes that nothing found, shape (B,).
+    """
+
+    looked: Sequence[str]
+    gained: Tensor
+    unseen: Tensor
+
+    def select(self, rows: Tensor) -> "Sought":
+        """Of some datapoints: rows has shape (P,)."""
+        return Sought([self.looked[row] for row in rows.tolist()], self.gained[rows], self.unseen[rows])
 
 
 @dataclass(frozen=True)
@@ -69,6 +103,11 @@ def make_batch(like: Target, x: Tensor, key: Key, inputs: Tensor | None = None) 
     return Batch(Target(like.model, x, like=like), inputs, recognise(encoded(like.model, inputs)), key)
 
 
+def select(batch: Batch, rows: Tensor) -> Batch:
+    """Some datapoints of a unit, encoded by themselves: rows has shape (P,)."""
+    return make_batch(batch.target, batch.target.x[rows], batch.key.select(rows), batch.inputs[rows])
+
+
 def bounds(batch: Batch, spec: AnalysisSpec) -> Bounds:
     """The encoder's IWAE bound, with all draws and with fewer."""
     with bound_inputs(batch.target, batch.target.x, batch.q, batch.key) as (target, q, key):
@@ -76,9 +115,9 @@ def bounds(batch: Batch, spec: AnalysisSpec) -> Bounds:
         return Bounds(spec.iwae.estimate(log_w, key), grouped_bounds(log_w.cpu().numpy()))
 
 
-def fits(batch: Batch, bank: Bank | None, spec: AnalysisSpec) -> LocalFits:
-    """L[q], q* in the Gaussian families and in those asked for, and the mixture of modes."""
-    return fit(batch.target, batch.q, bank, batch.key, spec.fit, spec.elbo, spec.families)
+def fits(batch: Batch, bank: Bank | None, spec: AnalysisSpec, more: Tensor | None = None) -> LocalFits:
+    """L[q], q* in the Gaussian families and in those asked for, and the mixture of modes; ``more`` are other starts."""
+    return fit(batch.target, batch.q, bank, batch.key, spec.fit, spec.elbo, spec.families, more)
 
 
 def evidence(batch: Batch, fitted: LocalFits, spec: AnalysisSpec) -> Evidence:
@@ -126,8 +165,10 @@ def rows(
     fitted: LocalFits,
     top: Evidence,
     others: Mapping[str, Estimate],
+    sought: Sought,
 ) -> dict[str, list[object]]:
     """The unit's rows of the table, column by column; values in nats. ``others`` are L[q'] of further encoders."""
+    top = replace(top, log_px=_with_unseen(top.log_px, sought.unseen))
     star = fitted.family(fitted.own)
     ladder = (
         Rung("log_px", top.log_px, "approximation_gap"),
@@ -175,11 +216,21 @@ def rows(
         add(name, gap)
     add("amortization_minus_approximation", contrast(*ladder))
     table["start"] = star.start.tolist()
+    table["modes"] = fitted.search.modes.alive().sum(0).tolist()
+    table["unseen_mass"] = sought.unseen.tolist()
+    table["route"] = list(sought.looked)
+    table["route_mass"] = sought.gained.tolist()
     # Without a place for the encoder's q in the family of q*, its gap may well be negative.
     signed = [gap for name, gap in gaps.items() if name == "approximation_gap" or _holds_encoder(fitted.own, batch.q)]
     finite = torch.stack([gap.value.isfinite() for gap in gaps.values()]).all(0)
-    table["status"] = _status(star.status, top, signed, finite, iwae)
+    table["status"] = _status(star.status, top, signed, finite, iwae, sought.unseen > _UNSEEN)
     return table
+
+
+def _with_unseen(log_px: Estimate, unseen: Tensor) -> Estimate:
+    """The estimate with the mass of modes that were not found in its error: log p(x) is low by -log(1 - mass)."""
+    low = -torch.log1p(-unseen.nan_to_num(0.0).clamp(0.0, 0.99))
+    return replace(log_px, std_error=(log_px.std_error.square() + low.square()).sqrt())
 
 
 def _holds_encoder(family: str, q: Posterior) -> bool:
@@ -188,7 +239,9 @@ def _holds_encoder(family: str, q: Posterior) -> bool:
     return own in (family, "mean_field")
 
 
-def _status(fit_status: Tensor, top: Evidence, signed: list[Gap], finite: Tensor, iwae: Estimate) -> list[object]:
+def _status(
+    fit_status: Tensor, top: Evidence, signed: list[Gap], finite: Tensor, iwae: Estimate, unseen: Tensor
+) -> list[object]:
     """Words for each datapoint: ``ok``, or what to mind, joined by commas."""
     negative = torch.stack([gap.value < -4 * gap.std_error - 0.05 for gap in signed]).any(0)
     flags = {
@@ -200,6 +253,7 @@ def _status(fit_status: Tensor, top: Evidence, signed: list[Gap], finite: Tensor
         "fit_diverged": fit_status == FitStatus.DIVERGED,
         "evidence_weak": top.weak,
         "modes_disagree": top.disagree,
+        "modes_unseen": unseen,
         "negative_gap": negative,
     }
     assert flags.keys() <= STATUSES.keys()  # every word has an explanation

@@ -5,9 +5,9 @@ Sampling Techniques for Monte Carlo Rendering", 1995, section 3.3): no component
 long as another one covers it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +16,42 @@ from gapkit.families.protocol import Transport, can_be_cut, log_prob_and_grad
 from gapkit.randomness import Streams
 
 __all__ = ["Mixture"]
+
+# A component that is on for at most this share of the datapoints is evaluated for them alone.
+_FEW = 0.5
+
+
+class _Part(NamedTuple):
+    """A component in use: its number, its log weights (B,), and the only datapoints it is made for, (P,), or None."""
+
+    number: int
+    log_weight: Tensor
+    component: Transport
+    rows: Tensor | None
+
+    def log_prob(self, z: Tensor, *, with_gradient: bool = False) -> tuple[Tensor, Tensor]:
+        """Its weighted log density (S, B), -inf where it is off, and the gradient: (S, B, D), or (S, P, D) of its rows.
+
+        A component that is switched off may have parameters that are not numbers: masking both its input and its
+        output keeps them out of the value and of the gradient. A flow is undefined where it does not reach: it has no
+        density there.
+        """
+        off = self.log_weight.isneginf()
+        log_weight = self.log_weight
+        if self.rows is None:
+            z = torch.where(off.unsqueeze(-1), 0.0, z)
+        else:
+            z, off, log_weight = z[:, self.rows], off[self.rows], log_weight[self.rows]
+        if with_gradient:
+            term, gradient = log_prob_and_grad(self.component, z)
+        else:
+            term, gradient = self.component.log_prob(z), z
+        nowhere = off | term.isnan()
+        term = torch.where(nowhere, -torch.inf, log_weight + term)
+        if self.rows is not None:
+            everywhere = torch.full((len(z), len(self.log_weight)), -torch.inf, dtype=term.dtype, device=term.device)
+            term = everywhere.index_copy(1, self.rows, term)
+        return term, torch.where(nowhere.unsqueeze(-1), 0.0, gradient) if with_gradient else gradient
 
 
 @dataclass(frozen=True)
@@ -51,47 +87,47 @@ class Mixture:
             self.log_weights.exp().cumsum(0).mT.contiguous(), uniform.mT.contiguous(), right=True
         ).mT.clamp_(max=len(self.components) - 1)
         z = torch.zeros_like(noise)
-        for k in self._switched_on:
-            moved = self.components[k].forward(noise)
-            z = torch.where((label == k).unsqueeze(-1), moved, z)
+        for part in self._parts:
+            chosen = (label == part.number).unsqueeze(-1)
+            if part.rows is None:
+                z = torch.where(chosen, part.component.forward(noise), z)
+            else:
+                moved = part.component.forward(noise[:, part.rows])
+                z[:, part.rows] = torch.where(chosen[:, part.rows], moved, z[:, part.rows])
         return z, self.log_prob(z)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log density of the whole mixture: shape (S, B, D) to (S, B), in nats."""
-        terms = []
-        for log_weight, component in self._parts():
-            # A component that is switched off may have parameters that are not numbers: masking both its input and
-            # its output keeps them out of the value and of the gradient. A flow is undefined where it does not reach:
-            # it has no density there.
-            off = log_weight.isneginf()
-            term = component.log_prob(torch.where(off.unsqueeze(-1), 0.0, z))
-            terms.append(torch.where(off | term.isnan(), -torch.inf, log_weight + term))
-        return torch.logsumexp(torch.stack(terms), 0)
+        return torch.logsumexp(torch.stack([part.log_prob(z)[0] for part in self._parts]), 0)
 
     def log_prob_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Log density (S, B) and its gradient (S, B, D): the components' gradients, weighted by responsibilities."""
-        terms, gradients = [], []
-        for log_weight, component in self._parts():
-            off = log_weight.isneginf()
-            term, gradient = log_prob_and_grad(component, torch.where(off.unsqueeze(-1), 0.0, z))
-            nowhere = off | term.isnan()
-            terms.append(torch.where(nowhere, -torch.inf, log_weight + term))
-            gradients.append(torch.where(nowhere.unsqueeze(-1), 0.0, gradient))
-        stacked = torch.stack(terms)
-        log_q = torch.logsumexp(stacked, 0)
+        found = [part.log_prob(z, with_gradient=True) for part in self._parts]
+        log_q = torch.logsumexp(torch.stack([term for term, _ in found]), 0)
         total = torch.zeros_like(z)
-        for term, gradient in zip(terms, gradients, strict=True):
-            total.addcmul_((term - log_q).exp().unsqueeze(-1), gradient)
+        for part, (term, gradient) in zip(self._parts, found, strict=True):
+            share = (term - log_q).exp().unsqueeze(-1)
+            if part.rows is None:
+                total.addcmul_(share, gradient)
+            else:
+                total[:, part.rows] = torch.addcmul(total[:, part.rows], share[:, part.rows], gradient)
         return log_q, total
 
-    def _parts(self) -> Iterator[tuple[Tensor, Transport]]:
-        """Weights and components, without those that are switched off for every datapoint."""
-        return ((self.log_weights[k], self.components[k]) for k in self._switched_on)
-
     @cached_property
-    def _switched_on(self) -> list[int]:
-        on = (~self.log_weights.isneginf()).any(1).tolist()
-        return [k for k, used in enumerate(on) if used]
+    def _parts(self) -> list["_Part"]:
+        """The components without those that are switched off for every datapoint."""
+        on = ~self.log_weights.isneginf()
+        counts = on.sum(1).tolist()
+        parts = []
+        for k, (count, component) in enumerate(zip(counts, self.components, strict=True)):
+            if count == 0 and (k or any(counts)):  # of a mixture without any the first is left, which has no weight
+                continue
+            rows = None
+            if count <= _FEW * on.shape[1] and can_be_cut(component):
+                rows = on[k].nonzero()[:, 0]
+                component = component.select(rows)
+            parts.append(_Part(k, self.log_weights[k], component, rows))
+        return parts
 
     def select(self, rows: Tensor) -> "Mixture":
         """Return the mixtures of some datapoints: rows has shape (P,)."""

@@ -35,12 +35,13 @@ class State(NamedTuple):
 
     def log_prob(self, beta: Tensor) -> Tensor:
         """Log pi_beta(u): shape (S, B). An end with weight zero does not count, even where it is infinite."""
+        beta = beta.to(self.log_base.dtype)
         mixed = torch.lerp(self.log_base, self.log_target, beta)
         return torch.where(beta == 0.0, self.log_base, torch.where(beta == 1.0, self.log_target, mixed))
 
     def grad(self, beta: Tensor) -> Tensor:
         """Gradient of log pi_beta in u, shape (S, B, D), for 0 < beta."""
-        return torch.lerp(self.grad_base, self.grad_target, beta.unsqueeze(-1))
+        return torch.lerp(self.grad_base, self.grad_target, beta.to(self.u.dtype).unsqueeze(-1))
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class GeometricPath:
         log_joint, grad_z = self.target.log_joint_and_grad(z, self.precision)
         log_det = self.transport.log_abs_det(u)
         log_base, grad_base = self._base(u, z, log_det)
+        log_base = log_base.to(log_joint.dtype)  # a likelihood that needs the digits comes in float64
         return State(u, log_base, grad_base, log_joint + log_det, self.transport.pull_gradient(u, grad_z))
 
     def grad(self, u: Tensor, beta: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ class Mover:
     def __init__(self, path: GeometricPath, z: Tensor, noise: MoveNoise, num_moves: int, tuning: Tuning) -> None:
         self.path, self.tuning = path, tuning
         self.state: State = path.evaluate(path.transport.inverse(z))
-        self.log_step = torch.full_like(self.state.log_base[0], math.log(tuning.first))
+        self.log_step = self.state.u.new_full(z.shape[1:2], math.log(tuning.first))
         self._moves = noise.moves(num_moves, z.shape[0], z.shape[2])
 
     def __call__(self, beta: Tensor) -> None:
@@ -61,7 +61,7 @@ class Mover:
         alive = ~self.state.log_prob(beta.to(step.dtype)).isnan()
         rate = torch.where(alive, probability, 0.0).sum(0) / alive.sum(0).clamp(min=1)
         change = _LEARNING_RATE * torch.where(alive.any(0), rate - self.tuning.acceptance, 0.0)
-        self.log_step = (self.log_step + change).clamp(min=_LOG_SMALLEST_STEP)
+        self.log_step = (self.log_step + change.to(self.log_step.dtype)).clamp(min=_LOG_SMALLEST_STEP)
 
 
 def learn_steps(path: GeometricPath, betas: Tensor, z: Tensor, noise: MoveNoise, tuning: Tuning) -> Tensor:

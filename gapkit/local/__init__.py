@@ -6,6 +6,8 @@ from gapkit.local.curvature import MAX_DIM
 from gapkit.local.families import FAMILIES, FITTERS
 from gapkit.local.fit import LocalFits, fit, order, split_family
 from gapkit.local.fitter import FitStatus, LocalFit
+from gapkit.local.route import Route, travel
+from gapkit.local.search import Found, Further, find_modes, search_on
 from gapkit.local.semi_amortized import NUM_SAMPLES, STEPS, SemiAmortized, check_steps, semi_amortized, steps_refusal
 from gapkit.local.settings import FitSettings
 from gapkit.local.starts import Bank, build_bank
@@ -21,15 +23,21 @@ __all__ = [
     "Certificate",
     "FitSettings",
     "FitStatus",
+    "Found",
+    "Further",
     "LocalFit",
     "LocalFits",
+    "Route",
     "SemiAmortized",
     "budget_curve",
     "build_bank",
     "check_steps",
+    "find_modes",
     "fit",
     "order",
+    "search_on",
     "semi_amortized",
     "split_family",
     "steps_refusal",
+    "travel",
 ]

@@ -10,16 +10,22 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-__all__ = ["blocks_with"]
+__all__ = ["block_size", "blocks_with"]
 
-_SIZE = 5
+_SIZE, _FEW_LATENTS = 5, 10
 
 
-def blocks_with(wanted: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def block_size(dim: int) -> int:
+    """How many datapoints to a block of dear work: posteriors of few latents are often bent, and quickly computed."""
+    return _SIZE if dim <= _FEW_LATENTS else 1
+
+
+def blocks_with(wanted: Tensor, size: int = _SIZE) -> Iterator[tuple[Tensor, Tensor]]:
     """Blocks of the batch that hold a wanted datapoint.
 
     Args:
         wanted: bools of shape (B,).
+        size: datapoints of a block; one for work of which a datapoint needs so much that company would be dear.
 
     Yields:
         The datapoints of a block, shape (P,), and the places in it of the wanted ones.
@@ -30,8 +36,8 @@ def blocks_with(wanted: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         >>> [(block[0].item(), len(block), places.tolist()) for block, places in blocks_with(wanted)]
         [(10, 5, [2])]
     """
-    for begin in range(0, len(wanted), _SIZE):
-        part = wanted[begin : begin + _SIZE]
+    for begin in range(0, len(wanted), size):
+        part = wanted[begin : begin + size]
         if bool(part.any()):
             block = torch.arange(begin, begin + len(part), device=wanted.device)
             yield block, part.nonzero()[:, 0]

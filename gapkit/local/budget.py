@@ -18,7 +18,7 @@ from gapkit.local.families import FITTERS
 from gapkit.local.fit import fit_family, order, stretches
 from gapkit.local.fitter import LocalFit
 from gapkit.local.job import Job
-from gapkit.local.modes import find_modes
+from gapkit.local.search import find_modes
 from gapkit.local.settings import FitSettings
 from gapkit.local.starts import Bank
 from gapkit.models.freeze import frozen
@@ -69,7 +69,7 @@ def budget_curve(
         InputError: the family cannot be fitted for so many latents.
     """
     with torch.no_grad(), frozen(target.model):
-        modes = find_modes(target, with_density(q), bank, key, settings)
+        modes = find_modes(target, with_density(q), bank, key, settings).modes
         job = Job(target, key, settings, judge, modes, q, judge(target, target.x, q, key))
         found: dict[str, LocalFit] = {}
         for name in order(target.dim, family, ()):

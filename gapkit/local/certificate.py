@@ -29,11 +29,18 @@ class Certificate:
         gap: the estimate, shape (B,), in nats; by noise it may be negative.
         std_error: its standard error, shape (B,), in nats.
         gradient_norm: length of the gradient in the family's natural units, shape (B,); NaN where it has none.
+        doubtful: where L[q] curves so weakly that steps in these units go nowhere, shape (B,); None for nowhere.
     """
 
     gap: Tensor
     std_error: Tensor
     gradient_norm: Tensor
+    doubtful: Tensor | None = None
+
+    @property
+    def doubts(self) -> Tensor:
+        """Bools of shape (B,)."""
+        return torch.zeros_like(self.gap, dtype=torch.bool) if self.doubtful is None else self.doubtful
 
     def converged(self, tolerance: float) -> Tensor:
         """Whether no more than the tolerance is left, within the certificate's noise: shape (B,).
@@ -44,7 +51,7 @@ class Certificate:
 
     def select(self, rows: Tensor) -> "Certificate":
         """The certificates of some datapoints: rows has shape (P,)."""
-        return Certificate(self.gap[rows], self.std_error[rows], self.gradient_norm[rows])
+        return Certificate(self.gap[rows], self.std_error[rows], self.gradient_norm[rows], self.doubts[rows])
 
     def placed(self, part: "Certificate", rows: Tensor) -> "Certificate":
         """Put the certificates of some datapoints in their places."""
@@ -52,6 +59,7 @@ class Certificate:
             self.gap.index_copy(0, rows, part.gap),
             self.std_error.index_copy(0, rows, part.std_error),
             self.gradient_norm.index_copy(0, rows, part.gradient_norm),
+            self.doubts.index_copy(0, rows, part.doubts),
         )
 
 

@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 
 from gapkit.models.precision import has_fast_bfloat16
+from gapkit.models.prior_curvature import prior_curvature, raised
 from gapkit.models.target import Target
+from gapkit.models.unvalidated import unvalidated
 
-__all__ = ["MAX_DIM", "Curvature", "available", "coarse_precision", "gauss_newton", "hessian", "prior_precision"]
+__all__ = ["MAX_DIM", "Curvature", "available", "coarse_precision", "gauss_newton", "hessian"]
 
 
 class Curvature(Protocol):
@@ -27,20 +29,10 @@ class Curvature(Protocol):
         ...
 
 
-# Above this many latents a full covariance costs more than it gives: fits fall back to diagonal preconditioning.
-MAX_DIM = 256
-_SMALLEST_EIGENVALUE = 0.5
-
-
-def prior_precision(target: Target) -> Tensor:
-    """Diagonal of the prior's precision, shape (D,): exact for normals, from its standard deviation otherwise."""
-    try:
-        scale = target.prior.stddev.detach().flatten()
-        precision = scale.pow(-2)
-    except NotImplementedError:
-        precision = torch.ones(target.dim)
-    precision = precision.to(target.device, target.dtype)
-    return torch.where(precision.isfinite(), precision, 1.0)
+# Above this many latents full covariances take too much memory (1 MiB each) and time (cubic): fits fall back to
+# diagonal preconditioning, and posteriors whose latents are coupled are then described badly, and flagged.
+MAX_DIM = 512
+_SMALLEST_EIGENVALUE = 0.5  # of a Hessian, in units of the prior's curvature
 
 
 def coarse_precision(target: Target) -> str:
@@ -60,11 +52,13 @@ def gauss_newton(target: Target, z: Tensor) -> Tensor:
     precision = coarse_precision(target)
     rows = max(1, 4 * target.max_rows // dim)
     parts = []
-    for part in z.reshape(-1, dim).split(rows):
-        root = target.root_fisher(part, precision)
+    datapoints = torch.arange(batch, device=z.device).repeat(num_samples)
+    for part, owner in zip(z.reshape(-1, dim).split(rows), datapoints.split(rows), strict=True):
+        root = target.root_fisher(part, precision, owner)
         parts.append(torch.bmm(root, root.mT))
     curvature = torch.cat(parts).reshape(num_samples, batch, dim, dim).mean(0)
-    return curvature + torch.diag(prior_precision(target))
+    with unvalidated():
+        return curvature + prior_curvature(target.prior, z)
 
 
 def hessian(target: Target, z: Tensor) -> Tensor:
@@ -82,11 +76,10 @@ def hessian(target: Target, z: Tensor) -> Tensor:
             for d in range(z.shape[-1]):
                 (column,) = torch.autograd.grad(gradient[..., d].sum(), leaf, retain_graph=True)
                 total[..., d] -= column.sum(0)
-    full = total / z.shape[0]
-    broken = ~full.isfinite().all(-1).all(-1)
-    safe = torch.where(broken[:, None, None], torch.eye(z.shape[-1]).to(full), 0.5 * (full + full.mT))
-    values, vectors = torch.linalg.eigh(safe)
-    return (vectors * values.clamp(min=_SMALLEST_EIGENVALUE).unsqueeze(-2)) @ vectors.mT
+    # In units of the prior: an absolute limit would depend on those that the latents happen to have.
+    with unvalidated():
+        reference = prior_curvature(target.prior, z)
+    return raised(total / z.shape[0], reference, _SMALLEST_EIGENVALUE)
 
 
 def available(target: Target) -> Curvature | None:

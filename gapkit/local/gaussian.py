@@ -1,23 +1,32 @@
 """Fitters of the two Gaussian families that every analysis fits: natural-gradient polish, Newton certificates."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.local.certificate import Certificate, squared_mean
+from gapkit.local.chart import Chart, FullRankChart, MeanFieldChart, suited_root
 from gapkit.local.curvature import MAX_DIM
 from gapkit.local.fitter import LocalFit, Member, first_start
 from gapkit.local.job import Job
-from gapkit.local.natural import off_diagonal_precision, polish_diagonal, polish_full_rank, scale_gradient
+from gapkit.local.natural import eye_like, polish_diagonal, polish_full_rank
+from gapkit.local.newton import climb, curvature_along
 
 __all__ = ["FullRankFitter", "MeanFieldFitter", "as_full_rank"]
 
 _SHORT = 16  # steps, of a polish that is not cut
 # More blocks give a steadier error, but each is kept, (B, D^2 / 2) numbers, and one of two draws is slow to make.
 _BLOCKS, _FEWER_BLOCKS, _MANY_LATENTS, _FEW_SAMPLES = 16, 8, 128, 64
+_OTHER = 2.0  # times as much curvature, or as little, as the mode has along an axis
+_NUMBERS = 2**22  # in the matrices of one block of draws, of which several are kept
+_WEAK, _WEAKEST = 0.5, 1e-3  # curvature, where one is expected
+_DRAWS_PER_LATENT = 4  # fewer would fit a whole matrix to the draws themselves
+_CLIMB_SAMPLES, _CLIMB_STEPS = 64, 4  # the steps for every round that a polish may have
 
 
 def as_full_rank(q: DiagonalGaussian | FullRankGaussian) -> FullRankGaussian:
@@ -25,51 +34,59 @@ def as_full_rank(q: DiagonalGaussian | FullRankGaussian) -> FullRankGaussian:
     return FullRankGaussian(q.loc, torch.diag_embed(q.scale)) if isinstance(q, DiagonalGaussian) else q
 
 
-def _certificate(job: Job, stage: str, block: Callable[[Tensor], Tensor]) -> Certificate:
-    """From ``certificate_samples`` fresh draws in blocks of antithetic pairs.
+def _certificate(job: Job, stage: str, q: Any, start: Tensor, make: Callable[[Job, Any, Tensor], Chart]) -> Certificate:
+    """For as many datapoints at a time as there is room for their blocks."""
+    size = max(1, _NUMBERS // job.target.dim**2)
+    rows = torch.arange(len(start), device=start.device)
+    if size >= len(rows):
+        return _newton_gain(job, stage, make(job, q, start))
+    parts = []
+    for few in rows.split(size):
+        part = job.select(few)
+        parts.append(_newton_gain(part, stage, make(part, q.select(few), start[few])))
+    return Certificate(
+        torch.cat([part.gap for part in parts]),
+        torch.cat([part.std_error for part in parts]),
+        torch.cat([part.gradient_norm for part in parts]),
+        torch.cat([part.doubts for part in parts]),
+    )
 
-    Args:
-        job: the datapoints.
-        stage: names the noise.
-        block: noise of shape (S, B, D) to vectors (B, P) whose squared mean is the gain of a Newton step.
+
+def _newton_gain(job: Job, stage: str, chart: Chart) -> Certificate:
+    """From ``certificate_samples`` fresh draws in blocks of antithetic pairs: the gain of a Newton step.
+
+    The coordinates of a chart are natural if L[q] curves by one in them. Along the gradient that is looked up, with a
+    second gradient on the draws of one block; where it curves much less, as much more is left to gain.
     """
     noise = job.noise(f"certificate/{stage}")
     samples = job.settings.certificate_samples
     count = _FEWER_BLOCKS if job.target.dim > _MANY_LATENTS or samples < _FEW_SAMPLES else _BLOCKS
     pairs = max(1, samples // (2 * count))
-    blocks = []
-    for _ in range(count):
+    origin = torch.zeros(job.target.num_datapoints, chart.size, dtype=job.target.dtype, device=job.target.device)
+    blocks, first = [], torch.empty(0)
+    for number in range(count):
         u = noise(pairs)
-        blocks.append(block(torch.cat([u, -u])))
-    gain, error = squared_mean(blocks)
-    return Certificate(gain, error, (2.0 * gain.clamp(min=0.0)).sqrt())
+        u = torch.cat([u, -u])
+        first = u if number == 0 else first
+        blocks.append(chart.gradient(origin, u))
+    curvature = curvature_along(chart, torch.stack(blocks[1:]).mean(0), first, blocks[0])
+    gain, error = squared_mean([block / 2**0.5 for block in blocks])
+    weak = curvature < _WEAK
+    stretch = torch.where(weak, 1.0 / curvature.clamp(min=_WEAKEST), 1.0).to(gain)
+    doubtful = weak & ((gain + error) * stretch > job.settings.tolerance)
+    norm = (2.0 * gain.clamp(min=0.0)).sqrt()
+    return Certificate(gain * stretch, error * stretch, norm, doubtful)
 
 
-@dataclass(frozen=True)
-class _MeanFieldBlock:
-    job: Job
-    q: DiagonalGaussian
-    root: Tensor
-    coupling: Tensor | None
-
-    def __call__(self, u: Tensor) -> Tensor:
-        # In the mean the objective curves like the posterior's whole precision, in log sigma like 2.
-        r = self.job.target.grad(self.q.forward(u)) + u / self.q.scale
-        mean = (self.root.mT @ r.mean(0).unsqueeze(-1)).squeeze(-1) if self.root.dim() == 3 else self.root * r.mean(0)
-        return torch.cat([mean / 2**0.5, 0.5 * scale_gradient(self.q.scale, r, u, self.coupling)], -1)
+def _climb_samples(job: Job) -> int:
+    return min(_CLIMB_SAMPLES, job.settings.certificate_samples)
 
 
-@dataclass(frozen=True)
-class _FullRankBlock:
-    job: Job
-    q: FullRankGaussian
-
-    def __call__(self, u: Tensor) -> Tensor:
-        # With L -> L (I + M) the objective curves like 1 in M below the diagonal and like 2 on it.
-        s = self.q.pull_gradient(u, self.job.target.grad(self.q.forward(u))) + u
-        outer = torch.einsum("spi,spj->pij", s, u) / len(u)
-        scaled = outer.tril(-1) / 2**0.5 + torch.diag_embed(0.5 * outer.diagonal(dim1=-2, dim2=-1))
-        return torch.cat([s.mean(0) / 2**0.5, scaled.flatten(1)], -1)
+def _climb(job: Job, q: Any, make: Callable[[Any], Chart], steps: range, wanted: Tensor) -> Any:
+    """Newton steps on fixed draws, until one promises less than a quarter of the tolerance."""
+    u = job.noise(f"climb/{steps.start}")(_climb_samples(job) // 2)
+    limit = _CLIMB_STEPS * (1 + job.settings.more_rounds)
+    return climb(make, q, torch.cat([u, -u]), limit, 0.25 * job.settings.tolerance, wanted)
 
 
 @dataclass(frozen=True)
@@ -98,23 +115,42 @@ class MeanFieldFitter:
         return max(min(_SHORT, job.settings.polish_steps), job.settings.polish_steps // 2)
 
     def polish(self, job: Job, q: DiagonalGaussian, start: Tensor, steps: range) -> DiagonalGaussian:
-        """Natural-gradient steps; the mean is preconditioned by the whole covariance of its mode."""
+        """Natural-gradient steps; the mean is preconditioned by the whole covariance of its mode, as it suits q."""
+        root = _root(job, start)
         return polish_diagonal(
             job.target,
             q,
             job.noise(f"{steps.start}"),
             steps,
             job.settings.polish_samples,
-            _root(job, start),
+            None if root is None else suited_root(root, q.scale),
             precision=job.precision(steps),
         )
 
     def certify(self, job: Job, q: DiagonalGaussian, start: Tensor, stage: str) -> Certificate:
         """The gain of a Newton step."""
+        found = _certificate(job, stage, q, start, lambda part, few, first: self._chart(part, first)(few))
+        return replace(found, doubtful=found.doubts | self._elsewhere(job, q, start))
+
+    def climb(self, job: Job, q: DiagonalGaussian, start: Tensor, steps: range, wanted: Tensor) -> DiagonalGaussian:
+        """Newton steps."""
+        climbed: DiagonalGaussian = _climb(job, q, self._chart(job, start), steps, wanted)
+        return climbed
+
+    @staticmethod
+    def _elsewhere(job: Job, q: DiagonalGaussian, start: Tensor) -> Tensor:
+        """Where q's own scales tell of another curvature than its mode's along some axis: bools of shape (B,)."""
         root = _root(job, start)
-        return _certificate(
-            job, stage, _MeanFieldBlock(job, q, q.scale if root is None else root, off_diagonal_precision(root))
-        )
+        if root is None:
+            return torch.zeros_like(start, dtype=torch.bool)
+        inverse = torch.linalg.solve_triangular(root, eye_like(root), upper=False)
+        ratio = q.scale.square() * inverse.square().sum(-2)
+        return (ratio.log().abs() > math.log(_OTHER)).any(-1)
+
+    @staticmethod
+    def _chart(job: Job, start: Tensor) -> Callable[[DiagonalGaussian], Chart]:
+        root = _root(job, start)
+        return lambda q: MeanFieldChart(job.target, q, suited_root(root, q.scale))
 
 
 @dataclass(frozen=True)
@@ -152,7 +188,14 @@ class FullRankFitter:
 
     def certify(self, job: Job, q: FullRankGaussian, start: Tensor, stage: str) -> Certificate:
         """The gain of a Newton step."""
-        return _certificate(job, stage, _FullRankBlock(job, q))
+        return _certificate(job, stage, q, start, lambda part, few, _: FullRankChart(part.target, few))
+
+    def climb(self, job: Job, q: FullRankGaussian, start: Tensor, steps: range, wanted: Tensor) -> FullRankGaussian:
+        """Newton steps, where the draws are many for so many numbers; elsewhere the polish that follows must do."""
+        if _DRAWS_PER_LATENT * job.target.dim > _climb_samples(job):
+            return q
+        climbed: FullRankGaussian = _climb(job, q, lambda q: FullRankChart(job.target, q), steps, wanted)
+        return climbed
 
 
 def _root(job: Job, start: Tensor) -> Tensor | None:

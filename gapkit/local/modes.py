@@ -1,22 +1,15 @@
-"""Find the modes of each posterior: warm starts from the encoder and from the bank, pruned and without duplicates."""
+"""The modes of each posterior as Gaussians: which there are, which are the same, and the mixture they make."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from gapkit.estimators.elbo import Elbo
 from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture
 from gapkit.families.protocol import Transport
-from gapkit.local.blocks import blocks_with
-from gapkit.local.curvature import MAX_DIM, Curvature, available
-from gapkit.local.natural import Moments, eye_like, polish_diagonal, warm_start
-from gapkit.local.settings import FitSettings
-from gapkit.local.starts import Bank
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.local.natural import eye_like
 
-__all__ = ["Modes", "find_modes"]
+__all__ = ["Gaussian", "Modes", "without_duplicates"]
 
 Gaussian = DiagonalGaussian | FullRankGaussian
 # The mixture keeps a little weight for every mode whatever its level, and for the encoder's own q.
@@ -25,18 +18,22 @@ _SHARED_EVENLY, _ENCODER = 0.1, 0.05
 
 @dataclass(frozen=True)
 class Modes:
-    """Gaussians around the modes of each posterior; mode k began at start k, and start 0 is the encoder's q.
+    """Gaussians around the modes of each posterior; mode 0 is the one that the encoder's q leads to.
 
     Attributes:
         loc: means, shape (K, B, D).
         tril: Cholesky factors of the covariances, shape (K, B, D, D), or standard deviations (K, B, D) where the
             latents are too many for full matrices.
-        level: L[q] of each mode on fixed noise, shape (K, B), in nats; -inf where there is no such mode.
+        level: about the log of a mode's share of p(x), shape (K, B), in nats: the importance-weighted bound of its
+            Gaussian on a few draws, which values a wide mode that is no Gaussian by its mass; -inf where there is no
+            such mode.
+        hits: how many starts led to it, shape (K, B).
     """
 
     loc: Tensor
     tril: Tensor
     level: Tensor
+    hits: Tensor
 
     def gaussian(self, k: int) -> Gaussian:
         """Mode k of every datapoint."""
@@ -53,17 +50,55 @@ class Modes:
 
     def select(self, rows: Tensor) -> "Modes":
         """The modes of some datapoints: rows has shape (P,)."""
-        return Modes(self.loc[:, rows], self.tril[:, rows], self.level[:, rows])
+        return Modes(self.loc[:, rows], self.tril[:, rows], self.level[:, rows], self.hits[:, rows])
+
+    def placed(self, part: "Modes", rows: Tensor) -> "Modes":
+        """Put the modes of some datapoints in their places; both must hold the same number of modes."""
+        return Modes(
+            *(getattr(self, name).index_copy(1, rows, getattr(part, name)) for name in ("loc", "tril", "level", "hits"))
+        )
+
+    def replaced(self, part: "Modes", number: Tensor, rows: Tensor, there: Tensor) -> "Modes":
+        """Put modes (K', P) for which ``there`` holds, N of them, in places ``number`` of datapoints ``rows``, (N,)."""
+        out = Modes(*(getattr(self, name).clone() for name in ("loc", "tril", "level", "hits")))
+        for name in ("loc", "tril", "level"):
+            getattr(out, name)[number, rows] = getattr(part, name)[there]
+        return out
+
+    def beside(self, others: "Modes") -> "Modes":
+        """These modes and then others of the same datapoints."""
+        return Modes(
+            *(torch.cat([getattr(self, name), getattr(others, name)]) for name in ("loc", "tril", "level", "hits"))
+        )
+
+    def alive(self) -> Tensor:
+        """Which modes there are: bools of shape (K, B)."""
+        return self.level.isfinite() & self.loc.isfinite().all(-1)
+
+    def compact(self) -> "Modes":
+        """The same without places that no datapoint uses: mode 0 first, then those that are alive, in their order."""
+        dead = ~self.alive()
+        dead[0] = False
+        order = dead.to(torch.int8).argsort(dim=0, stable=True)[: max(1, int((~dead).sum(0).max()))]
+        rows = torch.arange(self.level.shape[1], device=self.level.device)
+        return Modes(self.loc[order, rows], self.tril[order, rows], self.level[order, rows], self.hits[order, rows])
+
+    def weights(self) -> Tensor:
+        """Each mode's share of the posterior, as far as its level tells: shape (K, B)."""
+        return torch.softmax(torch.where(self.alive(), self.level, -torch.inf), 0).nan_to_num(0.0)
+
+    def effective(self) -> Tensor:
+        """The effective number of modes, exp of the entropy of their shares, shape (B,)."""
+        return torch.special.entr(self.weights()).sum(0).exp()
 
     def several(self) -> Tensor:
         """For which datapoints there is more than one mode: bools of shape (B,)."""
-        return (self.level.isfinite() & self.loc.isfinite().all(-1)).sum(0) > 1
+        return self.alive().sum(0) > 1
 
     def _weights(self) -> Tensor:
         """Half by level, half alike for all modes there are: shape (K, B)."""
-        alive = self.level.isfinite() & self.loc.isfinite().all(-1)
-        share = torch.softmax(torch.where(alive, self.level, -torch.inf), 0).nan_to_num(0.0)
-        return 0.5 * share + 0.5 * alive / alive.sum(0).clamp(min=1)
+        alive = self.alive()
+        return 0.5 * self.weights() + 0.5 * alive / alive.sum(0).clamp(min=1)
 
     def pooled(self) -> Mixture:
         """All modes with a fair weight for each."""
@@ -107,134 +142,51 @@ class Modes:
         sound = (encoder.loc.isfinite() & spread.isfinite() & (spread > 0)).all(-1)
         given = torch.where(usable.any(0), _ENCODER * sound, 1.0)
         weights = torch.cat([(1 - given) * weights, given.unsqueeze(0)])
-        modes = Modes(loc, tril, level)
+        modes = Modes(loc, tril, level, self.hits)
         components = (*(modes.gaussian(k) for k in range(len(loc))), encoder)
         return Mixture(weights.clamp(min=0.0).log(), components, frame=optimum)
 
 
-def find_modes(target: Target, q: Transport, bank: Bank | None, key: Key, settings: FitSettings) -> Modes:
-    """Fit a Gaussian from the encoder's q and from further starts; drop modes that are negligible or found twice.
-
-    Args:
-        target: B datapoints.
-        q: the encoder's posteriors.
-        bank: where further starts come from; None uses the encoder's alone.
-        key: seed and datapoint indices.
-        settings: budgets.
-    """
-    loc, scale = q.loc.unsqueeze(0), q.marginal_scale().unsqueeze(0)
-    exists = (loc.isfinite() & scale.isfinite() & (scale > 0)).all(-1)
-    scale = torch.where(exists.unsqueeze(-1), scale, 1.0)
-    if bank is not None and settings.num_starts > 0:
-        others, found = bank.starts(target.x, q.loc, settings.starts(target.dim))
-        loc, exists = torch.cat([loc, others]), torch.cat([exists, found])
-        scale = torch.cat([scale, bank.spread.expand_as(others)])
-    tril = scale if target.dim > MAX_DIM else torch.diag_embed(scale)
-    modes = Modes(loc, tril, torch.where(exists, 0.0, -torch.inf).to(loc.dtype))
-    # A short run from every start, then the rest of the steps for what is worth it.
-    short = settings.warm_steps // 2
-    curvature = available(target)
-    modes = _improve(modes, target, key, settings, curvature, range(short))
-    modes = _prune(modes, settings.keep_within)
-    modes = _improve(modes, target, key, settings, curvature, range(short, settings.warm_steps))
-    return _prune(modes, settings.keep_within)
-
-
-def _improve(
-    modes: Modes, target: Target, key: Key, settings: FitSettings, curvature: Curvature | None, steps: range
-) -> Modes:
-    """Take some steps with every mode that is alive and measure its level.
-
-    All starts of all datapoints together where most are alive, which is so at first; later the first mode of everyone,
-    then the second of the blocks of datapoints that have one, and so on: every batch has a fixed shape.
-    """
-    everyone = torch.arange(target.num_datapoints, device=target.device)
-    starts = torch.arange(len(modes.loc), device=target.device)
-    if len(steps) == 0:
-        return modes
-    alive = modes.level.isfinite()
-    out = Modes(modes.loc.clone(), modes.tril.clone(), modes.level.clone())
-
-    def improve(number: Tensor, rows: Tensor) -> None:
-        loc, tril, level = _improved(modes, target, key, settings, curvature, steps, number, rows)
-        there = alive[number, rows]
-        number, rows = number[there], rows[there]
-        out.loc[number, rows], out.tril[number, rows], out.level[number, rows] = loc[there], tril[there], level[there]
-
-    if steps.start == 0:
-        improve(starts.repeat_interleave(len(everyone)), everyone.repeat(len(starts)))
-        return out
-    # The start that is a datapoint's first, second, ... mode alive; dead ones come last.
-    order = (~alive).to(torch.int8).argsort(dim=0, stable=True)
-    improve(order[0], everyone)
-    for rank in range(1, len(starts)):
-        for block, _ in blocks_with(alive.sum(0) > rank):
-            improve(order[rank, block], block)
-    return out
-
-
-def _improved(
-    modes: Modes,
-    target: Target,
-    key: Key,
-    settings: FitSettings,
-    curvature: Curvature | None,
-    steps: range,
-    number: Tensor,
-    rows: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The same for some starts of some datapoints, both of shape (P,): means, scales and levels afterwards."""
-    samples = settings.coarse_samples if steps.start == 0 else settings.warm_samples
-    problems, key = target.select(rows), key.select(rows)
-    streams = key.streams(f"modes/{steps.start}", target.dtype, target.device)
-
-    def noise(count: int) -> Tensor:
-        return streams.normal(count, target.dim)
-
-    # Starts that do not exist are carried along to keep the shape; they need only be numbers.
-    loc, tril = modes.loc[number, rows].nan_to_num(0.0, 0.0, 0.0), modes.tril[number, rows]
-    fitted: Gaussian
-    if curvature is None:
-        diagonal = DiagonalGaussian(loc, tril if tril.dim() == 2 else tril.diagonal(dim1=-2, dim2=-1))
-        # Without curvature a step knows less, but costs only its gradients: take more of them.
-        longer = range(8 * steps.start, 8 * steps.stop)
-        fitted = polish_diagonal(problems, diagonal, noise, longer, samples)
-        new_tril = fitted.scale if tril.dim() == 2 else torch.diag_embed(fitted.scale)
-    else:
-        moments = Moments(loc, torch.cholesky_inverse(tril))
-        fitted = warm_start(problems, moments, curvature, noise, steps, samples).gaussian()
-        new_tril = fitted.scale_tril
-    judge = Elbo(num_samples=settings.select_samples, antithetic=True, stage="modes/level")
-    level = judge(problems, problems.x, fitted, key).value.to(loc.dtype)
-    return fitted.loc, new_tril, torch.where(level.isfinite(), level, -torch.inf)
-
-
-def _prune(modes: Modes, keep_within: float) -> Modes:
+def without_duplicates(modes: Modes, keep_within: float) -> Modes:
     """Switch off modes far below the best one; of modes that are the same keep the best fit, under the earliest start.
 
-    So a mode counts as the encoder's own whenever its start leads there too, whichever fit was the better one.
+    So a mode counts as the encoder's own whenever its start leads there too, whichever fit was the better one. The hits
+    of modes that are the same are added up.
     """
-    loc, tril = modes.loc.clone(), modes.tril.clone()
+    loc, tril, hits = modes.loc.clone(), modes.tril.clone(), modes.hits.clone()
     level = torch.where(modes.level >= modes.level.amax(0) - keep_within, modes.level, -torch.inf)
-    for early in range(len(level)):
-        for late in range(early + 1, len(level)):
-            later_is_better = level[late] > level[early]
-            better_tril = _where(later_is_better, tril[late], tril[early])
-            same = _squared_distance(loc[late] - loc[early], better_tril) < 0.5 * loc.shape[-1]
-            same &= level[early].isfinite() & level[late].isfinite()
-            moved = same & later_is_better
-            loc[early] = _where(moved, loc[late], loc[early])
-            tril[early] = _where(moved, tril[late], tril[early])
-            level[early] = torch.where(moved, level[late], level[early])
-            level[late] = torch.where(same, -torch.inf, level[late])
-    return Modes(loc, tril, level)
+    whitener = _whitener(modes.tril)
+    rows = torch.arange(level.shape[1], device=level.device)
+    for late in range(1, len(level)):
+        # The better of the two says how far is far. A mode of another width at the same place is another mode.
+        apart = modes.loc[late] - modes.loc[:late]
+        theirs, ours = _squared(whitener[:late], apart), _squared(whitener[late].expand_as(whitener[:late]), apart)
+        later_is_better = modes.level[late] > modes.level[:late]
+        near = torch.where(later_is_better, ours, theirs) < 0.5 * loc.shape[-1]
+        same = near & level[:late].isfinite() & level[late].isfinite()
+        early = same.to(torch.int8).argmax(0)  # the earliest of those that are the same
+        merged = same.any(0)
+        moved = merged & (level[late] > level[early, rows])
+        for values in (loc, tril, level):
+            values[early, rows] = _where(moved, values[late], values[early, rows])
+        hits[early, rows] += torch.where(merged, hits[late], 0)
+        hits[late] = torch.where(merged, 0, hits[late])
+        level[late] = torch.where(merged, -torch.inf, level[late])
+    return Modes(loc, tril, level, hits)
 
 
-def _squared_distance(apart: Tensor, tril: Tensor) -> Tensor:
-    """In standard deviations: (B, D) and a scale of shape (B, D) or (B, D, D) to (B,). Draws are about 2 D apart."""
-    if tril.dim() == 2:
-        return (apart / tril).square().sum(-1)
-    return torch.linalg.solve_triangular(tril, apart.unsqueeze(-1), upper=False).square().sum((-2, -1))
+def _whitener(tril: Tensor) -> Tensor:
+    """Inverse Cholesky factors (K, B, D, D), or inverse deviations (K, B, D)."""
+    if tril.dim() == 3:
+        return 1.0 / tril
+    return torch.linalg.solve_triangular(tril, eye_like(tril), upper=False)
+
+
+def _squared(whitener: Tensor, apart: Tensor) -> Tensor:
+    """Squared distance in standard deviations: (K, B, D) to (K, B). Draws of one Gaussian are about 2 D apart."""
+    if whitener.dim() == 3:
+        return (apart * whitener).square().sum(-1)
+    return (whitener @ apart.unsqueeze(-1)).square().sum((-2, -1))
 
 
 def _where(mask: Tensor, ours: Tensor, theirs: Tensor) -> Tensor:

@@ -1,13 +1,6 @@
-"""Natural-gradient fits of Gaussian posteriors: a Gauss-Newton warm start and a path-gradient polish.
+"""Natural-gradient fits of Gaussian posteriors: the path-gradient polish.
 
-Warm start, for mean m and precision P: with z_s = m + L u_s and averages over s,
-
-    P <- (1 - rho) P + rho mean[-hess log p(x, z_s)],     m <- m + rho P^-1 mean[grad log p(x, z_s)]
-
-Source: Khan & Nielsen, "Fast yet Simple Natural-Gradient Descent for Variational Inference in Complex Models" (2018),
-https://arxiv.org/abs/1807.04489, equations 8 and 9.
-
-Polish, with r = grad_z [log p(x, z) - log q(z)] at fixed parameters ("sticking the landing": its variance vanishes as
+With r = grad_z [log p(x, z) - log q(z)] at fixed parameters ("sticking the landing": its variance vanishes as
 q approaches the posterior; Roeder, Wu, Duvenaud 2017, https://arxiv.org/abs/1703.09194, equation 7):
 
     full rank:   s = L' r,    m <- m + a L mean[s],     L <- L (I + a Phi(mean[s u']))
@@ -20,13 +13,12 @@ from the mode it is taken out (a control variate), which leaves the noise of wha
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from gapkit.families import DiagonalGaussian, FullRankGaussian
-from gapkit.local.curvature import Curvature
+from gapkit.local.warm import Moments, cholesky_of_inverse, eye_like, warm_start
 from gapkit.models.target import Target
 
 __all__ = [
@@ -41,78 +33,6 @@ __all__ = [
     "scale_gradient",
     "warm_start",
 ]
-
-
-@dataclass(frozen=True)
-class Moments:
-    """A Gaussian by mean (P, D) and precision (P, D, D), for P problems."""
-
-    mean: Tensor
-    precision: Tensor
-
-    def gaussian(self) -> FullRankGaussian:
-        """The same Gaussian as a transport."""
-        return FullRankGaussian(self.mean, cholesky_of_inverse(self.precision))
-
-
-def cholesky_of_inverse(precision: Tensor) -> Tensor:
-    """Lower Cholesky factor of the inverse of (B, D, D) precisions; NaN where a matrix is not positive definite."""
-    factor, failed = torch.linalg.cholesky_ex(precision)
-    covariance = torch.cholesky_inverse(torch.where((failed > 0)[:, None, None], eye_like(factor), factor))
-    result, failed_again = torch.linalg.cholesky_ex(covariance)
-    return torch.where(((failed > 0) | (failed_again > 0))[:, None, None], torch.nan, result)
-
-
-def eye_like(matrix: Tensor) -> Tensor:
-    """Identity matrices in the shape of (..., D, D) ones."""
-    return torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device).expand_as(matrix)
-
-
-def step_sizes(steps: range, *, decay: float = 0.75, last: float = 0.15) -> Iterator[float]:
-    """Step sizes of the warm start: from a full Newton step down to an average over the last few."""
-    for t in steps:
-        yield max(last, decay**t)
-
-
-def warm_start(
-    target: Target,
-    start: Moments,
-    curvature: Curvature,
-    noise: Callable[[int], Tensor],
-    steps: range,
-    num_samples: int,
-) -> Moments:
-    """Take natural-gradient steps on mean and full precision for all problems at once.
-
-    A problem whose step is not finite stays where it was.
-
-    Args:
-        target: P problems.
-        start: where they begin.
-        curvature: averaged -hess log p(x, z).
-        noise: gives standard normal draws of shape (S, P, D) for S samples.
-        steps: which steps of the whole warm start these are; sizes go on where an earlier call stopped.
-        num_samples: samples per step, even (used as antithetic pairs).
-    """
-    mean, precision = start.mean, start.precision
-    scale = cholesky_of_inverse(precision)
-    radius = 2.0 * target.dim**0.5
-    for step_number, rho in zip(steps, step_sizes(steps), strict=True):
-        # The very first draws are no antithetic pairs: by symmetry those would never leave a saddle between two modes.
-        u = noise(num_samples) if step_number == 0 else noise(num_samples // 2)
-        z = FullRankGaussian(mean, scale).forward(u if step_number == 0 else torch.cat([u, -u]))
-        grad = target.grad(z)
-        moved = torch.lerp(precision, curvature(target, z), rho)
-        factor, failed = torch.linalg.cholesky_ex(moved)
-        step = torch.cholesky_solve(grad.mean(0).unsqueeze(-1), factor).squeeze(-1)
-        length = torch.einsum("pi,pij,pj->p", step, moved, step).clamp(min=1e-30).sqrt()
-        step = step * (radius / length).clamp(max=1.0).unsqueeze(-1)
-        new_scale = cholesky_of_inverse(moved)
-        fine = (failed == 0) & step.isfinite().all(-1) & new_scale.isfinite().all(-1).all(-1)
-        mean = torch.where(fine[:, None], mean + rho * step, mean)
-        precision = torch.where(fine[:, None, None], moved, precision)
-        scale = torch.where(fine[:, None, None], new_scale, scale)
-    return Moments(mean, precision)
 
 
 def bounded(step: Tensor, limit: float) -> Tensor:

@@ -14,9 +14,14 @@ class FitSettings:
     Attributes:
         num_starts: starts from the bank besides the encoder's q; three times as many where there are at most 10
             latents, because modes are many there and starts cost little.
-        warm_steps: natural-gradient steps: the first half from every start, the rest for the modes that are left.
-        coarse_samples: samples of each step of the first half, even.
-        warm_samples: samples of each step of the rest, even.
+        most_starts: starts that a datapoint may have where new modes keep coming; four times as many where there are
+            at most 10 latents.
+        unseen: posterior mass in modes not yet found, by a Good-Turing estimate, below which no more are searched for.
+        climb_steps: Newton steps from every start to the mode above it, at least 12 for at most 10 latents; 0
+            leaves starts where they are.
+        warm_steps: half as many natural-gradient steps follow for the modes that are left.
+        coarse_samples: samples of each step from a start, even, where a model's curvature is not to be had.
+        warm_samples: samples of each natural-gradient step, even.
         polish_steps: path-gradient steps of the best mode; a long one is half as long in the
             mean-field family.
         polish_samples: samples of each, even.
@@ -34,6 +39,9 @@ class FitSettings:
     """
 
     num_starts: int = 3
+    most_starts: int = 24
+    unseen: float = 0.03
+    climb_steps: int = 5
     warm_steps: int = 8
     coarse_samples: int = 2
     warm_samples: int = 4
@@ -57,3 +65,15 @@ class FitSettings:
             (9, 3)
         """
         return 3 * self.num_starts if dim <= _FEW_LATENTS else self.num_starts
+
+    def most(self, dim: int) -> int:
+        """How many starts from the bank it may have at most."""
+        return 4 * self.most_starts if dim <= _FEW_LATENTS else self.most_starts
+
+    def climb(self, dim: int) -> int:
+        """How many Newton steps a start is climbed by."""
+        return max(12, self.climb_steps) if self.climb_steps > 0 and dim <= _FEW_LATENTS else self.climb_steps
+
+    def patient(self, dim: int) -> bool:
+        """Whether to go on also where every mode was found twice but one more could well have been missed."""
+        return dim <= _FEW_LATENTS

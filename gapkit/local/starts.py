@@ -3,11 +3,17 @@
 An encoder that sits in a wrong or lesser mode takes a local fit with it, and no weight diagnostic notices: importance
 weights look healthy because they never see what is missing. The remedy is to look elsewhere cheaply: latents drawn
 from the prior and encodings of other data are decoded once, one matrix product scores every datapoint against all of
-them, and the few best that are far from each other become further starts of the fit.
+them, and the peaks of the scores become further starts of the fit.
+
+A peak is a latent that scores higher than its nearest neighbours in the bank, as in topographical search: 64 draws in
+one mode have one peak, however dense they are, and a lesser mode has one too. Neighbours are found once, in units of
+the prior, so that neither a datapoint's own encoder nor that of another decides what counts as near.
+Source: Törn & Viitanen, "Topographical Global Optimization" (1992).
 """
 
 import contextlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -19,7 +25,10 @@ from gapkit.randomness import seeded
 
 __all__ = ["Bank", "build_bank"]
 
-_CANDIDATES = 64
+_NEIGHBOURS = 10
+_SAME = 0.05  # prior deviations: encodings that fall into one cell of this size are one start
+_NARROW = 0.1  # prior deviations: the scale of a start, small enough that its draws do not mix two modes
+_PAIRS_AT_ONCE = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -27,60 +36,86 @@ class Bank:
     """Latents shared by all datapoints, with their decoded distributions.
 
     Attributes:
-        z: shape (M, D).
+        z: shape (M, D); the prior's draws come first.
         log_prior: log p(z), shape (M,), in nats.
         decoded: p(x|z) of consecutive chunks of z.
-        spread: typical standard deviation of a posterior in each latent dimension, shape (D,).
+        unit: the prior's spread in each latent dimension, shape (D,).
+        num_prior: how many of the latents are draws from the prior.
     """
 
     z: Tensor
     log_prior: Tensor
     decoded: tuple[Distribution, ...]
-    spread: Tensor
+    unit: Tensor
+    num_prior: int
 
     def score(self, x: Tensor) -> Tensor:
         """Log p(x_b, z_m) up to a term of x alone: shape (B, M), in nats; undefined scores are -inf."""
         scores = torch.cat([cross_log_prob(part, x) for part in self.decoded], 1) + self.log_prior
         return torch.where(scores.isfinite(), scores, -torch.inf)
 
-    def starts(self, x: Tensor, encoded: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """Choose the best latents for each datapoint that are far from its encoding and from each other.
+    @cached_property
+    def _nearest(self) -> tuple[Tensor, Tensor]:
+        """The nearest latents of each, itself left out, (M, K), and their mean square distance per dimension, (M,)."""
+        points = self.z / self.unit
+        squares, count = points.square().sum(1), min(_NEIGHBOURS, len(points) - 1)
+        parts, far = [], []
+        for rows in torch.arange(len(points), device=points.device).split(max(1, _PAIRS_AT_ONCE // len(points))):
+            apart = squares[rows].unsqueeze(1) + squares - 2.0 * points[rows] @ points.T
+            apart[torch.arange(len(rows), device=rows.device), rows] = torch.inf
+            closest = apart.topk(count, largest=False)
+            parts.append(closest.indices)
+            far.append(closest.values.clamp(min=0.0).sum(1) / max(1, count * points.shape[1]))
+        return torch.cat(parts), torch.cat(far)
 
-        Two draws of one D-dimensional Gaussian posterior have a squared distance of about 2 D standard deviations,
-        give or take sqrt(8 D): closer candidates would lead to the same mode.
+    @property
+    def neighbours(self) -> Tensor:
+        """The nearest latents of each, itself left out: shape (M, K)."""
+        return self._nearest[0]
+
+    @cached_property
+    def scale(self) -> Tensor:
+        """Standard deviations of the Gaussian that each latent begins as when it is a start, shape (M, D).
+
+        A start is placed to within the distance of its neighbours; draws from further away could mix two modes.
+        """
+        within = self._nearest[1].sqrt().clamp(1e-4 * _NARROW, _NARROW)
+        return within.unsqueeze(1) * self.unit
+
+    @property
+    def narrow(self) -> Tensor:
+        """Standard deviations of a start of unknown surroundings, shape (D,)."""
+        return _NARROW * self.unit
+
+    def starts(self, x: Tensor, encoded: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The peaks of each datapoint's scores, the highest first.
 
         Args:
             x: data, shape (B, *x_shape).
-            encoded: means of the encoder's q, shape (B, D).
-            count: starts to choose.
+            encoded: means of the encoder's q, shape (B, D), which are starts already.
+            count: how many at most.
 
         Returns:
-            Starts of shape (count, B, D), and whether each exists, shape (count, B).
+            Starts of shape (count, B, D), their scales of the same shape, and their scores, shape (count, B), which are
+            -inf where there are fewer peaks.
         """
-        scores, order = self.score(x).topk(min(_CANDIDATES, len(self.z)), dim=1)
-        candidates = self.z[order] / self.spread
-        dim = encoded.shape[1]
-        apart = 2.0 * dim + 3.0 * (8.0 * dim) ** 0.5
-        # Everything is far from an encoding that is not a number.
-        free = scores.isfinite() & self._far(candidates, encoded.nan_to_num(nan=torch.inf) / self.spread, apart)
-        rows = torch.arange(len(x), device=x.device)
-        chosen, exists = [], []
-        for _ in range(count):
-            best = torch.where(free, scores, -torch.inf).argmax(1)
-            exists.append(free[rows, best])
-            chosen.append(self.z[order[rows, best]])
-            free = free & self._far(candidates, candidates[rows, best], apart)
-        return torch.stack(chosen), torch.stack(exists)
-
-    @staticmethod
-    def _far(candidates: Tensor, centre: Tensor, apart: float) -> Tensor:
-        return (candidates - centre.unsqueeze(1)).square().sum(-1) > apart
+        scores = self.score(x)
+        peaks = []
+        for part in scores.split(max(1, _PAIRS_AT_ONCE // self.neighbours.numel())):
+            around = part[:, self.neighbours].amax(-1) if self.neighbours.numel() else torch.full_like(part, -torch.inf)
+            peaks.append(torch.where(part > around, part, -torch.inf))
+        # One more than asked for: the encoding itself may be among them.
+        best, order = torch.cat(peaks).topk(min(count + 1, len(self.z)), dim=1)
+        own = ((self.z[order] - encoded.nan_to_num(nan=torch.inf).unsqueeze(1)).abs() < _SAME * self.unit).all(-1)
+        best = torch.where(own, -torch.inf, best)
+        best, places = best.sort(dim=1, descending=True, stable=True)
+        order = order.gather(1, places)[:, :count].mT
+        return self.z[order], self.scale[order], best[:, :count].mT
 
 
 def build_bank(
     target: Target,
     encoded: Tensor,
-    encoded_scale: Tensor,
     num_prior: int,
     seed: int,
     *,
@@ -91,22 +126,50 @@ def build_bank(
     Args:
         target: any batch of the model; only its decoder and prior are used.
         encoded: encodings of data, the analysed ones and others, shape (N, D).
-        encoded_scale: standard deviations of the encoder's q for them, shape (N, D).
         num_prior: latents drawn from the prior.
         seed: the run's seed.
         max_values: upper limit on stored decoder outputs; a larger bank is thinned evenly.
     """
     with torch.no_grad():
-        z = encoded
+        drawn = encoded[:0]
         with seeded(seed, "bank"), contextlib.suppress(NotImplementedError):  # some priors cannot be drawn from
-            z = torch.cat([target.prior.sample((num_prior,)).reshape(num_prior, -1).to(encoded), encoded])
-        z = z[z.isfinite().all(1)]
-        most = max(256, max_values // max(1, stored_values(target.decode(z[:1]))))
-        if len(z) > most:
-            z = z[torch.linspace(0, len(z) - 1, most, device=z.device).long()]
+            drawn = target.prior.sample((num_prior,)).reshape(num_prior, -1).to(encoded)
+        drawn, encoded = (part[part.isfinite().all(1)] for part in (drawn, encoded))
+        unit = _spread(drawn if len(drawn) else encoded)
+        drawn, encoded = _thinned(target, drawn, _distinct(encoded, unit), max_values)
+        z = torch.cat([drawn, encoded])
         decoded = tuple(target.decode(part) for part in z.split(target.max_rows))
         target.work.values += len(z)
         log_prior = target.log_prior(z.unsqueeze(0))[0]
-        spread = encoded_scale[encoded_scale.isfinite().all(1)].square().mean(0).sqrt()
-        spread = torch.where(spread.isfinite() & (spread > 0), spread, 1.0)
-    return Bank(z, log_prior, decoded, spread)
+    return Bank(z, log_prior, decoded, unit, len(drawn))
+
+
+def _spread(z: Tensor) -> Tensor:
+    """Spread of each coordinate, shape (D,): half of the middle two thirds, which no outlier can move."""
+    if len(z) < 2:
+        return torch.ones_like(z[0]) if len(z) else torch.ones(z.shape[1:], dtype=z.dtype, device=z.device)
+    low, high = (z.float().quantile(share, dim=0).to(z.dtype) for share in (0.1587, 0.8413))
+    spread = 0.5 * (high - low)
+    return torch.where(spread.isfinite() & (spread > 0), spread, 1.0)
+
+
+def _distinct(encoded: Tensor, unit: Tensor) -> Tensor:
+    """The first encoding of each cell: a constant encoder would fill all places of the best with one start."""
+    if not len(encoded):
+        return encoded
+    cells = (encoded / (_SAME * unit)).round()
+    _, inverse = cells.unique(dim=0, return_inverse=True)
+    first = torch.full((int(inverse.max()) + 1,), len(encoded), dtype=torch.long, device=encoded.device)
+    first.scatter_reduce_(0, inverse, torch.arange(len(encoded), device=encoded.device), "amin")
+    return encoded[first.sort().values]
+
+
+def _thinned(target: Target, drawn: Tensor, encoded: Tensor, max_values: int) -> tuple[Tensor, Tensor]:
+    """Both parts, thinned evenly where their decoded distributions would take too much memory."""
+    total = len(drawn) + len(encoded)
+    most = max(256, max_values // max(1, stored_values(target.decode(torch.cat([drawn, encoded])[:1]))))
+    if total <= most:
+        return drawn, encoded
+    kept = torch.linspace(0, total - 1, most, device=drawn.device).long()
+    inside = kept < len(drawn)
+    return drawn[kept[inside]], encoded[kept[~inside] - len(drawn)]

@@ -11,16 +11,23 @@ from torch import Tensor
 from torch.distributions import (
     Bernoulli,
     Categorical,
+    Cauchy,
     Distribution,
     Independent,
+    Laplace,
+    MultivariateNormal,
     Normal,
     Poisson,
+    StudentT,
 )
 from torch.nn.functional import one_hot, softplus
 
 from gapkit.models.distributions import ContinuousBernoulli, DiscretizedLogistic
 
 __all__ = ["cross_log_prob", "fisher_features", "stored_values"]
+
+
+_LAPLACE = 1.1744  # one over the mean of 1 / max(1, e), e exponential: the weight below has mean one
 
 
 def _innermost(dist: Distribution) -> Distribution:
@@ -40,16 +47,24 @@ def stored_values(dist: Distribution) -> int:
     return sum(part.numel() for part in tensors.values())
 
 
-def fisher_features(dist: Distribution) -> tuple[Tensor, Tensor]:
+def fisher_features(dist: Distribution, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return phi and w, both (N, M), such that the Fisher information of z is sum_m w_m (dphi_m/dz)(dphi_m/dz)'.
 
     The weights are constants: they carry no derivative, which forward mode would have to push along for nothing.
 
     Exact for Bernoulli, categorical, normal and every one-parameter exponential family (there phi is the mean and
-    1/w the variance); close for the discretised logistic; a quasi-likelihood for anything else with mean and variance.
+    1/w the variance); expected information, which is positive where the Hessian is not, of Student-t (for fixed degrees
+    of freedom; Lange, Little, Taylor 1989, section 4), Cauchy and Laplace; of the mean alone of a multivariate normal;
+    close for the discretised logistic; a
+    quasi-likelihood for anything else with mean and variance.
+
+    Far from its location a heavy-tailed density curves much less than on average. Given the data, its information is
+    spread by the weights of iteratively reweighted least squares, whose mean it keeps: then a Newton step from afar is
+    neither timid nor, being less than twice as long as that of the majorising parabola, a leap.
 
     Args:
         dist: p(x|z) with batch shape (N,).
+        x: the data, shape (N, *x_shape); None takes the information on average.
 
     Example:
         >>> phi, w = fisher_features(Independent(Bernoulli(logits=torch.zeros(1, 2)), 1))
@@ -63,16 +78,47 @@ def fisher_features(dist: Distribution) -> tuple[Tensor, Tensor]:
     if isinstance(base, Categorical):
         roots = 2.0 * torch.exp(0.5 * torch.log_softmax(base.logits, -1))  # Fisher information is 4 sum (d sqrt p)^2
         return _flat(roots), _flat(torch.ones_like(roots.detach()))
-    if isinstance(base, Normal):
-        loc, scale = torch.broadcast_tensors(base.loc, base.scale)
-        phi, fixed = torch.cat([_flat(loc), _flat(scale.log())], 1), scale.detach()
-        return phi, torch.cat([_flat(fixed.pow(-2)), _flat(torch.full_like(fixed, 2.0))], 1)
-    if isinstance(base, DiscretizedLogistic):
-        loc, scale = torch.broadcast_tensors(base.loc, base.scale)
+    if isinstance(base, MultivariateNormal):
+        white = torch.linalg.solve_triangular(base.scale_tril.detach(), base.loc.unsqueeze(-1), upper=False)
+        return _flat(white), torch.ones_like(_flat(white.detach()))
+    information = _information(base)
+    if information is not None:
+        centre, width = base.loc, base.scale  # type: ignore[attr-defined]
+        loc, scale, of_loc, of_log_scale = torch.broadcast_tensors(centre, width, *information)
         phi = torch.cat([_flat(loc), _flat(scale.log())], 1)
-        location = _flat(scale.detach().pow(-2)) / 3.0
-        return phi, torch.cat([location, torch.full_like(location, (3.0 + math.pi**2) / 9.0)], 1)
+        fixed = scale.detach()
+        if x is not None:
+            of_loc = of_loc * _reweighted(base, ((x.reshape(loc.shape) - loc.detach()) / fixed).abs())
+        return phi, torch.cat([_flat(of_loc * fixed.pow(-2)), _flat(of_log_scale)], 1)
     return _flat(base.mean), 1.0 / (_flat(base.variance).detach() + 1e-8)
+
+
+def _information(base: Distribution) -> tuple[Tensor, Tensor] | None:
+    """Information of the location, in units of 1 / scale^2, and of the log scale; None for other families."""
+    if isinstance(base, StudentT):
+        df = base.df.detach()
+        return (df + 1.0) / (df + 3.0), 2.0 * df / (df + 3.0)
+    known = {
+        Normal: (1.0, 2.0),
+        Cauchy: (0.5, 0.5),
+        Laplace: (1.0, 1.0),
+        DiscretizedLogistic: (1.0 / 3.0, (3.0 + math.pi**2) / 9.0),
+    }
+    for family, (location, log_scale) in known.items():
+        if isinstance(base, family):
+            one = torch.ones_like(base.scale.detach())  # type: ignore[attr-defined]
+            return location * one, log_scale * one
+    return None
+
+
+def _reweighted(base: Distribution, residual: Tensor) -> Tensor | float:
+    """Weights of residuals, in units of the scale, whose mean over draws of the density is one."""
+    if isinstance(base, StudentT | Cauchy):
+        df = base.df.detach() if isinstance(base, StudentT) else 1.0
+        return (df + 1.0) / (df + residual.square())
+    if isinstance(base, Laplace):
+        return _LAPLACE / residual.clamp(min=1.0)
+    return 1.0
 
 
 def cross_log_prob(dist: Distribution, x: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from gapkit.models.observation import fisher_features
 from gapkit.models.precision import gradient_dtype, tf32
 from gapkit.models.priors import log_prob, log_prob_and_grad, moved
 from gapkit.models.protocol import LatentModel
+from gapkit.models.resolution import log_prob_in_double, needs_double
 from gapkit.models.squashed import sharp
 from gapkit.models.unvalidated import unvalidated
 from gapkit.models.work import Work
@@ -45,6 +46,8 @@ class Target:
 
     Attributes:
         work: what has been evaluated so far, for this target and all that share its count.
+        in_double: whether log p(x|z) is taken and summed in float64, because its own type has not the digits; then it
+            is returned in float64 too. Gradients keep the type of the latents.
     """
 
     def __init__(
@@ -55,12 +58,17 @@ class Target:
         with torch.no_grad(), unvalidated():
             self.latent_shape: torch.Size = like.latent_shape if like else encoded(model, x[:1]).event_shape
             self.prior: Distribution = moved(model.prior(), x.dtype, x.device)
-            self._dense: DenseDecoder | None = like._dense if like else read_dense(model, x[:1], self.latent_shape)
+            self.in_double: bool = like.in_double if like else needs_double(model, x, self.latent_shape)
+            self._dense: DenseDecoder | None = like._dense if like else self._read(x)
         self.work: Work = like.work if like else Work()
         self.dim = math.prod(self.latent_shape)
         self.max_rows = max_rows or max(16, min(_MAX_ROWS, _VALUES_PER_CALL // max(1, x[0].numel())))
         self._bound = self._dense.bind(x) if self._dense else None
         self._repeated: tuple[int, Tensor] | None = None
+
+    def _read(self, x: Tensor) -> DenseDecoder | None:
+        # What is written out by hand keeps one type from end to end.
+        return None if self.in_double else read_dense(self.model, x[:1], self.latent_shape)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -135,11 +143,12 @@ class Target:
         parts = [self._grad(part, dtype, coarse=precision == "tf32") for part in chunks]
         return _joined(parts) + self.log_prior_and_grad(z.detach())[1]
 
-    def root_fisher(self, z: Tensor, precision: str = "full") -> Tensor:
+    def root_fisher(self, z: Tensor, precision: str = "full", owner: Tensor | None = None) -> Tensor:
         """A root R of the Gauss-Newton curvature of -log p(x|z): rows z of shape (N, D) to (N, D, M), R R' = curvature.
 
         Costs D columns of the decoder's Jacobian per row; not chunked. A lower precision is used where the derivatives
-        are written out, and ignored elsewhere.
+        are written out, and ignored elsewhere. Where likelihoods have heavy tails the curvature depends on the data:
+        ``owner``, shape (N,), says which datapoint a row belongs to; without it that is averaged over.
         """
         dtype = gradient_dtype(precision, self.dtype, self.device)
         self.work.columns += z.numel()
@@ -147,9 +156,10 @@ class Target:
             with tf32(precision == "tf32"):
                 return self._bound.root_fisher(z, dtype)
         basis = torch.eye(self.dim, dtype=z.dtype, device=z.device)
+        x = None if owner is None else self.x[owner]
 
         def features(points: Tensor) -> tuple[Tensor, Tensor]:
-            return fisher_features(self.decode(points))
+            return fisher_features(self.decode(points), x)
 
         def column(direction: Tensor) -> tuple[Tensor, Tensor]:
             result = torch.func.jvp(features, (z,), (direction.expand_as(z),), has_aux=True)
@@ -163,7 +173,8 @@ class Target:
         if self._bound is not None and not torch.is_grad_enabled():
             return self._bound.value(z)
         with unvalidated():
-            values = self.decode(z).log_prob(self._repeat(z.shape[0]))
+            p, x = self.decode(z), self._repeat(z.shape[0])
+            values = log_prob_in_double(p, x) if self.in_double else p.log_prob(x)
         return values.reshape(z.shape[:2])
 
     def _value_and_grad(self, z: Tensor, dtype: torch.dtype, *, coarse: bool) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ __all__ = ["cautions", "encoders", "families", "generalisation", "local_steps"]
 _STATUSES = {
     "evidence_weak": "for {} neither route to log p(x) can be trusted",
     "modes_disagree": "for {} AIS found a part of the posterior that the fits missed",
+    "modes_unseen": "for {} new modes of the posterior still turned up when the search for them ended",
     "fit_budget": "for {} the fit of q* ended at its budget",
     "fit_diverged": "for {} the fit of q* found no finite optimum",
     "negative_gap": "for {} a gap is below zero by more than noise explains",

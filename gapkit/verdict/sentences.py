@@ -10,6 +10,7 @@ from gapkit.verdict.certificate import certificate_sentence
 from gapkit.verdict.conditions import small_gap
 from gapkit.verdict.decision import Decision, decide, findings
 from gapkit.verdict.headline import doubts, headline, how_sure
+from gapkit.verdict.search import search_sentences
 from gapkit.verdict.words import count_of, number, plus_minus, signed
 
 __all__ = ["trust", "verdict"]
@@ -100,4 +101,5 @@ def trust(summary: Mapping[str, Any]) -> list[str]:
             if skipped
             else certificate_sentence(certificate, gap if gap and gap > 0 else None)
         )
+    sentences += search_sentences(summary)
     return [by_its_name(sentence, summary) for sentence in sentences]

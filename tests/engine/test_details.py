@@ -310,7 +310,7 @@ def test_a_model_that_cannot_be_decoded_for_pictures_is_analysed_all_the_same():
     whole = gapkit.analyze(Shaped(odd), bits(), spec())
 
     def stop(step):
-        FITTED[0] = step.stage == "evidence"  # the fits use the mean for their curvature
+        FITTED[0] = step.stage == "route"  # the fits use the mean for their curvature
 
     try:
         result = gapkit.analyze(Shaped(odd), bits(), spec(unit_size=9), progress=stop)

@@ -265,8 +265,9 @@ def test_the_bank_counts_what_it_stores():
         def decode(self, z):
             return Independent(torch.distributions.Categorical(logits=torch.zeros(len(z), 6, 50)), 1)
 
-    target, z = Target(Classes(), bits(2)), torch.zeros(5000, 2)
-    bank = build_bank(target, z, z + 1, 100, 0, max_values=300 * 400)
+    target = Target(Classes(), bits(2))
+    z = torch.randn(5000, 2, generator=torch.Generator().manual_seed(0))
+    bank = build_bank(target, 10 * z, 100, 0, max_values=300 * 400)
     assert len(bank.z) == 400
 
 

@@ -198,11 +198,11 @@ def test_a_certificate_that_fails_costs_no_analysis():
 def test_too_many_latents_for_full_rank_are_refused_before_any_work():
     class Wide(Model):
         def encode(self, x):
-            return MultivariateNormal(torch.zeros(len(x), 300), torch.eye(300).expand(len(x), 300, 300))
+            return MultivariateNormal(torch.zeros(len(x), 520), torch.eye(520).expand(len(x), 520, 520))
 
     calls = []
-    with pytest.raises(InputError, match="300 latent dimensions"):
-        gapkit.analyze(Wide(latent=300), data(), effort="quick", progress=calls.append)
+    with pytest.raises(InputError, match="520 latent dimensions"):
+        gapkit.analyze(Wide(latent=520), data(), effort="quick", progress=calls.append)
     assert calls == []
 
 

@@ -44,6 +44,6 @@ def two_modes(noise=0.5):
 
 def fits_of(model, x, families=(), settings=None, num_bank=2000):
     target, q = Target(model, x), as_proposal(model.encode(x))
-    bank = build_bank(target, q.loc, q.marginal_scale(), num_bank, 0) if num_bank else None
+    bank = build_bank(target, q.loc, num_bank, 0) if num_bank else None
     key = Key(0, tuple(range(len(x))))
     return fit(target, q, bank, key, settings or FitSettings(), families=families), target, key

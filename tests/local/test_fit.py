@@ -98,7 +98,7 @@ def test_a_second_mode_is_found_from_the_bank_and_missed_without_it():
     target = Target(model, x)
     truth = torch.logsumexp(target.log_joint(grid).double(), 0) + torch.log(torch.tensor(16 / 20000))
     q = as_proposal(model.encode(x))
-    bank = build_bank(target, q.loc, q.scale, 2000, 0)
+    bank = build_bank(target, q.loc, 2000, 0)
     key = Key(0, tuple(range(8)))
     from gapkit.estimators import Iwae
 
@@ -125,7 +125,7 @@ def test_a_broken_datapoint_leaves_the_others_unharmed():
     with torch.no_grad():
         x = model.sample(6, 0)
         bad = x.clone()
-        bad[2] = 1e6
+        bad[2] = torch.nan
         torch.distributions.Distribution.set_default_validate_args(False)
         try:
             fine, hurt = run(model, x), run(poisoned, bad)
@@ -137,16 +137,49 @@ def test_a_broken_datapoint_leaves_the_others_unharmed():
     assert all(status.remedy for status in FitStatus)
 
 
-def test_the_bank_keeps_its_distance():
+def test_starts_are_peaks_and_no_two_are_neighbours():
     model = ppca()
     x = model.sample(5, 0)
     q = as_proposal(model.encode(x))
     target = Target(model, x)
-    bank = build_bank(target, q.loc, q.scale, 500, 3)
+    bank = build_bank(target, q.loc, 500, 3)
     assert isinstance(bank, Bank)
-    starts, exists = bank.starts(x, q.loc, 4)
-    assert starts.shape == (4, 5, 3)
-    apart = ((starts.unsqueeze(0) - starts.unsqueeze(1)) / bank.spread).square().sum(-1)
-    pairs = exists.unsqueeze(0) & exists.unsqueeze(1) & ~torch.eye(4, dtype=torch.bool).unsqueeze(-1)
-    assert bool(pairs.any())
-    assert bool((apart[pairs] > 6).all())
+    starts, scales, scores = bank.starts(x, q.loc, 4)
+    assert starts.shape == scales.shape == (4, 5, 3)
+    assert bool((scores[:-1] >= scores[1:]).all())
+    whole = bank.score(x)
+    for row in range(5):
+        for number in range(4):
+            if not bool(scores[number, row].isfinite()):
+                continue
+            place = int((bank.z == starts[number, row]).all(1).nonzero()[0])
+            assert float(whole[row, place]) > float(whole[row, bank.neighbours[place]].max())
+
+
+def test_many_draws_of_one_mode_are_one_start():
+    """64 of the densest members of the bank lie in the heaviest mode; each mode has its peak all the same."""
+    model = Twin()
+    x = torch.full((4, 1), 2.0)
+    target = Target(model, x)
+    bank = build_bank(target, as_proposal(model.encode(x)).loc, 4000, 0)
+    starts, _, scores = bank.starts(x, torch.full((4, 1), torch.nan), 10)
+    for row in range(4):
+        there = starts[:, row, 0][scores[:, row].isfinite()]
+        assert bool((there > 1.0).any())
+        assert bool((there < -1.0).any())
+
+
+def test_a_neighbours_encoder_changes_no_start():
+    model = ppca()
+    x = model.sample(5, 0)
+    q = as_proposal(model.encode(x))
+    target = Target(model, x)
+    far = q.loc.clone()
+    far[2] = 1e4
+    ours, theirs = (build_bank(target, loc, 500, 3) for loc in (q.loc, far))
+    torch.testing.assert_close(ours.unit, theirs.unit, rtol=0, atol=0)
+    starts, _, _ = ours.starts(x, q.loc, 2)
+    others, _, _ = theirs.starts(x, far, 2)
+    rows = [0, 1, 3, 4]
+    drawn = (ours.z[: ours.num_prior].unsqueeze(1) == starts[0, rows]).all(-1).any(0)
+    assert bool((starts[0, rows] == others[0, rows]).all(-1)[drawn].all())

@@ -1,0 +1,8 @@
+"""The top rung of the ladder: one estimate of log p(x) per datapoint, and as much work for each as it needs."""
+
+from gapkit.evidence.defence import defended
+from gapkit.evidence.estimate import estimate_evidence
+from gapkit.evidence.outcome import REASONS, SOURCES, Evidence
+from gapkit.evidence.policy import METHODS, Policy
+
+__all__ = ["METHODS", "REASONS", "SOURCES", "Evidence", "Policy", "defended", "estimate_evidence"]

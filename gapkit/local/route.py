@@ -1,0 +1,71 @@
+"""A route to the posterior that owes nothing to the encoder or to the fitted modes: tempering from the prior.
+
+Importance sampling and annealed importance sampling from the fitted modes see only what those cover. Here a population
+of the prior's draws, as many as the bank holds and decoded already, is weighted by the likelihood as far as it can
+carry it, and then tempered to the posterior. Where it ends in places that the proposal does not cover, it has found
+what the fits missed.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from gapkit.families.prior import PriorProposal
+from gapkit.kernels.noise import MoveNoise
+from gapkit.kernels.path import GeometricPath
+from gapkit.kernels.pilot import conditional_ess
+from gapkit.kernels.tempering import Tempering, resampled, tempered
+from gapkit.local.starts import Bank
+from gapkit.models.target import Target
+from gapkit.randomness import Key
+
+__all__ = ["Route", "travel"]
+
+_INDEPENDENT = 32  # effective draws of the prior for each particle, where the bank can carry them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """Settings of the route.
+
+    Attributes:
+        num_particles: per datapoint; each further round has twice as many.
+        rounds: how often it is gone while new modes turn up.
+        tempering: how the particles get to the posterior.
+    """
+
+    num_particles: int = 32
+    rounds: int = 3
+    tempering: Tempering = field(default_factory=Tempering)
+
+
+def travel(target: Target, bank: Bank, key: Key, route: Route, number: int) -> Tensor:
+    """Where the particles of one round end: shape (S, B, D).
+
+    Args:
+        target: B datapoints.
+        bank: whose draws from the prior, at least 2, are the population to begin with.
+        key: seed and datapoint indices.
+        route: settings.
+        number: of the round, from 0; names the noise.
+    """
+    count, stage = route.num_particles * 2**number, f"route/{number}"
+    uniforms = key.streams(f"{stage}/combs", torch.float64, target.device)
+    log_lik = (bank.score(target.x) - bank.log_prior)[:, : bank.num_prior].mT.double().nan_to_num(nan=-torch.inf)
+    beta = _carried(log_lik, min(0.5, _INDEPENDENT * count / bank.num_prior))
+    chosen = resampled(beta * log_lik, count, uniforms.uniform(1)[0])
+    prior = PriorProposal(target.prior, target.num_datapoints, target.dtype, target.device)
+    path = GeometricPath(target, prior, prior.whitening())
+    z = bank.z[chosen]
+    return tempered(path, z, beta, MoveNoise.of(key, stage, z), route.tempering)
+
+
+def _carried(log_lik: Tensor, share: float) -> Tensor:
+    """The inverse temperature, shape (B,), up to which prior draws (M, B) can be weighted with this effective share."""
+    low, high = torch.zeros_like(log_lik[0]), torch.ones_like(log_lik[0])
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        enough = conditional_ess(log_lik, middle) >= share
+        low, high = torch.where(enough, middle, low), torch.where(enough, high, middle)
+    return low

@@ -1,0 +1,45 @@
+"""How modes were searched for, in words: what the search misses on data whose latents are known, and on a control."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gapkit.verdict.words import count_of
+
+__all__ = ["search_sentences"]
+
+_WHY = {"control": "chosen at random", "doubt": "in doubt"}
+
+
+def search_sentences(summary: Mapping[str, Any]) -> list[str]:
+    """What the search for modes may have missed; nothing for a run that does not say.
+
+    Args:
+        summary: see :func:`gapkit.summary.summarise`; ``search`` in it is what the run found out about its search.
+    """
+    search = summary.get("search")
+    if not search:
+        return []
+    sentences = []
+    if search.get("simulated"):
+        missed = search["missed"]
+        sentences.append(
+            f"On {count_of(search['simulated'])} simulated from the model, whose latents are known, the search missed "
+            f"the mode that they lie in for {missed or 'none of them'}."
+        )
+    route = next(iter(summary["splits"].values())).get("checks", {}).get("route")
+    looked = route["looked"] if route else {}
+    if not any(looked.values()):
+        return sentences
+    found = f"{count_of(route['found'])}" if route["found"] else "none of them"
+    if looked.get("all"):
+        sentences.append(
+            "As the search missed modes, all datapoints were searched again by particles tempered from the prior "
+            f"to the posterior, which owe nothing to encoder or fits; further modes turned up for {found}."
+        )
+    else:
+        parts = " and ".join(f"{looked[why]} {words}" for why, words in _WHY.items() if looked.get(why))
+        sentences.append(
+            f"For {parts}, particles were tempered from the prior to the posterior, which owes nothing to encoder or "
+            f"fits; they found further modes for {found}."
+        )
+    return sentences

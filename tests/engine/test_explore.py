@@ -1,0 +1,74 @@
+"""The independent route: what the fits missed is found, fitted, and measured anew; and the run says so."""
+
+import pytest
+import torch
+from torch.distributions import Normal
+
+import gapkit
+from gapkit.engine import spec_for
+from gapkit.local import FitSettings
+from tests.local.test_search import Squares
+
+
+def log_px(x, sigma=0.3):
+    grid = torch.linspace(-12, 12, 200_001, dtype=torch.float64)
+    each = Normal(0.0, 2.0).log_prob(grid) + Normal(grid.square(), sigma).log_prob(x.double().reshape(-1, 1))
+    return (torch.logsumexp(each, 1) + (grid[1] - grid[0]).log()).reshape(x.shape).sum(-1)
+
+
+def data(dim, count, seed=3):
+    noise = torch.Generator().manual_seed(seed)
+    z = 2 * torch.randn(count, dim, generator=noise)
+    return z.square() + 0.3 * torch.randn(count, dim, generator=noise)
+
+
+@pytest.fixture(scope="module")
+def hasty():
+    """Eight modes, and a search that is far too short for them."""
+    x = data(3, 12)
+    spec = spec_for("quick", fit=FitSettings(num_starts=1, most_starts=1, polish_steps=30))
+    return gapkit.analyze(Squares(3), x, spec), x
+
+
+def test_a_search_that_misses_modes_is_widened_for_all(hasty):
+    result, _ = hasty
+    search = result.summary_values["search"]
+    assert search["widen"]
+    assert search["missed"] >= 2
+    frame = result.to_frame()
+    assert (frame["route"] == "all").all()
+    assert (frame["route_mass"] > 0.2).any()
+    assert "all datapoints were searched again" in " ".join(result.trust())
+
+
+def test_and_log_px_is_right_then(hasty):
+    result, x = hasty
+    frame = result.to_frame()
+    error = frame["log_px"].to_numpy() - log_px(x).numpy()
+    assert abs(error.mean()) < 0.05
+    assert ((error / frame["log_px_se"].to_numpy()) ** 2).mean() ** 0.5 < 2.0
+
+
+def test_a_sound_model_has_a_control_subset_and_nothing_more():
+    from tests.yardsticks import ppca
+
+    model = ppca("scaled", 0.5)
+    result = gapkit.analyze(model, model.sample(40, 0), effort="quick")
+    frame, search = result.to_frame(), result.summary_values["search"]
+    assert not search["widen"]
+    assert 5 <= search["control"]["count"] <= 35
+    assert search["control"]["missed"] == 0
+    assert set(frame["route"]) == {"", "control"}
+    assert (frame["unseen_mass"] == 0.0).all()
+    assert (frame["modes"] == 1).all()
+    assert result.summary_values["splits"]["test"]["checks"]["route"]["found"] == 0
+
+
+def test_mass_that_was_not_found_is_in_the_error_and_in_the_status():
+    from gapkit.engine.stages import _with_unseen
+    from gapkit.estimators import Estimate
+    from gapkit.estimators.protocol import Bound
+
+    estimate = Estimate(torch.zeros(3).double(), torch.full((3,), 0.1).double(), Bound.LOWER)
+    found = _with_unseen(estimate, torch.tensor([0.0, 0.5, torch.nan]).double())
+    assert found.std_error.tolist() == pytest.approx([0.1, (0.01 + 0.6931**2) ** 0.5, 0.1], abs=1e-4)
