@@ -14,9 +14,10 @@ from gapkit.engine import spec_for
 from gapkit.estimators import Elbo, Estimate
 from gapkit.families.protocol import with_density
 from gapkit.local import FITTERS, Certificate, FitSettings
-from gapkit.local.fit import _polished
 from gapkit.local.job import Job, merged
-from gapkit.local.modes import Modes, find_modes
+from gapkit.local.modes import Modes
+from gapkit.local.polish import polished
+from gapkit.local.search import find_modes
 from gapkit.models.target import Target
 from gapkit.models.work import Work
 from gapkit.randomness import Key
@@ -147,7 +148,7 @@ def begun(batch: Unfitted, settings: FitSettings, key: Key | None = None) -> tup
     with torch.no_grad():
         encoder = judge(batch.target, batch.target.x, batch.q, key)  # a floor that no fit here needs
         before = batch.target.work.copy()
-        modes: Modes = find_modes(batch.target, with_density(batch.q), batch.bank, key, settings)
+        modes: Modes = find_modes(batch.target, with_density(batch.q), batch.bank, key, settings).modes
     return Job(batch.target, key, settings, judge, modes, batch.q, encoder), per_datapoint(batch, before)
 
 
@@ -156,7 +157,7 @@ def fit_one(job: Job, family: str) -> Fitted:
     job, fitter = job.named(family), FITTERS[family]
     with torch.no_grad():
         begin, start = fitter.begin(job, {})
-        q, certificate, _ = _polished(job, fitter, begin, start)
+        q, certificate, _ = polished(job, fitter, begin, start)
     return Fitted(q, certificate, start)
 
 
