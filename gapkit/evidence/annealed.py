@@ -21,6 +21,8 @@ __all__ = ["Annealed", "annealed", "starting"]
 
 _ROUNDS = 2
 _SIGMAS = 2.0
+# Chains from a start that is the posterior agree in all digits: what they claim then is what sums of logarithms lose.
+_DIGITS = 8.0 * torch.finfo(torch.float64).eps
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def annealed(target: Target, proposal: Mixture, key: Key, policy: Policy, run: T
         wanted = wanted & insist & (biased | (estimate.std_error > policy.target_se))
         if not bool(wanted.any()):
             break
-    return Annealed(replace(estimate, std_error=torch.hypot(estimate.std_error, left)), upper, unstable)
+    error = torch.hypot(estimate.std_error, left).clamp(min=_DIGITS * (1.0 + estimate.value.abs()))
+    return Annealed(replace(estimate, std_error=error), upper, unstable)
 
 
 def _run(target: Target, proposal: Mixture, key: Key, ais: Ais, rows: Tensor, back: int) -> tuple[Estimate, Estimate]:

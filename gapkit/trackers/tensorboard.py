@@ -36,7 +36,8 @@ class TensorBoardTracker:
         writer = load_extra("torch.utils.tensorboard", "tensorboard")
         self.folder = Path(folder)
         try:
-            self._writer = writer.SummaryWriter(str(folder))
+            # A thread of the writer opens the file again and again: a change of directory must not move it.
+            self._writer = writer.SummaryWriter(str(self.folder.absolute()))
         except OSError as error:
             raise InputError(f"write event files to {folder}", str(error), "choose another folder") from error
 

@@ -147,8 +147,13 @@ def test_a_tracker_that_cannot_be_opened_ends_the_command_at_once(name, gapkit, 
     spoil, names, expected = BAD[name]
     if spoil:
         spoil(monkeypatch, tmp_path)
-    closed = []
-    monkeypatch.setattr(TensorBoardTracker, "close", lambda self: closed.append(self.folder.name))
+    closed, close = [], TensorBoardTracker.close
+
+    def closing(self):
+        closed.append(self.folder.name)
+        close(self)
+
+    monkeypatch.setattr(TensorBoardTracker, "close", closing)
     monkeypatch.setattr(Job, "run", lambda *_: pytest.fail("the analysis began"))
     words = [word for each in names for word in ("--track", each)]
     code, _, err = gapkit("analyze", checkpoint, *WORDS, "--out", "run", *words)
@@ -209,7 +214,10 @@ def test_a_series_whose_tracker_fails_is_complete(gapkit, monkeypatch, tmp_path)
 
 @pytest.mark.parametrize("method", ["log_metrics", "close"])
 def test_an_interruption_while_sending_says_where_the_results_are(method, gapkit, checkpoint, monkeypatch, tmp_path):
+    close = TensorBoardTracker.close
+
     def interrupted(self, *_):
+        close(self)  # the writer's thread must not outlive the test
         raise KeyboardInterrupt
 
     monkeypatch.setattr(TensorBoardTracker, method, interrupted)
