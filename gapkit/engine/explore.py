@@ -6,7 +6,7 @@ miss modes: on data simulated from the model, whose latents are known, or on the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,7 +17,8 @@ from gapkit.engine import stages
 from gapkit.engine.keeper import cut
 from gapkit.engine.skipped import reason
 from gapkit.engine.spec import AnalysisSpec
-from gapkit.evidence import Evidence
+from gapkit.engine.support import lacking, part_of, unconfirmed, uncovered
+from gapkit.evidence import Evidence, with_places
 from gapkit.families import Mixture
 from gapkit.families.protocol import with_density
 from gapkit.local import Bank, LocalFits, find_modes, search_on, travel
@@ -30,9 +31,8 @@ __all__ = ["LOOKED", "Again", "Explored", "explore", "misses", "wanted"]
 
 # Why the route was gone for a datapoint.
 LOOKED = ("", "control", "doubt", "all")
-_UNCOVERED = 6.0  # nats by which the posterior's density may exceed the proposal's at a posterior draw
-_FAR = 12.0  # nats, and one for each latent, below the best particle: what lies lower has no mass
 _CLIMBED, _PATIENT = 16, 2  # particles in uncovered places that are climbed from in a round; times as many where cheap
+_SIGMAS = 2.0
 _NEWS = 0.005  # of the posterior, in modes that were missed, that makes a datapoint be measured anew
 _SEVERAL = 1.2  # modes, effectively
 _SIMULATED, _MISSED = 20, 2
@@ -66,15 +66,18 @@ class Explored:
 
     Attributes:
         looked: why it was gone for a datapoint, index into ``LOOKED``, shape (B,).
-        gained: posterior mass of the modes that it alone found, shape (B,); NaN where it was not gone.
+        gained: posterior mass that it alone found, shape (B,): modes, and where known ones go on beyond the proposal;
+            NaN where it was not gone.
         unseen: posterior mass that may still be in modes that nothing found, shape (B,).
         again: those that were measured anew.
+        weak: whether it leaves the first estimate without the support that it needs, shape (B,).
     """
 
     looked: Tensor
     gained: Tensor
     unseen: Tensor
     again: tuple[Again, ...]
+    weak: Tensor
 
 
 def wanted(
@@ -110,22 +113,33 @@ def explore(
         looked: see :func:`wanted`.
     """
     gained = torch.full_like(top.log_px.value, torch.nan)
-    unseen = fitted.search.unseen.double().clone()
+    unseen, weak = fitted.search.unseen.double().clone(), torch.zeros_like(top.weak)
     if bank is None or bank.num_prior < 2:
-        return Explored(torch.zeros_like(looked), gained, unseen, ())
+        return Explored(torch.zeros_like(looked), gained, unseen, (), weak)
     again = []
     whole = bool((looked == LOOKED.index("all")).all())
     everyone = torch.arange(len(looked), device=looked.device)
     groups = [(everyone, everyone)] if whole else blocks_with(looked > 0)
     for block, places in groups:
         part = batch if whole else stages.select(batch, block)
-        found = _looked_for(part, bank, fitted, top, spec, block)
+        found, before = _looked_for(part, bank, fitted, top, spec, block), part_of(top, block)
         gained[block[places]], unseen[block[places]] = found.gained[places], found.unseen[places]
-        news = places[found.gained[places] > _NEWS]
+        beyond, arrived = lacking(part.target, found.ends, before, part.key)
+        news = places[(found.gained[places] > _NEWS) | beyond.any(0)[places]]
         if len(news):
-            more = stages.fits(part, bank, spec, found.starts)
-            again.append(Again(block[news], part, news, block, more, stages.evidence(part, more, spec)))
-    return Explored(looked, gained, unseen, tuple(again))
+            more = stages.fits(part, bank, spec, found.starts if len(found.starts) else None)
+            more = replace(more, mixture=with_places(more.mixture, found.ends, beyond))
+            anew = stages.evidence(part, more, spec)
+            still, arrived = lacking(part.target, found.ends, anew, part.key)
+            anew = replace(anew, weak=anew.weak | unconfirmed(anew, still.any(0), arrived))
+            risen = (1.0 - torch.exp(before.log_px.value - anew.log_px.value)).clamp(min=0.0)
+            clear = anew.log_px.value - before.log_px.value > _SIGMAS * torch.hypot(
+                before.log_px.std_error, anew.log_px.std_error
+            )
+            gained[block[news]] = torch.maximum(found.gained, torch.where(clear, risen, 0.0))[news]
+            again.append(Again(block[news], part, news, block, more, anew))
+        weak[block[places]] |= unconfirmed(before, torch.zeros_like(arrived), arrived)[places]
+    return Explored(looked, gained, unseen, tuple(again), weak)
 
 
 @dataclass(frozen=True)
@@ -133,6 +147,7 @@ class _Search:
     starts: Tensor
     gained: Tensor
     unseen: Tensor
+    ends: Tensor  # of the particles of the last round, shape (S, B, D)
 
 
 def _looked_for(
@@ -168,19 +183,7 @@ def _looked_for(
         if not bool(open_.any()):
             break
         modes, proposal, log_px = found.modes, None, torch.logsumexp(found.modes.level, 0).double()
-    return _Search(torch.cat(starts) if starts else target.x.new_empty(0), gained, unseen)
-
-
-def uncovered(target: Target, z: Tensor, proposal: Mixture, log_px: Tensor) -> Tensor:
-    """Which posterior draws (S, B, D) lie where the proposal has far less density than the posterior: (S, B).
-
-    At a posterior draw the ratio of the two densities is rarely large: its mean under the posterior is S / ESS of the
-    importance weights.
-    """
-    log_joint = target.log_joint(z).double()
-    ratio = log_joint - log_px - proposal.log_prob(z).double()
-    likely = log_joint > log_joint.nan_to_num(nan=-torch.inf).amax(0) - _FAR - z.shape[-1]
-    return likely & (ratio.nan_to_num(nan=-torch.inf) > _UNCOVERED)
+    return _Search(torch.cat(starts) if starts else target.x.new_empty(0), gained, unseen, z)
 
 
 def _first(z: Tensor, fresh: Tensor, most: int) -> Tensor:

@@ -124,6 +124,7 @@ def _unit(
     top = run_stage("evidence", stages.evidence, batch, fitted, spec)
     looked = wanted(batch, fitted, top, spec, len(work.data[split]), everyone=widened)
     explored = run_stage("route", explore, batch, bank, fitted, top, spec, looked)
+    top = replace(top, weak=top.weak | explored.weak)
     others = run_stage("encoders", stages.encoders, batch, spec, work.encoders) if work.encoders else {}
     sought = stages.Sought([LOOKED[number] for number in explored.looked.tolist()], explored.gained, explored.unseen)
     table = pd.DataFrame(stages.rows(batch, spec, found.iwae, fitted, top, others, sought))

@@ -3,6 +3,17 @@
 from gapkit.evidence.defence import defended
 from gapkit.evidence.estimate import estimate_evidence
 from gapkit.evidence.outcome import REASONS, SOURCES, Evidence
+from gapkit.evidence.places import BEYOND, with_places
 from gapkit.evidence.policy import METHODS, Policy
 
-__all__ = ["METHODS", "REASONS", "SOURCES", "Evidence", "Policy", "defended", "estimate_evidence"]
+__all__ = [
+    "BEYOND",
+    "METHODS",
+    "REASONS",
+    "SOURCES",
+    "Evidence",
+    "Policy",
+    "defended",
+    "estimate_evidence",
+    "with_places",
+]

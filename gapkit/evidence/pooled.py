@@ -8,6 +8,7 @@ from torch import Tensor
 from gapkit.estimators import Estimate
 from gapkit.estimators.protocol import without_nan
 from gapkit.evidence.outcome import placed
+from gapkit.evidence.places import BEYOND
 from gapkit.evidence.policy import Policy
 from gapkit.evidence.trust import rise_of, settled, tail_error
 from gapkit.families import Mixture
@@ -23,7 +24,8 @@ class Pool:
     """Importance sampling for B datapoints.
 
     Attributes:
-        estimate: its error is that of its noise, or of what the tail of the weights has not shown yet, if larger.
+        estimate: its error is that of its noise, or of what the tail of the weights has not shown yet, if larger; the
+            diagnostic ``beyond`` is the posterior mass where its density is e^2 times the proposal's or more.
         samples: draws, shape (B,).
         rise: by how much the bound rose from an eighth of the draws to all of them, shape (B,), in nats.
         noise: standard error by the draws themselves, shape (B,), without what their tail has not shown.
@@ -81,6 +83,8 @@ def pooled(
 
 def _pool(log_w: Tensor, key: Key, policy: Policy) -> Pool:
     estimate, rise = policy.pooled.estimate(log_w, key), rise_of(log_w)
+    beyond = torch.where(log_w - estimate.value > BEYOND, torch.softmax(log_w.double(), 0), 0.0).sum(0)
+    estimate = replace(estimate, diagnostics={**estimate.diagnostics, "beyond": beyond.nan_to_num(0.0)})
     unseen = tail_error(without_nan(log_w)[0], estimate.diagnostics["khat"])
     error = torch.maximum(estimate.std_error, unseen.nan_to_num(0.0))
     samples = torch.full((log_w.shape[1],), len(log_w), device=log_w.device)

@@ -61,7 +61,7 @@ class Bank:
         """The nearest latents of each, itself left out, (M, K), and their mean square distance per dimension, (M,)."""
         points = self.z / self.unit
         squares, count = points.square().sum(1), min(_NEIGHBOURS, len(points) - 1)
-        if 0 < count and points.shape[1] <= _TREE_DIM and points.device.type == "cpu":
+        if count > 0 and points.shape[1] <= _TREE_DIM and points.device.type == "cpu":
             apart, nearest = cKDTree(points.double().numpy()).query(points.double().numpy(), count + 1)
             # The point itself is the first, unless another lies on it.
             own = torch.from_numpy(nearest) == torch.arange(len(points)).unsqueeze(1)

@@ -1,0 +1,90 @@
+"""Whether an estimate of log p(x) has support from particles that owe its proposal nothing."""
+
+import torch
+from torch import Tensor
+
+from gapkit.engine.keeper import cut
+from gapkit.evidence import BEYOND, SOURCES, Evidence
+from gapkit.families import Mixture
+from gapkit.models.target import Target
+from gapkit.randomness import Key
+
+__all__ = ["lacking", "part_of", "unconfirmed", "uncovered"]
+
+_UNCOVERED = 6.0  # nats by which the posterior's density may exceed the proposal's at a posterior draw
+_FAR = 12.0  # nats, and one for each latent, below the best particle: what lies lower has no mass
+_LACKING = 0.08  # of the particles, beyond the proposal, that makes a datapoint be measured anew
+_ARRIVED = 0.1  # of the particles, at places that are not unlikely
+
+
+def uncovered(target: Target, z: Tensor, proposal: Mixture, log_px: Tensor) -> Tensor:
+    """Which posterior draws (S, B, D) lie where the proposal has far less density than the posterior: (S, B).
+
+    At a posterior draw the ratio of the two densities is rarely large: its mean under the posterior is S / ESS of the
+    importance weights.
+    """
+    log_joint, ratio = _densities(target, z, proposal, log_px)
+    return (log_joint > _highest(log_joint) - _FAR - z.shape[-1]) & (ratio > _UNCOVERED)
+
+
+def lacking(target: Target, z: Tensor, top: Evidence, key: Key) -> tuple[Tensor, Tensor]:
+    """Where particles lie beyond a proposal, for datapoints that have more there than its weights account for.
+
+    A mode that is known may reach further than its proposal does: along a curve, into a funnel, far out in a tail.
+    Importance weights do not see what is never drawn; the share of the posterior that they say lies beyond the proposal
+    (the diagnostic ``beyond`` of the mixture's estimate) is then smaller than that of the particles.
+
+    Returns:
+        Which particles, (S, B), and whether more than a few arrived at the posterior at all, (B,).
+    """
+    if not top.proposal.components:
+        return torch.zeros(z.shape[:2], dtype=torch.bool, device=z.device), torch.ones_like(top.weak)
+    log_joint, ratio = _densities(target, z, top.proposal, top.log_px.value)
+    drawn, _ = top.proposal.draw(key.streams("route/beside", z.dtype, z.device), len(z))
+    best = torch.maximum(_highest(log_joint), _highest(target.log_joint(drawn).double()))
+    likely = log_joint > best - _FAR - z.shape[-1]
+    beyond = likely & (ratio > BEYOND)
+    count, known = likely.sum(0).clamp(min=1), top.mixture.diagnostics["beyond"].to(z.device)
+    found = beyond.sum(0) - count * known
+    much = (found > _LACKING * count) & (found > 2.0 * (count * known * (1.0 - known)).sqrt() + 1.0)
+    return beyond & much, likely.sum(0) >= _ARRIVED * len(z)
+
+
+def unconfirmed(top: Evidence, lacks: Tensor, arrived: Tensor) -> Tensor:
+    """Whether importance sampling stands without support, shape (B,).
+
+    A proposal that was adapted to its own draws knows what they have seen. Where particles are seen beyond it, or none
+    could follow the posterior, nothing else says that this is all.
+    """
+    return (top.source == SOURCES.index("mixture")) & (lacks | (top.refined & ~arrived))
+
+
+def part_of(top: Evidence, rows: Tensor) -> Evidence:
+    """The evidence of some datapoints, rows of shape (P,); a proposal that cannot be cut becomes an empty mixture."""
+    if len(rows) == len(top.source):
+        return top
+    proposal = cut(top.proposal, rows) or Mixture(top.proposal.log_weights[:0, rows], ())
+    return Evidence(
+        top.log_px.select(rows),
+        top.source[rows],
+        top.reason[rows],
+        top.mixture.select(rows),
+        top.samples[rows],
+        top.ais.select(rows),
+        top.upper.select(rows),
+        top.disagree[rows],
+        top.weak[rows],
+        proposal,
+        top.refined[rows],
+    )
+
+
+def _densities(target: Target, z: Tensor, proposal: Mixture, log_px: Tensor) -> tuple[Tensor, Tensor]:
+    """Log p(x, z) of z (S, B, D), and the log of the posterior's density over the proposal's: (S, B) each."""
+    log_joint = target.log_joint(z).double()
+    ratio = log_joint - log_px - proposal.log_prob(z).double()
+    return log_joint, torch.where(ratio.isnan(), -torch.inf, ratio)
+
+
+def _highest(log_joint: Tensor) -> Tensor:
+    return log_joint.nan_to_num(nan=-torch.inf).amax(0)
