@@ -5,6 +5,7 @@ import torch
 from torch.distributions import Normal
 
 import gapkit
+from benchmarks.exact import build
 from gapkit.engine import spec_for
 from gapkit.local import FitSettings
 from tests.local.test_search import Squares
@@ -72,3 +73,27 @@ def test_mass_that_was_not_found_is_in_the_error_and_in_the_status():
     estimate = Estimate(torch.zeros(3).double(), torch.full((3,), 0.1).double(), Bound.LOWER)
     found = _with_unseen(estimate, torch.tensor([0.0, 0.5, torch.nan]).double())
     assert found.std_error.tolist() == pytest.approx([0.1, (0.01 + 0.6931**2) ** 0.5, 0.1], abs=1e-4)
+
+
+def test_a_wide_part_around_a_narrow_one_is_seen_beyond_the_proposal():
+    """Every start leads into the needle; the route's particles lie around it, and pieces are put there."""
+    case = build("needle_encoder_on_it")
+    result = gapkit.analyze(case.model, case.x[:12], spec_for("quick", route_control=1.0))
+    frame = result.to_frame()
+    error = frame["log_px"] - case.exact[:12].numpy()
+    assert (error.abs() < 4 * frame["log_px_se"]).all()
+    assert abs(error.mean()) < 0.03
+    assert (frame["route_mass"] > 0.1).mean() > 0.5
+    assert (frame["status"] == "ok").all()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::gapkit.checks.GapkitWarning")  # of digits that float32 lacks at x = 424
+def test_an_adapted_proposal_that_no_particle_reaches_is_flagged():
+    """x = 424 with noise 0.1 is a curve 3e-4 wide and 1 long: neither pieces nor particles follow it."""
+    case = build("funnel")
+    frame = gapkit.analyze(case.model, case.x[:4], spec_for("standard", route_control=1.0)).to_frame()
+    off = (frame["log_px"] - case.exact[:4].numpy()).abs() > 0.3
+    assert off.any()
+    assert frame.loc[off, "status"].str.contains("evidence_weak").all()
+    assert (frame.loc[~off, "status"] == "ok").all()
