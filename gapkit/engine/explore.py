@@ -131,12 +131,12 @@ def explore(
             more = replace(more, mixture=with_places(more.mixture, found.ends, beyond))
             anew = stages.evidence(part, more, spec)
             still, arrived = lacking(part.target, found.ends, anew, part.key)
-            anew = replace(anew, weak=anew.weak | unconfirmed(anew, still.any(0), arrived))
-            risen = (1.0 - torch.exp(before.log_px.value - anew.log_px.value)).clamp(min=0.0)
-            clear = anew.log_px.value - before.log_px.value > _SIGMAS * torch.hypot(
-                before.log_px.std_error, anew.log_px.std_error
-            )
-            gained[block[news]] = torch.maximum(found.gained, torch.where(clear, risen, 0.0))[news]
+            risen = anew.log_px.value - before.log_px.value
+            clear = risen > _SIGMAS * torch.hypot(before.log_px.std_error, anew.log_px.std_error)
+            # Particles that are no draws of the posterior may lie in its tails; then pieces there change nothing.
+            anew = replace(anew, weak=anew.weak | unconfirmed(anew, still.any(0) & clear, arrived))
+            more_mass = torch.where(clear, 1.0 - torch.exp(-risen), 0.0)
+            gained[block[news]] = torch.maximum(found.gained, more_mass)[news]
             again.append(Again(block[news], part, news, block, more, anew))
         weak[block[places]] |= unconfirmed(before, torch.zeros_like(arrived), arrived)[places]
     return Explored(looked, gained, unseen, tuple(again), weak)

@@ -15,6 +15,7 @@ _UNCOVERED = 6.0  # nats by which the posterior's density may exceed the proposa
 _FAR = 12.0  # nats, and one for each latent, below the best particle: what lies lower has no mass
 _LACKING = 0.08  # of the particles, beyond the proposal, that makes a datapoint be measured anew
 _ARRIVED = 0.1  # of the particles, at places that are not unlikely
+_RISEN = 0.3  # nats that the fitted modes had left out before the proposal was adapted
 
 
 def uncovered(target: Target, z: Tensor, proposal: Mixture, log_px: Tensor) -> Tensor:
@@ -53,10 +54,10 @@ def lacking(target: Target, z: Tensor, top: Evidence, key: Key) -> tuple[Tensor,
 def unconfirmed(top: Evidence, lacks: Tensor, arrived: Tensor) -> Tensor:
     """Whether importance sampling stands without support, shape (B,).
 
-    A proposal that was adapted to its own draws knows what they have seen. Where particles are seen beyond it, or none
-    could follow the posterior, nothing else says that this is all.
+    A proposal that was adapted to its own draws knows what they have seen. Where particles are seen beyond it, or where
+    adapting found much more and no particle could follow it there, nothing else says that this is all.
     """
-    return (top.source == SOURCES.index("mixture")) & (lacks | (top.refined & ~arrived))
+    return (top.source == SOURCES.index("mixture")) & (lacks | ((top.risen > _RISEN) & ~arrived))
 
 
 def part_of(top: Evidence, rows: Tensor) -> Evidence:
@@ -76,6 +77,7 @@ def part_of(top: Evidence, rows: Tensor) -> Evidence:
         top.weak[rows],
         proposal,
         top.refined[rows],
+        top.risen[rows],
     )
 
 

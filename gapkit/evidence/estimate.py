@@ -46,7 +46,7 @@ def estimate_evidence(target: Target, proposal: Mixture, key: Key, policy: Polic
     sampling, start = defended(proposal), Mixture(starting(proposal), proposal.components, proposal.frame)
     pool, first = pooled(target, sampling, key, policy, policy.pooled.stage, patient=not refinable)
     wanted = ~pool.settled(policy.target_se) & first.isfinite().any(0) & refinable
-    refined = torch.zeros_like(wanted)
+    refined, before = torch.zeros_like(wanted), pool.estimate.value
     if bool(wanted.any()):
         sampling, start, pool, refined = adapted(target, proposal, key, policy, pool, first, wanted)
     sound = healthy(pool.estimate.diagnostics["khat"], pool.samples) & pool.estimate.value.isfinite()
@@ -76,6 +76,7 @@ def estimate_evidence(target: Target, proposal: Mixture, key: Key, policy: Polic
         weak,
         sampling,
         refined,
+        torch.where(refined, pool.estimate.value - before, 0.0),
     )
 
 

@@ -33,6 +33,7 @@ class Evidence:
         proposal: what importance sampling drew from in the end: the fitted modes, the encoder's q, a wider copy, and
             what refinement added. A posterior draw z is covered where log p(x, z) - log p(x) - log q(z) is not large.
         refined: whether the mixture was adapted to its weights, shape (B,).
+        risen: by how much that raised importance sampling's estimate, shape (B,), in nats; 0 without.
     """
 
     log_px: Estimate
@@ -46,6 +47,7 @@ class Evidence:
     weak: Tensor
     proposal: Mixture
     refined: Tensor
+    risen: Tensor
 
 
 def placed(whole: Estimate, part: Estimate, rows: Tensor) -> Estimate:

@@ -34,12 +34,12 @@ def search_sentences(summary: Mapping[str, Any]) -> list[str]:
     if looked.get("all"):
         sentences.append(
             "As the search missed modes, all datapoints were searched again by particles tempered from the prior "
-            f"to the posterior, which owe nothing to encoder or fits; further modes turned up for {found}."
+            f"to the posterior, which owe nothing to encoder or fits; more of the posterior turned up for {found}."
         )
     else:
         parts = " and ".join(f"{looked[why]} {words}" for why, words in _WHY.items() if looked.get(why))
         sentences.append(
             f"For {parts}, particles were tempered from the prior to the posterior, which owes nothing to encoder or "
-            f"fits; they found further modes for {found}."
+            f"fits; they found more of the posterior for {found}."
         )
     return sentences
