@@ -33,12 +33,10 @@ EASY += ["bits", "waiting_times", "counts_of_1000", "laplace_prior", "collapsed"
 OPEN = (
     "sixty_four_modes",
     "lattice",
-    "needle_encoder_on_it",
     "needle_encoder_beside_it",
     "sorted_latents",
     "mixture_with_unknown_means",
     "shell_5_latents",
-    "banana",
     "sine_wave",
     "funnel",
     "shrinkage_10_latents",

@@ -83,6 +83,7 @@ def badly_conditioned():
     return LinearGaussian(weight * 10.0 ** -torch.linspace(0, 1.5, 10, dtype=torch.float64), 0.01, "scaled", 0.9)
 
 
+@pytest.mark.slow
 def test_fits_that_were_stopped_carry_no_advice_and_more_steps_settle_it():
     model = badly_conditioned()
     x = model.sample(40, 0)
@@ -157,6 +158,7 @@ def sixteen_modes(sigma=0.3, dim=4, count=30):
     return Model(encode, lambda z: Independent(Normal(z.square(), sigma), 1), dim, 2.0), x
 
 
+@pytest.mark.slow
 def test_a_certificate_that_rings_is_heard():
     model, x = sixteen_modes()
     result = gapkit.analyze(model, x, spec_for("standard", fit=FitSettings(num_starts=0)))  # from the encoder alone
