@@ -22,7 +22,7 @@ STATUSES = {
         "Look at the datapoint and the decoder; if the encoder's q stands in for q*, the gaps say little.",
     ),
     "evidence_weak": (
-        "Neither importance sampling nor AIS can be trusted here by its own diagnostics, or particles that came another way "
+        "Neither importance sampling nor AIS can be trusted here by its own diagnostics, or particles from elsewhere "
         "do not bear it out: log p(x) may be too low, and the approximation gap with it.",
         "Use a higher effort.",
     ),
