@@ -130,11 +130,11 @@ def explore(
             more = stages.fits(part, bank, spec, found.starts if len(found.starts) else None)
             more = replace(more, mixture=with_places(more.mixture, found.ends, beyond))
             anew = stages.evidence(part, more, spec)
-            still, arrived = lacking(part.target, found.ends, anew, part.key)
+            still, followed = lacking(part.target, found.ends, anew, part.key)
             risen = anew.log_px.value - before.log_px.value
             clear = risen > _SIGMAS * torch.hypot(before.log_px.std_error, anew.log_px.std_error)
             # Particles that are no draws of the posterior may lie in its tails; then pieces there change nothing.
-            anew = replace(anew, weak=anew.weak | unconfirmed(anew, still.any(0) & clear, arrived))
+            anew = replace(anew, weak=anew.weak | unconfirmed(anew, still.any(0) & clear, followed))
             more_mass = torch.where(clear, 1.0 - torch.exp(-risen), 0.0)
             gained[block[news]] = torch.maximum(found.gained, more_mass)[news]
             again.append(Again(block[news], part, news, block, more, anew))

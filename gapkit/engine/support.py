@@ -35,6 +35,12 @@ def lacking(target: Target, z: Tensor, top: Evidence, key: Key) -> tuple[Tensor,
     Importance weights do not see what is never drawn; the share of the posterior that they say lies beyond the proposal
     (the diagnostic ``beyond`` of the mixture's estimate) is then smaller than that of the particles.
 
+    Args:
+        target: B datapoints.
+        z: particles, shape (S, B, D); they need not be exact draws of the posterior.
+        top: the estimates of these datapoints.
+        key: seed and datapoint indices.
+
     Returns:
         Which particles, (S, B), and whether more than a few arrived at the posterior at all, (B,).
     """
@@ -62,8 +68,8 @@ def unconfirmed(top: Evidence, lacks: Tensor, arrived: Tensor) -> Tensor:
 
 def part_of(top: Evidence, rows: Tensor) -> Evidence:
     """The evidence of some datapoints, rows of shape (P,); a proposal that cannot be cut becomes an empty mixture."""
-    if len(rows) == len(top.source):
-        return top
+    if rows.tolist() == list(range(len(top.source))):
+        return top  # a proposal that belongs to its batch can stay
     proposal = cut(top.proposal, rows) or Mixture(top.proposal.log_weights[:0, rows], ())
     return Evidence(
         top.log_px.select(rows),

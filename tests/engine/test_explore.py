@@ -7,7 +7,10 @@ from torch.distributions import Normal
 import gapkit
 from benchmarks.exact import build
 from gapkit.engine import spec_for
+from gapkit.engine.support import part_of
+from gapkit.evidence import Policy
 from gapkit.local import FitSettings
+from tests.evidence.shapes import evidence, ring
 from tests.local.test_search import Squares
 
 
@@ -85,6 +88,19 @@ def test_a_wide_part_around_a_narrow_one_is_seen_beyond_the_proposal():
     assert abs(error.mean()) < 0.03
     assert (frame["route_mass"] > 0.1).mean() > 0.5
     assert (frame["status"] == "ok").all()
+
+
+@pytest.mark.parametrize("rows", [[2, 0, 1], [1, 1, 1], [0, 1, 2], [2]])
+def test_the_evidence_of_a_block_is_that_of_its_rows_in_their_order(rows):
+    """A block may be as long as its unit and hold other rows, or one of them several times."""
+    model, x, q, _ = ring()
+    whole, _ = evidence(model, x[:3], q.select(torch.arange(3)), Policy(control=0.0))
+    part = part_of(whole, torch.tensor(rows))
+    z = torch.randn(5, 3, 2, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    torch.testing.assert_close(part.proposal.log_prob(z[:, rows]), whole.proposal.log_prob(z)[:, rows])
+    for name in ("value", "std_error"):
+        torch.testing.assert_close(getattr(part.log_px, name), getattr(whole.log_px, name)[rows])
+    assert part.risen.tolist() == whole.risen[rows].tolist()
 
 
 @pytest.mark.slow
