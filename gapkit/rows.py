@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["UNSOUND", "concentration", "ladder_rows", "left_out", "unfinished", "unsound"]
+__all__ = ["UNSOUND", "concentration", "ladder_rows", "left_out", "unfinished", "unsound", "unsound_rows"]
 
 # Statuses of a datapoint whose log p(x) or gaps an advice should not rest on.
 UNSOUND = ("nonfinite", "undefined_weights", "evidence_weak", "modes_disagree", "modes_unseen", "negative_gap")
@@ -86,9 +86,14 @@ def concentration(gaps: np.ndarray) -> dict[str, Any] | None:
     }
 
 
+def unsound_rows(rows: pd.DataFrame) -> np.ndarray:
+    """Which datapoints have a status of ``UNSOUND``: shape (N,), boolean."""
+    return np.array([bool({*words.split(",")} & {*UNSOUND}) for words in rows["status"]], dtype=bool)
+
+
 def unsound(rows: pd.DataFrame) -> int:
     """How many datapoints have a status of ``UNSOUND``."""
-    return int(rows["status"].str.split(",").map(lambda words: bool({*words} & {*UNSOUND})).sum())
+    return int(unsound_rows(rows).sum())
 
 
 def unfinished(rows: pd.DataFrame) -> dict[str, Any]:

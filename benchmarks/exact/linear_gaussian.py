@@ -167,6 +167,15 @@ def _three_hundred() -> Case:
     return Linear(_random(400, 300, 0.1), 1.0).case("far or narrow", facts, strict=True)
 
 
+def _few_outputs(latents: int, outputs: int) -> Case:
+    facts = (
+        f"{latents} latents in float32, noise 1e-4, outputs: {outputs}; the precision of what they do not fix is less "
+        "than the rounding of the largest"
+    )
+    linear = Linear(_random(outputs, latents), 1e-4, factor=0.0, width=100.0)
+    return linear.case("far or narrow", facts, dtype=torch.float32)
+
+
 def _process(factor: float, width: float, facts: str) -> Case:
     grid = torch.arange(30, dtype=DOUBLE)
     covariance = torch.exp(-0.5 * ((grid[:, None] - grid) / 10.0) ** 2) + 1e-4 * torch.eye(30, dtype=DOUBLE)
@@ -186,6 +195,8 @@ CASES = {
     "linear_noise_0.01_poor_encoder": _tiny_noise,
     "linear_far": _far,
     "linear_300_latents": _three_hundred,
+    "linear_one_output": lambda: _few_outputs(3, 1),
+    "linear_five_outputs": lambda: _few_outputs(20, 5),
     "process_prior_poor_encoder": lambda: _process(0.5, 0.5, "poor"),
     "process_prior_good_encoder": lambda: _process(1.0, 1.0, "good"),
     "linear_10000_pixels": _pixels,

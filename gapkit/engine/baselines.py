@@ -28,7 +28,7 @@ from gapkit.models.distributions import Grid
 from gapkit.models.encoding import encoded
 from gapkit.models.target import Target
 from gapkit.models.unvalidated import unvalidated
-from gapkit.rows import ladder_rows
+from gapkit.rows import ladder_rows, unsound_rows
 from gapkit.summary import summarise_values
 
 __all__ = ["Observation", "baselines", "observation"]
@@ -81,8 +81,9 @@ def baselines(
     Returns:
         By split: ``data`` with ``dimensions`` and ``discrete``; ``baselines`` with ``fitted_on`` (``train``, ``other``
         or ``cross``), ``fitted_datapoints`` and ``models``: for each its ``name``, ``log_px``, and ``difference``, the
-        model's log p(x) minus that, both as :func:`gapkit.summary.summarise_values` gives them, in nats; the best one
-        first. ``skipped`` instead, with a reason, where there are none.
+        model's log p(x) minus that, both as :func:`gapkit.summary.summarise_values` gives them, in nats (and
+        ``difference_sound``, the same over the datapoints whose log p(x) can be trusted); the best one first.
+        ``skipped`` instead, with a reason, where there are none.
     """
     found: dict[str, dict[str, Any]] = {}
     for split, x in ready.items():
@@ -162,6 +163,7 @@ def _beside(
     if other is None and len(x) < 2:
         return {"skipped": "there are no data to fit one to"}
     log_px, error = (rows[name].to_numpy(float)[used] for name in ("log_px", "log_px_se"))
+    sound = ~unsound_rows(rows)[used]
     models: list[dict[str, Any]] = []
     for name, fit in fits.items():
         level = _levels(seen, fit, x, None if other is None else other[1], seed)[used]
@@ -170,13 +172,18 @@ def _beside(
                 "name": name,
                 "log_px": summarise_values(level, np.zeros_like(level)),
                 "difference": summarise_values(log_px - level, error),
+                "difference_sound": summarise_values((log_px - level)[sound], error[sound]),
             }
         )
     ranked = sorted(models, key=lambda part: part["log_px"]["mean"] or -np.inf, reverse=True)
     if seen.kind == "binary":  # nothing to fit: every probability one half
         flips = np.full(len(log_px), -np.log(2.0) * x[0].numel())
         coins = {"log_px": summarise_values(flips, np.zeros_like(flips))}
-        ranked.append({"name": "coin_flips", **coins, "difference": summarise_values(log_px - flips, error)})
+        apart = {
+            "difference": summarise_values(log_px - flips, error),
+            "difference_sound": summarise_values((log_px - flips)[sound], error[sound]),
+        }
+        ranked.append({"name": "coin_flips", **coins, **apart})
     where = {"fitted_on": "cross", "fitted_datapoints": len(_first(x))}
     if other is not None:
         where = {"fitted_on": other[0], "fitted_datapoints": len(other[1])}

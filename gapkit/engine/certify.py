@@ -18,7 +18,8 @@ from gapkit.checks import InputError
 from gapkit.doctor import checked_device, examine, moved_to, prepare, told
 from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
-from gapkit.engine.explore import LOOKED, explore, misses
+from gapkit.engine.explore import LOOKED, explore
+from gapkit.engine.misses import misses
 from gapkit.engine.plan import plan_units
 from gapkit.engine.progress import Progress
 from gapkit.engine.spec import AnalysisSpec, spec_for

@@ -21,10 +21,10 @@ from gapkit.engine.certify import sandwiches
 from gapkit.engine.curve import plan_curve
 from gapkit.engine.details import Details, make_details
 from gapkit.engine.encoders import check_encoder_names, check_encoders, in_place
-from gapkit.engine.explore import misses
 from gapkit.engine.forecast import warn_if_long
 from gapkit.engine.inputs import Data, encoder_inputs
 from gapkit.engine.labels import check_labels, label_column
+from gapkit.engine.misses import misses, still_missing
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.progress import Progress, Stopwatch
 from gapkit.engine.spec import AnalysisSpec, spec_for
@@ -145,12 +145,14 @@ def analyze(
         bank = run_stage("bank", build_shared_bank, like, inputs, other_x, spec)
         search = run_stage("search", misses, like, bank, spec)
         work = Work(like, ready, inputs, units, bank, spec, encoders, curve, order)
-        gone = go_through(work, run_stage, widened=search["widen"])
+        if search["widen"]:
+            search = {**search, **still_missing(like, bank, spec)}
+        gone = go_through(work, run_stage, widened=search["widen"], unseen=search.get("unseen", 0.0))
         search = {**search, "control": gone.control}
         if gone.misses and not search["widen"]:
-            search["widen"] = True
+            search = {**search, "widen": True, **still_missing(like, bank, spec)}
             run_stage.total += of_units
-            gone = go_through(work, run_stage, widened=True)
+            gone = go_through(work, run_stage, widened=True, unseen=search.get("unseen", 0.0))
         if spec.details:
             details = run_stage("details", make_details, gone.keeper, like, spec, first)
         plain_x = other_x if encoder_x is None else None  # given in the form that the encoder wants

@@ -9,7 +9,7 @@ from gapkit.families import Mixture
 from gapkit.models.target import Target
 from gapkit.randomness import Key
 
-__all__ = ["lacking", "part_of", "unconfirmed", "uncovered"]
+__all__ = ["lacking", "latents_beyond", "part_of", "unconfirmed", "uncovered"]
 
 _UNCOVERED = 6.0  # nats by which the posterior's density may exceed the proposal's at a posterior draw
 _FAR = 12.0  # nats, and one for each latent, below the best particle: what lies lower has no mass
@@ -55,6 +55,24 @@ def lacking(target: Target, z: Tensor, top: Evidence, key: Key) -> tuple[Tensor,
     found = beyond.sum(0) - count * known
     much = (found > _LACKING * count) & (found > 2.0 * (count * known * (1.0 - known)).sqrt() + 1.0)
     return beyond & much, likely.sum(0) >= _ARRIVED * len(z)
+
+
+def latents_beyond(target: Target, z: Tensor, top: Evidence) -> tuple[Tensor, Tensor]:
+    """Which exact posterior draws lie beyond the proposal, and with what probability they should: shapes (B,).
+
+    Where AIS gave log p(x), its chains may have gone there; no draw counts.
+
+    Args:
+        target: B datapoints.
+        z: one posterior draw of each, shape (1, B, D).
+        top: the estimates of these datapoints.
+    """
+    sampled = top.source == SOURCES.index("mixture")
+    known = top.mixture.diagnostics["beyond"].to(z.device).nan_to_num(nan=0.0).double()
+    if not top.proposal.components:
+        return torch.zeros_like(sampled), torch.zeros_like(known)
+    _, ratio = _densities(target, z, top.proposal, top.log_px.value)
+    return sampled & (ratio[0] > BEYOND), torch.where(sampled, known, 0.0)
 
 
 def unconfirmed(top: Evidence, lacks: Tensor, arrived: Tensor) -> Tensor:

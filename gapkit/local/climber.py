@@ -9,7 +9,7 @@ from gapkit.estimators.iwae import Iwae
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.local.ascent import ascend_points
 from gapkit.local.blocks import blocks_with
-from gapkit.local.curvature import MAX_DIM, Curvature
+from gapkit.local.curvature import MAX_DIM, Curvature, precision_dtype
 from gapkit.local.modes import Gaussian, Modes
 from gapkit.local.natural import Moments, polish_diagonal, polish_full_rank, warm_start
 from gapkit.local.settings import FitSettings
@@ -42,7 +42,8 @@ class Climber:
         elif stage == "ascent" and not self.settings.climb_steps:
             fitted = FullRankGaussian(loc, tril)
         elif stage == "ascent":
-            fitted = ascend_points(target, loc, self.curvature, self.settings.climb(target.dim)).gaussian()
+            steps, further = self.settings.climb(target.dim), self.settings.climb_further(target.dim)
+            fitted = ascend_points(target, loc, self.curvature, steps, further).gaussian()
             tril = fitted.scale_tril
         else:
             fitted = _averaged(target, key, loc, tril, self.curvature, self.settings)
@@ -100,7 +101,7 @@ def _averaged(
 ) -> FullRankGaussian:
     """Natural-gradient steps from the curvature at the modes toward that averaged over q."""
     streams = key.streams("modes/fit", target.dtype, target.device)
-    begin = Moments(loc, torch.cholesky_inverse(tril))
+    begin = Moments(loc, torch.cholesky_inverse(tril.to(precision_dtype(target))))
     steps = range(1, 1 + settings.warm_steps // 2)
 
     def noise(count: int) -> Tensor:

@@ -18,7 +18,7 @@ from gapkit.models.prior_curvature import prior_curvature, raised
 from gapkit.models.target import Target
 from gapkit.models.unvalidated import unvalidated
 
-__all__ = ["MAX_DIM", "Curvature", "available", "coarse_precision", "gauss_newton", "hessian"]
+__all__ = ["MAX_DIM", "Curvature", "available", "coarse_precision", "gauss_newton", "hessian", "precision_dtype"]
 
 
 class Curvature(Protocol):
@@ -33,6 +33,18 @@ class Curvature(Protocol):
 # diagonal preconditioning, and posteriors whose latents are coupled are then described badly, and flagged.
 MAX_DIM = 512
 _SMALLEST_EIGENVALUE = 0.5  # of a Hessian, in units of the prior's curvature
+_FEW_LATENTS = 10  # up to here precisions in double cost nothing beside the decoder
+
+
+def precision_dtype(target: Target) -> torch.dtype:
+    """The type that precisions of the posterior are added up, inverted and solved with.
+
+    Data that say much of a few directions and nothing of the others (one pixel and two latents) make precisions whose
+    smallest eigenvalue is the prior's, and less than the rounding of the largest in single precision: a Newton step
+    would then go anywhere. So these are in double: always where latents are few, because it costs nothing there.
+    """
+    deficient = target.dim <= _FEW_LATENTS or target.x[0].numel() < target.dim
+    return torch.float64 if deficient and target.device.type != "mps" else target.dtype  # which has no doubles
 
 
 def coarse_precision(target: Target) -> str:
@@ -44,21 +56,25 @@ def coarse_precision(target: Target) -> str:
 def gauss_newton(target: Target, z: Tensor) -> Tensor:
     """Gauss-Newton approximation of -hess log p(x, z), averaged over samples: (S, B, D) to (B, D, D).
 
+    In the type of :func:`precision_dtype`.
+
     Costs D columns of the decoder's Jacobian per latent point. Those of a float32 decoder are made in bfloat16 where
     the processor has units for it: entries to half a percent cost a Gaussian in 50 dimensions some 1e-4 nats. The last
     product, in full precision, keeps the outcome positive definite.
     """
     num_samples, batch, dim = z.shape
     precision = coarse_precision(target)
+    with unvalidated():
+        prior = prior_curvature(target.prior, z).to(precision_dtype(target))
     rows = max(1, 4 * target.max_rows // dim)
     parts = []
     datapoints = torch.arange(batch, device=z.device).repeat(num_samples)
     for part, owner in zip(z.reshape(-1, dim).split(rows), datapoints.split(rows), strict=True):
-        root = target.root_fisher(part, precision, owner)
+        root = target.root_fisher(part, precision, owner)  # (rows, D, outputs)
+        root = root.to(prior)
         parts.append(torch.bmm(root, root.mT))
     curvature = torch.cat(parts).reshape(num_samples, batch, dim, dim).mean(0)
-    with unvalidated():
-        return curvature + prior_curvature(target.prior, z)
+    return curvature + prior
 
 
 def hessian(target: Target, z: Tensor) -> Tensor:

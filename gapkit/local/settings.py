@@ -74,6 +74,10 @@ class FitSettings:
         """How many Newton steps a start is climbed by."""
         return max(12, self.climb_steps) if self.climb_steps > 0 and dim <= _FEW_LATENTS else self.climb_steps
 
+    def climb_further(self, dim: int) -> int:
+        """How many more it may take while every one of them gains much."""
+        return 3 * self.climb(dim) if dim <= _FEW_LATENTS else 0
+
     def patient(self, dim: int) -> bool:
         """Whether to go on also where every mode was found twice but one more could well have been missed."""
         return dim <= _FEW_LATENTS

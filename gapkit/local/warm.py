@@ -21,7 +21,7 @@ from torch import Tensor
 
 from gapkit.families import FullRankGaussian
 from gapkit.local.blocks import blocks_with
-from gapkit.local.curvature import Curvature
+from gapkit.local.curvature import Curvature, precision_dtype
 from gapkit.models.target import Target
 
 __all__ = ["Moments", "cholesky_of_inverse", "eye_like", "warm_start"]
@@ -37,14 +37,14 @@ _NUMBERS = 2**25  # in the matrices of the problems that take a step together
 
 @dataclass(frozen=True)
 class Moments:
-    """A Gaussian by mean (P, D) and precision (P, D, D), for P problems."""
+    """A Gaussian by mean (P, D) and precision (P, D, D), for P problems; the precision may be of a wider type."""
 
     mean: Tensor
     precision: Tensor
 
     def gaussian(self) -> FullRankGaussian:
         """The same Gaussian as a transport."""
-        return FullRankGaussian(self.mean, cholesky_of_inverse(self.precision))
+        return FullRankGaussian(self.mean, cholesky_of_inverse(self.precision).to(self.mean))
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,9 @@ def warm_start(
     """
     mean = start.mean.clone()
     age = torch.full(mean.shape[:1], steps.start or -1, device=mean.device)
-    scale = cholesky_of_inverse(start.precision)
-    state = _State(mean, start.precision.clone(), scale, age, torch.zeros_like(age, dtype=torch.bool))
+    precision = start.precision.to(precision_dtype(target))
+    scale = cholesky_of_inverse(precision).to(mean)
+    state = _State(mean, precision.clone(), scale, age, torch.zeros_like(age, dtype=torch.bool))
     size = max(1, _NUMBERS // target.dim**2)
     for number in steps:
         # The very first draws are no antithetic pairs: by symmetry those would never leave a saddle between two modes.
@@ -131,17 +132,17 @@ def _pairs(noise: Callable[[int], Tensor], num_samples: int) -> Tensor:
 def _step(target: Target, now: _State, curvature: Curvature, u: Tensor) -> _State:
     """One step of all problems, on noise of shape (S, P, D)."""
     z = FullRankGaussian(now.mean, now.scale).forward(u)
-    grad, curved = target.grad(z).mean(0), curvature(target, z)
+    grad, curved = target.grad(z).mean(0), curvature(target, z).to(now.precision)
     change = (curved.diagonal(dim1=-2, dim2=-1) / now.precision.diagonal(dim1=-2, dim2=-1)).log().abs().mean(-1)
     outdated = change > math.log(_OUTDATED)
     age = torch.where(outdated, now.age.clamp(max=0), now.age)
     rho = (_DECAY ** age.clamp(min=0).to(z.dtype)).clamp(min=_LAST)
-    moved = torch.lerp(now.precision, curved, rho[:, None, None])
+    moved = torch.lerp(now.precision, curved, rho[:, None, None].to(curved))
     factor, failed = torch.linalg.cholesky_ex(moved)
-    step = torch.cholesky_solve(grad.unsqueeze(-1), factor).squeeze(-1)
+    step = torch.cholesky_solve(grad.unsqueeze(-1).to(factor), factor).squeeze(-1).to(z)
     length = (step * grad).sum(-1).clamp(min=0.0).sqrt()  # in standard deviations: step' P step
     share = (2.0 * target.dim**0.5 / length.clamp(min=1e-30)).clamp(max=1.0)
-    new_scale = cholesky_of_inverse(moved)
+    new_scale = cholesky_of_inverse(moved).to(z)
     fine = (failed == 0) & step.isfinite().all(-1) & new_scale.isfinite().all(-1).all(-1)
     long = fine & (share * torch.where(now.far, 1.0, _LONG) < 1.0)
     taken = torch.where(long, _searched(target, now.mean, step, share, long), rho * share)

@@ -50,16 +50,26 @@ def model_fault(summary: Mapping[str, Any]) -> tuple[str, Mapping[str, Any] | No
     if best and _below(best):
         return "baseline", best
     first, total = next(iter(summary["splits"].values())), summary["quantities"]["total_gap"]["ci95"]
-    ahead = best["difference"]["ci95"] if best else None
+    ahead = _furthest(best) if best else None
     limit = _BARELY * first.get("data", {}).get("dimensions", 0)
-    if best and ahead and total and ahead[1] < limit and total[1] < limit:
+    if best and ahead is not None and total and ahead < limit and total[1] < limit:
         return "barely", best
     return None
 
 
 def _below(part: Mapping[str, Any]) -> bool:
-    interval = part["difference"]["ci95"]
-    return interval is not None and interval[1] < 0
+    furthest = _furthest(part)
+    return furthest is not None and furthest < 0
+
+
+def _furthest(part: Mapping[str, Any]) -> float | None:
+    """The far end of the interval of how far the model is ahead.
+
+    That over the datapoints whose log p(x) can be trusted counts too: one that is far too low must not decide.
+    """
+    parts = [part["difference"], part.get("difference_sound") or part["difference"]]
+    ends = [float(values["ci95"][1]) for values in parts if values["ci95"] is not None]
+    return max(ends) if len(ends) == len(parts) else None
 
 
 def _collapsed(summary: Mapping[str, Any]) -> bool:

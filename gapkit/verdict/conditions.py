@@ -10,7 +10,7 @@ from typing import Any
 from gapkit.verdict.certificate import width
 from gapkit.verdict.words import MINUS, count_of, number, plus_minus
 
-__all__ = ["FEWEST", "SMALL", "Missing", "datapoints", "evidence", "fits", "rerun", "small_gap"]
+__all__ = ["FEWEST", "SMALL", "Missing", "datapoints", "evidence", "fits", "rerun", "small_gap", "sound"]
 
 SMALL = 0.25  # of the gap that is advised on
 FEWEST = 10  # datapoints with an interval
@@ -111,10 +111,11 @@ def evidence(summary: Mapping[str, Any], allowed: float) -> tuple[Missing, ...]:
         summary: see :func:`gapkit.summary.summarise`.
         allowed: by how many nats log p(x) may be off.
     """
-    return _sound(summary) + _control(summary, allowed) + _certificate(summary, allowed)
+    return sound(summary) + _control(summary, allowed) + _certificate(summary, allowed)
 
 
-def _sound(summary: Mapping[str, Any]) -> tuple[Missing, ...]:
+def sound(summary: Mapping[str, Any]) -> tuple[Missing, ...]:
+    """Nine in ten datapoints have a log p(x) and gaps that can be trusted, by their statuses."""
     first = next(iter(summary["splits"].values()))
     count, bad = first["datapoints"], first.get("unsound")
     if bad is None:  # a run of an earlier version: a datapoint may have several words, so this is the most it can be

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gapkit.verdict.bottleneck import model_fault
-from gapkit.verdict.conditions import SMALL, Missing, datapoints, evidence, fits, rerun, small_gap
+from gapkit.verdict.conditions import SMALL, Missing, datapoints, evidence, fits, rerun, small_gap, sound
 from gapkit.verdict.hidden import hidden
 from gapkit.verdict.words import stated_error
 
@@ -104,7 +104,7 @@ def _model(summary: Mapping[str, Any]) -> Decision | None:
     why, shown = fault
     if why == "collapsed":
         missing = fits(summary, max(summary["quantities"]["total_gap"]["mean"], small_gap(summary)[0]))
-        return _carried(Decision("model", why), missing)
+        return _carried(Decision("model", why), missing + sound(summary))
     assert shown is not None  # every other fault is shown by a simple model
     low, high = shown["difference"]["ci95"]
     found = Decision("model", why, low=low, high=high, baseline=shown["name"])

@@ -36,6 +36,7 @@ def search_sentences(summary: Mapping[str, Any]) -> list[str]:
             "As the search missed modes, all datapoints were searched again by particles tempered from the prior "
             f"to the posterior, which owe nothing to encoder or fits; more of the posterior turned up for {found}."
         )
+        sentences += _still(search)
     else:
         parts = " and ".join(f"{looked[why]} {words}" for why, words in _WHY.items() if looked.get(why))
         sentences.append(
@@ -43,3 +44,21 @@ def search_sentences(summary: Mapping[str, Any]) -> list[str]:
             f"fits; they found more of the posterior for {found}."
         )
     return sentences
+
+
+def _still(search: Mapping[str, Any]) -> list[str]:
+    """What the wide search missed of simulated data."""
+    again = search.get("simulated_again")
+    if again is None:
+        return []
+    unseen = search["unseen"]
+    told = (
+        f"Of {count_of(again)} simulated from the model and searched as widely, {search['beyond'] or 'none'} came from "
+        f"latents beyond what log p(x) was estimated with (its weights expect {search['expected']:.1f})"
+    )
+    if not unseen:
+        return [f"{told}."]
+    return [
+        f"{told}: nothing that was tried gets to about {unseen:.0%} of the posterior, on average, so that log p(x) may "
+        "be too low for every datapoint."
+    ]

@@ -16,6 +16,7 @@ from torch.distributions import (
 from gapkit.engine import EFFORTS
 from gapkit.families import as_proposal
 from gapkit.local import FitStatus, fit
+from gapkit.local.ascent import ascend_points
 from gapkit.local.curvature import available, hessian
 from gapkit.local.natural import Moments, warm_start
 from gapkit.models.target import Target
@@ -194,7 +195,7 @@ def test_a_narrow_component_of_a_mixture_prior_is_entered():
     x = torch.tensor([[0.5], [-0.5]])
     found = climbed(Target(Model(), x), torch.tensor([[4.0, -2.0], [1.0, 2.0]]), torch.ones(2, 2))
     torch.testing.assert_close(found.mean, torch.tensor([[5.0, -5.0], [-5.0, 5.0]]), atol=0.1, rtol=0.0)
-    covariance = torch.linalg.inv(found.precision)
+    covariance = torch.linalg.inv(found.precision).float()
     torch.testing.assert_close(covariance.diagonal(dim1=1, dim2=2), torch.full((2, 2), 0.01), rtol=0.1, atol=0.0)
 
 
@@ -234,3 +235,51 @@ def test_a_start_beyond_numbers_narrows_until_there_is_a_gradient():
     x = torch.tensor([[2.0, 9.0]])
     found = climbed(Target(Steep(), x), torch.zeros(1, 2), torch.full((1, 2), 100.0))
     torch.testing.assert_close(found.mean, x.log() / 10, atol=0.02, rtol=0.0)
+
+
+@pytest.mark.parametrize(("latents", "outputs"), [(2, 1), (20, 5)])
+def test_directions_that_the_data_do_not_fix_are_no_hindrance_in_single_precision(latents, outputs):
+    """The precision's smallest eigenvalue is one, and less than the rounding of the largest."""
+    case = Linear(latents, outputs, 1e-4)
+    x = case.draw(4)
+    weight = case.weight.float()
+
+    class Single:
+        def encode(self, x):
+            return Independent(Normal(torch.zeros(len(x), latents), torch.ones(len(x), latents)), 1)
+
+        def decode(self, z):
+            return Independent(Normal(z @ weight.T, torch.tensor(1e-4)), 1)
+
+        def prior(self):
+            return Independent(Normal(torch.zeros(latents), torch.ones(latents)), 1)
+
+    target = Target(Single(), x.float())
+    found = ascend_points(target, torch.zeros(4, latents), available(target), 3)
+    off = found.mean.double() - case.mean(x)
+    assert (off.norm(dim=-1) < 0.01).all()  # of the prior's deviation, in the directions that are not fixed
+    assert (((off @ case.weight.T) / 1e-4).abs() < 0.3).all()  # of the noise, in the others
+    assert (found.gaussian().scale_tril.diagonal(dim1=1, dim2=2) > 0).all()
+
+
+def test_a_start_that_still_gains_is_climbed_further():
+    """A curved valley: x = exp(2 a) b with x far beyond what the prior makes likely."""
+    x = torch.full((3, 1), 420.0)
+
+    class Funnel:
+        def encode(self, x):
+            return Independent(Normal(torch.zeros(len(x), 2), torch.ones(len(x), 2)), 1)
+
+        def decode(self, z):
+            return Independent(Normal((2 * z[:, :1]).exp() * z[:, 1:], torch.tensor(0.1)), 1)
+
+        def prior(self):
+            return Independent(Normal(torch.zeros(2), torch.ones(2)), 1)
+
+    target = Target(Funnel(), x)
+    start = torch.tensor([[0.6, 0.6], [2.7, 1.8], [1.7, 2.9]])
+    few = ascend_points(target, start, available(target), 4).mean
+    more = ascend_points(target, start, available(target), 4, 60).mean
+    level = [target.log_joint(z.unsqueeze(0))[0] for z in (few, more)]
+    assert (level[0] < -1000.0).all()
+    assert (level[1] > -6.5).all()  # the mode is at -5.48, and climbing stops where a step gains less than a nat

@@ -285,6 +285,15 @@ def test_a_model_below_a_simple_one_is_the_bottleneck(level, why):
     assert ("By these numbers the model fits worse than coin flips" in verdict(summary)[0]) == (why == "coin_flips")
 
 
+def test_a_datapoint_whose_log_px_cannot_be_trusted_does_not_make_a_model_the_bottleneck():
+    summary = sound()
+    part = beside(summary, summary["quantities"]["log_px"]["mean"] + 10.0)
+    split(summary)["baselines"]["models"] = [part]
+    assert decide(summary).why == "baseline"
+    part["difference_sound"] = beside(summary, summary["quantities"]["log_px"]["mean"] - 50.0)["difference"]
+    assert decide(summary).action == "encoder"
+
+
 def test_a_model_hardly_better_than_a_simple_one_is_the_bottleneck_where_the_gap_is_tiny():
     for ahead, gap, action in ((5.0, 1.0, "model"), (5.0, 9.0, "encoder"), (50.0, 1.0, "encoder")):
         summary = sound(encoder=2 * gap, family=0.5 * gap)

@@ -1,0 +1,57 @@
+"""What the search misses is told by data simulated from the model, whose latents are exact posterior draws."""
+
+import pytest
+
+import gapkit
+from benchmarks.exact import build
+from gapkit.doctor import prepare
+from gapkit.engine import spec_for
+from gapkit.engine.bank import build_shared_bank
+from gapkit.engine.misses import misses, still_missing
+from gapkit.models.freeze import frozen
+from gapkit.models.target import Target
+
+
+@pytest.fixture(scope="module")
+def needle():
+    """Half of all observations come from a needle that no gradient shows."""
+    case = build("needle_encoder_beside_it")
+    return gapkit.analyze(case.model, case.x, effort="quick"), case
+
+
+def test_where_nothing_gets_to_part_of_the_posterior_every_datapoint_says_so(needle):
+    result, case = needle
+    frame, search = result.to_frame(), result.summary_values["search"]
+    error = frame["log_px"].to_numpy() - case.exact.numpy()
+    assert error.min() < -2.0  # the needle is missed: what follows is what is said of it
+    assert search["beyond"] > search["expected"] + 4
+    assert frame["status"].str.contains("modes_unseen").all()
+    assert (frame["unseen_mass"] >= search["unseen"]).all()
+    assert (frame["log_px_se"] > 0.1).all()
+
+
+def test_and_no_advice_rests_on_it(needle):
+    result, _ = needle
+    decision = result.decision()
+    assert (decision.action, decision.missing[0].about) == ("unknown", "evidence")
+    assert "nothing that was tried gets to about" in " ".join(result.trust())
+
+
+@pytest.mark.parametrize("name", ["linear_small", "bits", "two_modes_sd_1", "funnel", "sorted_latents"])
+def test_where_all_is_found_latents_lie_beyond_the_proposal_as_often_as_its_weights_say(name):
+    case, spec = build(name), spec_for("quick")
+    with frozen(case.model):
+        x = prepare(case.model, case.x)
+        like = Target(case.model, x[:1])
+        bank = build_shared_bank(like, {"test": x}, None, spec)
+        found = still_missing(like, bank, spec)
+    assert found["simulated_again"] == 30
+    assert found["beyond"] <= found["expected"] + 3.0 * (found["expected"] + 0.3) ** 0.5
+    assert found["unseen"] == 0.0
+
+
+def test_without_a_bank_nothing_is_simulated():
+    case, spec = build("linear_small"), spec_for("quick")
+    like = Target(case.model, case.x[:1])
+    assert misses(like, None, spec)["widen"] is False
+    assert still_missing(like, None, spec) == {}
