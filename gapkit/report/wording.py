@@ -144,6 +144,16 @@ DEFINITIONS = (
         "log p(x) = log integral p(x|z) p(z) dif z",
     ),
     (
+        "Hard posteriors",
+        "Handled: several modes, also alike ones, far and narrow posteriors, heavy tails, bent ones of few latents, "
+        "priors of several components. Only noticed, by a status: weights that stay heavy (evidence_weak), modes that "
+        "keep turning up, or parts of the posterior that simulated data show to be missed (modes_unseen). Neither: a "
+        "narrow mode of a datapoint unlike the model's own, which no start and no particle comes near. The project's "
+        "benchmark page lists the models with exact values on which this was measured.",
+        "",
+        "",
+    ),
+    (
         "IWAE",
         "The logarithm of the mean importance weight p(x, z) / q(z|x) over k draws from q. With one draw it is the "
         "ELBO on average; it rises towards log p(x) as k grows.",
