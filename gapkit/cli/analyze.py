@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from gapkit.cli.folder import claim_new_folder, new_folder
 from gapkit.cli.job import Job
 from gapkit.cli.options import Allow, DataKey, Device, Effort, LabelColumn, ScaleOption, Seed
 from gapkit.cli.reading import Reading, reads_model
-from gapkit.cli.report import FORMATS, rendered, write_files
+from gapkit.cli.report import FORMATS, formats_of, rendered, write_files
 from gapkit.cli.series import analyze_series, default_folder, find_checkpoints, told_step
 from gapkit.cli.sources import DataOptions, check_source
 from gapkit.cli.streams import console
@@ -79,12 +80,19 @@ def analyze(
     seed: Seed = 0,
     device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default="gapkit-CHECKPOINT")] = None,
+    formats: Annotated[
+        str,
+        typer.Option(
+            "--format", help="Of the report: html, pdf, both with a comma, or none (gapkit report makes it later)."
+        ),
+    ] = "html,pdf",
 ) -> None:
     """Estimate log p(x), fit q* for every datapoint, and split the gap into the encoder's and the family's part.
 
     Several checkpoints, or a pattern in quotes such as 'ckpts/*.pt', are analysed alike and compared with the first.
     """
     check_source(data)
+    wanted = () if formats.strip().lower() == "none" else formats_of(formats)
     from gapkit.engine import checked_device, spec_for
 
     paths = find_checkpoints(checkpoint)
@@ -111,27 +119,34 @@ def analyze(
     told = console(errors=True)
     with tracking(track or (), out) as trackers:
         if len(paths) > 1:
-            analyze_series(paths, out, lambda path, like: job.run(path, told, like), publish, trackers.send)
+            published = partial(publish, formats=wanted)
+            analyze_series(paths, out, lambda path, like: job.run(path, told, like), published, trackers.send)
             return
         result = job.run(paths[0], told)
-        publish(result, out)
+        publish(result, out, wanted)
         print_result(console(), result)
-        typer.echo(f"report: {out / 'report.html'}")
+        made = f"report: {out / f'report.{wanted[0]}'}" if wanted else f"results: {out} (gapkit report makes a report)"
+        typer.echo(made)
         trackers.send(result, out, told_step(result))
 
 
-def publish(result: "Result", out: Path) -> None:
+def publish(result: "Result", out: Path, formats: Sequence[str] = FORMATS) -> None:
     """Write all files of a run into a new folder, wholly or not at all.
+
+    Args:
+        result: the run.
+        out: the folder.
+        formats: of the report; without any there is none.
 
     Raises:
         InputError: the folder holds another run, or cannot be written.
     """
     from gapkit.report import build
 
-    documents = dict.fromkeys((f"report.{name}" for name in FORMATS), build(result))
+    files = rendered(dict.fromkeys((f"report.{name}" for name in formats), build(result))) if formats else {}
     with new_folder(out) as staging:
         result.save(staging)
-        write_files(staging, rendered(documents))
+        write_files(staging, files)
 
 
 def _encoder_paths(pairs: Sequence[str]) -> dict[str, Path]:

@@ -42,8 +42,21 @@ def test_a_run_leaves_its_files_and_says_what_it_found(gapkit, checkpoint, tmp_p
     assert "<h1" in (tmp_path / "run" / "report.html").read_text()
 
 
+def test_the_report_can_wait(gapkit, checkpoint, tmp_path):
+    words = ("analyze", checkpoint, "--data", "x.npz", "--effort", "quick", "--limit", 3, "--out", "run")
+    code, _, err = gapkit(*words, "--format", "docx")
+    assert code == 2
+    assert "--format 'docx'" in err
+    code, out, err = gapkit(*words, "--format", "none")
+    assert code == 0, err
+    assert out.strip().endswith("results: run (gapkit report makes a report)")
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [name for name in FILES if "report" not in name]
+    assert gapkit("report", "run")[0] == 0
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == FILES
+
+
 def test_two_splits_limits_and_seeds(gapkit, checkpoint, tmp_path):
-    words = ("analyze", checkpoint, "--data", "x.npz", "--effort", "quick", "--limit", 3)
+    words = ("analyze", checkpoint, "--data", "x.npz", "--effort", "quick", "--limit", 3, "--format", "none")
     assert gapkit(*words, "--split", "train", "--split", "test", "--out", "a")[0] == 0
     frame = pd.read_parquet(tmp_path / "a" / "datapoints.parquet")
     assert frame["split"].tolist() == ["train"] * 3 + ["test"] * 3

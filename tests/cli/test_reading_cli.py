@@ -12,7 +12,8 @@ import torch
 
 from tests.cli import plain_models
 
-BINARY = ["--data", "bin.npz", "--effort", "quick", "--limit", 3]
+BRIEF = ["--effort", "quick", "--limit", 3, "--format", "none"]
+BINARY = ["--data", "bin.npz", *BRIEF]
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_leftovers_are_refused_with_the_option_that_then_works(gapkit, state, tm
 
 def test_a_trained_scale_in_the_checkpoint_is_named(gapkit, state, tmp_path):
     torch.save({**state, "log_scale": torch.tensor([-0.5])}, tmp_path / "ls.pt")
-    words = ["analyze", "ls.pt", "--data", "grey.npz", "--effort", "quick", "--limit", 3]
+    words = ["analyze", "ls.pt", "--data", "grey.npz", *BRIEF]
     code, _, err = gapkit(*words, *model("LogScale"), "--likelihood", "gaussian:scale=global")
     assert code == 2
     assert "--likelihood-param NUMBER" in err
@@ -125,8 +126,10 @@ def test_pixels_on_the_scale_of_training(gapkit, state, tmp_path):
     torch.save(state, tmp_path / "ex.pt")
     pixels = np.load(tmp_path / "u8.npz")["x"]
     np.savez(tmp_path / "by_hand.npz", x=(pixels / 127.5 - 1).astype(np.float32))
-    common = [*model("Logits"), "--likelihood", "gaussian:sigma=0.5", "--effort", "quick", "--limit", 3]
-    code, _, err = gapkit("analyze", "ex.pt", *common, "--data", "u8.npz", "--scale", "-1,1", "--out", "a")
+    common = [*model("Logits"), "--likelihood", "gaussian:sigma=0.5", *BRIEF]
+    code, _, err = gapkit(
+        "analyze", "ex.pt", *common, "--data", "u8.npz", "--scale", "-1,1", "--out", "a", "--format", "html"
+    )
     assert code == 0, err
     assert "(pixels from 0..255 to [-1, 1])" in err
     assert gapkit("analyze", "ex.pt", *common, "--data", "by_hand.npz", "--out", "b")[0] == 0
@@ -144,7 +147,7 @@ def test_a_csv_of_pixels_with_labels(gapkit, state, tmp_path):
     frame = pd.DataFrame(pixels, columns=[f"pixel{i}" for i in range(9)])
     frame.insert(0, "class", np.arange(12) % 3)
     frame.to_csv(tmp_path / "kaggle.csv", index=False)
-    common = [*model("Logits"), "--likelihood", "gaussian:sigma=0.5", "--effort", "quick", "--limit", 3]
+    common = [*model("Logits"), "--likelihood", "gaussian:sigma=0.5", *BRIEF]
     code, _, err = gapkit("analyze", "ex.pt", *common, "--data", "kaggle.csv", "--out", "a")
     assert code == 0, err
     assert "data: kaggle.csv, 3 datapoints, values from" in err
@@ -158,7 +161,7 @@ def test_counts_of_eight_bits_stay_counts(gapkit, state, tmp_path):
     torch.save(state, tmp_path / "ex.pt")
     counts = np.random.default_rng(0).poisson(2.0, (12, 9)).astype(np.uint8)
     np.savez(tmp_path / "counts.npz", x=counts)
-    common = ["--data", "counts.npz", "--effort", "quick", "--limit", 3]
+    common = ["--data", "counts.npz", *BRIEF]
     code, _, err = gapkit("analyze", "ex.pt", *model("Logits"), "--likelihood", "poisson", *common, "--out", "a")
     assert code == 0, err
     assert "(as stored)" in err
@@ -172,7 +175,17 @@ def test_tokens_stay_integers(gapkit, state, tmp_path):
     exec(plain_models.MODELS, space)
     torch.save(space["Tokens"]().state_dict(), tmp_path / "t.pt")
     np.savez(tmp_path / "tokens.npz", x=np.random.default_rng(0).integers(0, 5, (4, 6)))
-    words = [*model("Tokens"), "--likelihood", "categorical:num_classes=5", "--data", "tokens.npz", "--effort", "quick"]
+    words = [
+        *model("Tokens"),
+        "--likelihood",
+        "categorical:num_classes=5",
+        "--data",
+        "tokens.npz",
+        "--effort",
+        "quick",
+        "--format",
+        "none",
+    ]
     code, _, err = gapkit("analyze", "t.pt", *words, "--limit", 2)
     assert code == 0, err
 
@@ -280,7 +293,7 @@ def test_a_refit_is_read_back_by_the_command_that_it_prints(gapkit, state, tmp_p
     assert code == 0, err
     command = out.rpartition("gapkit analyze ")[2].partition(" --data")[0].split()
     assert "--encoder-output" in command
-    given = ["--data", "both.npz", "--effort", "quick", "--limit", 2]
+    given = ["--data", "both.npz", "--effort", "quick", "--limit", 2, "--format", "none"]
     code, _, err = gapkit("analyze", *command, *given, "--out", "read")
     assert code == 0, err
     told = json.loads((tmp_path / "new" / "refit.json").read_text())

@@ -60,7 +60,18 @@ def bound(folder, out):
 
 
 def words(model, weights="binary.pt", data="binary.npz", likelihood="bernoulli"):
-    command = ["analyze", weights, "--model", f"models.py:{model}", "--data", data, "--effort", "quick"]
+    command = [
+        "analyze",
+        weights,
+        "--model",
+        f"models.py:{model}",
+        "--data",
+        data,
+        "--effort",
+        "quick",
+        "--format",
+        "none",
+    ]
     return [*command, "--likelihood", likelihood] if likelihood else command
 
 
@@ -76,7 +87,7 @@ def test_probabilities_are_refused_and_the_remedy_gives_the_right_bound(gapkit, 
 
 def test_deviations_are_warned_about_before_the_work_and_the_remedy_works(gapkit, folder):
     gapkit(*words("Vae"), "--out", "right")
-    code, out, err = gapkit(*words("Deviation"), "--out", "run")
+    code, out, err = gapkit(*words("Deviation"), "--out", "run", "--format", "html")
     assert code == 0
     assert err.index("--encoder-output mean_std") < err.index("bounds")
     assert "--encoder-output mean_std" in out  # the verdict does not forget it
@@ -116,7 +127,9 @@ def test_grey_pixels_have_two_honest_ways(gapkit, folder):
     assert code == 2
     assert "--likelihood cross_entropy" in err
     assert "--binarize sample --encode-from original" in err
-    code, out, err = gapkit(*words("Vae", "grey.pt", "grey.npz", "cross_entropy"), "--out", "weight")
+    code, out, err = gapkit(
+        *words("Vae", "grey.pt", "grey.npz", "cross_entropy"), "--out", "weight", "--format", "html"
+    )
     assert code == 0, err
     assert "the top of the ladder is log Z(x)" in out
     assert "log p(x)" not in out
