@@ -26,6 +26,10 @@ def search_sentences(summary: Mapping[str, Any]) -> list[str]:
             f"On {count_of(search['simulated'])} simulated from the model, whose latents are known, the search missed "
             f"the mode that they lie in for {missed or 'none of them'}."
         )
+    elif search.get("skipped"):
+        sentences.append(
+            f"The search for modes could not be tried on data simulated from the model: {search['skipped']}."
+        )
     route = next(iter(summary["splits"].values())).get("checks", {}).get("route")
     looked = route["looked"] if route else {}
     if not any(looked.values()):

@@ -1,0 +1,34 @@
+"""What is said of the search for modes, and of what it cannot find."""
+
+from gapkit.verdict.search import search_sentences
+from tests.verdict.builder import sound
+
+WIDE = {"simulated": 20, "missed": 7, "widen": True, "control": {"count": 0, "missed": 0}}
+
+
+def said(**search):
+    summary = sound()
+    summary["search"] = search
+    summary["splits"]["test"]["checks"]["route"] = {"looked": {"all": 100}, "found": 3, "unseen": 0.0}
+    return " ".join(search_sentences(summary))
+
+
+def test_why_it_was_not_tried_on_simulated_data():
+    words = said(skipped="NotImplementedError: no sample", widen=False)
+    assert "could not be tried on data simulated from the model: NotImplementedError: no sample." in words
+
+
+def test_what_the_wide_search_misses_is_a_share_of_the_posterior():
+    words = said(**WIDE, simulated_again=30, beyond=12, expected=0.3, unseen=0.39)
+    assert "12 came from latents beyond what log p(x) was estimated with (its weights expect 0.3)" in words
+    assert "nothing that was tried gets to about 39% of the posterior" in words
+
+
+def test_as_many_as_the_weights_expect_are_no_news():
+    words = said(**WIDE, simulated_again=30, beyond=0, expected=0.0, unseen=0.0)
+    assert "none came from latents beyond" in words
+    assert "nothing that was tried" not in words
+
+
+def test_a_run_of_before_says_nothing_of_it():
+    assert "beyond" not in said(**WIDE)
