@@ -73,7 +73,7 @@ def test_labels_of_the_data_come_along(words, gapkit, checkpoint, tmp_path):
     labels = np.array(["<i>cat</i>", "dog"] if words else [3, 8])
     arrays |= {"y_train": labels[[0, 1, 0, 1]], "y_test": labels[[1, 0, 0, 0, 1, 1, 0, 1]]}
     np.savez("labelled.npz", **arrays)
-    options = ("--effort", "quick", "--split", "test", "--split", "train", "--limit", 6)
+    options = ("--effort", "quick", "--split", "test", "--split", "train", "--limit", 6, "--format", "html")
     for name in ("x", "labelled"):
         code, _, err = gapkit("analyze", checkpoint, "--data", f"{name}.npz", *options, "--out", name)
         assert code == 0, err
@@ -94,7 +94,7 @@ def test_labels_of_the_data_come_along(words, gapkit, checkpoint, tmp_path):
 
 def test_several_labels_of_a_datapoint_are_left_aside(gapkit, checkpoint, tmp_path):
     np.savez("many.npz", x=np.load("x.npz")["x_test"], y=np.eye(8))
-    code, _, err = gapkit("analyze", checkpoint, "--data", "many.npz", "--effort", "quick", "--out", "run")
+    code, _, err = gapkit("analyze", checkpoint, "--data", "many.npz", "--effort", "quick", "--out", "run", "--format", "none")
     assert code == 0, err
     assert "label" not in Result.load("run").to_frame()
 
