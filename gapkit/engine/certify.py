@@ -22,7 +22,7 @@ from gapkit.engine.explore import LOOKED, explore
 from gapkit.engine.misses import misses
 from gapkit.engine.plan import plan_units
 from gapkit.engine.progress import Progress
-from gapkit.engine.spec import AnalysisSpec, spec_for
+from gapkit.engine.spec import AnalysisSpec, resolve
 from gapkit.estimators import Bdmc
 from gapkit.families import Mixture
 from gapkit.local import Bank
@@ -63,8 +63,8 @@ def certify(
     spec: AnalysisSpec | None = None,
     *,
     num_datapoints: int = 100,
-    effort: str = "standard",
-    seed: int = 0,
+    effort: str | None = None,
+    seed: int | None = None,
     device: torch.device | str = "cpu",
     allow: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
@@ -75,18 +75,18 @@ def certify(
 
     Args:
         model: an object of the model contract.
-        spec: all settings; None takes those of ``effort`` with ``seed``.
+        spec: all settings; None takes those of ``effort`` with ``seed``, which a spec has already.
         num_datapoints: how many datapoints to simulate.
-        effort: ``quick``, ``standard`` or ``thorough``.
-        seed: of all random numbers.
+        effort: ``quick``, ``standard`` (the default) or ``thorough``.
+        seed: of all random numbers; 0 by default.
         device: where to compute.
         allow: names of checks (``gapkit.doctor.CHECKS``) whose failing is known and does not stop the work.
         progress: called after every stage.
 
     Raises:
-        InputError: fewer than two datapoints, a model that cannot be analysed, a check of its wiring that fails and is
-            not in ``allow``, or a pair that does not know its latent shape yet (pass ``latent_shape=`` to
-            ``from_pair``).
+        InputError: fewer than two datapoints, ``spec`` together with ``effort`` or ``seed``, a model that cannot be
+            analysed, a check of its wiring that fails and is not in ``allow``, or a pair that does not know its latent
+            shape yet (pass ``latent_shape=`` to ``from_pair``).
 
     Example:
         >>> from gapkit.models.reference import build
@@ -96,7 +96,7 @@ def certify(
     """
     if num_datapoints < 2:
         raise InputError(f"{num_datapoints} simulated datapoints", "an interval needs at least 2", "ask for 50 or more")
-    spec = spec or spec_for(effort, seed=seed)
+    spec = resolve(spec, effort, seed)
     device, began = checked_device(device), time.time()
     with frozen(model), moved_to(model, device):
         x = _simulated(model, num_datapoints, spec, device)[0]

@@ -27,7 +27,7 @@ from gapkit.engine.labels import check_labels, label_column
 from gapkit.engine.misses import misses, still_missing
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.progress import Progress, Stopwatch
-from gapkit.engine.spec import AnalysisSpec, spec_for
+from gapkit.engine.spec import AnalysisSpec, resolve
 from gapkit.engine.units import Work, go_through
 from gapkit.families import family_name, recognise
 from gapkit.local import Bank, order, split_family
@@ -48,8 +48,8 @@ def analyze(
     x: Any,
     spec: AnalysisSpec | None = None,
     *,
-    effort: str = "standard",
-    seed: int = 0,
+    effort: str | None = None,
+    seed: int | None = None,
     family: str | Sequence[str] | None = None,
     labels: Tensor | np.ndarray | Mapping[str, Tensor | np.ndarray | None] | None = None,
     other_x: Tensor | None = None,
@@ -69,9 +69,9 @@ def analyze(
         x: data of shape (N, *x_shape), also as a ``torch.utils.data`` Dataset or DataLoader; or several data sets by
             the name of their split, such as
             ``{"test": ..., "train": ...}``.
-        spec: all settings; None takes those of ``effort``, with ``seed`` and ``family``.
-        effort: ``quick``, ``standard`` or ``thorough``.
-        seed: of all random numbers.
+        spec: all settings; None takes those of ``effort``, with ``seed`` and ``family``, which a spec has already.
+        effort: ``quick``, ``standard`` (the default) or ``thorough``.
+        seed: of all random numbers; 0 by default.
         family: families of q* to fit beside the Gaussian ones, a name or several; None fits the encoder's own. The
             gap is split in the encoder's own family unless others are named without it.
         labels: class labels of shape (N,): integers or words; or several by the name of their split, as ``x``, where a
@@ -97,9 +97,10 @@ def analyze(
         The result: one row per datapoint, a summary with intervals, and the run's settings.
 
     Raises:
-        InputError: the model or the data cannot be analysed, a check of the wiring fails that is not in ``allow``, an
-            unknown setting, labels that are not one for each datapoint of a split, or an encoder that does not belong
-            to the model's decoder or whose name would clash with a column.
+        InputError: ``spec`` together with ``effort``, ``seed`` or ``family``; the model or the data cannot be analysed,
+            a check of the wiring fails that is not in ``allow``, an unknown setting, labels that are not one for each
+            datapoint of a split, or an encoder that does not belong to the model's decoder or whose name would clash
+            with a column.
 
     Example:
         >>> from gapkit.models.reference import build
@@ -109,7 +110,7 @@ def analyze(
         5
     """
     named = (family,) if isinstance(family, str) else tuple(family or ())
-    spec = spec or spec_for(effort, seed=seed, families=named)
+    spec = resolve(spec, effort, seed, named)
     x, labels = unpacked(x, labels)
     splits = dict(x) if isinstance(x, Mapping) else {"test": x}
     if not splits:

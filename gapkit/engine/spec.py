@@ -9,7 +9,7 @@ from gapkit.estimators import Ais, Elbo, Iwae
 from gapkit.evidence import Policy
 from gapkit.local import FAMILIES, STEPS, FitSettings, Route, check_steps
 
-__all__ = ["EFFORTS", "AnalysisSpec", "spec_for"]
+__all__ = ["EFFORTS", "AnalysisSpec", "resolve", "spec_for"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,3 +173,31 @@ def spec_for(effort: str = "standard", **changes: Any) -> AnalysisSpec:
     if effort not in EFFORTS:
         raise InputError(f"effort {effort!r}", "no such effort", f"use one of {', '.join(EFFORTS)}")
     return replace(EFFORTS[effort](), **changes)
+
+
+def resolve(
+    spec: AnalysisSpec | None, effort: str | None, seed: int | None, families: tuple[str, ...] = ()
+) -> AnalysisSpec:
+    """Return the settings that were given, all together or one by one; both at once would be ambiguous.
+
+    Args:
+        spec: all settings, or None.
+        effort: None is ``standard``.
+        seed: None is 0.
+        families: to fit beside the Gaussian ones.
+
+    Raises:
+        InputError: ``spec`` beside any of the others, an unknown effort.
+
+    Example:
+        >>> resolve(None, "quick", None).seed
+        0
+    """
+    given = {"effort": effort, "seed": seed, "family": families or None}
+    named = [f"{name}={value!r}" for name, value in given.items() if value is not None]
+    if spec is None:
+        return spec_for(effort or "standard", seed=seed or 0, families=families)
+    if named:
+        do = "put them into the spec: spec_for(effort, seed=..., families=(...,))"
+        raise InputError(f"spec= together with {', '.join(named)}", "a spec that has settings of its own for these", do)
+    return spec
