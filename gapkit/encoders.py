@@ -134,7 +134,7 @@ def in_words(
     Errors after ± are standard errors over datapoints. A part is said to be there if its 95% interval is above 0.
 
     Args:
-        summaries: :meth:`Comparison.summary` of ``test`` data and, where the gain on them should be told apart from
+        summaries: :meth:`Comparison.summary` of ``test`` data and, where the gain on them is to be distinguished from
             what does not generalise, of ``train`` data.
         start: where the new encoder started, one of ``gapkit.training.refit.STARTS``.
         new: its name in the comparisons.

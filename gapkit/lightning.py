@@ -170,7 +170,7 @@ def _splits(x: Tensor | np.ndarray | Mapping[str, Tensor], limit: int | None) ->
 
 
 def _small(spec: AnalysisSpec, x: Mapping[str, Tensor]) -> AnalysisSpec:
-    """Units are padded to their size, which would make a batch of 20 datapoints as dear as 200."""
+    """Units are padded to their size, which would make a batch of 20 datapoints as expensive as 200."""
     return replace(spec, unit_size=min(spec.unit_size, max(len(data) for data in x.values())))
 
 

@@ -25,7 +25,7 @@ _DOUBTFUL = (
 
 
 def score_verdict(values: Mapping[str, Any]) -> list[str]:
-    """Return sentences: does likelihood regret tell the sets apart, do others do it better, and what to mind.
+    """Return sentences: does likelihood regret tell the sets apart, do others do it better, and cautions.
 
     Args:
         values: see :class:`gapkit.score.Scored`.
@@ -154,7 +154,7 @@ def _cautions(one: Mapping[str, Any]) -> list[str]:
         return []
     listed = ", ".join(f"{word}: {count}" for word, count in doubtful.items())
     return [
-        f"Datapoints of {one['name']} to mind ({listed}, of {one['datapoints']}); a higher --effort may settle them."
+        f"Datapoints of {one['name']} with a status ({listed}, of {one['datapoints']}); a higher --effort may help."
     ]
 
 

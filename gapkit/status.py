@@ -3,7 +3,7 @@
 __all__ = ["STATUSES"]
 
 STATUSES = {
-    "ok": ("Nothing to mind.", "Nothing to do."),
+    "ok": ("No check objects.", "Nothing to do."),
     "nonfinite": (
         "A bound is infinite or undefined; the datapoint is left out of the means.",
         "Look at the datapoint and at the decoder's output for it: a probability of exactly 0 or 1 is the usual cause.",

@@ -205,7 +205,7 @@ def test_empty_tables_are_refused():
 def test_doubtful_datapoints_are_counted():
     status = ["ok", "fit_budget,evidence_weak", "ok"]
     text = separate(three(), three(status=status), names=("a", "b")).verdict()
-    assert "Datapoints of b to mind (fit_budget: 1, evidence_weak: 1, of 3); a higher --effort may settle them." in text
+    assert "Datapoints of b with a status (fit_budget: 1, evidence_weak: 1, of 3); a higher --effort may help." in text
     assert not any("Datapoints of a to mind" in sentence for sentence in text)
 
 

@@ -11,12 +11,12 @@ from gapkit.checks import InputError
 from gapkit.comparison.agreement import check_same_data, share_noise, unlike
 from gapkit.comparison.differences import (
     QUANTITIES,
+    finite_pairs,
     finite_rows,
     level_summaries,
     paired,
     shortfall_of,
     summarise_pair,
-    told_apart,
 )
 from gapkit.comparison.series import find_series
 from gapkit.comparison.words import sentences
@@ -106,7 +106,7 @@ def compare(runs: Mapping[str, Result]) -> Comparison:
             pairs = paired(one, two)
             same = families[first] if families[first] == families[name] else None
             quantities = [*QUANTITIES, *_further(pairs, same)]
-            used = pairs[told_apart(pairs)]
+            used = pairs[finite_pairs(pairs)]
             rows = used["index"]
             off = max(shortfall_of(one.loc[rows]), shortfall_of(two.loc[rows]))
             differences[name] = {
@@ -212,7 +212,7 @@ def _changed(frames: list[pd.DataFrame]) -> list[dict[str, Any]]:
     each = max(_CHANGED_AT_LEAST, _CHANGED // max(len(frames), 1))
     parts = []
     for frame in frames:
-        known = frame[told_apart(frame)]
+        known = frame[finite_pairs(frame)]
         order = known["total_gap"].abs().sort_values(ascending=False, kind="stable").index
         parts.append(known.loc[order].head(each))
     rows = pd.concat(parts, ignore_index=True)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from gapkit.summary import summarise_values
 
-__all__ = ["BOUNDS", "GAPS", "QUANTITIES", "finite_rows", "level_summaries", "paired", "summarise_pair", "told_apart"]
+__all__ = ["BOUNDS", "GAPS", "QUANTITIES", "finite_pairs", "finite_rows", "level_summaries", "paired", "summarise_pair"]
 
 BOUNDS = ("log_px", "elbo_star", "elbo")
 GAPS = ("approximation_gap", "amortization_gap", "total_gap")
@@ -51,7 +51,7 @@ def paired(reference: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def told_apart(pairs: pd.DataFrame) -> np.ndarray:
+def finite_pairs(pairs: pd.DataFrame) -> np.ndarray:
     """Which datapoints have a finite difference of every bound and gap: all means are over these."""
     return np.isfinite(pairs[list(QUANTITIES)].to_numpy(float)).all(axis=1)
 

@@ -242,7 +242,7 @@ def _holds_encoder(family: str, q: Posterior) -> bool:
 def _status(
     fit_status: Tensor, top: Evidence, signed: list[Gap], finite: Tensor, iwae: Estimate, unseen: Tensor
 ) -> list[object]:
-    """Words for each datapoint: ``ok``, or what to mind, joined by commas."""
+    """Words for each datapoint: ``ok``, or its statuses, joined by commas."""
     negative = torch.stack([gap.value < -4 * gap.std_error - 0.05 for gap in signed]).any(0)
     flags = {
         "nonfinite": ~finite,

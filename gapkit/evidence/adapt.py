@@ -1,4 +1,4 @@
-"""Refinement of the datapoints that need it, each alone: whoever else needs it does not change a batch's shape."""
+"""Refinement of the datapoints that need it, each alone: batches have the same shapes whichever they are."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -28,7 +28,7 @@ class Affine(ABC):
 
     @abstractmethod
     def forward(self, u: Tensor) -> Tensor:
-        """Z = T(u): shape (S, B, D) to (S, B, D)."""
+        """z = T(u): shape (S, B, D) to (S, B, D)."""
 
     @abstractmethod
     def inverse(self, z: Tensor) -> Tensor:

@@ -95,7 +95,7 @@ class Transport(Proposal, Protocol):
         ...
 
     def forward(self, u: Tensor) -> Tensor:
-        """Z = T(u): shape (S, B, D) to (S, B, D)."""
+        """z = T(u): shape (S, B, D) to (S, B, D)."""
         ...
 
     def inverse(self, z: Tensor) -> Tensor:

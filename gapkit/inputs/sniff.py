@@ -1,6 +1,6 @@
 """What kind of file is this? Answered from its bytes, without executing anything in it.
 
-Five things are told apart: a zip archive of ``torch.save``, its older (legacy) format, a safetensors file, and two
+Five things are distinguished: a zip archive of ``torch.save``, its older (legacy) format, a safetensors file, and two
 groups of files that only look like a checkpoint: those with a remedy of their own (a Git LFS pointer, a web page, a
 TorchScript or exported program, a data archive, a plain pickle) and all the rest.
 

@@ -147,7 +147,7 @@ def learn_curve(path: GeometricPath, z: Tensor, noise: MoveNoise, tuning: Tuning
         log_steps.append(mover.log_step)
         if bool((beta >= 1.0).all()):
             break
-    # Whoever has not arrived goes the rest in one stride.
+    # Chains that are still on their way go the rest in one step.
     lengths += (beta < 1.0).double()
     betas.append(torch.ones_like(beta))
     log_steps.append(mover.log_step)

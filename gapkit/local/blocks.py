@@ -16,7 +16,7 @@ _SIZE, _FEW_LATENTS = 5, 10
 
 
 def block_size(dim: int) -> int:
-    """How many datapoints to a block of dear work: posteriors of few latents are often bent, and quickly computed."""
+    """How many datapoints to a block of expensive work: posteriors of few latents are often bent, and fast."""
     return _SIZE if dim <= _FEW_LATENTS else 1
 
 
@@ -25,7 +25,7 @@ def blocks_with(wanted: Tensor, size: int = _SIZE) -> Iterator[tuple[Tensor, Ten
 
     Args:
         wanted: bools of shape (B,).
-        size: datapoints of a block; one for work of which a datapoint needs so much that company would be dear.
+        size: datapoints of a block; one for work of which a datapoint needs so much that company would be expensive.
 
     Yields:
         The datapoints of a block, shape (P,), and the places in it of the wanted ones.

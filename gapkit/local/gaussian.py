@@ -158,7 +158,7 @@ class FullRankFitter:
     """Gaussians with any covariance."""
 
     def refusal(self, dim: int) -> str:
-        """Full matrices are dear for many latents."""
+        """Full matrices are expensive for many latents."""
         return f"{dim} latent dimensions, more than {MAX_DIM}" if dim > MAX_DIM else ""
 
     def begin(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[FullRankGaussian, Tensor]:

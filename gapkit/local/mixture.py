@@ -31,7 +31,7 @@ class MixtureFitter:
     """A few full-rank Gaussians: the modes that were found, and copies of the best optimum beside it."""
 
     def refusal(self, dim: int) -> str:
-        """Full matrices are dear for many latents."""
+        """Full matrices are expensive for many latents."""
         return f"{dim} latent dimensions, more than {MAX_DIM}" if dim > MAX_DIM else ""
 
     def begin(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[GaussianMixture, Tensor]:

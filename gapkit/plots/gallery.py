@@ -23,7 +23,7 @@ _ROWS = {
     "posterior_sample": "posterior\nsample",
 }
 _STORED = tuple(name for name in _ROWS if name != "difference")
-_SHADES = 31  # more are not told apart, and make a heavier file
+_SHADES = 31  # more cannot be distinguished, and make a heavier file
 # Below zero q is the brighter one, above it q*.
 _CHANGE = LinearSegmentedColormap.from_list(
     "change", [COLORS["amortization_gap"], "#ffffff", COLORS["approximation_gap"]], N=_SHADES

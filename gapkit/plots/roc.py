@@ -10,7 +10,7 @@ from gapkit.score_verdict import LABELS, area
 
 __all__ = ["roc"]
 
-# Colour, line style and width: told apart without colours as well.
+# Colour, line style and width: distinct without colours as well.
 _LOOKS = {
     "regret": (COLORS["amortization_gap"], "-", 2.0),
     "total_gap": ("#0072B2", (0, (6, 2)), 1.4),

@@ -11,7 +11,7 @@ from matplotlib.transforms import offset_copy
 
 __all__ = ["CLASSES", "COLORS", "draw_level", "legend_below", "new_axes", "style", "write_note"]
 
-# Okabe and Ito's palette, told apart with any colour vision.
+# Okabe and Ito's palette, distinct with any colour vision.
 COLORS = {
     "amortization_gap": "#D55E00",
     "approximation_gap": "#0072B2",
@@ -25,7 +25,7 @@ COLORS = {
     "guide": "#B0B0B0",
 }
 
-# For classes: Okabe and Ito's seven and three of Tol's, told apart as far as ten colours can be.
+# For classes: Okabe and Ito's seven and three of Tol's, as distinct as ten colours can be.
 CLASSES = (
     "#0072B2",
     "#E69F00",

@@ -148,7 +148,7 @@ LATENTS = Caption(
     "by convention, if its posterior mean has a variance of at most 0.01 over the datapoints, so that it tells "
     "the decoder next to nothing about x. The mean divergence of the whole q is the sum of the mutual information "
     "I(x; z), what z tells about x, and KL(q(z) || p(z)), how far the encodings of all data together are from the "
-    "prior. With N datapoints, I(x; z) cannot be estimated beyond log N; near that, the two are not told apart.",
+    "prior. With N datapoints, I(x; z) cannot be estimated beyond log N; near that, the two cannot be distinguished.",
 )
 
 IWAE_CURVE = Caption(

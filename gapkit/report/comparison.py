@@ -84,7 +84,7 @@ def build_comparison(comparison: Comparison, failed: Mapping[str, str] | None = 
         Section("differences", "Paired differences", _differences(comparison, main, 1)),
         Section("changed", "The datapoints that changed most", _changed(comparison, main, 1)),
         *(_further(comparison, split, number) for number, split in enumerate(further, 2)),
-        Section("notes", "What to mind", _notes(summary)),
+        Section("notes", "Cautions", _notes(summary)),
         Section(
             "definitions",
             "Definitions",

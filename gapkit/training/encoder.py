@@ -1,6 +1,6 @@
 """The encoder's share of a model: a copy whose decoder stays still, and which weights are the encoder's own.
 
-Weights are told apart by what they do, not by their names: the encoder's own are those that q(z|x) has a gradient in
+Weights are sorted by what they do, not by their names: the encoder's own are those that q(z|x) has a gradient in
 and p(x, z) has none.
 """
 

@@ -1,4 +1,4 @@
-"""What to mind beside the decision: families that differ, further encoders, local steps, fits, statuses."""
+"""Cautions beside the decision: families that differ, further encoders, local steps, fits, statuses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -85,7 +85,7 @@ def local_steps(values: Mapping[str, Any] | None) -> list[str]:
 
 
 def cautions(first: Mapping[str, Any]) -> list[str]:
-    """Datapoints left out, what the fits left, and statuses to mind, in words."""
+    """Datapoints left out, what the fits left, and statuses other than ok, in words."""
     sentences = []
     count, left = first["datapoints"], first["quantities"].get("optimality_gap")
     lost = first["quantities"]["total_gap"].get("left_out", 0)

@@ -23,7 +23,7 @@ _CROSS_ENTROPY = (
 
 
 def verdict(summary: Mapping[str, Any]) -> list[str]:
-    """Return sentences: what makes all doubtful, what to do and what it would bring, how sure, numbers, what to mind.
+    """Return sentences: what makes all doubtful, what to do and what it would bring, how sure, numbers, cautions.
 
     Errors after ± are standard errors over datapoints (they include the sampling noise, and what the fits of q* may
     have left).

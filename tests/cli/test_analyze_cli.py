@@ -94,7 +94,9 @@ def test_labels_of_the_data_come_along(words, gapkit, checkpoint, tmp_path):
 
 def test_several_labels_of_a_datapoint_are_left_aside(gapkit, checkpoint, tmp_path):
     np.savez("many.npz", x=np.load("x.npz")["x_test"], y=np.eye(8))
-    code, _, err = gapkit("analyze", checkpoint, "--data", "many.npz", "--effort", "quick", "--out", "run", "--format", "none")
+    code, _, err = gapkit(
+        "analyze", checkpoint, "--data", "many.npz", "--effort", "quick", "--out", "run", "--format", "none"
+    )
     assert code == 0, err
     assert "label" not in Result.load("run").to_frame()
 

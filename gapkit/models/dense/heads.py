@@ -74,7 +74,7 @@ class BernoulliHead:
         """Sum of log sigmoid(y) over the last axis, given both; y is overwritten.
 
         log sigmoid(y) = min(y, 0) + log sigmoid(|y|), and sigmoid(|y|) lies in [1/2, 1]: 64 of them can be multiplied
-        without underflow before a logarithm is taken, which is dear.
+        without underflow before a logarithm is taken, which is expensive.
         """
         larger = torch.sub(1.0, sigmoid, out=self._work("larger", sigmoid))
         torch.maximum(larger, sigmoid, out=larger)
