@@ -5,6 +5,7 @@ evidence is weak, or has several modes, or new modes kept coming), and for all o
 miss modes: on data simulated from the model, whose latents are known, or on the control subset.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,7 +18,7 @@ from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.support import lacking, part_of, unconfirmed
 from gapkit.evidence import Evidence, with_places
 from gapkit.local import Bank, LocalFits
-from gapkit.local.blocks import blocks_with
+from gapkit.local.blocks import block_size, blocks_with
 from gapkit.randomness import Key
 
 __all__ = ["LOOKED", "Again", "Explored", "explore", "wanted"]
@@ -89,6 +90,16 @@ def _control(key: Key, share: float) -> Tensor:
     return Key(key.seed, first).streams("route/control", torch.float64).uniform(1)[0] < share
 
 
+def _blocks(looked: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Blocks of a unit for those that are looked at: the control subset's neighbours together, others in a size."""
+    control = looked == LOOKED.index("control")
+    together = torch.zeros_like(control)
+    for block, _ in blocks_with(control, _TOGETHER):
+        together[block] = True
+        yield block, (looked[block] > 0).nonzero()[:, 0]
+    yield from blocks_with((looked > 0) & ~together, size)
+
+
 def explore(
     batch: stages.Batch, bank: Bank | None, fitted: LocalFits, top: Evidence, spec: AnalysisSpec, looked: Tensor
 ) -> Explored:
@@ -109,7 +120,7 @@ def explore(
     again = []
     whole = bool((looked == LOOKED.index("all")).all())
     everyone = torch.arange(len(looked), device=looked.device)
-    groups = [(everyone, everyone)] if whole else blocks_with(looked > 0)
+    groups = [(everyone, everyone)] if whole else _blocks(looked, block_size(batch.target.dim))
     for block, places in groups:
         part = batch if whole else stages.select(batch, block)
         before = part_of(top, block)

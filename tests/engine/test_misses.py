@@ -37,7 +37,10 @@ def test_and_no_advice_rests_on_it(needle):
     assert "nothing that was tried gets to about" in " ".join(result.trust())
 
 
-@pytest.mark.parametrize("name", ["linear_small", "bits", "two_modes_sd_1", "funnel", "sorted_latents"])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("funnel", "sorted_latents")]
+
+
+@pytest.mark.parametrize("name", ["linear_small", "bits", "two_modes_sd_1", *SLOW])
 def test_where_all_is_found_latents_lie_beyond_the_proposal_as_often_as_its_weights_say(name):
     case, spec = build(name), spec_for("quick")
     with frozen(case.model):
