@@ -108,6 +108,7 @@ class Once(NoForwardMode):
         return grad * (1 - x.tanh() ** 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("twice", [True, False])
 def test_decoders_without_curvature_still_get_an_optimum(twice):
     x = torch.bernoulli(torch.full((8, 8), 0.5), generator=torch.Generator().manual_seed(0))

@@ -64,6 +64,7 @@ def test_a_wrong_truth_is_seen():
     assert found.contradicted
 
 
+@pytest.mark.slow
 def test_a_model_that_raises_is_a_result_and_one_that_is_refused_goes_on():
     class Broken:
         def __getattr__(self, name):
