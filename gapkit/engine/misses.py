@@ -24,7 +24,8 @@ from gapkit.randomness import Key
 __all__ = ["misses", "still_missing"]
 
 _SIMULATED, _MISSED = 20, 2
-_SIGMAS = 2.0
+_FURTHER, _SHARE = 40, 0.05  # more of them where one was missed, and the share of all that is no chance then
+_SIGMAS, _CHANCE = 2.0, 2.0  # of the latents beyond the proposals: errors, and as many more
 _AGAIN = 30  # datapoints that the wide search is tried on
 
 
@@ -41,10 +42,14 @@ def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, 
     if bank is None:
         return {"skipped": "there is no bank of starts", "widen": False}
     try:
-        missed = _missed(like, bank, spec)
+        missed, count = _missed(like, bank, spec, 0, _SIMULATED), _SIMULATED
+        widen = missed >= _MISSED
+        if missed and not widen:  # one is as likely by chance as by a tenth of all data: look at more
+            missed, count = missed + _missed(like, bank, spec, count, _FURTHER), count + _FURTHER
+            widen = missed >= _SHARE * count
     except Exception as error:  # whatever a model does when it is drawn from, the analysis goes on
         return {"skipped": reason(error), "widen": False}
-    return {"simulated": _SIMULATED, "missed": missed, "widen": missed >= _MISSED}
+    return {"simulated": count, "missed": missed, "widen": widen}
 
 
 def still_missing(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, Any]:
@@ -66,21 +71,22 @@ def still_missing(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mappin
         found, known, variance = _beyond(like, bank, replace(spec, families=("mean_field",)))
     except Exception:  # as above; ``misses`` keeps the reason
         return {}
-    clear = found - known > _SIGMAS * math.sqrt(variance) + 1.0
+    clear = found - known > _SIGMAS * math.sqrt(variance) + _CHANCE
     unseen = (found - known) / _AGAIN if clear else 0.0
     return {"simulated_again": _AGAIN, "beyond": found, "expected": known, "unseen": unseen}
 
 
-def _simulated(like: Target, spec: AnalysisSpec, count: int) -> tuple[stages.Batch, Tensor]:
-    """Datapoints of the model, and the latents that they came from, shape (1, B, D)."""
-    x, latents = simulate(like.model, count, spec.seed + 1)
-    batch = stages.make_batch(like, prepare(like.model, x, like.device), Key(spec.seed + 1, tuple(range(len(x)))))
+def _simulated(like: Target, spec: AnalysisSpec, begin: int, count: int) -> tuple[stages.Batch, Tensor]:
+    """Datapoints of the model from a number on, and the latents that they came from, shape (1, B, D)."""
+    x, latents = simulate(like.model, count, spec.seed + 1 + begin)
+    key = Key(spec.seed + 1, tuple(range(begin, begin + len(x))))
+    batch = stages.make_batch(like, prepare(like.model, x, like.device), key)
     return batch, latents.to(batch.target.x).unsqueeze(0)
 
 
 @torch.no_grad()
-def _missed(like: Target, bank: Bank, spec: AnalysisSpec) -> int:
-    batch, z = _simulated(like, spec, _SIMULATED)
+def _missed(like: Target, bank: Bank, spec: AnalysisSpec, begin: int, count: int) -> int:
+    batch, z = _simulated(like, spec, begin, count)
     modes = find_modes(batch.target, with_density(batch.q), bank, batch.key, spec.fit).modes
     log_px = torch.logsumexp(modes.level, 0).double()
     # A latent in the tail of a mode that is known is no news: what counts is where it leads.
@@ -91,7 +97,7 @@ def _missed(like: Target, bank: Bank, spec: AnalysisSpec) -> int:
 
 def _beyond(like: Target, bank: Bank, spec: AnalysisSpec) -> tuple[int, float, float]:
     """How many latents lie beyond their datapoints' proposals; how many should, by the weights, and its variance."""
-    batch, z = _simulated(like, spec, _AGAIN)
+    batch, z = _simulated(like, spec, 0, _AGAIN)
     fitted = stages.fits(batch, bank, spec)
     top = stages.evidence(batch, fitted, spec)
     explored = explore(batch, bank, fitted, top, spec, torch.full_like(top.reason, LOOKED.index("all")))

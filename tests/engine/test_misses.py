@@ -1,6 +1,8 @@
 """What the search misses is told by data simulated from the model, whose latents are exact posterior draws."""
 
 import pytest
+import torch
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 import gapkit
 from benchmarks.exact import build
@@ -58,3 +60,38 @@ def test_without_a_bank_nothing_is_simulated():
     like = Target(case.model, case.x[:1])
     assert misses(like, None, spec)["widen"] is False
     assert still_missing(like, None, spec) == {}
+
+
+class Rare:
+    """A tenth of all observations are of z (noise 0.05), the others of nothing; no gradient shows the needle."""
+
+    def encode(self, x):
+        return Independent(Normal(0 * x, torch.ones_like(x)), 1)
+
+    def decode(self, z):
+        loc = torch.stack([z, 0 * z], 1)
+        scale = torch.tensor([0.05, 5.0])[:, None].expand(2, 3).expand_as(loc)
+        parts = Independent(Normal(loc, scale), 1)
+        return MixtureSameFamily(Categorical(torch.tensor([0.1, 0.9]).expand(len(z), 2)), parts)
+
+    def prior(self):
+        return Independent(Normal(torch.zeros(3), 1.0), 1)
+
+
+def test_one_that_is_missed_among_a_few_is_a_reason_to_look_at_more():
+    model, spec = Rare(), spec_for("quick")
+    with frozen(model):
+        like = Target(model, torch.ones(1, 3))
+        bank = build_shared_bank(like, {"test": torch.ones(1, 3)}, None, spec)
+        found = misses(like, bank, spec)
+    assert found["simulated"] == 60  # at the first 20 one is missed
+    assert found["missed"] >= 3
+    assert found["widen"]
+
+
+def test_none_missed_is_enough_of_a_look():
+    case, spec = build("linear_small"), spec_for("quick")
+    with frozen(case.model):
+        like = Target(case.model, case.x[:1])
+        found = misses(like, build_shared_bank(like, {"test": case.x}, None, spec), spec)
+    assert (found["simulated"], found["missed"], found["widen"]) == (20, 0, False)
