@@ -51,7 +51,13 @@ _LATENTS = unless(
         threshold=NUMBER,
         missing=table(TEXT),
         kl=maybe(_QUANTITY),
-        kl_per_dimension=maybe(record(mean=list_of(NUMBER, 1), se_datapoints=maybe(list_of(NUMBER)))),
+        kl_per_dimension=maybe(
+            record(
+                optional={"ci95": maybe(list_of(INTERVAL))},
+                mean=list_of(NUMBER, 1),
+                se_datapoints=maybe(list_of(NUMBER)),
+            )
+        ),
         active=maybe(list_of({"type": "boolean"})),
         active_units=maybe(COUNT),
         mutual_information=maybe(_QUANTITY),
@@ -68,7 +74,7 @@ _USE = unless(
         used_units=maybe(COUNT),
     ),
 )
-_SIMPLE = record(name=TEXT, log_px=_QUANTITY, difference=_QUANTITY)
+_SIMPLE = record(optional={"difference_sound": maybe(_QUANTITY)}, name=TEXT, log_px=_QUANTITY, difference=_QUANTITY)
 _BASELINES = unless(
     "skipped",
     record(
@@ -146,6 +152,23 @@ _SPLIT = record(
     other_start=COUNT,
 )
 
+_SEARCH = {
+    **record(
+        optional={
+            "simulated": COUNT,
+            "missed": COUNT,
+            "simulated_again": COUNT,
+            "beyond": COUNT,
+            "expected": NUMBER,
+            "unseen": NUMBER,
+            "skipped": TEXT,
+            "control": record(count=COUNT, missed=COUNT),
+        },
+        widen={"type": "boolean"},
+    ),
+    "dependentRequired": {"simulated": ["missed"], "simulated_again": ["beyond", "expected", "unseen"]},
+}
+
 SUMMARY = record(
     optional={
         "generalisation": table(_ESTIMATE),
@@ -153,15 +176,7 @@ SUMMARY = record(
         "semi_amortized": maybe(_LOCAL_STEPS),
         "families": record(encoder=TEXT, split=TEXT),
         "findings": list_of(_FINDING),
-        "search": record(
-            optional={
-                "simulated": COUNT,
-                "missed": COUNT,
-                "skipped": TEXT,
-                "control": record(count=COUNT, missed=COUNT),
-            },
-            widen={"type": "boolean"},
-        ),
+        "search": _SEARCH,
         "target": maybe(TEXT),
         "effort": maybe(TEXT),
     },

@@ -196,7 +196,7 @@ def resolve(
     given = {"effort": effort, "seed": seed, "family": families or None}
     named = [f"{name}={value!r}" for name, value in given.items() if value is not None]
     if spec is None:
-        return spec_for(effort or "standard", seed=seed or 0, families=families)
+        return spec_for("standard" if effort is None else effort, seed=0 if seed is None else seed, families=families)
     if named:
         do = "put them into the spec: spec_for(effort, seed=..., families=(...,))"
         raise InputError(f"spec= together with {', '.join(named)}", "a spec that has settings of its own for these", do)

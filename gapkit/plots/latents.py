@@ -78,7 +78,8 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
             zorder=3,
         )
     known = values["kl_per_dimension"].get("ci95")
-    low, high = np.array(known, float)[order].T if known else np.full((2, count), math.nan)
+    complete = known and len(known) == count  # of a run that somebody has changed they may be fewer
+    low, high = np.array(known, float)[order].T if complete else np.full((2, count), math.nan)
     if count <= _NAMED:
         ax.vlines(places, low, high, color=COLORS["rung"], linewidth=1.0, zorder=4)
         ax.set_xticks(places, [str(number) for number in order], fontsize=8.5 if count <= 25 else 6.5)

@@ -38,3 +38,8 @@ def test_the_package_says_that_it_is_typed():
     from importlib.resources import files
 
     assert (files("gapkit") / "py.typed").is_file()
+
+
+def test_an_empty_effort_is_none_of_the_three():
+    with pytest.raises(InputError, match="effort ''"):
+        resolve(None, "", None)
