@@ -14,6 +14,9 @@ __all__ = ["Gaussian", "Modes", "without_duplicates"]
 Gaussian = DiagonalGaussian | FullRankGaussian
 # The mixture keeps a little weight for every mode whatever its level, and for the encoder's own q.
 _SHARED_EVENLY, _ENCODER = 0.1, 0.05
+# Squared distance for each latent, in deviations of the better of two fits, and of the narrower, up to which they are
+# of one mode.
+_NEAR, _INSIDE = 0.5, 4.0
 
 
 @dataclass(frozen=True)
@@ -158,11 +161,13 @@ def without_duplicates(modes: Modes, keep_within: float) -> Modes:
     whitener = _whitener(modes.tril)
     rows = torch.arange(level.shape[1], device=level.device)
     for late in range(1, len(level)):
-        # The better of the two says how far is far. A mode of another width at the same place is another mode.
+        # The better of the two says how far is far. A narrow mode inside a wide one is another mode: the wide one may
+        # stand at a saddle between several.
         apart = modes.loc[late] - modes.loc[:late]
         theirs, ours = _squared(whitener[:late], apart), _squared(whitener[late].expand_as(whitener[:late]), apart)
         later_is_better = modes.level[late] > modes.level[:late]
-        near = torch.where(later_is_better, ours, theirs) < 0.5 * loc.shape[-1]
+        near = torch.where(later_is_better, ours, theirs) < _NEAR * loc.shape[-1]
+        near &= torch.maximum(ours, theirs) < _INSIDE * loc.shape[-1]
         same = near & level[:late].isfinite() & level[late].isfinite()
         early = same.to(torch.int8).argmax(0)  # the earliest of those that are the same
         merged = same.any(0)
