@@ -161,12 +161,20 @@ _SEARCH = {
             "beyond": COUNT,
             "expected": NUMBER,
             "unseen": NUMBER,
+            "annealed_again": COUNT,
+            "apart": NUMBER,
+            "unseen_annealed": NUMBER,
             "skipped": TEXT,
+            "skipped_again": TEXT,
             "control": record(count=COUNT, missed=COUNT),
         },
         widen={"type": "boolean"},
     ),
-    "dependentRequired": {"simulated": ["missed"], "simulated_again": ["beyond", "expected", "unseen"]},
+    "dependentRequired": {
+        "simulated": ["missed"],
+        "simulated_again": ["beyond", "expected", "unseen"],
+        "annealed_again": ["apart", "unseen_annealed"],
+    },
 }
 
 SUMMARY = record(

@@ -51,6 +51,20 @@ def _one_sign(sd: float, count: int = 25) -> Case:
     return Case(_KIND, model, x, exact, f"15 latents, the sign of one ambiguous, encoder sd {sd}", fault=fault)
 
 
+def _saddle(dim: int = 30, count: int = 25) -> Case:
+    """Latents z ~ N(0, I), x ~ N((a'z)^2, 0.05^2) with |a| = 1: the encoder is the prior, its mean a saddle."""
+    direction = noise(69, dim)
+    direction = direction / direction.norm()
+    x = noise(70, count, 1).square() + 0.05 * noise(71, count, 1)
+    exact = line(lambda u, v: log_normal(u, 0.0, 1.0) + log_normal(v, u.square(), 0.05), x, -9, 9).sum(-1)
+    model = Model(
+        lambda x: normal(torch.zeros(len(x), dim), 1.0),
+        lambda z: normal((z @ direction)[:, None].square(), 0.05),
+        standard(dim),
+    )
+    return Case(_KIND, model, x, exact, f"two modes beside a saddle, which the encoder is on, in {dim} dimensions")
+
+
 def _lattice(count: int = 25) -> Case:
     """Latents z ~ N(0, 4 I_2), x ~ N(sin 3z, 0.2^2): a lattice of dozens of modes."""
     x = (6 * noise(9, count, 2)).sin() + 0.2 * noise(10, count, 2)
@@ -142,6 +156,7 @@ CASES = {
     "sixty_four_modes": lambda: _squares(6, 0.3),
     "one_sign_of_15_good_encoder": lambda: _one_sign(0.29),
     "one_sign_of_15_wide_encoder": lambda: _one_sign(1.0),
+    "square_of_a_sum": _saddle,
     "lattice": _lattice,
     "angle": _angle,
     "spiral": _spiral,

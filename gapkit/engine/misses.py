@@ -14,19 +14,20 @@ from gapkit.engine.explore import LOOKED, explore
 from gapkit.engine.rounds import NEWS
 from gapkit.engine.skipped import reason
 from gapkit.engine.spec import AnalysisSpec
-from gapkit.engine.support import latents_beyond, uncovered
+from gapkit.engine.support import gap_of_chains, latents_beyond, uncovered
 from gapkit.families.protocol import with_density
 from gapkit.local import Bank, find_modes, search_on
 from gapkit.models.simulate import simulate
 from gapkit.models.target import Target
 from gapkit.randomness import Key
 
-__all__ = ["misses", "still_missing"]
+__all__ = ["misses", "still_missing", "unreached"]
 
 _SIMULATED, _MISSED = 20, 2
 _FURTHER, _SHARE = 40, 0.05  # more of them where one was missed, and the share of all that is no chance then
 _SIGMAS, _CHANCE = 2.0, 2.0  # of the latents beyond the proposals: errors, and as many more
 _AGAIN = 30  # datapoints that the wide search is tried on
+_FEWEST_GAPS, _WIDEST = 4, 4.0  # sandwiches of AIS that say something together, and nats that one of them counts for
 
 
 def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, Any]:
@@ -55,25 +56,31 @@ def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, 
 def still_missing(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, Any]:
     """What everything that is done for a datapoint, the route included, misses on data simulated from the model.
 
-    The latents of a simulated datapoint are an exact draw from its posterior. They lie beyond the proposal that log
-    p(x) was estimated with (where the posterior's density is e^2 times its own or more) with the probability of the
-    posterior mass there. Importance weights account for as much of it as they have seen; what they have not seen is
-    missing from log p(x).
+    The latents of a simulated datapoint are an exact draw from its posterior. Where log p(x) is importance sampling's,
+    they lie beyond its proposal (where the posterior's density is e^2 times its own or more) with the probability of
+    the posterior mass there. The weights account for as much of it as they have seen; what they have not seen is
+    missing from log p(x). Where it is that of AIS, chains sent back from them give a bound from above: the truth lies
+    between the two, about half way.
 
     Returns:
-        ``simulated_again``, how many datapoints there were; ``beyond``, the latents of how many lie beyond the
-        proposal; ``expected``, how many should by the weights' account; and ``unseen``, the posterior mass that is
-        missed on average over data of the model: their difference, as a share, where it is not chance.
+        ``simulated_again``, of how many datapoints importance sampling gave log p(x), so that they tell something;
+        ``beyond``, the latents of how many lie beyond the proposal; ``expected``, how many should by the weights'
+        account; and ``unseen``, the posterior mass that is missed on average over data of the model: their
+        difference, as a share, where it is not chance. ``annealed_again``, of how many AIS gave it; ``apart``, how far
+        the bounds of these are apart on average, in nats; and ``unseen_annealed``, the posterior mass that half of it
+        is, where it is not noise. Or ``skipped_again``, why it could not be tried.
     """
     if bank is None or bank.num_prior < 2:
         return {}
     try:
-        found, known, variance = _beyond(like, bank, replace(spec, families=("mean_field",)))
-    except Exception:  # as above; ``misses`` keeps the reason
-        return {}
-    clear = found - known > _SIGMAS * math.sqrt(variance) + _CHANCE
-    unseen = (found - known) / _AGAIN if clear else 0.0
-    return {"simulated_again": _AGAIN, "beyond": found, "expected": known, "unseen": unseen}
+        return _unreached(like, bank, replace(spec, families=("mean_field",)))
+    except Exception as error:  # as above
+        return {"skipped_again": reason(error)}
+
+
+def unreached(search: Mapping[str, Any]) -> Mapping[str, float]:
+    """The posterior mass that is missed on data of the model, by the source of log p(x)."""
+    return {"mixture": search.get("unseen", 0.0), "ais": search.get("unseen_annealed", 0.0)}
 
 
 def _simulated(like: Target, spec: AnalysisSpec, begin: int, count: int) -> tuple[stages.Batch, Tensor]:
@@ -95,15 +102,42 @@ def _missed(like: Target, bank: Bank, spec: AnalysisSpec, begin: int, count: int
     return int((search_on(batch.target, batch.key, spec.fit, modes, starts, bank.narrow).gained > NEWS).sum())
 
 
-def _beyond(like: Target, bank: Bank, spec: AnalysisSpec) -> tuple[int, float, float]:
-    """How many latents lie beyond their datapoints' proposals; how many should, by the weights, and its variance."""
+def _unreached(like: Target, bank: Bank, spec: AnalysisSpec) -> Mapping[str, Any]:
     batch, z = _simulated(like, spec, 0, _AGAIN)
     fitted = stages.fits(batch, bank, spec)
     top = stages.evidence(batch, fitted, spec)
     explored = explore(batch, bank, fitted, top, spec, torch.full_like(top.reason, LOOKED.index("all")))
     with torch.no_grad():
-        found, known = latents_beyond(batch.target, z, top)
+        told = (
+            *latents_beyond(batch.target, z, top),
+            gap_of_chains(batch.target, z, top, batch.key, spec.evidence.ais),
+        )
         for again in explored.again:
-            theirs = latents_beyond(again.batch.target, z[:, again.block], again.top)
-            found[again.rows], known[again.rows] = (part[again.places] for part in theirs)
-    return int(found.sum()), float(known.sum()), float((known * (1.0 - known)).sum())
+            theirs = z[:, again.block]
+            part = (
+                *latents_beyond(again.batch.target, theirs, again.top),
+                gap_of_chains(again.batch.target, theirs, again.top, again.batch.key, spec.evidence.ais),
+            )
+            for whole, new in zip(told, part, strict=True):
+                whole[again.rows] = new[again.places]
+    sampled, beyond, known, gap = told
+    count, found, expected = int(sampled.sum()), int(beyond.sum()), float(known.sum())
+    clear = found - expected > _SIGMAS * math.sqrt(float((known * (1.0 - known)).sum())) + _CHANCE
+    seen = {
+        "simulated_again": count,
+        "beyond": found,
+        "expected": expected,
+        "unseen": (found - expected) / count if clear else 0.0,
+    }
+    return seen | _apart(gap[gap.isfinite()])
+
+
+def _apart(gap: Tensor) -> Mapping[str, Any]:
+    """What the sandwiches of AIS say together: finite values of shape (N,), in nats."""
+    if len(gap) < _FEWEST_GAPS:
+        return {}
+    gap = gap.clamp(-_WIDEST, _WIDEST)  # what one very wide one says is that it is wide
+    mean, error = float(gap.mean()), float(gap.std()) / math.sqrt(len(gap))
+    clear = mean > _SIGMAS * error
+    unseen = 1.0 - math.exp(-0.5 * mean) if clear else 0.0
+    return {"annealed_again": len(gap), "apart": mean, "unseen_annealed": unseen}

@@ -24,7 +24,7 @@ from gapkit.engine.encoders import check_encoder_names, check_encoders, in_place
 from gapkit.engine.forecast import warn_if_long
 from gapkit.engine.inputs import Data, encoder_inputs
 from gapkit.engine.labels import check_labels, label_column
-from gapkit.engine.misses import misses, still_missing
+from gapkit.engine.misses import misses, still_missing, unreached
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.progress import Progress, Stopwatch
 from gapkit.engine.spec import AnalysisSpec, resolve
@@ -148,12 +148,12 @@ def analyze(
         work = Work(like, ready, inputs, units, bank, spec, encoders, curve, order)
         if search["widen"]:
             search = {**search, **still_missing(like, bank, spec)}
-        gone = go_through(work, run_stage, widened=search["widen"], unseen=search.get("unseen", 0.0))
+        gone = go_through(work, run_stage, widened=search["widen"], unseen=unreached(search))
         search = {**search, "control": gone.control}
         if gone.misses and not search["widen"]:
             search = {**search, "widen": True, **still_missing(like, bank, spec)}
             run_stage.total += of_units
-            gone = go_through(work, run_stage, widened=True, unseen=search.get("unseen", 0.0))
+            gone = go_through(work, run_stage, widened=True, unseen=unreached(search))
         if spec.details:
             details = run_stage("details", make_details, gone.keeper, like, spec, first)
         plain_x = other_x if encoder_x is None else None  # given in the form that the encoder wants

@@ -71,15 +71,17 @@ class Sought:
         looked: why the independent route was gone for each datapoint, in a word; empty where it was not.
         gained: posterior mass of the modes that it alone found, shape (B,).
         unseen: posterior mass that may be in modes that nothing found, shape (B,).
+        least: what is known to be missed on data of the model, by the source of log p(x) (``SOURCES``).
     """
 
     looked: Sequence[str]
     gained: Tensor
     unseen: Tensor
+    least: tuple[float, ...] = (0.0,) * len(SOURCES)
 
     def select(self, rows: Tensor) -> "Sought":
         """Of some datapoints: rows has shape (P,)."""
-        return Sought([self.looked[row] for row in rows.tolist()], self.gained[rows], self.unseen[rows])
+        return Sought([self.looked[row] for row in rows.tolist()], self.gained[rows], self.unseen[rows], self.least)
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,8 @@ def rows(
     sought: Sought,
 ) -> dict[str, list[object]]:
     """The unit's rows of the table, column by column; values in nats. ``others`` are L[q'] of further encoders."""
-    top = replace(top, log_px=_with_unseen(top.log_px, sought.unseen))
+    unseen = sought.unseen.maximum(sought.unseen.new_tensor(sought.least)[top.source])  # NaN stays
+    top = replace(top, log_px=_with_unseen(top.log_px, unseen))
     star = fitted.family(fitted.own)
     ladder = (
         Rung("log_px", top.log_px, "approximation_gap"),
@@ -217,13 +220,13 @@ def rows(
     add("amortization_minus_approximation", contrast(*ladder))
     table["start"] = star.start.tolist()
     table["modes"] = fitted.search.modes.alive().sum(0).tolist()
-    table["unseen_mass"] = sought.unseen.tolist()
+    table["unseen_mass"] = unseen.tolist()
     table["route"] = list(sought.looked)
     table["route_mass"] = sought.gained.tolist()
     # Without a place for the encoder's q in the family of q*, its gap may well be negative.
     signed = [gap for name, gap in gaps.items() if name == "approximation_gap" or _holds_encoder(fitted.own, batch.q)]
     finite = torch.stack([gap.value.isfinite() for gap in gaps.values()]).all(0)
-    table["status"] = _status(star.status, top, signed, finite, iwae, sought.unseen > _UNSEEN)
+    table["status"] = _status(star.status, top, signed, finite, iwae, unseen > _UNSEEN)
     return table
 
 

@@ -4,12 +4,13 @@ import torch
 from torch import Tensor
 
 from gapkit.engine.keeper import cut
+from gapkit.estimators import Ais
 from gapkit.evidence import BEYOND, SOURCES, Evidence
 from gapkit.families import Mixture
 from gapkit.models.target import Target
 from gapkit.randomness import Key
 
-__all__ = ["lacking", "latents_beyond", "part_of", "unconfirmed", "uncovered"]
+__all__ = ["gap_of_chains", "lacking", "latents_beyond", "left_out", "part_of", "unconfirmed", "uncovered"]
 
 _UNCOVERED = 6.0  # nats by which the posterior's density may exceed the proposal's at a posterior draw
 _FAR = 12.0  # nats, and one for each latent, below the best particle: what lies lower has no mass
@@ -57,8 +58,21 @@ def lacking(target: Target, z: Tensor, top: Evidence, key: Key) -> tuple[Tensor,
     return beyond & much, likely.sum(0) >= _ARRIVED * len(z)
 
 
-def latents_beyond(target: Target, z: Tensor, top: Evidence) -> tuple[Tensor, Tensor]:
-    """Which exact posterior draws lie beyond the proposal, and with what probability they should: shapes (B,).
+def left_out(target: Target, starts: Tensor, top: Evidence) -> Tensor:
+    """Whether modes that the route found are missing in a proposal after all, shape (B,).
+
+    Args:
+        target: B datapoints.
+        starts: the modes, shape (K, B, D), NaN where there are fewer; or empty.
+        top: the estimates of these datapoints, made with these starts.
+    """
+    if not len(starts) or not top.proposal.components:
+        return torch.zeros_like(top.weak)
+    return uncovered(target, starts, top.proposal, top.log_px.value).any(0)
+
+
+def latents_beyond(target: Target, z: Tensor, top: Evidence) -> tuple[Tensor, Tensor, Tensor]:
+    """Which exact posterior draws count, which lie beyond the proposal, and with what probability: shapes (B,).
 
     Where AIS gave log p(x), its chains may have gone there; no draw counts.
 
@@ -70,9 +84,31 @@ def latents_beyond(target: Target, z: Tensor, top: Evidence) -> tuple[Tensor, Te
     sampled = top.source == SOURCES.index("mixture")
     known = top.mixture.diagnostics["beyond"].to(z.device).nan_to_num(nan=0.0).double()
     if not top.proposal.components:
-        return torch.zeros_like(sampled), torch.zeros_like(known)
+        return torch.zeros_like(sampled), torch.zeros_like(sampled), torch.zeros_like(known)
     _, ratio = _densities(target, z, top.proposal, top.log_px.value)
-    return sampled & (ratio[0] > BEYOND), torch.where(sampled, known, 0.0)
+    return sampled, sampled & (ratio[0] > BEYOND), torch.where(sampled, known, 0.0)
+
+
+def gap_of_chains(target: Target, z: Tensor, top: Evidence, key: Key, ais: Ais) -> Tensor:
+    """How far log p(x) of AIS lies below the bound of chains sent back from exact posterior draws: shape (B,), nats.
+
+    NaN where AIS did not give it, or where its start belongs to its batch.
+
+    Args:
+        target: B datapoints.
+        z: one posterior draw of each, shape (1, B, D).
+        top: the estimates of these datapoints.
+        key: seed and datapoint indices.
+        ais: settings of the chains.
+    """
+    out = torch.full_like(top.log_px.value, torch.nan)
+    rows = (top.source == SOURCES.index("ais")).nonzero()[:, 0]
+    start = cut(top.proposal, rows) if len(rows) and top.proposal.components else None
+    if start is None:
+        return out
+    part, own = target.select(rows), key.select(rows)
+    back = ais.backward(ais.plans(part, start, own), z[:, rows].expand(ais.num_chains, -1, -1))
+    return out.index_copy(0, rows, ais.estimate_above(back, own).value.to(out) - top.log_px.value[rows])
 
 
 def unconfirmed(top: Evidence, lacks: Tensor, arrived: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from gapkit.engine.plan import Unit
 from gapkit.engine.progress import Stopwatch
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.estimators import Estimate
+from gapkit.evidence import SOURCES
 from gapkit.local import Bank
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
@@ -82,20 +83,21 @@ class Gone:
         return self.control["missed"] >= max(_FEWEST, _SHARE * self.control["count"])
 
 
-def go_through(work: Work, run_stage: Stopwatch, *, widened: bool, unseen: float = 0.0) -> Gone:
+def go_through(work: Work, run_stage: Stopwatch, *, widened: bool, unseen: Mapping[str, float] | None = None) -> Gone:
     """Run the stages of all units.
 
     Args:
         work: what they share.
         run_stage: runs and counts stages.
         widened: whether the independent route is gone for every datapoint.
-        unseen: posterior mass that the search is known to miss on data of the model.
+        unseen: posterior mass that is known to be missed on data of the model, by the source of log p(x).
     """
+    least = tuple((unseen or {}).get(source, 0.0) for source in SOURCES)
     first, gone = next(iter(work.data)), Gone(Keeper(work.spec.details))
     for split, units in work.units.items():
         tables, beside = {}, Further()
         for unit in work.order(units):
-            tables[unit.number] = _unit(work, run_stage, gone, beside, split, unit, first == split, widened, unseen)
+            tables[unit.number] = _unit(work, run_stage, gone, beside, split, unit, first == split, widened, least)
         frame = pd.concat([tables[number] for number in sorted(tables)], ignore_index=True)
         frame.insert(0, "split", split)
         gone.frames.append(frame)
@@ -115,7 +117,7 @@ def _unit(
     unit: Unit,
     is_first: bool,
     widened: bool,
-    unseen: float,
+    least: tuple[float, ...],
 ) -> pd.DataFrame:
     """The rows of a unit."""
     spec, bank, rows = work.spec, work.bank, list(unit.indices)
@@ -128,8 +130,8 @@ def _unit(
     explored = run_stage("route", explore, batch, bank, fitted, top, spec, looked)
     top = replace(top, weak=top.weak | explored.weak)
     others = run_stage("encoders", stages.encoders, batch, spec, work.encoders) if work.encoders else {}
-    missing = explored.unseen.clamp(min=unseen)  # NaN stays
-    sought = stages.Sought([LOOKED[number] for number in explored.looked.tolist()], explored.gained, missing)
+    looked_for = [LOOKED[number] for number in explored.looked.tolist()]
+    sought = stages.Sought(looked_for, explored.gained, explored.unseen, least)
     table = pd.DataFrame(stages.rows(batch, spec, found.iwae, fitted, top, others, sought))
     table, parts = _mended(table, explored, spec, found.iwae, others, sought)
     beside.see(unit, batch, found, fitted)

@@ -83,9 +83,10 @@ def pooled(
 
 def _pool(log_w: Tensor, key: Key, policy: Policy) -> Pool:
     estimate, rise = policy.pooled.estimate(log_w, key), rise_of(log_w)
-    beyond = torch.where(log_w - estimate.value > BEYOND, torch.softmax(log_w.double(), 0), 0.0).sum(0)
+    known = without_nan(log_w)[0]
+    beyond = torch.where(known - estimate.value > BEYOND, torch.softmax(known.double(), 0), 0.0).sum(0)
     estimate = replace(estimate, diagnostics={**estimate.diagnostics, "beyond": beyond.nan_to_num(0.0)})
-    unseen = tail_error(without_nan(log_w)[0], estimate.diagnostics["khat"])
+    unseen = tail_error(known, estimate.diagnostics["khat"])
     error = torch.maximum(estimate.std_error, unseen.nan_to_num(0.0))
     samples = torch.full((log_w.shape[1],), len(log_w), device=log_w.device)
     return Pool(replace(estimate, std_error=error, draws=None, noise=None), samples, rise, estimate.std_error)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gapkit.verdict.words import count_of
+from gapkit.verdict.words import count_of, number
 
 __all__ = ["search_sentences"]
 
@@ -52,17 +52,36 @@ def search_sentences(summary: Mapping[str, Any]) -> list[str]:
 
 def _still(search: Mapping[str, Any]) -> list[str]:
     """What the wide search missed of simulated data."""
-    again = search.get("simulated_again")
-    if again is None:
-        return []
+    if search.get("skipped_again"):
+        return [f"What is missed even so could not be tried on simulated data: {search['skipped_again']}."]
+    again, sentences = search.get("simulated_again"), []
+    if again:
+        sentences.append(_sampled(again, search))
+    if search.get("annealed_again"):
+        sentences.append(_annealed(search["annealed_again"], search))
+    return sentences
+
+
+def _sampled(count: int, search: Mapping[str, Any]) -> str:
     unseen = search["unseen"]
     told = (
-        f"Of {count_of(again)} simulated from the model and searched as widely, {search['beyond'] or 'none'} came from "
+        f"Of {count_of(count)} simulated from the model and searched as widely, {search['beyond'] or 'none'} came from "
         f"latents beyond what log p(x) was estimated with (its weights expect {search['expected']:.1f})"
     )
     if not unseen:
-        return [f"{told}."]
-    return [
+        return f"{told}."
+    return (
         f"{told}: nothing that was tried gets to about {unseen:.0%} of the posterior, on average, so that log p(x) may "
         "be too low for every datapoint."
-    ]
+    )
+
+
+def _annealed(count: int, search: Mapping[str, Any]) -> str:
+    unseen = search["unseen_annealed"]
+    told = (
+        f"For {count_of(count)} simulated from the model AIS gave log p(x), and chains sent back from the latents that "
+        f"they came from ended {number(search['apart'])} nats above it, on average"
+    )
+    if not unseen:
+        return f"{told}."
+    return f"{told}: log p(x) of AIS may be too low for every datapoint."

@@ -1,5 +1,7 @@
 """The independent route: what the fits missed is found, fitted, and measured anew; and the run says so."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.distributions import Normal
@@ -7,9 +9,11 @@ from torch.distributions import Normal
 import gapkit
 from benchmarks.exact import build
 from gapkit.engine import spec_for
-from gapkit.engine.support import part_of
+from gapkit.engine.support import left_out, part_of
 from gapkit.evidence import Policy
+from gapkit.families import DiagonalGaussian, Mixture
 from gapkit.local import FitSettings
+from gapkit.randomness import Key
 from tests.evidence.shapes import evidence, ring
 from tests.local.test_search import Squares
 
@@ -88,6 +92,18 @@ def test_a_wide_part_around_a_narrow_one_is_seen_beyond_the_proposal():
     assert abs(error.mean()) < 0.03
     assert (frame["route_mass"] > 0.1).mean() > 0.5
     assert (frame["status"] == "ok").all()
+
+
+def test_a_mode_that_was_found_and_is_not_in_the_proposal_leaves_it_without_support():
+    model, x, q, _ = ring()
+    whole, target = evidence(model, x[:3], q.select(torch.arange(3)), Policy(control=0.0))
+    known = whole.proposal.draw(Key(1, (0, 1, 2)).streams("known", torch.float64), 1)[0]
+    one = whole.proposal.components[0]
+    alone = Mixture(torch.zeros(1, 3, dtype=torch.float64), (DiagonalGaussian(one.loc, 0.05 * one.scale),))
+    starts = torch.where(torch.tensor([True, True, False])[:, None], known, torch.nan)
+    assert left_out(target, starts, whole).tolist() == [False, False, False]
+    assert left_out(target, -starts, replace(whole, proposal=alone)).tolist() == [True, True, False]
+    assert not left_out(target, starts[:0], whole).any()
 
 
 @pytest.mark.parametrize("rows", [[2, 0, 1], [1, 1, 1], [0, 1, 2], [2]])

@@ -116,3 +116,12 @@ def test_modes_that_are_the_same_are_one_and_their_hits_add_up():
     assert found.hits[:, 0].tolist()[:4] == [2, 0, 2, 0]
     assert float(found.loc[0, 0, 0]) == pytest.approx(0.1)  # the better fit, under the earlier start
     assert found.compact().level.shape == (2, 1)
+
+
+def test_a_wide_fit_at_a_saddle_does_not_swallow_the_modes_on_either_side():
+    """Its level may be the best: its draws see the mass of both. A somewhat wider copy of a fit is the same mode."""
+    loc = torch.tensor([0.0, -1.0, 1.0, 1.01]).reshape(4, 1, 1)
+    tril = torch.tensor([1.0, 0.02, 0.02, 0.03]).reshape(4, 1, 1, 1)
+    level = torch.tensor([0.5, 0.0, 0.0, -0.1]).reshape(4, 1)
+    found = without_duplicates(Modes(loc, tril, level, torch.ones(4, 1, dtype=torch.long)), 12.0)
+    assert found.alive()[:, 0].tolist() == [True, True, True, False]

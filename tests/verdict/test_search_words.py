@@ -30,5 +30,9 @@ def test_as_many_as_the_weights_expect_are_no_news():
     assert "nothing that was tried" not in words
 
 
+def test_why_what_is_missed_even_so_could_not_be_tried():
+    assert "could not be tried on simulated data: ValueError: no." in said(**WIDE, skipped_again="ValueError: no")
+
+
 def test_a_run_of_before_says_nothing_of_it():
     assert "beyond" not in said(**WIDE)
