@@ -123,13 +123,13 @@ def _unreached(like: Target, bank: Bank, spec: AnalysisSpec) -> Mapping[str, Any
     sampled, beyond, known, gap = told
     count, found, expected = int(sampled.sum()), int(beyond.sum()), float(known.sum())
     clear = found - expected > _SIGMAS * math.sqrt(float((known * (1.0 - known)).sum())) + _CHANCE
-    seen = {
+    seen: dict[str, Any] = {
         "simulated_again": count,
         "beyond": found,
         "expected": expected,
         "unseen": (found - expected) / count if clear else 0.0,
     }
-    return seen | _apart(gap[gap.isfinite()])
+    return {**seen, **_apart(gap[gap.isfinite()])}
 
 
 def _apart(gap: Tensor) -> Mapping[str, Any]:
