@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.problem import Unfitted
-from gapkit.decomposition import Gap, gap
 from gapkit.engine import spec_for
 from gapkit.estimators import Elbo, Estimate
 from gapkit.families.protocol import with_density
+from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.local import FITTERS, Certificate, FitSettings
 from gapkit.local.job import Job, merged
 from gapkit.local.modes import Modes
@@ -70,7 +70,7 @@ class Against:
     elsewhere: float
 
     @staticmethod
-    def of(short: Gap, here: Tensor) -> "Against":
+    def of(short: Difference, here: Tensor) -> "Against":
         """Put paired differences, and whether the mode is the same, into few figures."""
         away = 1.0 - float(here.double().mean())
         return Against(float(short.value.mean()), mean_error(short), float(short.value.max()), away)
@@ -93,10 +93,10 @@ class Optimum:
     elbo: Estimate
     judge: Elbo
     certificate: Certificate
-    apart: Gap
+    apart: Difference
     replaced: int
 
-    def shortfall(self, target: Target, q: Any, key: Key, rows: Tensor | None = None) -> Gap:
+    def shortfall(self, target: Target, q: Any, key: Key, rows: Tensor | None = None) -> Difference:
         """How far members of the family, for some datapoints or all, are below the optimum."""
         if rows is None:
             return gap(self.elbo, self.judge(target, target.x, q, key))
@@ -127,7 +127,7 @@ class Optimum:
         }
 
 
-def mean_error(values: Gap | Certificate) -> float:
+def mean_error(values: Difference | Certificate) -> float:
     """Standard error of a mean over datapoints, whose noise is independent."""
     return float(values.std_error.square().sum().sqrt()) / len(values.std_error)
 
@@ -237,7 +237,7 @@ def ladder(batch: Unfitted, golds: dict[str, Optimum]) -> list[dict[str, Any]]:
     return rows
 
 
-def _quality(short: Gap, found: Fitted, gold: Optimum) -> dict[str, float]:
+def _quality(short: Difference, found: Fitted, gold: Optimum) -> dict[str, float]:
     """Shortfalls; and certificates minus them where the outcome is in the gold mode: no certificate knows another."""
     here = gold.same_mode(found.q)
     off = (found.certificate.gap - short.value)[here]

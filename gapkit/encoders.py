@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from gapkit.checks import InputError
-from gapkit.decomposition import Gap, gap
 from gapkit.estimators import Elbo, Estimate
+from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.models.encoding import encoded
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
@@ -41,8 +41,8 @@ class Comparison:
         differences: by (one, other), L[q] of the one minus that of the other, with paired errors, each of shape (N,).
     """
 
-    bounds: Mapping[str, Gap]
-    differences: Mapping[tuple[str, str], Gap]
+    bounds: Mapping[str, Difference]
+    differences: Mapping[tuple[str, str], Difference]
 
     def summary(self) -> dict[str, Any]:
         """Means with Monte Carlo errors, errors over datapoints and 95% intervals.
@@ -90,15 +90,15 @@ def compare_encoders(
         raise InputError("a comparison of encoders", "no datapoints", "pass data of shape (N, ...) with N >= 1")
     indices = seed.indices if isinstance(seed, Key) else tuple(range(len(x)))
     key = Key(seed.seed if isinstance(seed, Key) else seed, indices)
-    bounds: dict[str, list[Gap]] = {name: [] for name in models}
+    bounds: dict[str, list[Difference]] = {name: [] for name in models}
     pairs = list(itertools.permutations(models, 2))
-    differences: dict[tuple[str, str], list[Gap]] = {pair: [] for pair in pairs}
+    differences: dict[tuple[str, str], list[Difference]] = {pair: [] for pair in pairs}
     for rows in torch.arange(len(x)).split(_UNIT):
         part = key.select(rows)
         require_one_decoder(models, x[rows], part)
         found = {name: _bound(model, x[rows], elbo, part) for name, model in models.items()}
         for name, estimate in found.items():
-            bounds[name].append(Gap(estimate.value, estimate.std_error))
+            bounds[name].append(Difference(estimate.value, estimate.std_error))
         for one, other in pairs:
             differences[one, other].append(gap(found[one], found[other]))
     return Comparison(
@@ -252,9 +252,9 @@ def require_one_decoder(models: Mapping[str, LatentModel], x: Tensor, key: Key) 
             raise InputError("encoders of one decoder", found, "compare models that share decoder and prior")
 
 
-def _joined(parts: list[Gap]) -> Gap:
-    return Gap(torch.cat([part.value for part in parts]), torch.cat([part.std_error for part in parts]))
+def _joined(parts: list[Difference]) -> Difference:
+    return Difference(torch.cat([part.value for part in parts]), torch.cat([part.std_error for part in parts]))
 
 
-def _summary(values: Gap) -> dict[str, Any]:
+def _summary(values: Difference) -> dict[str, Any]:
     return summarise_values(values.value.cpu().numpy(), values.std_error.cpu().numpy())

@@ -15,6 +15,7 @@ import pandas as pd
 
 from gapkit.card import card, one_line
 from gapkit.checks import InputError
+from gapkit.ladder import Ladder
 from gapkit.plot_accessor import PlotAttribute
 from gapkit.stored import read_details, read_run, read_summary, read_table
 from gapkit.verdict import Decision, decide, trust, verdict
@@ -45,6 +46,11 @@ class Result:
     details: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     plot = PlotAttribute()
+
+    @property
+    def ladder(self) -> Ladder:
+        """Which rungs and gaps the table has, what they are called, and whose a gap is."""
+        return Ladder.of(self.summary_values)
 
     def to_frame(self) -> pd.DataFrame:
         """A copy of the table, one row per datapoint."""

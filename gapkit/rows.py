@@ -6,18 +6,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gapkit.ladder import STANDARD, Ladder, quantity
+
 __all__ = ["UNSOUND", "concentration", "ladder_rows", "left_out", "unfinished", "unsound", "unsound_rows"]
 
 # Statuses of a datapoint whose log p(x) or gaps an advice should not rest on.
 UNSOUND = ("nonfinite", "undefined_weights", "evidence_weak", "modes_disagree", "modes_unseen", "negative_gap")
 
-_RUNGS = ("log_px", "elbo_star", "elbo", "total_gap", "amortization_gap", "approximation_gap")
-_FURTHER = ("elbo_", "gain_", "left_", "approximation_gap_")
+_FURTHER = ("family", "family_gap", "encoder", "gain", "left")
 _MOST = 0.5
 _TOP, _FEWEST, _SPREADS = 0.1, 10, 3.0
 
 
-def ladder_rows(rows: pd.DataFrame) -> np.ndarray:
+def ladder_rows(rows: pd.DataFrame, ladder: Ladder = STANDARD) -> np.ndarray:
     """Which datapoints have a finite value on every rung of the ladder, so that all means are over the same ones.
 
     Further families and encoders count where most datapoints have a value; one that fails nearly everywhere takes no
@@ -25,14 +26,15 @@ def ladder_rows(rows: pd.DataFrame) -> np.ndarray:
 
     Args:
         rows: the table of a split.
+        ladder: its rungs and gaps.
 
     Returns:
         Shape (N,), boolean.
     """
     finite = np.ones(len(rows), bool)
     for name in rows:
-        rung = name in (*_RUNGS, "iwae")
-        further = str(name).startswith(_FURTHER) and not str(name).endswith("_se") and name not in _RUNGS
+        rung = name in (*ladder.names, "iwae")
+        further = quantity(str(name), ladder).kind in _FURTHER
         if not (rung or further):
             continue
         known = np.isfinite(rows[name].to_numpy(float))
@@ -41,16 +43,16 @@ def ladder_rows(rows: pd.DataFrame) -> np.ndarray:
     return finite
 
 
-def left_out(rows: pd.DataFrame) -> dict[str, int]:
+def left_out(rows: pd.DataFrame, ladder: Ladder = STANDARD) -> dict[str, int]:
     """How many datapoints are in no mean of the ladder, and for how many of them the encoder's L[q] is the cause.
 
     Returns:
         ``datapoints`` left out; ``encoder``, those with a finite log p(x) and without a finite L[q]; ``log_px``, those
         without a finite log p(x).
     """
-    log_px, elbo = (np.isfinite(rows[name].to_numpy(float)) for name in ("log_px", "elbo"))
+    log_px, elbo = (np.isfinite(rows[name].to_numpy(float)) for name in (ladder.top.name, ladder.bottom.name))
     return {
-        "datapoints": int((~ladder_rows(rows)).sum()),
+        "datapoints": int((~ladder_rows(rows, ladder)).sum()),
         "encoder": int((log_px & ~elbo).sum()),
         "log_px": int((~log_px).sum()),
     }

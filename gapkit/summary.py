@@ -4,7 +4,7 @@ Gaps are differences within each datapoint, so their spread over datapoints is s
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,34 +12,13 @@ import pandas as pd
 
 from gapkit.checks import InputError
 from gapkit.intervals import difference_interval, mean_interval
+from gapkit.ladder import STANDARD, Ladder, error_of, quantity, summarised
 from gapkit.rows import concentration, ladder_rows, left_out, unfinished, unsound
 from gapkit.sample_size import FEWEST
 
-__all__ = ["GAPS", "QUANTITIES", "difference_of_means", "encoder_names", "summarise", "summarise_values"]
+__all__ = ["difference_of_means", "summarise", "summarise_values"]
 
-GAPS = ("total_gap", "amortization_gap", "approximation_gap")
-QUANTITIES = (
-    "log_px",
-    "elbo_star",
-    "elbo",
-    "iwae",
-    "pooled",
-    "ais",
-    *GAPS,
-    "amortization_minus_approximation",
-    "mode_gap",
-    "optimality_gap",
-)
-# How many times what is left to gain on L[q*] enters a quantity, and whether the table's errors hold it already.
-_SHORTFALLS = {
-    "elbo_star": (1, False),
-    "amortization_gap": (1, True),
-    "approximation_gap": (1, True),
-    "amortization_minus_approximation": (2, True),
-}
 _ERRORS = 2.0  # of what is left to gain, that count as left
-_FURTHER = ("elbo_star_", "approximation_gap_")
-_ENCODERS = ("elbo", "gain", "left")  # L[q'] of a further encoder, L[q'] - L[q], L[q*] - L[q']
 _CLASSES = (2, 50)  # distinct labels, at least and at most, that are summarised by class
 
 
@@ -89,6 +68,7 @@ def summarise(
     certificate: Mapping[str, Any] | None = None,
     families: Mapping[str, Any] | None = None,
     semi_amortized: Mapping[str, Any] | None = None,
+    ladder: Ladder = STANDARD,
 ) -> dict[str, Any]:
     """Summarise a table of datapoints, one split at a time.
 
@@ -97,6 +77,7 @@ def summarise(
         certificate: what bidirectional Monte Carlo on simulated data found; kept as it is.
         families: the encoder's family (``encoder``), that of the split, and those ``fitted``; kept as it is.
         semi_amortized: the curve of local steps, see :func:`gapkit.curve.summarise_curve`; kept as it is.
+        ladder: the rungs and gaps that the table has; kept, as ``ladder``.
 
     Returns:
         ``quantities`` of the first split, all means of the ladder over the same datapoints (see
@@ -105,8 +86,7 @@ def summarise(
         quantities, statuses and checks of every split, what is ``left_out`` of its means, how many datapoints are
         ``unsound``, what ``unfinished`` fits may add, how far a few datapoints hold the gap (``concentration``), all of
         :mod:`gapkit.rows`; and ``classes`` where the table has integers or words as labels, 2 to 50 different ones in
-        the split: for each its ``label``, how many ``datapoints``, and the ``quantities`` total, amortization and
-        approximation gap, the class with the largest mean total gap first; for more than one split ``generalisation``:
+        the split: for each its ``label``, how many ``datapoints``, and the ``quantities`` total gap and its parts, the class with the largest mean total gap first; for more than one split ``generalisation``:
         the amortization gap of the first split minus that of each other one; and the ``certificate`` and
         ``semi_amortized``, if there are any.
 
@@ -118,27 +98,32 @@ def summarise(
     splits: dict[str, dict[str, Any]] = {}
     for split, rows in datapoints.groupby("split", sort=False):
         numbers = rows.select_dtypes("number")
-        used = numbers.where(np.broadcast_to(ladder_rows(rows)[:, None], numbers.shape))
-        quantities = {name: _quantity(used, name) for name in _names(rows)}
+        used = numbers.where(np.broadcast_to(ladder_rows(rows, ladder)[:, None], numbers.shape))
+        quantities = {name: _quantity(used, name, ladder) for name in summarised(rows, ladder)}
         splits[str(split)] = {
             "quantities": quantities,
             "datapoints": len(rows),
             "status": _count_words(rows["status"]),
             "log_px_source": {str(k): int(v) for k, v in rows["log_px_source"].value_counts().items()},
             "other_start": int((rows["start"] > 0).sum()),
-            "left_out": left_out(rows),
+            "left_out": left_out(rows, ladder),
             "unsound": unsound(rows),
-            "concentration": concentration(used["total_gap"].to_numpy(float)),
+            "concentration": concentration(used[ladder.total.name].to_numpy(float)),
             **_fits(rows),
             "checks": _checks(rows),
-            **_classes(rows, used),
+            **_classes(rows, used, ladder),
         }
     first, *others = splits
-    summary: dict[str, Any] = {"quantities": splits[first]["quantities"], "splits": splits}
-    if others:
+    summary: dict[str, Any] = {
+        "ladder": ladder.to_dict(),
+        "quantities": splits[first]["quantities"],
+        "splits": splits,
+    }
+    encoder = ladder.gap_of("encoder")
+    if others and encoder:
         summary["generalisation"] = {
             f"{first} minus {other}": difference_of_means(
-                summary["quantities"]["amortization_gap"], splits[other]["quantities"]["amortization_gap"]
+                summary["quantities"][encoder.name], splits[other]["quantities"][encoder.name]
             )
             for other in others
         }
@@ -191,7 +176,7 @@ def _fits(rows: pd.DataFrame) -> dict[str, Any]:
     return {"fit": {str(k): int(v) for k, v in rows["fit"].value_counts().items()}, "unfinished": unfinished(rows)}
 
 
-def _classes(rows: pd.DataFrame, used: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+def _classes(rows: pd.DataFrame, used: pd.DataFrame, ladder: Ladder) -> dict[str, list[dict[str, Any]]]:
     """The gaps by class, the largest mean total gap first; nothing where labels make no classes.
 
     ``used`` holds the numbers of the same rows, NaN in those that no mean is over.
@@ -201,28 +186,30 @@ def _classes(rows: pd.DataFrame, used: pd.DataFrame) -> dict[str, list[dict[str,
     fewest, most = _CLASSES
     if not fewest <= rows["label"].nunique() <= most:
         return {}
+    total, gaps = ladder.total.name, (ladder.total, *reversed(ladder.gaps))
     whole = pd.api.types.is_integer_dtype(rows["label"])
     classes: list[dict[str, Any]] = [
         {
             "label": int(label) if whole else str(label),
             "datapoints": len(part),
-            "quantities": {name: _quantity(used.loc[part.index], name) for name in GAPS},
+            "quantities": {gap.name: _quantity(used.loc[part.index], gap.name, ladder) for gap in gaps},
         }
         for label, part in rows.groupby("label")
     ]
-    means = {part["label"]: part["quantities"]["total_gap"]["mean"] for part in classes}
+    means = {part["label"]: part["quantities"][total]["mean"] for part in classes}
     unknown = [part for part in classes if means[part["label"]] is None]
     known = [part for part in classes if means[part["label"]] is not None]
     return {"classes": [*sorted(known, key=lambda part: -means[part["label"]]), *unknown]}
 
 
-def _quantity(rows: pd.DataFrame, name: str) -> dict[str, Any]:
-    values, errors = rows[name].to_numpy(float), rows[f"{name}_se"].to_numpy(float)
-    known_as = "amortization_gap" if name.startswith("left_") else name
-    if known_as not in _SHORTFALLS or "optimality_gap" not in rows:
+def _quantity(rows: pd.DataFrame, name: str, ladder: Ladder) -> dict[str, Any]:
+    values, errors = rows[name].to_numpy(float), rows[error_of(name)].to_numpy(float)
+    encoder = ladder.gap_of("encoder")
+    known_as = encoder.name if encoder and quantity(name, ladder).kind == "left" else name
+    column, times, included = ladder.shortfalls().get(known_as, ("", 0, False))
+    if column not in rows:
         return summarise_values(values, errors)
-    times, included = _SHORTFALLS[known_as]
-    gap, gap_error = rows["optimality_gap"].to_numpy(float), rows["optimality_gap_se"].to_numpy(float)
+    gap, gap_error = rows[column].to_numpy(float), rows[error_of(column)].to_numpy(float)
     known = np.isfinite(values) & np.isfinite(gap) & np.isfinite(gap_error)
     if included:  # take the shortfall out of the table's error again, to add that of the mean instead
         inside = np.where(known, np.maximum(gap, 0.0) ** 2 + gap_error**2, 0.0)
@@ -234,25 +221,6 @@ def _quantity(rows: pd.DataFrame, name: str) -> dict[str, Any]:
     summary = summarise_values(values, errors, times * float(max(mean, 0.0) + noise))
     left, spread = times * float(max(mean, 0.0) + _ERRORS * noise), summary["se_datapoints"]
     return {**summary, "left_to_gain": left, "se_total": None if spread is None else spread + left}
-
-
-def _names(rows: pd.DataFrame) -> list[str]:
-    """Quantities of the table, with those of every further family beside their own kind; further encoders last."""
-    further = [name for name in rows if name.startswith(_FURTHER) and not name.endswith("_se")]
-    names = [name for name in QUANTITIES if name in rows]
-    place = names.index("elbo_star") if "elbo_star" in names else len(names)
-    compared = [f"{kind}_{name}" for name in encoder_names(rows) for kind in _ENCODERS]
-    return [*names[:place], *further, *names[place:], *compared]
-
-
-def encoder_names(names: Iterable[str]) -> list[str]:
-    """The further encoders among the columns of a table or the quantities of a summary, by their gains.
-
-    Example:
-        >>> encoder_names(["elbo", "elbo_refit", "gain_refit", "gain_refit_se"])
-        ['refit']
-    """
-    return [name.removeprefix("gain_") for name in names if name.startswith("gain_") and not name.endswith("_se")]
 
 
 def difference_of_means(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

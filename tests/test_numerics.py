@@ -7,8 +7,8 @@ import torch
 from scipy import stats
 
 from gapkit import numerics
-from gapkit.decomposition import Rung, decompose, gap
 from gapkit.estimators import Bound, Estimate
+from gapkit.ladder.arithmetic import Rung, decompose, gap
 from gapkit.randomness import Key, as_key, seeded
 
 

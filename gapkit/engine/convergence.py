@@ -14,13 +14,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gapkit.decomposition import Gap
 from gapkit.engine.keeper import cut
 from gapkit.engine.skipped import left_out
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.stages import Batch, make_batch
 from gapkit.estimators import Ais, Estimate
 from gapkit.families import Mixture
+from gapkit.ladder.arithmetic import Difference
 from gapkit.local import Bank, LocalFits, budget_curve
 from gapkit.models.target import Target
 
@@ -129,18 +129,18 @@ def _fits(found: Convergence, part: Batch, bank: Bank | None, spec: AnalysisSpec
     found.summary["fit"] = {"family": family, "curve": points}
 
 
-def _above(estimate: Estimate, reported: Tensor) -> Gap:
+def _above(estimate: Estimate, reported: Tensor) -> Difference:
     """Nats above the reported log p(x); the error is that of the estimate alone, because the other one is shared."""
-    return Gap(estimate.value - reported, estimate.std_error)
+    return Difference(estimate.value - reported, estimate.std_error)
 
 
-def _stacked(name: str, curve: Sequence[Gap]) -> dict[str, np.ndarray]:
+def _stacked(name: str, curve: Sequence[Difference]) -> dict[str, np.ndarray]:
     """Arrays of shape (N, amounts of work)."""
     values, errors = (torch.stack([getattr(gap, part) for gap in curve], 1) for part in ("value", "std_error"))
     return {f"convergence_{name}": values.cpu().numpy(), f"convergence_{name}_se": errors.cpu().numpy()}
 
 
-def _means(curve: Sequence[Gap]) -> list[dict[str, Any]]:
+def _means(curve: Sequence[Difference]) -> list[dict[str, Any]]:
     """Means over the datapoints that are finite everywhere, with their Monte Carlo errors and 95% intervals.
 
     These datapoints were chosen, so that the intervals are about them and say nothing of others.

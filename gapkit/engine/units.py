@@ -17,6 +17,8 @@ from gapkit.engine.keeper import Keeper
 from gapkit.engine.plan import Unit
 from gapkit.engine.progress import Stopwatch
 from gapkit.engine.spec import AnalysisSpec
+from gapkit.engine.table import Sought
+from gapkit.engine.table import rows as rows_of
 from gapkit.estimators import Estimate
 from gapkit.evidence import SOURCES
 from gapkit.local import Bank
@@ -131,9 +133,9 @@ def _unit(
     top = replace(top, weak=top.weak | explored.weak)
     others = run_stage("encoders", stages.encoders, batch, spec, work.encoders) if work.encoders else {}
     looked_for = [LOOKED[number] for number in explored.looked.tolist()]
-    sought = stages.Sought(looked_for, explored.gained, explored.unseen, least)
-    table = pd.DataFrame(stages.rows(batch, spec, found.iwae, fitted, top, others, sought))
-    table, parts = _mended(table, explored, spec, found.iwae, others, sought)
+    sought = Sought(looked_for, explored.gained, explored.unseen, least)
+    table = pd.DataFrame(rows_of(batch, found.iwae, fitted, top, others, sought))
+    table, parts = _mended(table, explored, found.iwae, others, sought)
     beside.see(unit, batch, found, fitted)
     if is_first:
         known = table["total_gap"].where(np.arange(len(table)) < unit.size)
@@ -153,17 +155,16 @@ def _unit(
 def _mended(
     table: pd.DataFrame,
     explored: Explored,
-    spec: AnalysisSpec,
     iwae: Estimate,
     others: Mapping[str, Estimate],
-    sought: stages.Sought,
+    sought: Sought,
 ) -> tuple[pd.DataFrame, list[tuple[Again, pd.DataFrame]]]:
     """The table with the rows of datapoints that were measured anew in their places, and the tables of their blocks."""
     parts = []
     for again in explored.again:
         block, rows = again.block, again.rows.tolist()
         theirs = {name: other.select(block) for name, other in others.items()}
-        new = stages.rows(again.batch, spec, iwae.select(block), again.fitted, again.top, theirs, sought.select(block))
+        new = rows_of(again.batch, iwae.select(block), again.fitted, again.top, theirs, sought.select(block))
         part = pd.DataFrame(new)
         kept = table.drop(index=rows)
         table = pd.concat([kept, part.iloc[again.places.tolist()].set_axis(rows)]).sort_index()

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import torch
 
-from gapkit.decomposition import Gap, gap
 from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.protocol import Estimate
 from gapkit.families.protocol import Posterior, with_density
+from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.local.families import FITTERS
 from gapkit.local.fit import fit_family, order, stretches
 from gapkit.local.fitter import LocalFit
@@ -44,7 +44,7 @@ class BudgetCurve:
     steps: tuple[int, ...]
     elbo: tuple[Estimate, ...]
 
-    def left(self, star: Estimate) -> tuple[Gap, ...]:
+    def left(self, star: Estimate) -> tuple[Difference, ...]:
         """L[q*] minus L[q] for every number of steps, paired where q* was judged on the same noise."""
         return tuple(gap(star, after) for after in self.elbo)
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gapkit.decomposition import gap
 from gapkit.estimators import Estimate
+from gapkit.ladder.arithmetic import gap
 
 __all__ = ["Certificate", "from_gain", "squared_mean"]
 

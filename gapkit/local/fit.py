@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from gapkit.checks import InputError
-from gapkit.decomposition import Gap, gap
 from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.protocol import Estimate
 from gapkit.families import Mixture, family_name
 from gapkit.families.protocol import Posterior, with_density
+from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.local.curvature import MAX_DIM
 from gapkit.local.families import FITTERS
 from gapkit.local.fitter import Fitter, LocalFit
@@ -52,7 +52,7 @@ class LocalFits:
     encoder: Estimate
     found: Mapping[str, LocalFit]
     own: str
-    mode_gap: Gap
+    mode_gap: Difference
     mixture: Mixture
     search: Found
 

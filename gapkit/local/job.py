@@ -7,10 +7,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from gapkit.decomposition import gap
 from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.protocol import Estimate
 from gapkit.families.protocol import Posterior
+from gapkit.ladder.arithmetic import gap
 from gapkit.local.curvature import coarse_precision
 from gapkit.local.modes import Modes
 from gapkit.local.settings import FitSettings

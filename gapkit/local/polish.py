@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from gapkit.decomposition import gap
+from gapkit.ladder.arithmetic import gap
 from gapkit.local.blocks import block_size, blocks_with
 from gapkit.local.certificate import Certificate, from_gain
 from gapkit.local.fitter import Fitter

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gapkit.decomposition import Gap, gap
 from gapkit.estimators.protocol import Estimate
 from gapkit.families import family_name
 from gapkit.families.protocol import with_density
+from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.local.blocks import block_size, blocks_with
 from gapkit.local.certificate import Certificate
 from gapkit.local.fitter import FitStatus, Fitter, LocalFit
@@ -56,7 +56,7 @@ def finished(
     return fit
 
 
-def with_rivals(job: Job, fitter: Fitter, fit: LocalFit) -> tuple[LocalFit, Gap]:
+def with_rivals(job: Job, fitter: Fitter, fit: LocalFit) -> tuple[LocalFit, Difference]:
     """Fit from the encoder's own start where another led to q*, and from a second mode that is as good.
 
     Returns:
@@ -90,7 +90,7 @@ def with_rivals(job: Job, fitter: Fitter, fit: LocalFit) -> tuple[LocalFit, Gap]
         own = merged_estimates(keep, own, job.encoder_elbo)
     lost = gap(fit.elbo, own)
     none = fit.start == 0
-    return fit, Gap(lost.value.masked_fill(none, 0.0), lost.std_error.masked_fill(none, 0.0))
+    return fit, Difference(lost.value.masked_fill(none, 0.0), lost.std_error.masked_fill(none, 0.0))
 
 
 def _judged(job: Job, best: Any, certificate: Certificate, steps: Tensor, start: Tensor) -> LocalFit:

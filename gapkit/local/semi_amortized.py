@@ -24,11 +24,11 @@ import torch
 from torch import Tensor
 
 from gapkit.checks import InputError
-from gapkit.decomposition import Gap, gap
 from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.protocol import Estimate
 from gapkit.families import DiagonalGaussian, FullRankGaussian, family_name
 from gapkit.families.protocol import Posterior
+from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.local.natural import polish_diagonal, polish_full_rank
 from gapkit.models.freeze import frozen
 from gapkit.models.target import Target
@@ -55,11 +55,11 @@ class SemiAmortized:
     elbo: tuple[Estimate, ...]
     q: DiagonalGaussian | FullRankGaussian
 
-    def gains(self) -> tuple[Gap, ...]:
+    def gains(self) -> tuple[Difference, ...]:
         """L[q_k] - L[q] for every k, with paired errors; zero without error for k = 0."""
         return tuple(gap(after, self.elbo[0]) for after in self.elbo)
 
-    def left(self, star: Estimate) -> tuple[Gap, ...]:
+    def left(self, star: Estimate) -> tuple[Difference, ...]:
         """L[q*] - L[q_k] for every k, paired where q* was judged on the same noise."""
         return tuple(gap(star, after) for after in self.elbo)
 

@@ -318,7 +318,7 @@ def test_a_prior_that_validates():
 
 
 def test_runs_with_other_numbers_of_chains_are_not_paired():
-    from gapkit.decomposition import gap
+    from gapkit.ladder.arithmetic import gap
 
     model = ppca()
     x = model.sample(3, 0)

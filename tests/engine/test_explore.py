@@ -73,7 +73,7 @@ def test_a_sound_model_has_a_control_subset_and_nothing_more():
 
 
 def test_mass_that_was_not_found_is_in_the_error_and_in_the_status():
-    from gapkit.engine.stages import _with_unseen
+    from gapkit.engine.table import _with_unseen
     from gapkit.estimators import Estimate
     from gapkit.estimators.protocol import Bound
 

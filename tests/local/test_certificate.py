@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from gapkit.decomposition import gap
 from gapkit.engine import EFFORTS
 from gapkit.estimators import Elbo, Estimate
 from gapkit.estimators.protocol import Bound
 from gapkit.families import DiagonalGaussian, as_proposal
+from gapkit.ladder.arithmetic import gap
 from gapkit.local import FITTERS, Certificate, FitSettings, FitStatus, find_modes, fit
 from gapkit.local.certificate import from_gain, squared_mean
 from gapkit.local.job import Job

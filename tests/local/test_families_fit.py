@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from gapkit.checks import InputError
-from gapkit.decomposition import gap
 from gapkit.estimators import Elbo, Iwae
 from gapkit.families import DiagonalGaussian, as_proposal
+from gapkit.ladder.arithmetic import gap
 from gapkit.local import (
     FAMILIES,
     FITTERS,

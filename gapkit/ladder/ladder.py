@@ -1,0 +1,252 @@
+"""The ladder of bounds as a value: its rungs from the top down, and the gap below each of them.
+
+    log p(x)
+      |  approximation gap     the family cannot reach the posterior
+    L[q*]
+      |  amortization gap      the encoder does not reach the family's optimum
+    L[q]
+
+Source: Cremer, Li, Duvenaud, "Inference Suboptimality in Variational Autoencoders" (2018),
+https://arxiv.org/abs/1801.03558, section 3. Any other ordered list of rungs works the same way: whatever reads a run
+asks its ladder which rungs and gaps there are, whose a gap is, and what all of them are called.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import combinations
+from typing import Any, Literal
+
+from gapkit.checks import InputError
+
+__all__ = ["STANDARD", "TOTAL", "Gap", "Ladder", "Part", "Rung"]
+
+Part = Literal["family", "encoder", "other", "total"]
+_PARTS = ("family", "encoder", "other")
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A bound of the ladder.
+
+    Attributes:
+        name: of its column, such as ``elbo_star``; its error is in ``elbo_star_se``.
+        label: what it is called everywhere, such as ``L[q*]``.
+        words: a few words beside the label.
+        meaning: a sentence or two.
+        shortfall: for a rung that is found by optimisation the column of what is left to gain on it; else empty.
+    """
+
+    name: str
+    label: str
+    words: str = ""
+    meaning: str = ""
+    shortfall: str = ""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What is lost from a rung to the next lower one.
+
+    Attributes:
+        name: of its column, such as ``amortization_gap``.
+        label: what it is called everywhere, such as ``amortization gap``.
+        part: whose it is: ``family``, ``encoder``, or ``other``; ``total`` for the sum of all.
+        whose: the same in words, as in "1.5 nats are ...".
+        words: a few words beside the label.
+        meaning: a sentence or two.
+    """
+
+    name: str
+    label: str
+    part: Part
+    whose: str = ""
+    words: str = ""
+    meaning: str = ""
+
+    @property
+    def short(self) -> str:
+        """The label without the word gap."""
+        return self.label.removesuffix(" gap")
+
+
+TOTAL = Gap(
+    "total_gap",
+    "total gap",
+    "total",
+    "everybody's",
+    "the sum of the two",
+    "What the encoder's bound loses altogether: log p(x) minus L[q]. It is the sum of the next two.",
+)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Rungs from the top down and the gaps between neighbours.
+
+    Attributes:
+        rungs: at least two; the first stands for log p(x), the last is what the encoder's q reaches.
+        gaps: one fewer, each below the rung of the same place.
+        total: the gap from the first rung to the last.
+
+    Raises:
+        InputError: not one gap between each two neighbours, or a name that comes twice.
+
+    Example:
+        >>> [part.label for part in STANDARD.steps()]
+        ['log p(x)', 'approximation gap', 'L[q*]', 'amortization gap', 'L[q]']
+        >>> Ladder.of({"ladder": STANDARD.to_dict()}) == STANDARD
+        True
+    """
+
+    rungs: tuple[Rung, ...]
+    gaps: tuple[Gap, ...]
+    total: Gap = field(default=TOTAL)
+
+    def __post_init__(self) -> None:
+        if len(self.rungs) < 2 or len(self.gaps) != len(self.rungs) - 1:
+            found = f"{len(self.rungs)} rungs and {len(self.gaps)} gaps"
+            raise InputError("a ladder", found, "give two rungs or more, and a gap between each two neighbours")
+        names = [part.name for part in (*self.rungs, *self.gaps, self.total)]
+        if len(set(names)) < len(names):
+            raise InputError("a ladder", f"the names {', '.join(names)}", "use each name once")
+        unknown = [gap.part for gap in self.gaps if gap.part not in _PARTS]
+        if unknown:
+            raise InputError(f"a gap of part {unknown[0]!r}", "no such part", f"use one of {', '.join(_PARTS)}")
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "Ladder":
+        """The ladder of a summary or of ``run.json``; of a run that holds none, the usual one."""
+        found = stored.get("ladder")
+        if not found:
+            return STANDARD
+        return cls(
+            tuple(Rung(**rung) for rung in found["rungs"]),
+            tuple(Gap(**gap) for gap in found["gaps"]),
+            Gap(**found["total"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is stored."""
+        return asdict(self)
+
+    @property
+    def top(self) -> Rung:
+        """The rung that stands for log p(x)."""
+        return self.rungs[0]
+
+    @property
+    def bottom(self) -> Rung:
+        """The rung of the encoder's q."""
+        return self.rungs[-1]
+
+    @property
+    def all_gaps(self) -> tuple[Gap, ...]:
+        """The gaps from the top down, and their sum."""
+        return (*self.gaps, self.total)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all rungs, gaps, and the total gap: the columns without which there is no ladder."""
+        return tuple(part.name for part in (*self.rungs, *self.all_gaps))
+
+    def steps(self) -> tuple[Rung | Gap, ...]:
+        """Rungs and the gaps between them, from the top down."""
+        below = [part for rung, gap in zip(self.rungs, self.gaps, strict=False) for part in (rung, gap)]
+        return (*below, self.bottom)
+
+    def ends(self, gap: Gap) -> tuple[Rung, Rung]:
+        """The upper and the lower rung of a gap."""
+        if gap == self.total:
+            return self.top, self.bottom
+        place = self.gaps.index(gap)
+        return self.rungs[place], self.rungs[place + 1]
+
+    def gap_of(self, part: Part) -> Gap | None:
+        """The first gap of a part; None where no gap is its."""
+        return next((gap for gap in self.gaps if gap.part == part), None)
+
+    @property
+    def fitted(self) -> Rung | None:
+        """The rung that is found by optimisation: L[q*], under which further families stand as side notes."""
+        return next((rung for rung in self.rungs if rung.shortfall), None)
+
+    @property
+    def above_fitted(self) -> Gap | None:
+        """The gap from the rung above down to the fitted one."""
+        return next((gap for gap in self.gaps if self.ends(gap)[1].shortfall), None)
+
+    def contrasts(self) -> dict[str, tuple[Gap, Gap]]:
+        """Differences of two gaps by the name of their column: the lower one minus the upper one.
+
+        Example:
+            >>> list(STANDARD.contrasts())
+            ['amortization_minus_approximation']
+        """
+        return {_contrast(upper, lower): (lower, upper) for upper, lower in combinations(self.gaps, 2)}
+
+    def shortfalls(self) -> dict[str, tuple[str, int, bool]]:
+        """How what is left to gain on fitted rungs enters: the column of it, how often, and whether errors hold it.
+
+        It moves nats from the gap below a fitted rung to that above; the total is what it is.
+        """
+        found: dict[str, tuple[str, int, bool]] = {}
+        for rung in self.rungs:
+            if not rung.shortfall:
+                continue
+            beside = [gap for gap in self.gaps if rung in self.ends(gap)]
+            found[rung.name] = (rung.shortfall, 1, False)
+            found |= {gap.name: (rung.shortfall, 1, True) for gap in beside}
+            for name, pair in self.contrasts().items():
+                times = sum(gap in beside for gap in pair)
+                if times:
+                    found[name] = (rung.shortfall, times, True)
+        return found
+
+
+def _contrast(upper: Gap, lower: Gap) -> str:
+    return f"{lower.name.removesuffix('_gap')}_minus_{upper.name.removesuffix('_gap')}"
+
+
+STANDARD = Ladder(
+    (
+        Rung(
+            "log_px",
+            "log p(x)",
+            "the model's log-likelihood",
+            "The model's log-likelihood, estimated from the modes found: by importance sampling where its weights can "
+            "be trusted, by AIS elsewhere.",
+        ),
+        Rung(
+            "elbo_star",
+            "L[q*]",
+            "best q of the family",
+            "The ELBO of the best member of the analysed family, fitted to each datapoint on its own.",
+            "optimality_gap",
+        ),
+        Rung(
+            "elbo",
+            "L[q]",
+            "the encoder's q",
+            "The ELBO with the encoder's own q(z|x): the bound that training maximises.",
+        ),
+    ),
+    (
+        Gap(
+            "approximation_gap",
+            "approximation gap",
+            "family",
+            "the posterior family's",
+            "the family's part",
+            "The posterior family's part: log p(x) minus L[q*], what even the best member of the family cannot reach.",
+        ),
+        Gap(
+            "amortization_gap",
+            "amortization gap",
+            "encoder",
+            "the encoder's",
+            "the encoder's part",
+            "The encoder's part: L[q*] minus L[q], what one network for all datapoints loses against the best q for "
+            "each.",
+        ),
+    ),
+)
