@@ -86,8 +86,9 @@ def summarise(
         quantities, statuses and checks of every split, what is ``left_out`` of its means, how many datapoints are
         ``unsound``, what ``unfinished`` fits may add, how far a few datapoints hold the gap (``concentration``), all of
         :mod:`gapkit.rows`; and ``classes`` where the table has integers or words as labels, 2 to 50 different ones in
-        the split: for each its ``label``, how many ``datapoints``, and the ``quantities`` total gap and its parts, the class with the largest mean total gap first; for more than one split ``generalisation``:
-        the amortization gap of the first split minus that of each other one; and the ``certificate`` and
+        the split: for each its ``label``, how many ``datapoints``, and the ``quantities`` total gap and its parts, the
+        class with the largest mean total gap first; for more than one split ``generalisation``: the encoder's gap of
+        the first split minus that of each other one; and the ``ladder``, and the ``certificate`` and
         ``semi_amortized``, if there are any.
 
     Raises:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gapkit.verdict.rungs import top, total
 from gapkit.verdict.words import MINUS, count_of, number, plus_minus
 
 __all__ = ["NAMES", "WHY", "beside", "dead_latents", "judged", "model_fault", "proportion", "splits_apart"]
@@ -49,10 +50,10 @@ def model_fault(summary: Mapping[str, Any]) -> tuple[str, Mapping[str, Any] | No
         return "collapsed", None
     if best and _below(best):
         return "baseline", best
-    first, total = next(iter(summary["splits"].values())), summary["quantities"]["total_gap"]["ci95"]
+    first, whole = next(iter(summary["splits"].values())), total(summary)["ci95"]
     ahead = _furthest(best) if best else None
     limit = _BARELY * first.get("data", {}).get("dimensions", 0)
-    if best and ahead is not None and total and ahead < limit and total[1] < limit:
+    if best and ahead is not None and whole and ahead < limit and whole[1] < limit:
         return "barely", best
     return None
 
@@ -114,7 +115,7 @@ def beside(summary: Mapping[str, Any]) -> list[str]:
         "other": f"fitted to {count_of(facts['fitted_datapoints'], 'other datapoint')}",
         "cross": "each fitted to nine tenths of these datapoints and judged on the rest, for want of training data",
     }[facts["fitted_on"]]
-    log_px = summary["quantities"]["log_px"]["mean"]
+    log_px = top(summary)["mean"]
     told = "; ".join(f"{NAMES.get(part['name'], part['name'])} {_against(part)}" for part in parts)
     return [f"Beside the model's log p(x) of {number(log_px, 1)} nats, simple models {fitted}: {told}."]
 
@@ -131,8 +132,8 @@ def _against(part: Mapping[str, Any]) -> str:
 
 def proportion(summary: Mapping[str, Any]) -> list[str]:
     """The total gap as a share of -log p(x), and per dimension; the share only where log p(x) is of discrete data."""
-    first, quantities = next(iter(summary["splits"].values())), summary["quantities"]
-    data, gap, log_px = first.get("data") or {}, quantities["total_gap"]["mean"], quantities["log_px"]["mean"]
+    first = next(iter(summary["splits"].values()))
+    data, gap, log_px = first.get("data") or {}, total(summary)["mean"], top(summary)["mean"]
     if summary.get("target") == "cross_entropy" or not data.get("dimensions") or gap is None or log_px is None:
         return []
     dimensions = count_of(data["dimensions"], "dimension")
@@ -149,10 +150,10 @@ def proportion(summary: Mapping[str, Any]) -> list[str]:
 def splits_apart(summary: Mapping[str, Any]) -> list[str]:
     """Log p(x) of the splits beside each other: what the model itself does not generalise."""
     (name, first), *others = summary["splits"].items()
-    one = first["quantities"].get("log_px")
+    one = top(summary, first["quantities"])
     sentences = []
     for other, part in others:
-        two = part["quantities"].get("log_px")
+        two = top(summary, part["quantities"])
         if not one or not two or one["mean"] is None or two["mean"] is None:
             continue
         gap = two["mean"] - one["mean"]

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gapkit.ladder import Ladder, side_name
+from gapkit.ladder import encoders as encoders_of
 from gapkit.phrases import span_words
-from gapkit.summary import encoder_names
+from gapkit.verdict.rungs import total
 from gapkit.verdict.words import count_of, listed, number, plus_minus
 
 __all__ = ["cautions", "encoders", "families", "generalisation", "local_steps"]
@@ -32,11 +34,11 @@ def families(summary: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def encoders(quantities: Mapping[str, Any]) -> list[str]:
+def encoders(summary: Mapping[str, Any]) -> list[str]:
     """What each further encoder of the same decoder reaches of the amortization gap, and what it leaves."""
-    sentences = []
-    for name in encoder_names(quantities):
-        gain, left = quantities[f"gain_{name}"], quantities[f"left_{name}"]
+    sentences, quantities, ladder = [], summary["quantities"], Ladder.of(summary)
+    for name in encoders_of(quantities):
+        gain, left = (quantities[side_name(kind, name, ladder)] for kind in ("gain", "left"))
         if gain["mean"] is None or left["mean"] is None:
             sentences.append(f"The encoder {name} gives no numbers that a conclusion could rest on.")
             continue
@@ -84,11 +86,11 @@ def local_steps(values: Mapping[str, Any] | None) -> list[str]:
     return [f"{count} from the encoder's q {verb} 90% of the amortization gap: {found}."]
 
 
-def cautions(first: Mapping[str, Any]) -> list[str]:
+def cautions(summary: Mapping[str, Any]) -> list[str]:
     """Datapoints left out, what the fits left, and statuses other than ok, in words."""
-    sentences = []
+    sentences, first = [], next(iter(summary["splits"].values()))
     count, left = first["datapoints"], first["quantities"].get("optimality_gap")
-    lost = first["quantities"]["total_gap"].get("left_out", 0)
+    lost = total(summary).get("left_out", 0)
     if lost:
         verb, why = ("is", "has") if lost == 1 else ("are", "have")
         sentences.append(
@@ -120,8 +122,10 @@ def _cause(first: Mapping[str, Any]) -> str:
 
 def generalisation(summary: Mapping[str, Any]) -> list[str]:
     """What the encoder loses on the first split more than on the others."""
+    encoder = Ladder.of(summary).gap_of("encoder")
+    of = encoder.label if encoder else "gap"
     return [
-        f"The encoder's generalisation gap ({name}) is {plus_minus(gap)} nats of amortization gap."
+        f"The encoder's generalisation gap ({name}) is {plus_minus(gap)} nats of {of}."
         for name, gap in summary.get("generalisation", {}).items()
         if gap["mean"] is not None
     ]

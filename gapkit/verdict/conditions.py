@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gapkit.ladder import Ladder
 from gapkit.verdict.certificate import width
+from gapkit.verdict.rungs import top, total
 from gapkit.verdict.words import MINUS, count_of, number, plus_minus
 
 __all__ = ["FEWEST", "SMALL", "Missing", "datapoints", "evidence", "fits", "rerun", "small_gap", "sound"]
@@ -53,7 +55,7 @@ def small_gap(summary: Mapping[str, Any]) -> tuple[float, str]:
     0.05 nats; of discrete data a thousandth of -log p(x), where that is more.
     """
     first = next(iter(summary["splits"].values()))
-    log_px = summary["quantities"].get("log_px", {}).get("mean")
+    log_px = top(summary).get("mean")
     if log_px is not None and first.get("data", {}).get("discrete") and summary.get("target") != "cross_entropy":
         share = _THOUSANDTH * abs(log_px)
         if share > _ACTED_ON:
@@ -63,14 +65,14 @@ def small_gap(summary: Mapping[str, Any]) -> tuple[float, str]:
 
 def datapoints(summary: Mapping[str, Any]) -> tuple[Missing, ...]:
     """At least ten datapoints, and an interval of the gap."""
-    total = summary["quantities"]["total_gap"]
+    whole = total(summary)
     more = "analyse a hundred or more: leave `--limit` out, or raise it"
-    count = total.get("count", next(iter(summary["splits"].values()))["datapoints"])
+    count = whole.get("count", next(iter(summary["splits"].values()))["datapoints"])
     if count < FEWEST:
-        span = total.get("range")
+        span = whole.get("range")
         spread = "" if not span else f", whose total gaps range from {number(span[0])} to {number(span[1])} nats"
         return (Missing(f"there are only {count_of(count)}{spread}", more, "datapoints"),)
-    if total["ci95"] is None:
+    if whole["ci95"] is None:
         return (Missing("the total gap has no interval", more, "datapoints"),)
     return ()
 
@@ -81,7 +83,9 @@ def fits(summary: Mapping[str, Any], gap: float) -> tuple[Missing, ...]:
     Nine in ten have to converge; or half of them, if by their certificates the others may add a tenth of the gap at
     most.
     """
-    first = next(iter(summary["splits"].values()))
+    first, ladder = next(iter(summary["splits"].values())), Ladder.of(summary)
+    if ladder.fitted is None:
+        return ()
     again = rerun(summary, "fits")
     if "fit" not in first:
         return (Missing("the run does not say how its fits of q* ended", "analyse again", "fits"),)
@@ -95,7 +99,8 @@ def fits(summary: Mapping[str, Any], gap: float) -> tuple[Missing, ...]:
     if not (enough or bounded):
         some = f"only {converged:,} of" if converged else "none of the"
         return (Missing(f"{some} {count_of(count, 'fit')} of q* converged", again, "fits"),)
-    left = summary["quantities"]["amortization_gap"].get("left_to_gain")
+    below = next(gap for gap in ladder.gaps if ladder.ends(gap)[0] == ladder.fitted)
+    left = summary["quantities"][below.name].get("left_to_gain")
     if left is None:
         return (Missing("nothing is known of what the fits of q* left to gain", again, "fits"),)
     if left > SMALL * gap:

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from gapkit.ladder import Gap, Ladder
 from gapkit.verdict.bottleneck import model_fault
 from gapkit.verdict.conditions import SMALL, Missing, datapoints, evidence, fits, rerun, small_gap, sound
 from gapkit.verdict.hidden import hidden
+from gapkit.verdict.rungs import rivals, total
 from gapkit.verdict.words import stated_error
 
 __all__ = ["CONDITIONAL", "Action", "Decision", "decide", "findings"]
 
-Action = Literal["encoder", "family", "model", "nothing", "unknown"]
+Action = Literal["encoder", "family", "other", "model", "nothing", "unknown"]
 
 # Warnings before the work under which numbers may be those of another model: an advice is given on condition.
 CONDITIONAL = frozenset(
@@ -24,8 +26,9 @@ class Decision:
     """What to do first.
 
     Attributes:
-        action: mend the ``encoder``, the ``family`` or the ``model``, ``nothing`` where there is nothing to gain, or
-            ``unknown`` where the numbers do not carry an advice.
+        action: mend the ``encoder``, the ``family``, what another gap of the ladder stands for (``other``) or the
+            ``model``, ``nothing`` where there is nothing to gain, or ``unknown`` where the numbers do not carry an
+            advice.
         why: ``larger_gap``, ``constant_encoder``, ``coin_flips``, ``collapsed``, ``baseline``, ``barely``, ``small``;
             for an unknown action ``nothing_finite``, ``refused``, ``few``, ``uncarried``, ``open`` (whether there is a
             gap) or ``equal`` (neither gap is clearly larger).
@@ -42,6 +45,8 @@ class Decision:
         conditions: the checks whose warnings make it conditional.
         baseline: name of the simple model that shows the model's fault.
         hides: what the averages hide, in sentences.
+        gap: name of the gap that the advice is to close.
+        second: name of the next largest one.
     """
 
     action: Action
@@ -57,6 +62,8 @@ class Decision:
     conditions: tuple[str, ...] = ()
     baseline: str | None = None
     hides: tuple[str, ...] = ()
+    gap: str | None = None
+    second: str | None = None
 
 
 def findings(summary: Mapping[str, Any], level: str) -> list[Mapping[str, str]]:
@@ -78,7 +85,7 @@ def decide(summary: Mapping[str, Any]) -> Decision:
             work, each with ``check``, ``level``, ``asked``, ``found`` and ``do``.
     """
     quantities = summary["quantities"]
-    if None in (quantities[name]["mean"] for name in ("total_gap", "amortization_gap", "approximation_gap")):
+    if None in (quantities[gap.name]["mean"] for gap in Ladder.of(summary).all_gaps):
         return Decision("unknown", "nothing_finite")
     decision = replace(_decided(summary), hides=tuple(hidden(summary)))
     warned = tuple(f["check"] for f in findings(summary, "warning") if f["check"] in CONDITIONAL)
@@ -103,7 +110,7 @@ def _model(summary: Mapping[str, Any]) -> Decision | None:
         return None
     why, shown = fault
     if why == "collapsed":
-        missing = fits(summary, max(summary["quantities"]["total_gap"]["mean"], small_gap(summary)[0]))
+        missing = fits(summary, max(total(summary)["mean"], small_gap(summary)[0]))
         return _carried(Decision("model", why), missing + sound(summary))
     assert shown is not None  # every other fault is shown by a simple model
     low, high = shown["difference"]["ci95"]
@@ -115,41 +122,46 @@ def _model(summary: Mapping[str, Any]) -> Decision | None:
 
 
 def _inference(summary: Mapping[str, Any]) -> Decision:
-    """Encoder, family or nothing: by the total gap and the paired difference of its two parts."""
-    quantities = summary["quantities"]
-    total, apart = quantities["total_gap"], quantities["amortization_minus_approximation"]
+    """Encoder, family or nothing: by the total gap and the paired difference of its two largest parts."""
+    quantities, whole, rival = summary["quantities"], total(summary), rivals(summary)
     small, _ = small_gap(summary)
-    low, high = total["ci95"]
+    low, high = whole["ci95"]
     if high <= small:
-        nothing = _towards(summary, "nothing", "small", total)
+        nothing = _towards(summary, "nothing", "small", whole)
         return _carried(replace(nothing, low=low, high=high), evidence(summary, small))
     if low <= small:
         return Decision(
-            "unknown", "open", low=low, high=high, missing=(_more(total, summary), *evidence(summary, high))
+            "unknown", "open", low=low, high=high, missing=(_more(whole, summary), *evidence(summary, high))
         )
-    if apart["ci95"] is None:
+    gap = quantities[rival.gap.name]
+    if rival.second is None:
+        missing = fits(summary, gap["mean"]) + evidence(summary, SMALL * gap["mean"])
+        return _carried(replace(_towards(summary, _action(rival.gap), "larger_gap", gap), low=low, high=high), missing)
+    apart = rival.apart
+    if apart is None or apart["ci95"] is None:
         more = Missing("the difference of the two gaps has no interval", rerun(summary, "fits"), "difference")
         return Decision("unknown", "uncarried", missing=(more,))
     left = apart.get("left_to_gain", 0.0)
-    low, high = apart["ci95"]
-    if low > 0 or high < 0:
-        action: Action = "encoder" if low > 0 else "family"
-        gap = quantities["amortization_gap" if low > 0 else "approximation_gap"]
-        missing = fits(summary, gap["mean"]) + evidence(summary, SMALL * gap["mean"])
-        size = (low if low > 0 else -high) - left
+    low, high = apart["ci95"] if rival.sign > 0 else [-end for end in reversed(apart["ci95"])]
+    missing = fits(summary, gap["mean"]) + evidence(summary, SMALL * gap["mean"])
+    if low > 0:
+        action = _action(rival.gap)
+        size = low - left
         if size <= 0 and not any(part.about == "fits" for part in missing):
             what = "what the fits of q* may have left could turn the order of the two gaps"
             missing = (Missing(what, rerun(summary, "fits"), "fits"), *missing)
         why = "constant_encoder" if action == "encoder" and _constant_encoder(summary) else "larger_gap"
-        found = _towards(summary, action, why, gap)
-        return _carried(replace(found, low=size, high=(high if low > 0 else -low) + left), missing)
-    gap = max((quantities[name] for name in ("amortization_gap", "approximation_gap")), key=lambda part: part["mean"])
-    missing = fits(summary, gap["mean"]) + evidence(summary, SMALL * gap["mean"])
+        found = replace(_towards(summary, action, why, gap), gap=rival.gap.name, second=rival.second.name)
+        return _carried(replace(found, low=size, high=high + left), missing)
     if missing:
         return Decision("unknown", "uncarried", missing=missing)
     what = "neither of the two gaps is clearly the larger one"
     more = Missing(what, _more(apart, summary).settle, "difference")
     return Decision("unknown", "equal", low=low, high=high, missing=(more,))
+
+
+def _action(gap: Gap) -> Action:
+    return "encoder" if gap.part == "encoder" else "family" if gap.part == "family" else "other"
 
 
 def _carried(decision: Decision, missing: tuple[Missing, ...]) -> Decision:
@@ -161,7 +173,7 @@ def _carried(decision: Decision, missing: tuple[Missing, ...]) -> Decision:
 
 
 def _towards(summary: Mapping[str, Any], action: Action, why: str, gap: Mapping[str, Any]) -> Decision:
-    before = summary["quantities"].get("elbo", {}).get("mean")
+    before = summary["quantities"].get(Ladder.of(summary).bottom.name, {}).get("mean")
     after = None if before is None else before + gap["mean"]
     return Decision(action, why, before=before, after=after, gain=gap["mean"], gain_error=stated_error(gap))
 

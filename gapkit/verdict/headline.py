@@ -4,15 +4,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from gapkit.ladder import Gap, Ladder, family_sides, quantity
 from gapkit.verdict.bottleneck import NAMES, judged
 from gapkit.verdict.certificate import width
 from gapkit.verdict.conditions import Missing, small_gap
 from gapkit.verdict.decision import Decision, findings
+from gapkit.verdict.rungs import top, total, whose
 from gapkit.verdict.words import MINUS, count_of, decimals_for, listed, number, plus_minus
 
 __all__ = ["doubts", "headline", "how_sure"]
 
 _SEVERAL = 2  # datapoints on which an encoder fails
+_TWO = 2  # gaps, of which one is the larger
 _WORTH = 0.1  # of the approximation gap that another family has to bring to be named
 
 
@@ -72,10 +75,13 @@ def _headline(summary: Mapping[str, Any], decision: Decision) -> str:
             "few local steps on q at test time."
         )
         return f"{first}: {what}, the ELBO would rise {_from_to(decision)}. {how}"
+    if decision.action == "other":
+        gap = next(part for part in Ladder.of(summary).gaps if part.name == decision.gap)
+        return f"Close the {gap.label} first ({gap.words or gap.whose}): without it, the ELBO would rise {_from_to(decision)}."
     return (
         "Fix the posterior family: with one that holds the true posterior and an encoder as good as now, the "
         "ELBO would "
-        f"rise {_from_to(decision)}. {_families(summary)}"
+        f"rise {_from_to(decision)}. {_families(summary, decision.gain or 0.0)}"
     )
 
 
@@ -88,15 +94,15 @@ def _from_to(decision: Decision) -> str:
     return f"from {number(decision.before, decimals)} to {number(decision.after, decimals)} nats (by {by})"
 
 
-def _families(summary: Mapping[str, Any]) -> str:
+def _families(summary: Mapping[str, Any], gap: float) -> str:
     """What a richer family that was fitted beside would give."""
     quantities, split = summary["quantities"], (summary.get("families") or {}).get("split")
-    star, gap = quantities.get("elbo_star"), quantities["approximation_gap"]["mean"]
-    gains = {}
-    for name, values in quantities.items():
-        family = name.removeprefix("elbo_star_")
-        if star and family != name and family != split and None not in (values["mean"], star["mean"]):
-            gains[family] = values["mean"] - star["mean"]
+    ladder, gains = Ladder.of(summary), {}
+    star = quantities.get(ladder.fitted.name) if ladder.fitted else None
+    for name in family_sides(quantities, ladder):
+        side, values = quantity(name, ladder), quantities[name]
+        if star and side.kind == "family" and side.of != split and None not in (values["mean"], star["mean"]):
+            gains[side.of] = values["mean"] - star["mean"]
     best = max(gains, key=lambda family: gains[family], default=None)
     ways = "Ways: a posterior with full covariance, or a flow; `--family flow` measures one."
     if best is None:
@@ -121,7 +127,7 @@ def _unlearned(summary: Mapping[str, Any]) -> str:
 
 
 def _model(summary: Mapping[str, Any], decision: Decision) -> str:
-    inference = plus_minus(summary["quantities"]["total_gap"])
+    inference = plus_minus(total(summary))
     if decision.why == "collapsed":
         star = next(iter(summary["splits"].values()))["latents_star"]
         return (
@@ -155,7 +161,7 @@ def _behind(summary: Mapping[str, Any], name: str) -> str:
         if part["name"] == name:
             apart = part["difference"]
             level = number(part["log_px"]["mean"], 1)
-            log_px = number(summary["quantities"]["log_px"]["mean"], 1)
+            log_px = number(top(summary)["mean"], 1)
             behind = plus_minus({**apart, "mean": -apart["mean"]})
             return f" (log p(x) is {log_px} nats against {level}, {behind} below)"
     return ""
@@ -167,16 +173,15 @@ def _ahead(summary: Mapping[str, Any], name: str) -> str:
 
 
 def _unknown(summary: Mapping[str, Any], decision: Decision) -> str:
-    quantities = summary["quantities"]
+    quantities, ladder = summary["quantities"], Ladder.of(summary)
     if decision.why == "nothing_finite":
         return "No advice: no datapoint gave finite numbers. See the status column for what went wrong."
     if decision.why == "refused":
         return "No advice on encoder or family, because a check that failed was overridden."
-    total = quantities["total_gap"]
-    gap = f"the total gap is {plus_minus(total)} nats"
+    gap = f"the total gap is {plus_minus(total(summary))} nats"
     missing = f"{_reasons(decision.missing)} {_settled(decision.missing)}"
     if decision.why == "few":
-        if total.get("count") == 1:
+        if total(summary).get("count") == 1:
             missing = f"one datapoint cannot say what holds for others. {_settled(decision.missing)}"
         return f"No advice yet: {gap}, but {missing}"
     if decision.why == "open":
@@ -186,15 +191,22 @@ def _unknown(summary: Mapping[str, Any], decision: Decision) -> str:
             f"whether it is more than the {small} that are worth acting on is open. {_settled(decision.missing)}"
         )
     if decision.why == "equal":
-        encoder, family = (plus_minus(quantities[name]) for name in ("amortization_gap", "approximation_gap"))
-        return (
-            f"No advice on what to fix first: of the total gap, a perfect encoder would bring {encoder} nats "
-            "and a perfect "
-            f"posterior family {family}; neither is clearly the larger part. {_settled(decision.missing)}"
-        )
+        return f"No advice on what to fix first: of the total gap, {_equal(ladder, quantities)}. {_settled(decision.missing)}"
     if any(part.about == "evidence" for part in decision.missing):
         return f"No advice yet: {gap} by these numbers, but log p(x) and so the gap may be larger, because {missing}"
-    return f"No advice yet: {gap}, but whose it is, the encoder's or the posterior family's, cannot be said: {missing}"
+    return f"No advice yet: {gap}, but whose it is, {whose(ladder)}, cannot be said: {missing}"
+
+
+def _equal(ladder: Ladder, quantities: Mapping[str, Any]) -> str:
+    encoder, family = ladder.gap_of("encoder"), ladder.gap_of("family")
+    if len(ladder.gaps) == _TWO and encoder and family:
+        one, two = (plus_minus(quantities[gap.name]) for gap in (encoder, family))
+        return (
+            f"a perfect encoder would bring {one} nats and a perfect posterior family {two}; neither is clearly the "
+            "larger part"
+        )
+    parts = [f"{plus_minus(quantities[gap.name])} nats are {gap.whose}" for gap in reversed(ladder.gaps)]
+    return f"{listed(parts)}; none is clearly the largest part"
 
 
 def _reasons(missing: tuple[Missing, ...]) -> str:
@@ -212,13 +224,8 @@ def how_sure(summary: Mapping[str, Any], decision: Decision) -> list[str]:
         return _of_the_model(summary, decision)
     first = next(iter(summary["splits"].values()))
     parts = []
-    if decision.action in ("encoder", "family"):
-        other = "family" if decision.action == "encoder" else "encoder"
-        parts.append(
-            f"with 95% confidence the {decision.action}'s part of the gap is the larger one, by "
-            f"{number(decision.low or 0.0)} to {number(decision.high or 0.0)} nats more than the {other}'s"
-        )
-        parts.append(_converged(first))
+    if decision.action != "nothing":
+        parts += [_larger(Ladder.of(summary), decision), _converged(first)]
     else:
         low, high = (number(end or 0.0, 3) for end in (decision.low, decision.high))
         parts.append(f"with 95% confidence the total gap is between {low} and {high} nats")
@@ -231,6 +238,22 @@ def how_sure(summary: Mapping[str, Any], decision: Decision) -> list[str]:
         else f"on simulated data AIS is within {number(max(most, least), 3)} nats of the truth on average"
     )
     return [f"How sure: {'; '.join(parts)}."]
+
+
+def _larger(ladder: Ladder, decision: Decision) -> str:
+    """By how much the gap that is advised on is larger than the next one."""
+    own, second = (
+        next((gap for gap in ladder.gaps if gap.name == name), None) for name in (decision.gap, decision.second)
+    )
+    size = f"{number(decision.low or 0.0)} to {number(decision.high or 0.0)} nats"
+    if own is None or second is None:
+        return f"with 95% confidence the gap is {size}"
+    larger = "larger" if len(ladder.gaps) == _TWO else "largest"
+    return f"with 95% confidence {_part(own)} part of the gap is the {larger} one, by {size} more than {_part(second)}"
+
+
+def _part(gap: Gap) -> str:
+    return gap.whose if gap.part == "other" else f"the {gap.part}'s"
 
 
 def _converged(first: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from scipy import special
 
 from gapkit.verdict.bottleneck import dead_latents
 from gapkit.verdict.conditions import small_gap
+from gapkit.verdict.rungs import total
 from gapkit.verdict.words import count_of, number, plus_minus
 
 __all__ = ["hidden"]
@@ -17,17 +18,17 @@ _NOTHING = 0.0005  # nats, shown as zero
 def hidden(summary: Mapping[str, Any]) -> list[str]:
     """Sentences on what the means of the first split do not show."""
     first = next(iter(summary["splits"].values()))
-    worth = first["quantities"]["total_gap"]["mean"] > small_gap(summary)[0]
-    few = _concentrated(first) if worth else []
+    worth = total(summary)["mean"] > small_gap(summary)[0]
+    few = _concentrated(summary, first) if worth else []
     return [*few, *dead_latents(first), *_class(summary, first), *_mode(first)]
 
 
-def _concentrated(first: Mapping[str, Any]) -> list[str]:
+def _concentrated(summary: Mapping[str, Any], first: Mapping[str, Any]) -> list[str]:
     """A tenth of the datapoints with more of the gap than gaps of an ordinary spread would have."""
     found = first.get("concentration")
     if not found or found["share"] <= found["limit"]:
         return []
-    count = first["quantities"]["total_gap"]["count"]
+    count = total(summary)["count"]
     return [
         f"A few datapoints hold much of the gap: the {found['top']:,} largest of {count:,} hold "
         f"{found['share']:.0%} of "
@@ -42,18 +43,18 @@ def _class(summary: Mapping[str, Any], first: Mapping[str, Any]) -> list[str]:
     With K classes, one of them lies above by chance more often than one alone would, so every interval is that of
     Student's t at a level of 0.05 / K: with 95% confidence, none is named wrongly (Bonferroni).
     """
-    total, classes = first["quantities"]["total_gap"], first.get("classes", [])
-    if total["ci95"] is None:
+    whole, classes = total(summary), first.get("classes", [])
+    if whole["ci95"] is None:
         return []
     for part in classes:
-        gap = part["quantities"]["total_gap"]
+        gap = total(summary, part["quantities"])
         if gap["se_datapoints"] is None:
             continue
         half = special.stdtrit(gap["count"] - 1, 1 - 0.025 / len(classes)) * gap["se_datapoints"]
-        if gap["mean"] - half > max(total["ci95"][1], small_gap(summary)[0]):
+        if gap["mean"] - half > max(whole["ci95"][1], small_gap(summary)[0]):
             name = f'"{part["label"]}"' if isinstance(part["label"], str) else part["label"]
             return [
-                f"Class {name} stands out: its mean total gap is {plus_minus(gap)} nats against {plus_minus(total)} "
+                f"Class {name} stands out: its mean total gap is {plus_minus(gap)} nats against {plus_minus(whole)} "
                 "over all datapoints, and its 95% interval, made wider because every class was looked at, lies wholly "
                 "above theirs."
             ]

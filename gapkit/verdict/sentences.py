@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gapkit.ladder import Ladder
 from gapkit.phrases import by_its_name
 from gapkit.verdict.bottleneck import beside, proportion, splits_apart
 from gapkit.verdict.cautions import cautions, encoders, families, generalisation, local_steps
@@ -10,8 +11,9 @@ from gapkit.verdict.certificate import certificate_sentence
 from gapkit.verdict.conditions import small_gap
 from gapkit.verdict.decision import Decision, decide, findings
 from gapkit.verdict.headline import doubts, headline, how_sure
+from gapkit.verdict.rungs import top, total
 from gapkit.verdict.search import search_sentences
-from gapkit.verdict.words import count_of, number, plus_minus, signed
+from gapkit.verdict.words import count_of, listed, number, plus_minus, signed
 
 __all__ = ["trust", "verdict"]
 
@@ -35,31 +37,30 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     sentences = [*doubts(summary, decision), headline(summary, decision), *how_sure(summary, decision)]
     if decision.why == "nothing_finite":
         return sentences
-    first = next(iter(summary["splits"].values()))
     sentences += _numbers(summary, decision)
     sentences += decision.hides
-    sentences += families(summary) + encoders(summary["quantities"]) + local_steps(summary.get("semi_amortized"))
-    sentences += cautions(first) + generalisation(summary)
+    sentences += families(summary) + encoders(summary) + local_steps(summary.get("semi_amortized"))
+    sentences += cautions(summary) + generalisation(summary)
     sentences += [f"Note ({note['check']}): {note['found'].rstrip('.')}." for note in findings(summary, "note")]
     return [by_its_name(sentence, summary) for sentence in sentences]
 
 
 def _numbers(summary: Mapping[str, Any], decision: Decision) -> list[str]:
-    """The ladder and its two gaps, in proportion, beside simple models and other splits."""
-    quantities = summary["quantities"]
-    total, encoder, family = (quantities[name] for name in ("total_gap", "amortization_gap", "approximation_gap"))
-    rungs = [quantities.get(name, {}).get("mean") for name in ("log_px", "elbo")]
-    ladder = "" if None in rungs else f" between log p(x) at {number(rungs[0])} and the ELBO at {number(rungs[1])}"
+    """The ladder and its gaps, in proportion, beside simple models and other splits."""
+    quantities, ladder = summary["quantities"], Ladder.of(summary)
+    ends = [quantities.get(rung.name, {}).get("mean") for rung in (ladder.top, ladder.bottom)]
+    between = ""
+    if None not in ends:
+        between = f" between {ladder.top.label} at {number(ends[0])} and the ELBO at {number(ends[1])}"
+    first, *others = ((plus_minus(quantities[gap.name]), f"{gap.whose} ({gap.label})") for gap in reversed(ladder.gaps))
+    parts = listed([f"{first[0]} are {first[1]}", *(" ".join(part) for part in others)])
     doubtful = decision.why == "refused" or any(part.about in ("fits", "evidence") for part in decision.missing)
     heading = "In numbers that cannot be relied on yet" if doubtful else "In numbers"
-    sentences = [
-        f"{heading}: of the gap of {plus_minus(total)} nats{ladder}, {plus_minus(encoder)} are the encoder's "
-        f"(amortization gap) and {plus_minus(family)} the posterior family's (approximation gap)."
-    ]
+    sentences = [f"{heading}: of the gap of {plus_minus(total(summary))} nats{between}, {parts}."]
     if summary.get("target") == "cross_entropy":
         sentences.append(_CROSS_ENTROPY)
-    if "log_px" in quantities:
-        worth = total["mean"] > small_gap(summary)[0]
+    if top(summary):
+        worth = total(summary)["mean"] > small_gap(summary)[0]
         sentences += [*(proportion(summary) if worth else []), *beside(summary)]
     return sentences + splits_apart(summary)
 
@@ -95,7 +96,7 @@ def trust(summary: Mapping[str, Any]) -> list[str]:
         )
     certificate = summary.get("certificate")
     if certificate:
-        skipped, gap = certificate.get("skipped"), summary["quantities"]["total_gap"]["mean"]
+        skipped, gap = certificate.get("skipped"), total(summary)["mean"]
         sentences.append(
             f"AIS was not certified on simulated data: {skipped}."
             if skipped
