@@ -106,7 +106,7 @@ class Ladder:
         if len(self.rungs) < 2 or len(self.gaps) != len(self.rungs) - 1:
             found = f"{len(self.rungs)} rungs and {len(self.gaps)} gaps"
             raise InputError("a ladder", found, "give two rungs or more, and a gap between each two neighbours")
-        names = [part.name for part in (*self.rungs, *self.gaps, self.total)]
+        names = list(self.names)
         if len(set(names)) < len(names):
             raise InputError("a ladder", f"the names {', '.join(names)}", "use each name once")
         unknown = [gap.part for gap in self.gaps if gap.part not in _PARTS]
@@ -147,7 +147,7 @@ class Ladder:
     @property
     def names(self) -> tuple[str, ...]:
         """Of all rungs, gaps, and the total gap: the columns without which there is no ladder."""
-        return tuple(part.name for part in (*self.rungs, *self.all_gaps))
+        return (*(rung.name for rung in self.rungs), *(gap.name for gap in self.all_gaps))
 
     def steps(self) -> tuple[Rung | Gap, ...]:
         """Rungs and the gaps between them, from the top down."""

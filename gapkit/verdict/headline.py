@@ -77,7 +77,8 @@ def _headline(summary: Mapping[str, Any], decision: Decision) -> str:
         return f"{first}: {what}, the ELBO would rise {_from_to(decision)}. {how}"
     if decision.action == "other":
         gap = next(part for part in Ladder.of(summary).gaps if part.name == decision.gap)
-        return f"Close the {gap.label} first ({gap.words or gap.whose}): without it, the ELBO would rise {_from_to(decision)}."
+        what = gap.words or gap.whose
+        return f"Close the {gap.label} first ({what}): without it, the ELBO would rise {_from_to(decision)}."
     return (
         "Fix the posterior family: with one that holds the true posterior and an encoder as good as now, the "
         "ELBO would "
@@ -191,7 +192,8 @@ def _unknown(summary: Mapping[str, Any], decision: Decision) -> str:
             f"whether it is more than the {small} that are worth acting on is open. {_settled(decision.missing)}"
         )
     if decision.why == "equal":
-        return f"No advice on what to fix first: of the total gap, {_equal(ladder, quantities)}. {_settled(decision.missing)}"
+        parts = _equal(ladder, quantities)
+        return f"No advice on what to fix first: of the total gap, {parts}. {_settled(decision.missing)}"
     if any(part.about == "evidence" for part in decision.missing):
         return f"No advice yet: {gap} by these numbers, but log p(x) and so the gap may be larger, because {missing}"
     return f"No advice yet: {gap}, but whose it is, {whose(ladder)}, cannot be said: {missing}"
@@ -242,9 +244,8 @@ def how_sure(summary: Mapping[str, Any], decision: Decision) -> list[str]:
 
 def _larger(ladder: Ladder, decision: Decision) -> str:
     """By how much the gap that is advised on is larger than the next one."""
-    own, second = (
-        next((gap for gap in ladder.gaps if gap.name == name), None) for name in (decision.gap, decision.second)
-    )
+    gaps = {gap.name: gap for gap in ladder.gaps}
+    own, second = gaps.get(decision.gap or ""), gaps.get(decision.second or "")
     size = f"{number(decision.low or 0.0)} to {number(decision.high or 0.0)} nats"
     if own is None or second is None:
         return f"with 95% confidence the gap is {size}"
