@@ -8,7 +8,7 @@ from scipy import stats
 
 from gapkit import numerics
 from gapkit.estimators import Bound, Estimate
-from gapkit.ladder.arithmetic import Rung, decompose, gap
+from gapkit.ladder.arithmetic import gap
 from gapkit.randomness import Key, as_key, seeded
 
 
@@ -84,13 +84,6 @@ def test_a_negative_gap_is_reported_not_clipped():
 def test_an_upper_bound_cannot_be_the_lower_rung():
     with pytest.raises(ValueError, match="lower bound"):
         gap(rung([2.0, 2.0]), rung([1.0, 1.0], bound=Bound.UPPER))
-
-
-def test_neighbouring_gaps_sum_to_the_total():
-    ladder = [Rung("a", rung([3.0, 3.5]), "ab"), Rung("b", rung([2.0, 2.5]), "bc"), Rung("c", rung([0.0, 0.5]))]
-    gaps = decompose(ladder)
-    assert list(gaps) == ["ab", "bc", "total_gap"]
-    torch.testing.assert_close(gaps["ab"].value + gaps["bc"].value, gaps["total_gap"].value)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -30,6 +30,7 @@ from gapkit.engine.progress import Progress, Stopwatch
 from gapkit.engine.spec import AnalysisSpec, resolve
 from gapkit.engine.units import Work, go_through
 from gapkit.families import family_name, recognise
+from gapkit.ladder import STANDARD
 from gapkit.local import Bank, order, split_family
 from gapkit.models.encoding import encoded
 from gapkit.models.freeze import frozen
@@ -165,6 +166,7 @@ def analyze(
     if classes:
         datapoints.insert(datapoints.columns.get_loc("index") + 1, "label", label_column(classes, datapoints))
     run = {
+        "ladder": STANDARD.to_dict(),
         "families": families,
         "settings": spec.to_dict(),
         "versions": _versions(),
