@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapkit.ladder import STANDARD, Ladder, quantity
+from gapkit.ladder import STANDARD, Ladder, error_of, quantity
 
 __all__ = ["UNSOUND", "concentration", "ladder_rows", "left_out", "unfinished", "unsound", "unsound_rows"]
 
@@ -98,15 +98,19 @@ def unsound(rows: pd.DataFrame) -> int:
     return int(unsound_rows(rows).sum())
 
 
-def unfinished(rows: pd.DataFrame) -> dict[str, Any]:
+def unfinished(rows: pd.DataFrame, column: str = "optimality_gap") -> dict[str, Any]:
     """What the fits that did not converge may add to the mean L[q*] over all datapoints.
+
+    Args:
+        rows: the table of a split.
+        column: what is left to gain on the fitted rung; its errors in the column beside it.
 
     Returns:
         ``datapoints`` of them, and ``mean`` and ``se_monte_carlo`` of their share of what is left to gain, in nats;
         None where one of them has no certificate.
     """
     open_ends = (rows["fit"] != "converged").to_numpy()
-    gap, error = (rows[name].to_numpy(float)[open_ends] for name in ("optimality_gap", "optimality_gap_se"))
+    gap, error = (rows[name].to_numpy(float)[open_ends] for name in (column, error_of(column)))
     known = bool(np.isfinite(gap).all() and np.isfinite(error).all())
     return {
         "datapoints": int(open_ends.sum()),

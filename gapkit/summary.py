@@ -110,7 +110,7 @@ def summarise(
             "left_out": left_out(rows, ladder),
             "unsound": unsound(rows),
             "concentration": concentration(used[ladder.total.name].to_numpy(float)),
-            **_fits(rows),
+            **_fits(rows, ladder),
             "checks": _checks(rows),
             **_classes(rows, used, ladder),
         }
@@ -170,11 +170,14 @@ def _route(rows: pd.DataFrame) -> dict[str, Any]:
     return {"route": {"looked": looked, "found": found, "unseen": float(known.mean()) if len(known) else None}}
 
 
-def _fits(rows: pd.DataFrame) -> dict[str, Any]:
+def _fits(rows: pd.DataFrame, ladder: Ladder) -> dict[str, Any]:
     """How the fits of q* ended, and what those that did not converge may add."""
-    if "fit" not in rows:
+    if "fit" not in rows or ladder.fitted is None:
         return {}
-    return {"fit": {str(k): int(v) for k, v in rows["fit"].value_counts().items()}, "unfinished": unfinished(rows)}
+    return {
+        "fit": {str(k): int(v) for k, v in rows["fit"].value_counts().items()},
+        "unfinished": unfinished(rows, ladder.fitted.shortfall),
+    }
 
 
 def _classes(rows: pd.DataFrame, used: pd.DataFrame, ladder: Ladder) -> dict[str, list[dict[str, Any]]]:

@@ -227,7 +227,7 @@ def how_sure(summary: Mapping[str, Any], decision: Decision) -> list[str]:
     first = next(iter(summary["splits"].values()))
     parts = []
     if decision.action != "nothing":
-        parts += [_larger(Ladder.of(summary), decision), _converged(first)]
+        parts += [_larger(Ladder.of(summary), decision), *([_converged(first)] if "fit" in first else [])]
     else:
         low, high = (number(end or 0.0, 3) for end in (decision.low, decision.high))
         parts.append(f"with 95% confidence the total gap is between {low} and {high} nats")

@@ -6,7 +6,10 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from gapkit.summary import QUANTITIES, summarise, summarise_values
+from gapkit.ladder import STANDARD
+from gapkit.summary import summarise, summarise_values
+
+_ESTIMATES = (*STANDARD.names, *STANDARD.contrasts(), "iwae", "pooled", "ais", "ais_upper", "mode_gap", "optimality_gap")
 
 
 def table(count=100, encoder=3.0, family=1.0, seed=0, spread=0.3, log_px=-90.0):
@@ -20,7 +23,7 @@ def table(count=100, encoder=3.0, family=1.0, seed=0, spread=0.3, log_px=-90.0):
     frame = frame.assign(ais=np.where(control, top + 0.01 * rng.normal(size=count), np.nan), ais_upper=np.nan)
     frame = frame.assign(total_gap=top - elbo, amortization_gap=star - elbo, approximation_gap=top - star)
     frame = frame.assign(amortization_minus_approximation=2 * star - elbo - top, mode_gap=0.0, optimality_gap=0.001)
-    frame = frame.assign(**{f"{name}_se": 0.02 for name in (*QUANTITIES, "ais_upper")} | {"optimality_gap_se": 0.002})
+    frame = frame.assign(**{f"{name}_se": 0.02 for name in _ESTIMATES} | {"optimality_gap_se": 0.002})
     frame = frame.assign(fit="converged", start=0, log_px_source="mixture", ais_reason=np.where(control, "control", ""))
     return frame.assign(index=range(count), split="test", status="ok")
 
