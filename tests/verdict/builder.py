@@ -9,7 +9,8 @@ import pandas as pd
 from gapkit.ladder import STANDARD
 from gapkit.summary import summarise, summarise_values
 
-_ESTIMATES = (*STANDARD.names, *STANDARD.contrasts(), "iwae", "pooled", "ais", "ais_upper", "mode_gap", "optimality_gap")
+_FURTHER = ("iwae", "pooled", "ais", "ais_upper", "mode_gap", "optimality_gap")
+_ESTIMATES = (*STANDARD.names, *STANDARD.contrasts(), *_FURTHER)
 
 
 def table(count=100, encoder=3.0, family=1.0, seed=0, spread=0.3, log_px=-90.0):
