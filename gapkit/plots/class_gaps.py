@@ -18,7 +18,7 @@ from gapkit.results import Result
 __all__ = ["class_gaps"]
 
 _MOST = 25  # classes; more are too many lines to read
-_APART, _FARTHEST = 0.16, 0.3  # of the marks of a class from its middle, in lines
+_APART, _FARTHEST = 0.16, 0.24  # of the marks of a class from its middle, in lines
 _WIDE = 16  # letters of a name, from which on the legend has one column
 _MARKS = ("o", "s", "D", "^", "v", "P")
 

@@ -21,7 +21,8 @@ __all__ = ["gap_bars"]
 
 _HEIGHT, _LONGEST = 0.34, 22
 _NARROWEST = 0.1  # nats, for gaps of zero
-_LANE, _FARTHEST = 0.07, 0.14  # of the whiskers from the middle of a bar, in its rows
+_WIDE = 2  # gaps whose numbers fit above a bar in the usual size
+_LANE, _FARTHEST = 0.07, 0.1  # of the whiskers from the middle of a bar, in its rows
 
 
 def gap_bars(results: Result | Mapping[str, Result], ax: Axes | None = None, split: str | None = None) -> Axes:
@@ -116,7 +117,8 @@ def _lanes(gaps: Sequence[Gap]) -> list[float]:
 
 def _write_numbers(ax: Axes, row: int, bar: Selection, colors: Mapping[str, str]) -> None:
     """Write the numbers above a bar as the sum that they are, each gap in its colour."""
-    above: dict[str, Any] = {"va": "bottom", "ha": "left", "fontsize": 8.5, "zorder": 5}
+    size = 8.5 if len(bar.ladder.gaps) <= _WIDE else 7.5
+    above: dict[str, Any] = {"va": "bottom", "ha": "left", "fontsize": size, "zorder": 5}
     place: dict[str, Any] = {"xy": (0.0, row - _HEIGHT / 2 - 0.03), "xycoords": ax.get_yaxis_transform()}
     if not bar.quantities:
         ax.annotate("no finite values", color=COLORS["side"], **place, **above)
