@@ -1,13 +1,17 @@
 """A result made by hand whose ladder has four rungs and three gaps, one of which is neither family's nor encoder's."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from gapkit.comparison import Comparison
 from gapkit.ladder import STANDARD, Gap, Ladder, Rung, error_of
 from gapkit.results import Result
-from gapkit.summary import summarise
+from gapkit.summary import summarise, summarise_values
 
-__all__ = ["FOUR", "four_rungs", "four_rungs_table"]
+__all__ = ["FOUR", "four_rungs", "four_rungs_comparison", "four_rungs_table"]
 
 FOUR = Ladder(
     (
@@ -56,10 +60,9 @@ def four_rungs_table(
     for name, (below, above) in ladder.contrasts().items():
         values[name] = values[below.name] - values[above.name]
         errors[name] = np.hypot(errors[below.name], errors[above.name])
-    for rung in ladder.rungs:
-        if rung.shortfall:
-            values[rung.shortfall] = random.uniform(0.0, 0.004, count)
-            errors[rung.shortfall] = np.full(count, 0.001)
+    # What fits leave is told of every table, also of a ladder without a fitted rung.
+    for name in dict.fromkeys(("optimality_gap", *(rung.shortfall for rung in ladder.rungs if rung.shortfall))):
+        values[name], errors[name] = random.uniform(0.0, 0.004, count), np.full(count, 0.001)
     values["mode_gap"], errors["mode_gap"] = np.zeros(count), np.zeros(count)
     numbers = {
         column: item for name in values for column, item in ((name, values[name]), (error_of(name), errors[name]))
@@ -80,9 +83,50 @@ def four_rungs_table(
 
 
 def four_rungs(
-    count: int = 40, splits: tuple[str, ...] = ("test",), seed: int = 0, classes: int = 0, ladder: Ladder = FOUR
+    count: int = 40,
+    splits: tuple[str, ...] = ("test",),
+    seed: int = 0,
+    classes: int = 0,
+    ladder: Ladder = FOUR,
+    table: pd.DataFrame | None = None,
 ) -> Result:
-    """A result with that table for each split."""
-    tables = [four_rungs_table(count, split, seed + place, classes, ladder) for place, split in enumerate(splits)]
-    table = pd.concat(tables, ignore_index=True)
+    """A result with that table for each split, or with one of the caller's."""
+    if table is None:
+        tables = [four_rungs_table(count, split, seed + place, classes, ladder) for place, split in enumerate(splits)]
+        table = pd.concat(tables, ignore_index=True)
     return Result(table, summarise(table, ladder=ladder), {"ladder": ladder.to_dict()})
+
+
+def four_rungs_comparison(runs: Mapping[str, Result] | None = None) -> Comparison:
+    """Runs against the first of them, as checkpoints 1, 2, ... of one training; without ``compare``."""
+    runs = runs or {name: four_rungs(seed=seed) for seed, name in enumerate(("one", "two", "three"))}
+    tables = {name: run.to_frame() for name, run in runs.items()}
+    ladder = next(iter(runs.values())).ladder
+    first, *others = tables
+
+    def means(table: pd.DataFrame, minus: pd.DataFrame | None = None) -> dict[str, Any]:
+        found = {}
+        for name in ladder.names:
+            values, error = table[name].to_numpy(), table[error_of(name)].to_numpy()
+            values = values if minus is None else values - minus[name].to_numpy()
+            found[name] = summarise_values(values, error)
+        return found
+
+    count = len(tables[first])
+    part = {
+        "used": count,
+        "left_out": 0,
+        "levels": {name: means(table) for name, table in tables.items()},
+        "differences": {
+            name: {"used": count, "quantities": means(tables[name], minus=tables[first])} for name in others
+        },
+    }
+    summary = {
+        "ladder": ladder.to_dict(),
+        "reference": first,
+        "runs": {name: {} for name in runs},
+        "splits": {"test": part},
+        "series": {"axis": "epoch", "numbers": {name: place for place, name in enumerate(runs, 1)}},
+        "notes": [],
+    }
+    return Comparison(summary, pd.DataFrame())

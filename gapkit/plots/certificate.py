@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from gapkit.ladder import error_of
 from gapkit.plots.reading import column, rows_of, setting
 from gapkit.plots.scale import fit_axis
 from gapkit.plots.selection import split_name, title_of
@@ -74,12 +75,13 @@ def certified(result: Result, split: str | None = None) -> pd.DataFrame:
     Raises:
         InputError: the result has no such split.
     """
-    rows = rows_of(result, split)
+    rows, fitted = rows_of(result, split), result.ladder.fitted
+    name = fitted.shortfall if fitted else ""
     frame = pd.DataFrame(
         {
             "index": rows["index"],
-            "left": column(rows, "optimality_gap"),
-            "error": column(rows, "optimality_gap_se"),
+            "left": column(rows, name),
+            "error": column(rows, error_of(name)),
             "fit": rows["fit"].astype(str) if "fit" in rows else "",
             "steps": column(rows, "fit_steps"),
         }

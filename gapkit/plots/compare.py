@@ -1,6 +1,6 @@
 """Runs against each other: their ladders on one axis, and the paired differences with their intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,34 +10,28 @@ from matplotlib.ticker import MaxNLocator
 
 from gapkit.checks import InputError
 from gapkit.comparison import Comparison, interval
+from gapkit.ladder import Ladder
 from gapkit.phrases import span_words
+from gapkit.plots.gaps import marks, with_part
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import title_of
-from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.plots.style import COLORS, colors_of, new_axes, style, write_note
 from gapkit.verdict import plus_minus
 
 __all__ = ["KINDS", "differences", "far_apart", "ladders", "part_of", "short", "some_of"]
 
-KINDS = {
-    "gaps": {
-        "approximation_gap": "approximation\ngap (family)",
-        "amortization_gap": "amortization\ngap (encoder)",
-        "total_gap": "total gap",
-    },
-    "bounds": {"log_px": "log p(x)", "elbo_star": "L[q*]", "elbo": "L[q]"},
-}
-_RUNGS = {"elbo": ("L[q]", "o"), "elbo_star": ("L[q*]", "D"), "log_px": ("log p(x)", "s")}
-_SPANS = (("amortization_gap", "elbo", "elbo_star"), ("approximation_gap", "elbo_star", "log_px"))
+KINDS = ("gaps", "bounds")
 _PALETTE = ("#222222", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#767676")
 _MARKERS = ("o", "s", "D", "^", "v", "P")
 _MOST_LADDERS, _MOST_TEXTS, _WIDE = 14, 2, 16
+_MOST_NAMES = 2  # gaps of a row, for whose names there is room beside their numbers
 _APART = 3.0  # times the largest total gap
 _LONGEST, _LONGEST_INTERVAL = 18, 30  # characters, for which there is room
 _NARROWEST = 0.02  # nats, for differences of zero
 
 
 def ladders(comparison: Comparison, ax: Axes | None = None, split: str | None = None) -> Axes:
-    """Draw the ladder of every run as one row: L[q], L[q*] and log p(x), and the two gaps as bars between them.
+    """Draw the ladder of every run as one row: L[q], L[q*] and log p(x), and the gaps as bars between them.
 
     The means are over the datapoints that all runs share and that are finite in all, so that rows can be compared.
     Whiskers stand at the lower end of a gap and are its 95% interval, as on the ladder of one run. Where the runs'
@@ -61,25 +55,28 @@ def ladders(comparison: Comparison, ax: Axes | None = None, split: str | None = 
         if not runs:
             write_note(ax, "no finite values in common")
             return ax
-        _draw_ladders(ax, {run: levels[run] for run in runs}, comparison.summary["reference"])
+        _draw_ladders(ax, {run: levels[run] for run in runs}, comparison)
     return ax
 
 
-def far_apart(levels: Mapping[str, Mapping[str, Any]]) -> bool:
+def far_apart(levels: Mapping[str, Mapping[str, Any]], ladder: Ladder) -> bool:
     """Whether the levels of runs differ by so much more than their gaps that one axis cannot show both."""
-    tops = [values["log_px"]["mean"] for values in levels.values()]
-    return bool(tops) and max(tops) - min(tops) > _APART * max(v["total_gap"]["mean"] for v in levels.values())
+    tops = [values[ladder.top.name]["mean"] for values in levels.values()]
+    largest = max((values[ladder.total.name]["mean"] for values in levels.values()), default=0.0)
+    return bool(tops) and max(tops) - min(tops) > _APART * largest
 
 
-def _draw_ladders(ax: Axes, levels: Mapping[str, Mapping[str, Any]], reference: str) -> None:
+def _draw_ladders(ax: Axes, levels: Mapping[str, Mapping[str, Any]], comparison: Comparison) -> None:
     ends: list[float] = []
-    apart = far_apart(levels)
+    ladder, reference = Ladder.of(comparison.summary), comparison.summary["reference"]
+    rungs, gaps, colors = ladder.rungs[::-1], ladder.gaps[::-1], colors_of(ladder.gaps)
+    markers, apart = marks(rungs), far_apart(levels, ladder)
     for row, values in enumerate(levels.values()):
-        origin = values["log_px"]["mean"] if apart else 0.0
-        for gap, lower, upper in _SPANS:
-            color, top = COLORS[gap], values[upper]["mean"] - origin
+        origin = values[ladder.top.name]["mean"] if apart else 0.0
+        for gap in gaps:
+            color, (top, bottom) = colors[gap.name], (values[rung.name]["mean"] - origin for rung in ladder.ends(gap))
             ax.plot(
-                [values[lower]["mean"] - origin, top],
+                [bottom, top],
                 [row, row],
                 color=color,
                 linewidth=6,
@@ -87,38 +84,41 @@ def _draw_ladders(ax: Axes, levels: Mapping[str, Mapping[str, Any]], reference: 
                 alpha=0.55,
                 zorder=2,
             )
-            whisker = [top - end for end in values[gap]["ci95"] or ()]
+            whisker = [top - end for end in values[gap.name]["ci95"] or ()]
             ax.plot(whisker, [row] * len(whisker), color=color, linewidth=1.4, marker="|", markersize=9, zorder=3)
             ends += whisker
-        for rung, (_, marker) in _RUNGS.items():
-            level = values[rung]["mean"] - origin
+        for rung in rungs:
+            level, marker = values[rung.name]["mean"] - origin, markers[rung.name]
             ax.plot(level, row, linestyle="none", marker=marker, markersize=5, color=COLORS["rung"], zorder=4)
             ends.append(level)
-        for gap, place, side in (("amortization_gap", 0.0, "left"), ("approximation_gap", 1.0, "right")):
+        for gap, place in zip(gaps, np.linspace(0.0, 1.0, len(gaps)), strict=True):
+            number = _brief(values[gap.name])
             ax.annotate(
-                f"{gap.split('_')[0]} {_brief(values[gap])}",
+                f"{gap.short} {number}" if len(gaps) <= _MOST_NAMES else number,
                 (place, row),
                 xycoords=ax.get_yaxis_transform(),
                 xytext=(0, 8),
                 textcoords="offset points",
-                ha=side,
+                ha="left" if place == 0.0 else "right" if place == 1.0 else "center",
                 fontsize=8.5,
-                color=COLORS[gap],
+                color=colors[gap.name],
             )
     pad = max(0.05 * (max(ends) - min(ends)), _NARROWEST)
     ax.set_xlim(min(ends) - pad, max(ends) + pad)
     ax.set_ylim(len(levels) - 0.6, -0.85)
     labels = [f"{short(run)}\n(the reference)" if run == reference else short(run) for run in levels]
     if apart:
-        labels = [f"{short(run)}\nlog p(x) {values['log_px']['mean']:.2f}" for run, values in levels.items()]
+        labels = [
+            f"{short(run)}\n{ladder.top.label} {values[ladder.top.name]['mean']:.2f}" for run, values in levels.items()
+        ]
     ax.set_yticks(range(len(levels)), labels, parse_math=False)
-    _nats_axis(ax, "nats from the run's own log p(x)" if apart else "nats (higher is better)")
-    handles = [
-        Line2D([], [], color=COLORS[gap], linewidth=6, alpha=0.55, label=gap.replace("_", " ")) for gap, _, _ in _SPANS
-    ]
+    _nats_axis(ax, f"nats from the run's own {ladder.top.label}" if apart else "nats (higher is better)")
+    handles = [Line2D([], [], color=colors[gap.name], linewidth=6, alpha=0.55, label=gap.label) for gap in gaps]
     handles += [
-        Line2D([], [], linestyle="none", marker=marker, markersize=5, color=COLORS["rung"], label=label)
-        for label, marker in _RUNGS.values()
+        Line2D(
+            [], [], linestyle="none", marker=markers[rung.name], markersize=5, color=COLORS["rung"], label=rung.label
+        )
+        for rung in rungs
     ]
     ax.legend(
         handles=handles,
@@ -150,12 +150,12 @@ def differences(comparison: Comparison, ax: Axes | None = None, split: str | Non
     name, part = part_of(comparison, split)
     pairs = {run: pair for run, pair in part["differences"].items() if pair["used"]}
     runs = some_of(list(pairs), len(_PALETTE))
-    reference = short(comparison.summary["reference"])
+    reference, words = short(comparison.summary["reference"]), _words(Ladder.of(comparison.summary), kind)
     with style():
         ax = (
             ax
             if ax is not None
-            else new_axes(5.2, 1.0 + _height(kind, len(runs)) + 0.12 * (len(runs) if len(runs) > 1 else 0))
+            else new_axes(5.2, 1.0 + _height(len(words), len(runs)) + 0.12 * (len(runs) if len(runs) > 1 else 0))
         )
         if not runs:
             ax.set_title(shortened(name), parse_math=False)
@@ -166,12 +166,12 @@ def differences(comparison: Comparison, ax: Axes | None = None, split: str | Non
         of = f"{short(runs[0])} minus {reference}" if len(pairs) == 1 else f"minus {reference}"
         some = "" if len(runs) == len(pairs) else f", {len(runs)} of {len(pairs)} runs"
         ax.set_title(f"{of}, {shown}{some}", parse_math=False)
-        _draw_differences(ax, {run: pairs[run]["quantities"] for run in runs}, kind)
+        _draw_differences(ax, {run: pairs[run]["quantities"] for run in runs}, words)
         if len(runs) > 1:
             wide = max(len(short(run)) for run in runs) > _WIDE
             legend = ax.legend(
                 loc="upper center",
-                bbox_to_anchor=(0.4, -0.45 / _height(kind, len(runs))),
+                bbox_to_anchor=(0.4, -0.45 / _height(len(words), len(runs))),
                 ncols=2 if wide else 3,
                 columnspacing=1.2,
                 handletextpad=0.4,
@@ -183,36 +183,43 @@ def differences(comparison: Comparison, ax: Axes | None = None, split: str | Non
     return ax
 
 
-def _height(kind: str, runs: int) -> float:
+def _words(ladder: Ladder, kind: str) -> dict[str, str]:
+    """The gaps or the bounds from the top, by column, in words that fit beside an axis."""
+    if kind == "gaps":
+        return {gap.name: with_part(gap, "\n") for gap in ladder.all_gaps}
+    return {rung.name: rung.label for rung in ladder.rungs}
+
+
+def _height(rows: int, runs: int) -> float:
     """Of the axes, in inches."""
-    return 0.2 * len(KINDS[kind]) * max(runs + 1, 3)
+    return 0.2 * rows * max(runs + 1, 3)
 
 
-def _draw_differences(ax: Axes, runs: Mapping[str, Mapping[str, Any]], kind: str) -> None:
+def _draw_differences(ax: Axes, runs: Mapping[str, Mapping[str, Any]], words: Mapping[str, str]) -> None:
     ax.axvline(0.0, color=COLORS["guide"], linestyle="--", linewidth=1, zorder=1)
     shifts = np.linspace(-0.3, 0.3, len(runs)) if len(runs) > 1 else [0.1]
     ends = [0.0]
     for (run, quantities), shift, color, marker in zip(runs.items(), shifts, _PALETTE, _MARKERS, strict=False):
-        means = [quantities[name]["mean"] for name in KINDS[kind]]
+        means = [quantities[name]["mean"] for name in words]
         rows = np.arange(len(means)) + shift
         ax.plot(means, rows, linestyle="none", marker=marker, markersize=5, color=color, zorder=3, label=short(run))
         ends += means
-        for name, row in zip(KINDS[kind], rows, strict=True):
+        for name, row in zip(words, rows, strict=True):
             whisker = quantities[name]["ci95"] or ()
             ax.plot(whisker, [row] * len(whisker), color=color, linewidth=1.4, marker="|", markersize=6, zorder=2)
             ends += whisker
     pad = max(0.06 * (max(ends) - min(ends)), _NARROWEST)
     left, right = min(ends) - pad, max(ends) + pad
     ax.set_xlim(left, right)
-    ax.set_ylim(len(KINDS[kind]) - 0.5, -0.5)
-    ax.set_yticks(range(len(KINDS[kind])), list(KINDS[kind].values()))
+    ax.set_ylim(len(words) - 0.5, -0.5)
+    ax.set_yticks(range(len(words)), list(words.values()))
     if len(runs) < _MOST_TEXTS:
-        _write_numbers(ax, next(iter(runs.values())), kind)
+        _write_numbers(ax, next(iter(runs.values())), words)
 
 
-def _write_numbers(ax: Axes, quantities: Mapping[str, Any], kind: str) -> None:
+def _write_numbers(ax: Axes, quantities: Mapping[str, Any], names: Iterable[str]) -> None:
     left, right = ax.get_xlim()
-    for row, name in enumerate(KINDS[kind]):
+    for row, name in enumerate(names):
         values = quantities[name]
         spread = f" (95%: {interval(values)})" if values["ci95"] else f"\n({span_words(values)})"
         text = f"{_brief(values)} nats{spread if len(spread) <= _LONGEST_INTERVAL or not values['ci95'] else ''}"

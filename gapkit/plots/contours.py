@@ -18,7 +18,7 @@ _MASSES = (MASS, 0.5)
 _WIDTH, _HEIGHT = 1.45, 1.25  # inches of a panel
 _SHADES = (0.22, 0.5)
 _POINTS = 200
-_COLUMN_COLORS = (COLORS["rung"], COLORS["amortization_gap"], COLORS["approximation_gap"], COLORS["trusted"])
+_COLUMN_COLORS = (COLORS["rung"], COLORS["encoder"], COLORS["family"], COLORS["trusted"])
 
 
 def contours(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
@@ -51,7 +51,7 @@ def contours(result: Result, ax: Axes | None = None, split: str | None = None) -
         ax = ax if ax is not None else new_axes(0.9 + _WIDTH * columns, 0.7 + _HEIGHT * rows)
         ax.set_title(f"{shortened(name)}: {_axes_in_words(maps)}", pad=22, parse_math=False)
         ax.set_axis_off()
-        gaps = rows_of(result, name).set_index("index")["total_gap"].to_dict()
+        gaps = rows_of(result, name).set_index("index")[result.ladder.total.name].to_dict()
         for row in range(rows):
             for column in range(columns):
                 _draw(_panel(ax, row, column, rows, columns), maps, row, column)

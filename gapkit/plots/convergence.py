@@ -120,12 +120,12 @@ def _draw_ais(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) -
     ax.set_xlim(counts[0] / 1.2, counts[-1] * 1.2)
     _named_ticks(ax, counts, [str(count) for count in counts])
     ax.set_xlabel("temperatures")
-    ax.set_ylabel(f"nats above reported log p(x)\n{beyond.removeprefix(', ')}".rstrip())
+    ax.set_ylabel(f"nats above reported {result.ladder.top.label}\n{beyond.removeprefix(', ')}".rstrip())
     legend_below(ax, handles, 2, 32.0)
 
 
 def _draw_fits(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) -> None:
-    curve, color = values["curve"], COLORS["amortization_gap"]
+    curve, color = values["curve"], COLORS["encoder"]
     places = np.arange(len(curve) + 1, dtype=float)
     tolerance = setting(result, "fit", "tolerance") or _TOLERANCE
     gaps = _encoder_gaps(result, split)
@@ -155,7 +155,9 @@ def _draw_fits(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) 
         ax, places.tolist(), ["encoder's\nq", "start of\nthe fit", *(str(point["steps"]) for point in curve[1:])]
     )
     ax.set_xlabel("steps of the fit of q*")
-    ax.set_ylabel(f"left to L[q*] (nats)\nlogarithmic beyond {tolerance:g}")
+    ax.set_ylabel(
+        f"left to {(result.ladder.fitted or result.ladder.top).label} (nats)\nlogarithmic beyond {tolerance:g}"
+    )
     legend_below(ax, [handle], 1, 42.0)
 
 
@@ -166,9 +168,13 @@ def _lines(result: Result, name: str, length: int) -> np.ndarray:
 
 
 def _encoder_gaps(result: Result, split: str) -> np.ndarray:
-    """The amortization gaps of the datapoints that were watched."""
+    """What the encoder's q lacks to the fitted rung, of the datapoints that were watched: the gaps below it, summed."""
+    ladder = result.ladder
+    place = ladder.rungs.index(ladder.fitted) if ladder.fitted else 0
     index = result.details.get("convergence_index", np.zeros(0, int)).tolist()
-    gaps = rows_of(result, split).set_index("index")["amortization_gap"]
+    rows = rows_of(result, split).set_index("index")
+    first, *others = (rows[gap.name] for gap in ladder.gaps[place:])
+    gaps = sum(others, first)
     return np.array([gaps.get(place, np.nan) for place in index], float)
 
 

@@ -25,13 +25,12 @@ _ROWS = {
 _STORED = tuple(name for name in _ROWS if name != "difference")
 _SHADES = 31  # more cannot be distinguished, and make a heavier file
 # Below zero q is the brighter one, above it q*.
-_CHANGE = LinearSegmentedColormap.from_list(
-    "change", [COLORS["amortization_gap"], "#ffffff", COLORS["approximation_gap"]], N=_SHADES
-)
+_CHANGE = LinearSegmentedColormap.from_list("change", [COLORS["encoder"], "#ffffff", COLORS["family"]], N=_SHADES)
 _FAINTEST = 0.2  # of the range of brightness: differences are drawn no stronger than on this scale
 _SMALLEST, _SMALLEST_FLAT = 4, 64
 _LARGEST = 36  # pixels of a drawn tile along each side: larger ones would make a heavy file for the same picture
 _GAP = 0.06  # between tiles, in sides of a tile
+_ABREAST = 2  # gaps above a column, for which there is room in a line
 
 
 def gallery(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
@@ -59,9 +58,10 @@ def gallery(result: Result, ax: Axes | None = None, split: str | None = None) ->
             ax.set_title(shortened(name), parse_math=False)
             write_note(ax, "no pictures of datapoints")
             return ax
+        pad = 30 + 10 * ((len(result.ladder.gaps) - 1) // _ABREAST)  # for further lines above the columns
         many = "" if count == 1 else f"{count} "
         ax.set_title(
-            f"{shortened(name)}: the {many}largest total gap{'' if count == 1 else 's'}", pad=30, parse_math=False
+            f"{shortened(name)}: the {many}largest total gap{'' if count == 1 else 's'}", pad=pad, parse_math=False
         )
         _draw(ax, pictures, _headings(result, name))
     return ax
@@ -100,12 +100,13 @@ def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
 
 
 def _headings(result: Result, split: str) -> list[str]:
-    rows = rows_of(result, split).set_index("index")
+    rows, parts = rows_of(result, split).set_index("index"), result.ladder.gaps[::-1]
     headings = []
     for index in result.details["worst_index"].tolist():
         known = rows.loc[index] if index in rows.index else pd.Series(dtype=float)
-        gaps = [f"{known.get(f'{kind}_gap', math.nan):.2f}" for kind in ("amortization", "approximation")]
-        headings.append(f"#{index}\n" + " + ".join(gaps))
+        gaps = [f"{known.get(gap.name, math.nan):.2f}" for gap in parts]
+        lines = [" + ".join(gaps[start : start + _ABREAST]) for start in range(0, len(gaps), _ABREAST)]
+        headings.append(f"#{index}\n" + " +\n".join(lines))
     return headings
 
 

@@ -1,29 +1,32 @@
-"""The two gaps as stacked bars: splits of one result, or several results, side by side."""
+"""The gaps as stacked bars: splits of one result, or several results, side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from gapkit.ladder import Gap
 from gapkit.phrases import any_range
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import Selection, select
-from gapkit.plots.style import COLORS, legend_below, new_axes, style, write_note
+from gapkit.plots.style import COLORS, colors_of, legend_below, new_axes, style, write_note
 from gapkit.results import Result
 from gapkit.verdict import plus_minus
 
 __all__ = ["gap_bars"]
 
-_GAPS = {"approximation_gap": "approximation gap", "amortization_gap": "amortization gap"}
 _HEIGHT, _LONGEST = 0.34, 22
 _NARROWEST = 0.1  # nats, for gaps of zero
+_WIDE = 2  # gaps whose numbers fit above a bar in the usual size
+_LANE, _FARTHEST = 0.07, 0.1  # of the whiskers from the middle of a bar, in its rows
 
 
 def gap_bars(results: Result | Mapping[str, Result], ax: Axes | None = None, split: str | None = None) -> Axes:
-    """Draw the mean approximation and amortization gap as one stacked bar for every split, or for every result.
+    """Draw the mean gaps of every split, or of every result, as one stacked bar.
 
     A whisker is the 95% interval of the gap at whose end it stands: of the mean of differences within each datapoint.
     Negative gaps go to the left of zero; a diamond then marks their sum, the total gap. The means are over the
@@ -56,12 +59,14 @@ def _bars(results: Result | Mapping[str, Result], split: str | None) -> dict[str
 
 
 def _draw(ax: Axes, bars: Mapping[str, Selection]) -> None:
+    gaps = {gap.name: gap for bar in bars.values() for gap in bar.ladder.gaps}
+    colors, top = colors_of(gaps.values()), next(iter(bars.values())).ladder.top.label
     ends, signed = [0.0], False
     for row, bar in enumerate(bars.values()):
         if bar.quantities:
-            ends += _draw_bar(ax, row, bar.quantities)
-            signed |= any(bar.quantities[name]["mean"] < 0 for name in _GAPS)
-        _write_numbers(ax, row, bar.quantities)
+            ends += _draw_bar(ax, row, bar, colors)
+            signed |= any(bar.quantities[gap.name]["mean"] < 0 for gap in bar.ladder.gaps)
+        _write_numbers(ax, row, bar, colors)
     pad = max(0.04 * (max(ends) - min(ends)), _NARROWEST / 4)
     ax.set_xlim(min(ends) - (pad if min(ends) < 0 else 0.0), max(max(ends) + pad, _NARROWEST))
     ax.set_ylim(len(bars) - 0.65, -0.72)
@@ -72,9 +77,9 @@ def _draw(ax: Axes, bars: Mapping[str, Selection]) -> None:
     ax.spines["left"].set_visible(False)
     ax.xaxis.set_major_locator(MaxNLocator(6))
     ax.ticklabel_format(axis="x", style="plain", useOffset=False)
-    ax.set_xlabel("nats lost against log p(x) (less is better)")
+    ax.set_xlabel(f"nats lost against {top} (less is better)")
     handles: list[Any] = [
-        Patch(color=COLORS[name], alpha=0.55, linewidth=0, label=text) for name, text in _GAPS.items()
+        Patch(color=colors[name], alpha=0.55, linewidth=0, label=gap.label) for name, gap in gaps.items()
     ]
     if signed:
         handles.append(
@@ -83,40 +88,47 @@ def _draw(ax: Axes, bars: Mapping[str, Selection]) -> None:
     legend_below(ax, handles, 3, 38.0)
 
 
-def _draw_bar(ax: Axes, row: int, quantities: Mapping[str, Any]) -> list[float]:
-    """Draw both gaps of a row from zero, positive ones to the right; return every position that was used."""
+def _draw_bar(ax: Axes, row: int, bar: Selection, colors: Mapping[str, str]) -> list[float]:
+    """Draw the gaps of a row from zero, positive ones to the right; return every position that was used."""
     ends = {True: 0.0, False: 0.0}
-    used = []
+    used, quantities = [], bar.quantities
     ax.plot([0.0, 0.0], [row - _HEIGHT * 0.6, row + _HEIGHT * 0.6], color=COLORS["side"], linewidth=0.8, zorder=1)
-    for lane, name in ((0.07, "approximation_gap"), (-0.07, "amortization_gap")):
-        mean, color = quantities[name]["mean"], COLORS[name]
+    for lane, gap in zip(_lanes(bar.ladder.gaps), bar.ladder.gaps, strict=True):
+        mean, color = quantities[gap.name]["mean"], colors[gap.name]
         start = ends[mean >= 0]
         ends[mean >= 0] = start + mean
         ax.barh(row, mean, left=start, height=_HEIGHT, color=color, alpha=0.55, linewidth=0, zorder=2)
-        interval = quantities[name]["ci95"]
+        interval = quantities[gap.name]["ci95"]
         if interval is not None:
             whisker = [start + end for end in interval]
             ax.plot(whisker, [row + lane] * 2, color=color, linewidth=1.4, marker="|", markersize=8, zorder=3)
             used += whisker
-    if min(quantities[name]["mean"] for name in _GAPS) < 0:
-        total = quantities["total_gap"]["mean"]
+    if min(quantities[gap.name]["mean"] for gap in bar.ladder.gaps) < 0:
+        total = quantities[bar.ladder.total.name]["mean"]
         ax.plot(total, row, color=COLORS["rung"], marker="D", markersize=4.5, linestyle="none", zorder=4)
     return [*used, *ends.values()]
 
 
-def _write_numbers(ax: Axes, row: int, quantities: Mapping[str, Any]) -> None:
+def _lanes(gaps: Sequence[Gap]) -> list[float]:
+    """Where the whiskers of a bar stand, so that none covers another."""
+    far = min(_LANE * (len(gaps) - 1), _FARTHEST)
+    return [float(lane) for lane in np.linspace(far, -far, len(gaps))]
+
+
+def _write_numbers(ax: Axes, row: int, bar: Selection, colors: Mapping[str, str]) -> None:
     """Write the numbers above a bar as the sum that they are, each gap in its colour."""
-    above: dict[str, Any] = {"va": "bottom", "ha": "left", "fontsize": 8.5, "zorder": 5}
+    size = 8.5 if len(bar.ladder.gaps) <= _WIDE else 7.5
+    above: dict[str, Any] = {"va": "bottom", "ha": "left", "fontsize": size, "zorder": 5}
     place: dict[str, Any] = {"xy": (0.0, row - _HEIGHT / 2 - 0.03), "xycoords": ax.get_yaxis_transform()}
-    if not quantities:
+    if not bar.quantities:
         ax.annotate("no finite values", color=COLORS["side"], **place, **above)
         return
-    pieces = [
-        (plus_minus(quantities["approximation_gap"]), COLORS["approximation_gap"]),
-        (" and ", COLORS["side"]),
-        (plus_minus(quantities["amortization_gap"]), COLORS["amortization_gap"]),
-        (f", in all {plus_minus(quantities['total_gap'])} nats", COLORS["rung"]),
-    ]
+    gaps = bar.ladder.gaps
+    pieces: list[tuple[str, str]] = []
+    for left, gap in zip(range(len(gaps), 0, -1), gaps, strict=True):
+        pieces.append((plus_minus(bar.quantities[gap.name]), colors[gap.name]))
+        pieces += [(" and " if left == 2 else ", ", COLORS["side"])] if left > 1 else []
+    pieces.append((f", in all {plus_minus(bar.quantities[bar.ladder.total.name])} nats", COLORS["rung"]))
     for text, color in pieces:
         written = ax.annotate(text, color=color, **place, **above)
         place = {"xy": (1.0, 0.0), "xycoords": written}
@@ -126,6 +138,6 @@ def _label(name: str, bar: Selection) -> str:
     short = shortened(name, _LONGEST)
     count = f"{len(bar.rows):,} datapoint{'' if len(bar.rows) == 1 else 's'}"
     notes = [f"({bar.left_out:,} left out)"] if bar.left_out else []
-    if bar.quantities and any_range(bar.quantities[name] for name in _GAPS):
+    if bar.quantities and any_range(bar.quantities[gap.name] for gap in bar.ladder.gaps):
         notes.append("(too few for an interval)")
     return "\n".join([short, count, *notes])

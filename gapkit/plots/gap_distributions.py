@@ -4,14 +4,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from gapkit.ladder import Ladder
 from gapkit.plots.scale import fit_axis
 from gapkit.plots.selection import select
-from gapkit.plots.style import COLORS, legend_below, new_axes, style, write_note
+from gapkit.plots.style import COLORS, colors_of, legend_below, new_axes, style, write_note
 from gapkit.results import Result
 
 __all__ = ["gap_distributions"]
 
-_GAPS = {"approximation_gap": "approximation", "amortization_gap": "amortization", "total_gap": "total"}
 _STEPS, _EXTREMES = 360, 20  # of a curve; more could not be seen, and would make the drawing heavy
 
 
@@ -37,28 +37,30 @@ def gap_distributions(result: Result, ax: Axes | None = None, split: str | None 
         if chosen.rows.empty:
             write_note(ax, "no finite values")
             return ax
-        _draw(ax, {name: np.sort(chosen.rows[name].to_numpy(float)) for name in _GAPS})
+        gaps = chosen.ladder.all_gaps
+        _draw(ax, {gap.name: np.sort(chosen.rows[gap.name].to_numpy(float)) for gap in gaps}, chosen.ladder)
     return ax
 
 
-def _draw(ax: Axes, gaps: dict[str, np.ndarray]) -> None:
-    beyond = fit_axis(ax, "x", np.concatenate(list(gaps.values())))
+def _draw(ax: Axes, gaps: dict[str, np.ndarray], ladder: Ladder) -> None:
+    beyond, colors = fit_axis(ax, "x", np.concatenate(list(gaps.values()))), colors_of(ladder.all_gaps)
     left, right = ax.get_xlim()
     ax.axvline(0.0, color=COLORS["guide"], linewidth=0.8, zorder=1)
     ax.axhline(0.5, color=COLORS["guide"], linewidth=0.8, linestyle=":", zorder=1)
     lines = []
-    for name, values in gaps.items():
+    for gap in ladder.all_gaps:
+        values = gaps[gap.name]
         at, share = _curve(values)
         median = float(np.median(values))
         (line,) = ax.plot(
             [left, at[0], *at, right],
             [0.0, 0.0, *share, 1.0],
             drawstyle="steps-post",
-            color=COLORS[name],
+            color=colors[gap.name],
             linewidth=1.5,
-            linestyle="--" if name == "total_gap" else "-",
+            linestyle="--" if gap == ladder.total else "-",
             zorder=2,
-            label=f"{_GAPS[name]} gap: median {median:.2f}",
+            label=f"{gap.label}: median {median:.2f}",
         )
         lines.append(line)
         ax.plot(median, 0.5, color=line.get_color(), marker="o", markersize=5, linestyle="none", zorder=3)

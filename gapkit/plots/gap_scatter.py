@@ -1,4 +1,4 @@
-"""Every datapoint by its two gaps: whose fault is each one?"""
+"""Every datapoint by the family's gap and the encoder's: whose fault is each one?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,15 +11,17 @@ from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
 
 from gapkit.checks import InputError
+from gapkit.ladder import Gap, Ladder
+from gapkit.plots.gaps import with_part
 from gapkit.plots.khat import tails
 from gapkit.plots.names import shortened
 from gapkit.plots.reading import rows_of
 from gapkit.plots.scale import fit_axis
 from gapkit.plots.selection import select
-from gapkit.plots.style import CLASSES, COLORS, legend_below, new_axes, style, write_note
+from gapkit.plots.style import CLASSES, COLORS, color_of, legend_below, new_axes, style, write_note
 from gapkit.results import Result
 
-__all__ = ["gap_scatter"]
+__all__ = ["gap_scatter", "two_gaps"]
 
 _SOURCES = {"mixture": "log p(x) by importance sampling", "ais": "log p(x) by AIS"}
 _WAYS = ("source", "khat", "class")
@@ -63,11 +65,18 @@ def gap_scatter(result: Result, ax: Axes | None = None, split: str | None = None
     with style():
         ax = ax if ax is not None else new_axes(5.2, 4.5)
         ax.set_title(chosen.title, parse_math=False)
-        if chosen.rows.empty:
-            write_note(ax, "no finite values")
+        pair = two_gaps(chosen.ladder)
+        if chosen.rows.empty or not pair:
+            write_note(ax, "no finite values" if pair else "no gap of the family and one of the encoder")
             return ax
-        _draw(ax, chosen.rows, groups)
+        _draw(ax, chosen.rows, groups, chosen.ladder, pair)
     return ax
+
+
+def two_gaps(ladder: Ladder) -> tuple[Gap, Gap] | None:
+    """The family's gap and the encoder's, that the picture is about; None where the ladder lacks one."""
+    family, encoder = ladder.gap_of("family"), ladder.gap_of("encoder")
+    return (family, encoder) if family and encoder else None
 
 
 def _groups(result: Result, split: str, rows: pd.DataFrame, color: str) -> list[_Group]:
@@ -119,8 +128,8 @@ def _by_class(rows: pd.DataFrame) -> list[_Group]:
     return [*groups, _Group("other classes", COLORS["side"], ~np.isin(labels, names))]
 
 
-def _draw(ax: Axes, rows: pd.DataFrame, groups: list[_Group]) -> None:
-    x, y = rows["approximation_gap"].to_numpy(float), rows["amortization_gap"].to_numpy(float)
+def _draw(ax: Axes, rows: pd.DataFrame, groups: list[_Group], ladder: Ladder, pair: tuple[Gap, Gap]) -> None:
+    x, y = (rows[gap.name].to_numpy(float) for gap in pair)
     beyond_x, beyond_y = fit_axis(ax, "x", x), fit_axis(ax, "y", y)
     _draw_equal_gaps(ax)
     flagged = rows["status"].to_numpy(str) != "ok"
@@ -140,11 +149,11 @@ def _draw(ax: Axes, rows: pd.DataFrame, groups: list[_Group]) -> None:
                     rasterized=len(rows) > _MANY,
                     label=f"{group.text}{', flagged' if flag else ''}",
                 )
-    _label_worst(ax, rows, x, y)
-    ax.set_xlabel(f"approximation gap (family), nats{beyond_x}")
-    ax.set_ylabel(f"amortization gap (encoder), nats\n{beyond_y.removeprefix(', ')}".rstrip())
+    _label_worst(ax, rows, x, y, ladder.total)
+    ax.set_xlabel(f"{with_part(pair[0])}, nats{beyond_x}")
+    ax.set_ylabel(f"{with_part(pair[1])}, nats\n{beyond_y.removeprefix(', ')}".rstrip())
     _draw_legend(ax, groups, bool(flagged.any()))
-    _draw_margins(ax, {"approximation_gap": x, "amortization_gap": y})
+    _draw_margins(ax, {color_of(gap, ladder): values for gap, values in zip(pair, (x, y), strict=True)})
 
 
 def _draw_equal_gaps(ax: Axes) -> None:
@@ -177,10 +186,10 @@ def _draw_legend(ax: Axes, groups: list[_Group], flagged: bool) -> None:
 
 
 def _draw_margins(ax: Axes, gaps: Mapping[str, np.ndarray]) -> None:
-    """Draw a histogram of each gap along its axis, outside of it."""
+    """Draw a histogram of each gap, given by its colour, along its axis, outside of it."""
     above = ax.inset_axes((0.0, 1.015, 1.0, 0.11), sharex=ax)
     beside = ax.inset_axes((1.015, 0.0, 0.09, 1.0), sharey=ax)
-    for (name, values), margin, axis in zip(gaps.items(), (above, beside), (ax.xaxis, ax.yaxis), strict=True):
+    for (color, values), margin, axis in zip(gaps.items(), (above, beside), (ax.xaxis, ax.yaxis), strict=True):
         low, high = axis.get_view_interval()
         counts, edges = np.histogram(values, bins=_even_steps(axis, low, high, _BINS + 1))
         margin.stairs(
@@ -188,7 +197,7 @@ def _draw_margins(ax: Axes, gaps: Mapping[str, np.ndarray]) -> None:
             edges,
             orientation="vertical" if margin is above else "horizontal",
             fill=True,
-            color=COLORS[name],
+            color=color,
             alpha=0.55,
             linewidth=0,
         )
@@ -197,9 +206,9 @@ def _draw_margins(ax: Axes, gaps: Mapping[str, np.ndarray]) -> None:
     beside.set_xlim(0.0, None)
 
 
-def _label_worst(ax: Axes, rows: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> None:
+def _label_worst(ax: Axes, rows: pd.DataFrame, x: np.ndarray, y: np.ndarray, total: Gap) -> None:
     """Write the index beside the worst points; equal points share a label, and a thin line leads to one moved aside."""
-    worst = np.argsort(-rows["total_gap"].to_numpy(float), kind="stable")[:_WORST]
+    worst = np.argsort(-rows[total.name].to_numpy(float), kind="stable")[:_WORST]
     fractions = ax.transAxes.inverted().transform(ax.transData.transform(np.column_stack([x, y])))
     points: dict[tuple[float, float], list[int]] = {}
     for number in worst.tolist():

@@ -41,16 +41,16 @@ def iwae_curve(result: Result, ax: Axes | None = None, split: str | None = None)
             write_note(ax, "no finite values" if values else "no bounds with fewer draws")
             return ax
         assert values is not None
-        _draw(ax, values)
+        _draw(ax, values, result.ladder.top.label)
     return ax
 
 
-def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
+def _draw(ax: Axes, values: Mapping[str, Any], top_label: str) -> None:
     curve, level = values["curve"], values["log_px"]
     draws, means = [point["k"] for point in curve], [point["bound"] for point in curve]
-    top, color = means[-1], COLORS["approximation_gap"]
+    top, color = means[-1], COLORS["family"]
     whiskers = [[top - end for end in point["below"]["ci95"] or ()] for point in curve[:-1]]
-    draw_level(ax, level, f"log p(x): {level:.2f}")
+    draw_level(ax, level, f"{top_label}: {level:.2f}")
     ax.plot(draws, means, color=color, linewidth=1.2, marker="o", markersize=4.5, zorder=3)
     for number, whisker in zip(draws, whiskers, strict=False):
         ax.plot([number] * len(whisker), whisker, color=color, linewidth=1.4, marker="_", markersize=6, zorder=2)

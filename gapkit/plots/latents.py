@@ -63,16 +63,16 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
     active = np.ones(count, bool) if values["active"] is None else np.array(values["active"], bool)[order]
     places = np.arange(1, count + 1)
     if active.any():
-        ax.bar(places[active], means[active], width=0.8, color=COLORS["approximation_gap"], alpha=0.75, label="active")
+        ax.bar(places[active], means[active], width=0.8, color=COLORS["family"], alpha=0.75, label="active")
     if not active.all():
-        ax.bar(places[~active], means[~active], width=0.8, color=COLORS["amortization_gap"], alpha=0.75)
+        ax.bar(places[~active], means[~active], width=0.8, color=COLORS["encoder"], alpha=0.75)
         ax.plot(
             places[~active],
             np.zeros(int((~active).sum())),
             linestyle="none",
             marker="x",
             markersize=5 if count <= _NAMED else 3,
-            color=COLORS["amortization_gap"],
+            color=COLORS["encoder"],
             label="collapsed",
             clip_on=False,
             zorder=3,

@@ -12,7 +12,7 @@ __all__ = ["roc"]
 
 # Colour, line style and width: distinct without colours as well.
 _LOOKS = {
-    "regret": (COLORS["amortization_gap"], "-", 2.0),
+    "regret": (COLORS["encoder"], "-", 2.0),
     "total_gap": ("#0072B2", (0, (6, 2)), 1.4),
     "negative_elbo": ("#009E73", (0, (4, 1.5, 1, 1.5)), 1.4),
     "negative_log_px": (COLORS["rung"], (0, (1, 1.2)), 1.6),

@@ -46,7 +46,7 @@ def sandwich(result: Result, ax: Axes | None = None, split: str | None = None) -
             return ax
         ax.set_axis_off()
         bounds, strip = ax.inset_axes((0.0, 0.33, 1.0, 0.67)), ax.inset_axes((0.0, 0.0, 1.0, 0.24))
-        _draw_bounds(bounds, rows)
+        _draw_bounds(bounds, rows, result.ladder.top.label)
         _draw_acceptance(strip, rows, setting(result, "evidence", "ais", "acceptance"))
         legend_below(strip, bounds.get_legend_handles_labels()[0], 2, 32.0)
     return ax
@@ -63,7 +63,7 @@ def bounded(result: Result, split: str | None = None) -> pd.DataFrame:
         InputError: the result has no such split.
     """
     rows = rows_of(result, split)
-    log_px = column(rows, "log_px")
+    log_px = column(rows, result.ladder.top.name)
     reasons = rows["ais_reason"].astype(str) if "ais_reason" in rows else pd.Series("", rows.index)
     frame = pd.DataFrame(
         {
@@ -81,7 +81,7 @@ def bounded(result: Result, split: str | None = None) -> pd.DataFrame:
     return order.sort_values(["last", "group", "width", "lower"], kind="stable").drop(columns=["last", "width"])
 
 
-def _draw_bounds(ax: Axes, rows: pd.DataFrame) -> None:
+def _draw_bounds(ax: Axes, rows: pd.DataFrame, top: str) -> None:
     x, many = np.arange(len(rows), dtype=float), len(rows) > _MANY
     shift = 0.12 if len(rows) < 100 else 0.0
     ends = []
@@ -119,7 +119,7 @@ def _draw_bounds(ax: Axes, rows: pd.DataFrame) -> None:
         ends += [(values - errors)[here], values[here], (values + errors)[here]]
     beyond = fit_axis(ax, "y", np.concatenate(ends))
     ax.axhline(0.0, color=COLORS["side"], linestyle="--", linewidth=1, zorder=1)
-    ax.set_ylabel(f"nats above reported log p(x)\n{beyond.removeprefix(', ')}".rstrip())
+    ax.set_ylabel(f"nats above reported {top}\n{beyond.removeprefix(', ')}".rstrip())
     ax.set_xticks([])
     _frame(ax, rows)
 

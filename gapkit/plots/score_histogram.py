@@ -16,7 +16,7 @@ __all__ = ["score_histogram", "score_histograms"]
 _BINS = 30
 _FENCE = 3.0  # interquartile ranges outside the middle half; few values lie farther out
 _LONGEST = 40
-_ROLES = {"reference": ("#767676", "#D0D0D0"), "other": (COLORS["amortization_gap"], "none")}
+_ROLES = {"reference": ("#767676", "#D0D0D0"), "other": (COLORS["encoder"], "none")}
 
 
 def score_histogram(scored: Scored, score: str = "regret", ax: Axes | None = None) -> Axes:

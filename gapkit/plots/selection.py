@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from gapkit.checks import InputError
+from gapkit.ladder import Ladder
 from gapkit.plots.names import shortened
 from gapkit.results import Result
-from gapkit.summary import GAPS, summarise
+from gapkit.summary import summarise
 
 __all__ = ["Selection", "select", "split_name", "title_of"]
 
@@ -25,12 +26,14 @@ class Selection:
         rows: those datapoints; may be empty.
         left_out: how many datapoints of the split are not finite.
         quantities: means and intervals over ``rows``, so that differences of levels are the gaps; empty without rows.
+        ladder: which rungs and gaps they have.
     """
 
     split: str
     rows: pd.DataFrame
     left_out: int
     quantities: Mapping[str, Any]
+    ladder: Ladder
 
     @property
     def title(self) -> str:
@@ -51,13 +54,14 @@ def select(result: Result, split: str | None = None) -> Selection:
 def _select(result: Result, name: str) -> Selection:
     """Every figure and every alt text asks for the same, and new intervals take a second for 10,000 datapoints."""
     whole = result.datapoints[result.datapoints["split"].astype(str) == name]
-    finite = np.isfinite(whole[list(GAPS)].to_numpy(float)).all(axis=1)
+    gaps = [gap.name for gap in result.ladder.all_gaps]
+    finite = np.isfinite(whole[gaps].to_numpy(float)).all(axis=1)
     rows = whole[finite]
     if finite.all():
         quantities = result.summary_values["splits"][name]["quantities"]
     else:
-        quantities = summarise(rows)["quantities"] if len(rows) else {}
-    return Selection(name, rows, int((~finite).sum()), quantities)
+        quantities = summarise(rows, ladder=result.ladder)["quantities"] if len(rows) else {}
+    return Selection(name, rows, int((~finite).sum()), quantities, result.ladder)
 
 
 def split_name(result: Result, split: str | None = None) -> str:

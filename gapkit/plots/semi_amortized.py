@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from gapkit.ladder import Ladder
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name, title_of
 from gapkit.plots.style import COLORS, draw_level, new_axes, style, write_note
@@ -42,7 +43,7 @@ def semi_amortized(result: Result, ax: Axes | None = None, split: str | None = N
         if note:
             write_note(ax, note)
             return ax
-        _draw(ax, values)
+        _draw(ax, values, result.ladder)
     return ax
 
 
@@ -53,14 +54,17 @@ def _nothing_to_draw(values: Mapping[str, Any], split: str) -> str:
     return "" if values["datapoints"] else "no finite values"
 
 
-def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
+def _draw(ax: Axes, values: Mapping[str, Any], ladder: Ladder) -> None:
     start, star, curve = values["elbo"]["mean"], values["elbo_star"], values["curve"]
     steps = [point["steps"] for point in curve]
     means = [start + point["gain"]["mean"] for point in curve]
     # Each label stands where a curve that rises leaves room for it.
-    for level, label, side in ((start, "L[q]", "right"), (star, "L[q*]", "left")):
+    for level, label, side in (
+        (start, ladder.bottom.label, "right"),
+        (star, (ladder.fitted or ladder.top).label, "left"),
+    ):
         draw_level(ax, level, f"{label}: {level:.2f}", side)
-    color = COLORS["amortization_gap"]
+    color = COLORS["encoder"]
     ax.plot(steps, means, color=color, linewidth=1.2, marker="o", markersize=4.5, zorder=3)
     for point, mean in zip(curve, means, strict=True):
         if point["share"] is not None and point["steps"]:

@@ -10,21 +10,17 @@ from matplotlib.ticker import MaxNLocator
 
 from gapkit.checks import InputError
 from gapkit.comparison import Comparison
+from gapkit.ladder import Ladder
 from gapkit.phrases import any_range
 from gapkit.plots.compare import KINDS, part_of
+from gapkit.plots.gaps import marks, with_part
 from gapkit.plots.selection import title_of
-from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.plots.style import COLORS, colors_of, new_axes, style, write_note
 
 __all__ = ["series"]
 
-_LINES = {
-    "total_gap": ("total gap", COLORS["rung"], "o", "-"),
-    "amortization_gap": ("amortization gap (encoder)", COLORS["amortization_gap"], "s", "-"),
-    "approximation_gap": ("approximation gap (family)", COLORS["approximation_gap"], "D", "-"),
-    "log_px": ("log p(x)", COLORS["rung"], "s", "-"),
-    "elbo_star": ("L[q*]", COLORS["rung"], "D", "--"),
-    "elbo": ("L[q]", COLORS["rung"], "o", ":"),
-}
+_DASHES = ("-", "--", ":", "-.")  # of the bounds, from the top
+_MARKS = ("o", "s", "D", "^", "v", "P")  # of the total gap, and of the others from the bottom
 _AXIS = {"epoch": "epoch of training", "step": "step of training", "number": "number of the checkpoint"}
 
 _FEW, _MANY = 8, 16  # numbers under the axis, checkpoints
@@ -58,16 +54,27 @@ def series(comparison: Comparison, ax: Axes | None = None, split: str | None = N
             write_note(ax, "no finite values in common" if found else "not the checkpoints of one training")
             return ax
         levels = [part["levels"][run] for run in numbers]
-        _draw(ax, list(numbers.values()), levels, kind)
+        _draw(ax, list(numbers.values()), levels, kind, Ladder.of(comparison.summary))
         ax.set_xlabel(_AXIS[found["axis"]])
     return ax
 
 
-def _draw(ax: Axes, x: Sequence[int], levels: Sequence[Mapping[str, Any]], kind: str) -> None:
-    chosen = [name for name in _LINES if name in KINDS[kind]]
+def _looks(ladder: Ladder, kind: str) -> dict[str, tuple[str, str, str, str]]:
+    """Words, colour, mark and dashes of every line by its column, in the order in which they are drawn."""
+    if kind == "gaps":
+        gaps = (ladder.total, *reversed(ladder.gaps))
+        markers, colors = marks(gaps, _MARKS), colors_of(ladder.all_gaps)
+        return {gap.name: (with_part(gap), colors[gap.name], markers[gap.name], "-") for gap in gaps}
+    markers, dashes = marks(reversed(ladder.rungs)), marks(ladder.rungs, _DASHES)
+    return {rung.name: (rung.label, COLORS["rung"], markers[rung.name], dashes[rung.name]) for rung in ladder.rungs}
+
+
+def _draw(ax: Axes, x: Sequence[int], levels: Sequence[Mapping[str, Any]], kind: str, ladder: Ladder) -> None:
+    looks = _looks(ladder, kind)
+    chosen = list(looks)
     means = {name: [values[name]["mean"] for values in levels] for name in chosen}
     for name in chosen:
-        label, color, marker, dashes = _LINES[name]
+        label, color, marker, dashes = looks[name]
         ax.plot(
             x,
             means[name],
@@ -85,16 +92,18 @@ def _draw(ax: Axes, x: Sequence[int], levels: Sequence[Mapping[str, Any]], kind:
     if kind == "gaps":
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
     else:
-        for gap, low, high in (("amortization_gap", "elbo", "elbo_star"), ("approximation_gap", "elbo_star", "log_px")):
+        colors = colors_of(ladder.gaps)
+        for gap in reversed(ladder.gaps):
+            upper, lower = ladder.ends(gap)
             ax.fill_between(
                 x,
-                means[low],
-                means[high],
-                color=COLORS[gap],
+                means[lower.name],
+                means[upper.name],
+                color=colors[gap.name],
                 alpha=0.3,
                 linewidth=0,
                 zorder=1,
-                label=gap.replace("_", " "),
+                label=gap.label,
             )
     if len(set(x)) <= _FEW:
         ax.set_xticks(sorted(set(x)), [str(number) for number in sorted(set(x))])

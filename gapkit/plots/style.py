@@ -1,7 +1,8 @@
 """One look for all pictures, applied for the time of drawing only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from typing import Any
 
 import matplotlib
@@ -9,15 +10,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
-__all__ = ["CLASSES", "COLORS", "draw_level", "legend_below", "new_axes", "style", "write_note"]
+from gapkit.ladder import Gap, Ladder
+
+__all__ = [
+    "CLASSES",
+    "COLORS",
+    "color_of",
+    "colors_of",
+    "draw_level",
+    "legend_below",
+    "new_axes",
+    "style",
+    "write_note",
+]
 
 # Okabe and Ito's palette, distinct with any colour vision.
 COLORS = {
-    "amortization_gap": "#D55E00",
-    "approximation_gap": "#0072B2",
+    "encoder": "#D55E00",
+    "family": "#0072B2",
     "mixture": "#0072B2",
     "ais": "#E69F00",
-    "total_gap": "#222222",
+    "total": "#222222",
     "trusted": "#009E73",
     "doubted": "#CC79A7",
     "rung": "#222222",
@@ -38,6 +51,9 @@ CLASSES = (
     "#999933",
     "#882255",
 )
+
+# For gaps that are neither the family's nor the encoder's: what is left of Okabe and Ito's.
+_OTHERS = ("#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
 
 _RC = {
     "font.family": ["DejaVu Sans"],
@@ -75,6 +91,27 @@ def style() -> Iterator[None]:
     """
     with matplotlib.rc_context(_RC):
         yield
+
+
+def colors_of(gaps: Iterable[Gap]) -> dict[str, str]:
+    """The colours of gaps by name: by whose they are, further ones in the order of the palette.
+
+    Example:
+        >>> from gapkit.ladder import STANDARD
+        >>> colors_of(STANDARD.all_gaps)
+        {'approximation_gap': '#0072B2', 'amortization_gap': '#D55E00', 'total_gap': '#222222'}
+    """
+    found: dict[str, str] = {}
+    others = cycle(_OTHERS)
+    for gap in gaps:
+        own = COLORS.get(gap.part)
+        found[gap.name] = next(others) if own is None or own in found.values() else own
+    return found
+
+
+def color_of(gap: Gap, ladder: Ladder) -> str:
+    """The colour of a gap of a ladder in every picture of it."""
+    return colors_of(ladder.all_gaps)[gap.name]
 
 
 def new_axes(width: float, height: float) -> Axes:

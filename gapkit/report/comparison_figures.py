@@ -6,16 +6,16 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from gapkit.comparison import Comparison
+from gapkit.ladder import Gap, Ladder, Rung, quantity
 from gapkit.plots.compare import differences, far_apart, ladders
 from gapkit.plots.series import series
 from gapkit.report.blocks import Caption, Figure
 from gapkit.report.figures import as_svg
-from gapkit.report.wording import describe
 from gapkit.verdict import plus_minus
 
 __all__ = ["draw_differences", "draw_ladders", "draw_series"]
 
-_LADDER_LINE = "How to read: a row is a run; its marks are mean bounds on log p(x){}, the bars between them its gaps."
+_LADDER_LINE = "How to read: a row is a run; its marks are mean bounds on {}{}, the bars between them its gaps."
 _LADDER_MORE = (
     "Bounds are in nats, and the gaps have their means ± standard errors above. The whisker at the lower end of a gap "
     "is the 95% interval of that gap over datapoints. All rows are over the same datapoints, so that two runs may "
@@ -23,7 +23,7 @@ _LADDER_MORE = (
 )
 _FURTHER_RIGHT = ", better to the right"
 _FROM_THE_TOP = " below the run's own"
-_FAR_APART = " Bounds are measured from each run's own log p(x), written beside it, because the runs lie far apart."
+_FAR_APART = " Bounds are measured from each run's own {}, written beside it, because the runs lie far apart."
 _DIFFERENCE_LINE = (
     "How to read: a mark is the mean difference of {} from that of {}; where its whisker crosses 0, none is shown."
 )
@@ -40,24 +40,21 @@ _SERIES_GAPS = Caption(
     "to the next is more certain than the bands suggest: the paired differences from the first one are in the table "
     "below.",
 )
-_SERIES_BOUNDS = Caption(
-    "How to read: each point is a mean bound on log p(x) at a checkpoint, in nats, higher is better.",
-    "The vertical distance between L[q] and L[q*] is the amortization gap, that between L[q*] and log p(x) the "
-    "approximation gap; where the bounds rise by much more than these, the picture before shows the gaps alone. Where "
-    "L[q] rises and a distance stays as large, the model improves and the inference does not.",
+_BOUNDS_LINE = "How to read: each point is a mean bound on {} at a checkpoint, in nats, higher is better."
+_BOUNDS_MORE = (
+    "The vertical distance {}; where the bounds rise by much more than these, the picture before shows the gaps alone. "
+    "Where {} rises and a distance stays as large, the model improves and the inference does not."
 )
-
-_BOUNDS, _GAPS = ("log_px", "elbo_star", "elbo"), ("total_gap", "amortization_gap", "approximation_gap")
 _NOTHING = "No finite values in common"
 
 
 def draw_series(comparison: Comparison, split: str, number: int) -> tuple[Figure, ...]:
     """Gaps and bounds over the training; ``number`` keeps the names of several splits apart."""
-    levels = comparison.summary["splits"][split]["levels"]
+    levels, ladder = comparison.summary["splits"][split]["levels"], Ladder.of(comparison.summary)
     found = comparison.summary["series"]
     points = {f"{found['axis']} {place}": levels[run] for run, place in found["numbers"].items() if run in levels}
-    gaps = (f"{point}: {_listed(values, _GAPS, plus_minus)}" for point, values in points.items())
-    bounds = (f"{point}: {_listed(values, _BOUNDS, _mean)}" for point, values in points.items())
+    gaps = (f"{point}: {_listed(ladder, values, _gaps(ladder), plus_minus)}" for point, values in points.items())
+    bounds = (f"{point}: {_listed(ladder, values, ladder.rungs, _mean)}" for point, values in points.items())
     return (
         _figure(
             f"series-gaps-{number}",
@@ -69,7 +66,7 @@ def draw_series(comparison: Comparison, split: str, number: int) -> tuple[Figure
         _figure(
             f"series-bounds-{number}",
             lambda: series(comparison, split=split, kind="bounds"),
-            _SERIES_BOUNDS,
+            _series_bounds(ladder),
             "Mean bounds in nats over the training",
             bounds,
         ),
@@ -78,14 +75,16 @@ def draw_series(comparison: Comparison, split: str, number: int) -> tuple[Figure
 
 def draw_ladders(comparison: Comparison, split: str, number: int) -> tuple[Figure, ...]:
     """The ladders of all runs on one axis."""
+    ladder = Ladder.of(comparison.summary)
     said = (
-        f"{run}: {_listed(values, _BOUNDS, _mean)}, {_listed(values, _GAPS[1:], plus_minus)}"
+        f"{run}: {_listed(ladder, values, ladder.rungs, _mean)}, "
+        f"{_listed(ladder, values, ladder.gaps[::-1], plus_minus)}"
         for run, values in comparison.summary["splits"][split]["levels"].items()
     )
     what = "Ladders of mean bounds in nats, one row for each run"
-    apart = far_apart(comparison.summary["splits"][split]["levels"])
-    line = _LADDER_LINE.format(_FROM_THE_TOP if apart else _FURTHER_RIGHT)
-    caption = Caption(line, _LADDER_MORE + (_FAR_APART if apart else ""))
+    apart = far_apart(comparison.summary["splits"][split]["levels"], ladder)
+    line = _LADDER_LINE.format(ladder.top.label, _FROM_THE_TOP if apart else _FURTHER_RIGHT)
+    caption = Caption(line, _LADDER_MORE + (_FAR_APART.format(ladder.top.label) if apart else ""))
     return (_figure(f"ladders-{number}", lambda: ladders(comparison, split=split), caption, what, said),)
 
 
@@ -94,10 +93,11 @@ def draw_differences(comparison: Comparison, split: str, number: int) -> tuple[F
     reference = comparison.summary["reference"]
     pairs = comparison.summary["splits"][split]["differences"]
     pairs = {run: pair["quantities"] for run, pair in pairs.items() if pair["used"]}
+    ladder = Ladder.of(comparison.summary)
     several = _SEVERAL if len(pairs) > 1 else ""
     figures = []
-    for kind, words, names in (("gaps", "its gap", _GAPS), ("bounds", "its bound", _BOUNDS)):
-        said = (f"{run}: {_listed(quantities, names, plus_minus)}" for run, quantities in pairs.items())
+    for kind, words, parts in (("gaps", "its gap", _gaps(ladder)), ("bounds", "its bound", ladder.rungs)):
+        said = (f"{run}: {_listed(ladder, quantities, parts, plus_minus)}" for run, quantities in pairs.items())
         figures.append(
             _figure(
                 f"differences-{kind}-{number}",
@@ -114,8 +114,23 @@ def _figure(name: str, plot: Callable[[], Axes], caption: Caption, what: str, sa
     return Figure(name, as_svg(plot, name), caption, f"{what}. {'; '.join(said) or _NOTHING}.")
 
 
-def _listed(values: Mapping[str, Any], names: Iterable[str], write: Callable[[Mapping[str, Any]], str]) -> str:
-    return ", ".join(f"{describe(name)[0]} {write(values[name])}" for name in names)
+def _gaps(ladder: Ladder) -> tuple[Gap, ...]:
+    """In the order of what to look at first."""
+    return (ladder.total, *reversed(ladder.gaps))
+
+
+def _series_bounds(ladder: Ladder) -> Caption:
+    places = [" and ".join(rung.label for rung in reversed(ladder.ends(gap))) for gap in ladder.gaps]
+    (first, place), *others = reversed([*zip(ladder.gaps, places, strict=True)])
+    further = "".join(f", that between {between} the {gap.label}" for gap, between in others)
+    distances = f"between {place} is the {first.label}{further}"
+    return Caption(_BOUNDS_LINE.format(ladder.top.label), _BOUNDS_MORE.format(distances, ladder.bottom.label))
+
+
+def _listed(
+    ladder: Ladder, values: Mapping[str, Any], parts: Iterable[Rung | Gap], write: Callable[[Mapping[str, Any]], str]
+) -> str:
+    return ", ".join(f"{quantity(part.name, ladder).label} {write(values[part.name])}" for part in parts)
 
 
 def _mean(values: Mapping[str, Any]) -> str:

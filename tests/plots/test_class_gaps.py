@@ -5,13 +5,15 @@ import pytest
 from matplotlib.colors import to_hex
 
 from gapkit.checks import InputError
+from gapkit.ladder import STANDARD
 from gapkit.plots import class_gaps
-from gapkit.plots.style import COLORS
+from gapkit.plots.style import colors_of
 from gapkit.results import Result
 from gapkit.summary import summarise
 from tests.test_classes import classes_of, labelled
 
 KINDS = ("approximation_gap", "amortization_gap")
+SHADES = colors_of(STANDARD.gaps)
 
 
 def names(ax):
@@ -24,7 +26,7 @@ def marks(ax, kind):
         for part in ax.collections
         if hasattr(part, "get_sizes")
         and len(part.get_offsets())
-        and to_hex(part.get_facecolor()[0]) == COLORS[kind].lower()
+        and to_hex(part.get_facecolor()[0]) == SHADES[kind].lower()
     )
     return found.get_offsets()
 
@@ -42,7 +44,7 @@ def test_every_class_has_a_line_the_largest_total_gap_on_top():
         lines = [
             part
             for part in ax.collections
-            if hasattr(part, "get_segments") and to_hex(part.get_color()[0]) == COLORS[kind].lower()
+            if hasattr(part, "get_segments") and to_hex(part.get_color()[0]) == SHADES[kind].lower()
         ]
         np.testing.assert_allclose([segment[:, 0] for segment in lines[0].get_segments()], spans)
         mean = whole.summary_values["quantities"][kind]["mean"]

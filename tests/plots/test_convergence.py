@@ -157,10 +157,10 @@ def test_fits_begin_at_the_encoder_and_end_at_the_optimum():
     drawn = result()
     ax = fit_convergence(drawn)
     gaps = drawn.datapoints.set_index("index")["amortization_gap"].loc[[0, 2, 4, 6]].to_numpy()
-    own = lines(ax, COLORS["amortization_gap"], 0.35)
+    own = lines(ax, COLORS["encoder"], 0.35)
     np.testing.assert_allclose([line.get_ydata()[0] for line in own], gaps)
     np.testing.assert_allclose([line.get_ydata()[1:] for line in own], drawn.details["convergence_fit_left"])
-    (mean,) = lines(ax, COLORS["amortization_gap"])
+    (mean,) = lines(ax, COLORS["encoder"])
     np.testing.assert_allclose(mean.get_ydata(), drawn.details["convergence_fit_left"].mean(0))
     assert labels(ax) == ["encoder's\nq", "start of\nthe fit", "3", "12", "48"]
     assert "tolerance 0.02" in texts(ax)

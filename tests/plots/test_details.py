@@ -180,7 +180,7 @@ def test_bars_are_divergences_largest_first_and_crosses_the_collapsed_ones():
     assert [label.get_text() for label in ax.get_xticklabels()] == [str(number) for number in order]
     active = np.array(values["active"])[order]
     assert active.sum() == 2
-    colors = {True: COLORS["approximation_gap"], False: COLORS["amortization_gap"]}
+    colors = {True: COLORS["family"], False: COLORS["encoder"]}
     assert [drawn[place][1].upper() for place in (1, 2, 3, 4)] == [colors[bool(part)] for part in active]
     (crosses,) = (line for line in ax.lines if line.get_marker() == "x")
     assert crosses.get_xdata().tolist() == (np.flatnonzero(~active) + 1).tolist()

@@ -17,8 +17,8 @@ from tests.plots.test_plots import make, result_of
 from tests.report.test_report import ODD
 
 NAMES = {
-    COLORS["approximation_gap"].lower(): "approximation_gap",
-    COLORS["amortization_gap"].lower(): "amortization_gap",
+    COLORS["family"].lower(): "approximation_gap",
+    COLORS["encoder"].lower(): "amortization_gap",
 }
 
 

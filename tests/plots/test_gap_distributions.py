@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from gapkit.ladder import STANDARD
 from gapkit.plots import gap_distributions
-from gapkit.plots.style import COLORS
+from gapkit.plots.style import colors_of
 from gapkit.results import Result
-from gapkit.summary import GAPS
 from tests.plots.test_plots import make, result_of
 
+SHADES = colors_of(STANDARD.all_gaps)
+GAPS = tuple(SHADES)
 SHORT = {"approximation_gap": "approximation", "amortization_gap": "amortization", "total_gap": "total"}
 
 
@@ -16,7 +18,7 @@ def curves(ax):
     """The points of each curve, without those that lead to the limits of the axis."""
     found = {}
     for line in ax.lines:
-        name = next((name for name in GAPS if line.get_color() == COLORS[name]), None)
+        name = next((name for name in GAPS if line.get_color() == SHADES[name]), None)
         if name and line.get_marker() in ("None", None, ""):
             found[name] = (np.array(line.get_xdata())[2:-1], np.array(line.get_ydata())[2:-1], line)
     return found
@@ -57,7 +59,7 @@ def test_dots_and_words_are_the_medians():
     ax = gap_distributions(result)
     medians = result.to_frame()[list(GAPS)].median()
     dots = {line.get_color(): line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"}
-    assert dots == {COLORS[name]: pytest.approx(medians[name]) for name in GAPS}
+    assert dots == {SHADES[name]: pytest.approx(medians[name]) for name in GAPS}
     words = {text.get_text() for text in ax.get_legend().get_texts()}
     assert words == {f"{SHORT[name]} gap: median {medians[name]:.2f}" for name in GAPS}
 

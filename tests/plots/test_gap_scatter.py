@@ -6,8 +6,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from gapkit.checks import InputError
+from gapkit.ladder import STANDARD
 from gapkit.plots import gap_scatter
-from gapkit.plots.style import COLORS
+from gapkit.plots.style import COLORS, colors_of
 from gapkit.results import Result
 from tests.plots.test_plots import make, points, result_of, texts
 
@@ -51,7 +52,7 @@ def test_margins_are_histograms_of_the_gaps(count):
         least = 0.04 * expected.max()  # so that a single datapoint is seen
         np.testing.assert_array_equal(counts, np.where(expected > 0, np.maximum(expected, least), 0))
         np.testing.assert_allclose(edges[[0, -1]], axis.get_view_interval())
-        assert to_hex(stairs.get_facecolor()) == COLORS[name].lower()
+        assert to_hex(stairs.get_facecolor()) == colors_of(STANDARD.gaps)[name].lower()
     assert above.get_xlim() == ax.get_xlim()
     assert beside.get_ylim() == ax.get_ylim()
 

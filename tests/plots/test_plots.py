@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from gapkit.checks import InputError
+from gapkit.ladder import STANDARD, summarised
 from gapkit.plots import gap_distributions, gap_scatter, ladder
-from gapkit.plots.style import COLORS
+from gapkit.plots.style import COLORS, colors_of
 from gapkit.results import Result
-from gapkit.summary import GAPS, QUANTITIES, summarise
+from gapkit.summary import summarise
 
 PLOTS = [ladder, gap_scatter, gap_distributions]
 
@@ -36,7 +37,7 @@ def make(elbo, elbo_star, log_px, status="ok", split="test", source="mixture"):
         "amortization_minus_approximation": 2 * elbo_star - elbo - log_px,
     }
     columns |= {"mode_gap": np.zeros(len(elbo)), "optimality_gap": np.zeros(len(elbo))}
-    assert set(columns) == set(QUANTITIES)
+    assert set(columns) == set(summarised(columns))
     columns["elbo_star_full_rank"] = elbo_star + 0.1
     frame = pd.DataFrame(columns).assign(**{f"{name}_se": 0.05 for name in columns})
     return frame.assign(index=range(len(elbo)), split=split, status=status, log_px_source=source, start=0)
@@ -86,8 +87,8 @@ def test_the_ladder_shows_the_means_and_the_gaps_between_them(three):
     dots = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o"]
     assert sorted(dots) == sorted(means[name] for name in ("log_px", "elbo_star_full_rank", "elbo_star", "elbo"))
     drawn = bars(ax)
-    assert drawn[COLORS["approximation_gap"]] == (means["log_px"], means["elbo_star"])
-    assert drawn[COLORS["amortization_gap"]] == (means["elbo_star"], means["elbo"])
+    assert drawn[COLORS["family"]] == (means["log_px"], means["elbo_star"])
+    assert drawn[COLORS["encoder"]] == (means["elbo_star"], means["elbo"])
     labels = " ".join(label.get_text() for label in ax.get_yticklabels())
     assert all(f"{means[name]:.2f}" in labels for name in ("log_px", "elbo_star", "elbo", "elbo_star_full_rank"))
 
@@ -97,7 +98,7 @@ def test_the_whiskers_are_the_intervals_of_the_gaps(twelve):
     whiskers = {line.get_color(): line.get_xdata() for line in ladder(twelve).lines if line.get_marker() == "|"}
     for gap, upper in (("approximation_gap", "log_px"), ("amortization_gap", "elbo_star")):
         low, high = quantities[gap]["ci95"]
-        np.testing.assert_allclose(quantities[upper]["mean"] - whiskers[COLORS[gap]], [high, low])
+        np.testing.assert_allclose(quantities[upper]["mean"] - whiskers[colors_of(STANDARD.gaps)[gap]], [high, low])
 
 
 def test_the_ladder_writes_each_gap_with_error_and_interval(twelve):
@@ -241,7 +242,7 @@ def test_a_split_can_be_chosen(plot, three):
 def test_the_ladder_of_another_split_has_its_own_numbers(three):
     other = make([-60.0, -61.0], [-58.0, -58.0], [-57.0, -57.0], split="train")
     drawn = bars(ladder(result_of(three.to_frame(), other), split="train"))
-    assert drawn[COLORS["approximation_gap"]] == (-57.0, -58.0)
+    assert drawn[COLORS["family"]] == (-57.0, -58.0)
 
 
 @pytest.mark.parametrize("plot", PLOTS)
@@ -269,7 +270,7 @@ def test_a_real_analysis_is_drawn(plot):
     torch.manual_seed(0)
     x = (torch.rand(6, 6) < 0.5).float()
     result = analyze(build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,)), x, effort="quick")
-    assert np.isfinite(result.to_frame()[list(GAPS)].to_numpy()).all()
+    assert np.isfinite(result.to_frame()[[gap.name for gap in STANDARD.all_gaps]].to_numpy()).all()
     ax = plot(result)
     ax.figure.draw_without_rendering()
     assert ax.get_title(loc="left").startswith("test: 6 datapoints")

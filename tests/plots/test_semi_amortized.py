@@ -159,7 +159,7 @@ def test_further_encoders_are_rungs_by_their_height():
     assert {-92.0, -96.0, -90.4} <= dots
     low, high = ax.get_xlim()
     assert all(low < dot < high for dot in dots)
-    assert bars(ax)[COLORS["amortization_gap"]] == (-90.5, -94.0)  # as without them
+    assert bars(ax)[COLORS["encoder"]] == (-90.5, -94.0)  # as without them
     colors = dict(zip(labels, (label.get_color() for label in ax.get_yticklabels()), strict=True))
     assert colors["L[q] refit (side note)"] == COLORS["side"]
 

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 
 from gapkit.checks import InputError
 from gapkit.comparison import compare
+from gapkit.ladder import STANDARD
 from gapkit.plots import differences, ladders, series
-from gapkit.plots.style import COLORS
+from gapkit.plots.style import COLORS, colors_of
 from tests.report.test_report import join, make, nothing, three, twelve
 
 PLOTS = {
@@ -73,8 +74,8 @@ def test_every_ladder_has_the_rungs_and_gaps_of_its_run(two):
             assert dots(ax, marker)[row] == means[name]
         bars = [line for line in ax.lines if line.get_linewidth() == 6 and line.get_ydata()[0] == row]
         drawn = {line.get_color(): tuple(line.get_xdata()) for line in bars}
-        assert drawn[COLORS["amortization_gap"]] == (means["elbo"], means["elbo_star"])
-        assert drawn[COLORS["approximation_gap"]] == (means["elbo_star"], means["log_px"])
+        assert drawn[COLORS["encoder"]] == (means["elbo"], means["elbo_star"])
+        assert drawn[COLORS["family"]] == (means["elbo_star"], means["log_px"])
         quantities = two.summary["splits"]["test"]["levels"][run]
         for gap in ("amortization_gap", "approximation_gap"):
             values = quantities[gap]
@@ -82,7 +83,9 @@ def test_every_ladder_has_the_rungs_and_gaps_of_its_run(two):
             whiskers = [
                 line.get_xdata()
                 for line in ax.lines
-                if line.get_marker() == "|" and line.get_color() == COLORS[gap] and line.get_ydata()[0] == row
+                if line.get_marker() == "|"
+                and line.get_color() == colors_of(STANDARD.gaps)[gap]
+                and line.get_ydata()[0] == row
             ]
             top = means["elbo_star" if gap == "amortization_gap" else "log_px"]
             np.testing.assert_allclose(whiskers, [[top - values["ci95"][0], top - values["ci95"][1]]])

@@ -3,11 +3,13 @@
 from matplotlib.axes import Axes
 
 from gapkit.plots import class_gaps, gap_bars, gap_distributions, gap_scatter, ladder
+from gapkit.plots.gap_scatter import two_gaps
 from gapkit.plots.selection import select
 from gapkit.report import captions
 from gapkit.report.figures.drawing import Drawing
 from gapkit.results import Result
 from gapkit.verdict import plus_minus
+from gapkit.verdict.words import listed
 
 __all__ = ["BOUNDS"]
 
@@ -16,25 +18,25 @@ def _describe_ladder(result: Result, split: str) -> str:
     chosen = select(result, split)
     if not chosen.quantities:
         return "Ladder of bounds: no finite values."
-    levels = {"log p(x)": "log_px", "L[q*]": "elbo_star", "L[q]": "elbo"}
-    rungs = ", ".join(f"{label} {chosen.quantities[name]['mean']:.2f}" for label, name in levels.items())
-    approximation, amortization = (
-        plus_minus(chosen.quantities[name]) for name in ("approximation_gap", "amortization_gap")
-    )
-    return (
-        f"Ladder of mean bounds in nats: {rungs}. Approximation gap {approximation}, amortization gap {amortization}."
-    )
+    rungs = ", ".join(f"{rung.label} {chosen.quantities[rung.name]['mean']:.2f}" for rung in chosen.ladder.rungs)
+    gaps = ", ".join(f"{gap.label} {plus_minus(chosen.quantities[gap.name])}" for gap in chosen.ladder.gaps)
+    return f"Ladder of mean bounds in nats: {rungs}. {gaps[:1].upper()}{gaps[1:]}."
+
+
+def _has_two_gaps(result: Result, split: str) -> bool:
+    return two_gaps(result.ladder) is not None
 
 
 def _describe_scatter(result: Result, split: str) -> str:
-    rows = select(result, split).rows
-    if rows.empty:
+    rows, pair, total = select(result, split).rows, two_gaps(result.ladder), result.ladder.total
+    if rows.empty or not pair:
         return "Scatter of the two gaps: no finite values."
-    above = int((rows["amortization_gap"] > rows["approximation_gap"]).sum())
-    worst = rows.loc[rows["total_gap"].idxmax()]
+    family, encoder = pair
+    above = int((rows[encoder.name] > rows[family.name]).sum())
+    worst = rows.loc[rows[total.name].idxmax()]
     return (
-        f"Scatter of amortization gap against approximation gap: for {above} of {len(rows)} datapoints the "
-        f"amortization gap is the larger one. The largest total gap, {worst['total_gap']:.2f} nats, is that of "
+        f"Scatter of {encoder.label} against {family.label}: for {above} of {len(rows)} datapoints the "
+        f"{encoder.label} is the larger one. The largest {total.label}, {worst[total.name]:.2f} nats, is that of "
         f"datapoint {worst['index']}."
     )
 
@@ -44,11 +46,12 @@ def _has_classes(result: Result, split: str) -> bool:
 
 
 def _describe_classes(result: Result, split: str) -> str:
-    classes = result.summary_values["splits"][split]["classes"]
-    known = [part for part in classes if part["quantities"]["total_gap"]["mean"] is not None]
-    means = [f"{part['label']}: {plus_minus(part['quantities']['total_gap'])}" for part in known]
-    words = f"with mean total gaps, the largest first: {'; '.join(means)}" if means else "without finite values"
-    return f"Mean amortization and approximation gaps in nats by class, {words}."
+    classes, total = result.summary_values["splits"][split]["classes"], result.ladder.total
+    known = [part for part in classes if part["quantities"][total.name]["mean"] is not None]
+    means = [f"{part['label']}: {plus_minus(part['quantities'][total.name])}" for part in known]
+    words = f"with mean {total.label}s, the largest first: {'; '.join(means)}" if means else "without finite values"
+    gaps = listed([gap.short for gap in reversed(result.ladder.gaps)])
+    return f"Mean {gaps} gaps in nats by class, {words}."
 
 
 def _all_splits(result: Result, split: str) -> Axes:
@@ -66,10 +69,8 @@ def _describe_bars(result: Result, split: str) -> str:
     for name in result.summary_values["splits"]:
         quantities = select(result, name).quantities
         if quantities:
-            approximation, amortization = (
-                plus_minus(quantities[gap]) for gap in ("approximation_gap", "amortization_gap")
-            )
-            words.append(f"{name}, approximation gap {approximation} and amortization gap {amortization}")
+            gaps = [f"{gap.label} {plus_minus(quantities[gap.name])}" for gap in result.ladder.gaps]
+            words.append(f"{name}, {listed(gaps)}")
         else:
             words.append(f"{name}, no finite values")
     return f"Bars of the mean gaps in nats by split: {'; '.join(words)}."
@@ -81,11 +82,11 @@ def _spread(result: Result, split: str) -> bool:
 
 def _describe_distributions(result: Result, split: str) -> str:
     rows = select(result, split).rows
-    gaps = {"total": "total_gap", "amortization": "amortization_gap", "approximation": "approximation_gap"}
+    gaps = {gap.label: rows[gap.name] for gap in (result.ladder.total, *reversed(result.ladder.gaps))}
     words = [
-        f"{label} gap, median {rows[name].median():.2f}, from {rows[name].min():.2f} to {rows[name].max():.2f}, "
-        f"{int((rows[name] < 0).sum())} below zero"
-        for label, name in gaps.items()
+        f"{label}, median {values.median():.2f}, from {values.min():.2f} to {values.max():.2f}, "
+        f"{int((values < 0).sum())} below zero"
+        for label, values in gaps.items()
     ]
     return f"Distribution of the gaps over {len(rows)} datapoints in nats: {'; '.join(words)}."
 
@@ -93,7 +94,7 @@ def _describe_distributions(result: Result, split: str) -> str:
 BOUNDS = (
     Drawing("ladder", "ladder", ladder, captions.LADDER, _describe_ladder),
     Drawing("gap-bars", "ladder", _all_splits, captions.BARS, _describe_bars, applies=_several),
-    Drawing("gap-scatter", "gaps", gap_scatter, captions.SCATTER, _describe_scatter),
+    Drawing("gap-scatter", "gaps", gap_scatter, captions.SCATTER, _describe_scatter, applies=_has_two_gaps),
     Drawing(
         "gap-distributions", "gaps", gap_distributions, captions.DISTRIBUTIONS, _describe_distributions, applies=_spread
     ),

@@ -42,7 +42,7 @@ def _describe_iwae_curve(result: Result, split: str) -> str:
     first, last = values["curve"][0], values["curve"][-1]
     return (
         f"Curve of mean importance-weighted bounds in nats: from {first['bound']:.2f} with {first['k']} draw to "
-        f"{last['bound']:.2f} with {last['k']}, against log p(x) {values['log_px']:.2f}."
+        f"{last['bound']:.2f} with {last['k']}, against {result.ladder.top.label} {values['log_px']:.2f}."
     )
 
 
@@ -56,7 +56,7 @@ def _of_this(result: Result, split: str) -> bool:
 
 
 def _gaps(result: Result, split: str, name: str) -> str:
-    gaps = rows_of(result, split).set_index("index")["total_gap"]
+    gaps = rows_of(result, split).set_index("index")[result.ladder.total.name]
     indices = [index for index in result.details[name].tolist() if index in gaps.index]
     return ", ".join(f"{index} ({gaps.loc[index]:.2f} nats)" for index in indices)
 

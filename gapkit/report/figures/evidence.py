@@ -42,8 +42,8 @@ def _describe_sandwich(result: Result, split: str) -> str:
     accepted = rows["acceptance"].median()
     rate = f" The median acceptance rate of the chains is {accepted:.2f}." if np.isfinite(accepted) else ""
     return (
-        f"Bounds by AIS on {len(rows)} datapoints, in nats above the reported log p(x): the lower one from "
-        f"{lower.min():.3f} to {lower.max():.3f}{above}.{rate}"
+        f"Bounds by AIS on {len(rows)} datapoints, in nats above the reported {result.ladder.top.label}: the lower one "
+        f"from {lower.min():.3f} to {lower.max():.3f}{above}.{rate}"
     )
 
 
@@ -73,7 +73,7 @@ def _describe_simulated(result: Result, split: str) -> str:
     rows, values = simulated_rows(result), result.summary_values["certificate"]
     below = int((rows["gap"] < -2.0 * rows["gap_se"]).sum())
     return (
-        f"Upper minus lower bound on log p(x) of {len(rows)} datapoints simulated from the model: "
+        f"Upper minus lower bound on {result.ladder.top.label} of {len(rows)} datapoints simulated from the model: "
         f"{values['gap']['mean']:.3f} nats on average, from {rows['gap'].min():.3f} to {rows['gap'].max():.3f}; "
         f"{below} are below zero by more than two standard errors."
     )
@@ -82,13 +82,15 @@ def _describe_simulated(result: Result, split: str) -> str:
 def _describe_ais_convergence(result: Result, split: str) -> str:
     curve = watched(result, split, "ais")["curve"]
     points = "; ".join(f"{point['temperatures']} temperatures, {point['lower']['mean']:+.3f}" for point in curve)
-    return f"Mean AIS estimates in nats above the reported log p(x), by the number of temperatures: {points}."
+    top = result.ladder.top.label
+    return f"Mean AIS estimates in nats above the reported {top}, by the number of temperatures: {points}."
 
 
 def _describe_fit_convergence(result: Result, split: str) -> str:
     curve = watched(result, split, "fit")["curve"]
     points = "; ".join(f"{point['steps']} steps, {point['left']['mean']:.3f}" for point in curve)
-    return f"Mean nats left to the reported L[q*], by the number of steps of the fit: {points}."
+    best = (result.ladder.fitted or result.ladder.top).label
+    return f"Mean nats left to the reported {best}, by the number of steps of the fit: {points}."
 
 
 EVIDENCE = (

@@ -13,11 +13,11 @@ def _describe_local_steps(result: Result, split: str) -> str:
     values = result.summary_values["semi_amortized"]
     if not values["datapoints"]:
         return "Curve of local steps: no finite values, in nats."
-    last = values["curve"][-1]
+    last, ladder = values["curve"][-1], result.ladder
     return (
-        f"Curve of mean bounds in nats over local steps: from L[q] {values['elbo']['mean']:.2f} after none to "
-        f"{values['elbo']['mean'] + last['gain']['mean']:.2f} after {last['steps']}, against L[q*] "
-        f"{values['elbo_star']:.2f}."
+        f"Curve of mean bounds in nats over local steps: from {ladder.bottom.label} {values['elbo']['mean']:.2f} after "
+        f"none to {values['elbo']['mean'] + last['gain']['mean']:.2f} after {last['steps']}, against "
+        f"{(ladder.fitted or ladder.top).label} {values['elbo_star']:.2f}."
     )
 
 
