@@ -15,7 +15,7 @@ from gapkit.engine import stages
 from gapkit.engine.keeper import cut
 from gapkit.engine.rounds import NEWS, rounds
 from gapkit.engine.spec import AnalysisSpec
-from gapkit.engine.support import lacking, left_out, part_of, unconfirmed
+from gapkit.engine.support import lacking, modes_missing, part_of, unconfirmed
 from gapkit.evidence import Evidence, with_places
 from gapkit.local import Bank, LocalFits
 from gapkit.local.blocks import block_size, blocks_with
@@ -137,7 +137,9 @@ def explore(
             risen = anew.log_px.value - before.log_px.value
             clear = risen > _SIGMAS * torch.hypot(before.log_px.std_error, anew.log_px.std_error)
             # Particles that are no draws of the posterior may lie in its tails; then pieces there change nothing.
-            weak_anew = unconfirmed(anew, still.any(0) & clear, followed) | left_out(part.target, found.starts, anew)
+            weak_anew = unconfirmed(anew, still.any(0) & clear, followed) | modes_missing(
+                part.target, found.starts, anew
+            )
             anew = replace(anew, weak=anew.weak | weak_anew)
             more_mass = torch.where(clear, 1.0 - torch.exp(-risen), 0.0)
             gained[block[news]] = torch.maximum(found.gained, more_mass)[news]

@@ -10,7 +10,7 @@ from gapkit.families import Mixture
 from gapkit.models.target import Target
 from gapkit.randomness import Key
 
-__all__ = ["gap_of_chains", "lacking", "latents_beyond", "left_out", "part_of", "unconfirmed", "uncovered"]
+__all__ = ["gap_of_chains", "lacking", "latents_beyond", "modes_missing", "part_of", "unconfirmed", "uncovered"]
 
 _UNCOVERED = 6.0  # nats by which the posterior's density may exceed the proposal's at a posterior draw
 _FAR = 12.0  # nats, and one for each latent, below the best particle: what lies lower has no mass
@@ -58,7 +58,7 @@ def lacking(target: Target, z: Tensor, top: Evidence, key: Key) -> tuple[Tensor,
     return beyond & much, likely.sum(0) >= _ARRIVED * len(z)
 
 
-def left_out(target: Target, starts: Tensor, top: Evidence) -> Tensor:
+def modes_missing(target: Target, starts: Tensor, top: Evidence) -> Tensor:
     """Whether modes that the route found are missing in a proposal after all, shape (B,).
 
     Args:

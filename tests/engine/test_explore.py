@@ -9,7 +9,7 @@ from torch.distributions import Normal
 import gapkit
 from benchmarks.exact import build
 from gapkit.engine import spec_for
-from gapkit.engine.support import left_out, part_of
+from gapkit.engine.support import modes_missing, part_of
 from gapkit.evidence import Policy
 from gapkit.families import DiagonalGaussian, Mixture
 from gapkit.local import FitSettings
@@ -101,9 +101,9 @@ def test_a_mode_that_was_found_and_is_not_in_the_proposal_leaves_it_without_supp
     one = whole.proposal.components[0]
     alone = Mixture(torch.zeros(1, 3, dtype=torch.float64), (DiagonalGaussian(one.loc, 0.05 * one.scale),))
     starts = torch.where(torch.tensor([True, True, False])[:, None], known, torch.nan)
-    assert left_out(target, starts, whole).tolist() == [False, False, False]
-    assert left_out(target, -starts, replace(whole, proposal=alone)).tolist() == [True, True, False]
-    assert not left_out(target, starts[:0], whole).any()
+    assert modes_missing(target, starts, whole).tolist() == [False, False, False]
+    assert modes_missing(target, -starts, replace(whole, proposal=alone)).tolist() == [True, True, False]
+    assert not modes_missing(target, starts[:0], whole).any()
 
 
 @pytest.mark.parametrize("rows", [[2, 0, 1], [1, 1, 1], [0, 1, 2], [2]])

@@ -27,9 +27,13 @@ def trained(tmp_path_factory):
     return make
 
 
-@pytest.mark.parametrize(
-    ("posterior", "times"), [("flow", 2.5), ("auxiliary", 2.5), ("full_rank", 1.5), ("low_rank", 1.5)]
-)
+SLOW = [
+    pytest.param(name, times, marks=pytest.mark.slow)
+    for name, times in (("flow", 2.5), ("auxiliary", 2.5), ("low_rank", 1.5))
+]
+
+
+@pytest.mark.parametrize(("posterior", "times"), [("full_rank", 1.5), *SLOW])
 def test_an_encoder_is_analysed_in_its_own_family(posterior, times, trained):
     model = trained(posterior)
     x = binarize(load("digits", split="test", limit=40).x, "threshold")
@@ -46,6 +50,7 @@ def test_an_encoder_is_analysed_in_its_own_family(posterior, times, trained):
     assert mean_field["ci95"][0] > own["ci95"][1]
 
 
+@pytest.mark.slow
 def test_a_split_in_another_family_says_so(trained):
     x = binarize(load("digits", split="test", limit=10).x, "threshold")
     result = gapkit.analyze(trained("flow"), x, effort="quick", family="mean_field")

@@ -28,7 +28,7 @@ def two_latents(tmp_path_factory):
     return model, x, binarize(digits.x, "threshold"), GridModel(model).log_px(x).numpy()
 
 
-@pytest.mark.parametrize("effort", ["quick", "standard"])
+@pytest.mark.parametrize("effort", ["quick", pytest.param("standard", marks=pytest.mark.slow)])
 def test_log_px_against_quadrature(two_latents, effort):
     model, x, train_x, truth = two_latents
     frame = gapkit.analyze(model, x, effort=effort, other_x=train_x).to_frame()
@@ -55,6 +55,7 @@ class WrongDigit:
         return torch.distributions.Independent(torch.distributions.Normal(self.loc[rows], self.scale[rows]), 1)
 
 
+@pytest.mark.slow
 def test_an_encoder_in_the_wrong_mode_is_found_out(two_latents):
     """What such an encoder loses is amortization gap; log p(x) and q* are those of the decoder alone."""
     model, x, _, truth = two_latents
@@ -71,6 +72,7 @@ def test_an_encoder_in_the_wrong_mode_is_found_out(two_latents):
     assert fooled.verdict()[0].startswith("Fix the encoder")
 
 
+@pytest.mark.slow
 def test_standard_errors_are_honest(two_latents):
     model, x, train_x, truth = two_latents
     frame = gapkit.analyze(model, x, other_x=train_x).to_frame()
