@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from gapkit.ladder.ladder import STANDARD, Gap, Ladder, Rung
+from gapkit.ladder.ladder import STANDARD, Gap, Ladder
 
 __all__ = [
     "FAMILIES",
@@ -118,10 +118,12 @@ def quantity(name: str, ladder: Ladder = STANDARD) -> Quantity:
         >>> quantity("elbo_star_flow").label, quantity("gain_refit").label, quantity("status").kind
         ('L[q*], flow', 'Gain of the encoder refit', 'other')
     """
-    for part in (*ladder.rungs, *ladder.all_gaps):
-        if part.name == name:
-            kind: Kind = "rung" if isinstance(part, Rung) else "total" if part == ladder.total else "gap"
-            return Quantity(name, kind, part.label if isinstance(part, Rung) else _capital(part.label), part.meaning)
+    for rung in ladder.rungs:
+        if rung.name == name:
+            return Quantity(name, "rung", rung.label, rung.meaning)
+    for gap in ladder.all_gaps:
+        if gap.name == name:
+            return Quantity(name, "total" if gap == ladder.total else "gap", _capital(gap.label), gap.meaning)
     if name in ladder.contrasts():
         return _contrast(name, *ladder.contrasts()[name])
     if name in _ESTIMATES:
