@@ -70,7 +70,8 @@ def to_arviz(result: Result) -> "DataTree":
 
 def _groups(table: pd.DataFrame, ladder: Ladder) -> dict[str, dict[str, np.ndarray]]:
     """Every column of the table but the labels, in one of four groups."""
-    measured = estimates(table)
+    order = list(table)
+    measured = sorted(estimates(table), key=lambda name: order.index(error_of(name)))
     bounds = [name for name in measured if is_bound(name, ladder) or name in _FROM_ABOVE]
     gaps = [name for name in measured if name not in bounds]
     taken = {*_LABELS, *measured, *(error_of(name) for name in measured)}

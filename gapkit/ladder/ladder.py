@@ -152,8 +152,12 @@ class Ladder:
         return _outline(self) == _outline(other)
 
     def to_dict(self) -> dict[str, Any]:
-        """As it is stored."""
-        return asdict(self)
+        """As it is stored, in what JSON has."""
+        return {
+            "rungs": [asdict(rung) for rung in self.rungs],
+            "gaps": [asdict(gap) for gap in self.gaps],
+            "total": asdict(self.total),
+        }
 
     @property
     def top(self) -> Rung:
