@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from gapkit.checks import InputError
+from gapkit.ladder import Ladder, error_of, estimates, is_bound
 from gapkit.results import Result, as_json
 from gapkit.version import __version__
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["to_arviz"]
 
-_BOUNDS = ("log_px", "elbo", "elbo_star", "iwae", "pooled", "ais", "ais_upper")
+_FROM_ABOVE = ("ais_upper",)  # bounds that are no rung and no estimate of one
 _LABELS = ("split", "index", "label")
 _IN_NATS = ("bounds", "gaps", "standard_errors")
 
@@ -39,9 +40,11 @@ def to_arviz(result: Result) -> "DataTree":
         InputError: ``arviz-base`` is not installed.
 
     Example:
-        >>> from gapkit.summary import QUANTITIES, summarise
+        >>> from gapkit.ladder import STANDARD
+        >>> from gapkit.summary import summarise
         >>> rows = {"split": "test", "index": [0, 1], "status": "ok", "start": 0, "log_px_source": "mixture"}
-        >>> rows |= {name: [-2.0, -1.0] for name in QUANTITIES} | {f"{name}_se": 0.1 for name in QUANTITIES}
+        >>> names = (*STANDARD.names, *STANDARD.contrasts())
+        >>> rows |= {name: [-2.0, -1.0] for name in names} | {error_of(name): 0.1 for name in names}
         >>> table = pd.DataFrame(rows)
         >>> tree = to_arviz(Result(table, summarise(table), {}))
         >>> sorted(tree.children), float(tree["gaps"]["total_gap"].mean("datapoint"))
@@ -52,7 +55,7 @@ def to_arviz(result: Result) -> "DataTree":
     except ImportError as error:
         raise InputError("a result for ArviZ", str(error), "pip install 'gapkit[arviz]'") from error
     table = result.datapoints
-    tree: DataTree = arviz_base.from_dict(_groups(table), sample_dims=["datapoint"], name="gapkit")
+    tree: DataTree = arviz_base.from_dict(_groups(table, result.ladder), sample_dims=["datapoint"], name="gapkit")
     labels = {name: ("datapoint", _values(table[name])) for name in _LABELS if name in table}
     for node in tree.children.values():
         node.coords.update(labels)
@@ -65,16 +68,17 @@ def to_arviz(result: Result) -> "DataTree":
     return tree
 
 
-def _groups(table: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
+def _groups(table: pd.DataFrame, ladder: Ladder) -> dict[str, dict[str, np.ndarray]]:
     """Every column of the table but the labels, in one of four groups."""
-    estimates = [name.removesuffix("_se") for name in table if name.endswith("_se")]
-    bounds = [name for name in estimates if name in _BOUNDS or name.startswith("elbo_")]
-    gaps = [name for name in estimates if name not in bounds]
-    taken = {*_LABELS, *estimates, *(f"{name}_se" for name in estimates)}
+    order = list(table)
+    measured = sorted(estimates(table), key=lambda name: order.index(error_of(name)))
+    bounds = [name for name in measured if is_bound(name, ladder) or name in _FROM_ABOVE]
+    gaps = [name for name in measured if name not in bounds]
+    taken = {*_LABELS, *measured, *(error_of(name) for name in measured)}
     return {
         "bounds": {name: _values(table[name]) for name in bounds},
         "gaps": {name: _values(table[name]) for name in gaps},
-        "standard_errors": {name: _values(table[f"{name}_se"]) for name in estimates},
+        "standard_errors": {name: _values(table[error_of(name)]) for name in measured},
         "diagnostics": {name: _values(table[name]) for name in table if name not in taken},
     }
 

@@ -16,16 +16,15 @@ from torch import Tensor
 
 from gapkit.checks import GapkitWarning, InputError
 from gapkit.engine import AnalysisSpec, analyze, spec_for
+from gapkit.ladder import Ladder
 from gapkit.models import LatentModel, from_pair
 from gapkit.results import Result
-from gapkit.summary import GAPS
 from gapkit.trackers import metrics
 
 __all__ = ["GapCallback"]
 
 _PACKAGES = ("lightning.pytorch", "pytorch_lightning")  # one library under two names
-_QUANTITIES = (*GAPS, "log_px", "elbo_star", "elbo")
-_LOGGED = {f"{name}{ending}" for name in _QUANTITIES for ending in ("", "_se_monte_carlo", "_se_datapoints")}
+_ENDINGS = ("", "_se_monte_carlo", "_se_datapoints")  # of what is logged of a quantity
 # Strategies that leave no process with all weights: to read them there, all processes would have to take part.
 _SPREAD = {"DeepSpeedStrategy", "FSDPStrategy", "ModelParallelStrategy"}
 
@@ -138,7 +137,8 @@ class GapCallback:
             return
         self.result, self.history[epoch] = result, result.summary_values
         numbers = metrics(result.summary_values, self.prefix)
-        logged = {name: value for name, value in numbers.items() if name.rpartition("/")[2] in _LOGGED}
+        names = _logged(result.ladder)
+        logged = {name: value for name, value in numbers.items() if name.rpartition("/")[2] in names}
         pl_module.log_dict(logged, batch_size=1, rank_zero_only=True)
 
     def _model(self, pl_module: Any) -> LatentModel:
@@ -154,6 +154,11 @@ class GapCallback:
             self._warned.add(reason)
             said = "; the same in later epochs is not repeated, strict=True stops instead"
             warnings.warn(f"{where}: {reason}{said}", GapkitWarning, stacklevel=2)
+
+
+def _logged(ladder: Ladder) -> set[str]:
+    """What of all numbers of a split is logged: rungs and gaps, with their errors."""
+    return {f"{name}{ending}" for name in ladder.names for ending in _ENDINGS}
 
 
 def _splits(x: Tensor | np.ndarray | Mapping[str, Tensor], limit: int | None) -> dict[str, Tensor]:

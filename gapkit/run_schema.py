@@ -3,9 +3,23 @@
 More may be there, and is not looked at: what a later part of gapkit reads of a run belongs here too.
 """
 
-from gapkit.schema_words import COUNT, INTERVAL, NUMBER, SEED, TEXT, list_of, maybe, record, table, unless, unless_none
+from gapkit.ladder import Ladder, error_of
+from gapkit.schema_words import (
+    COUNT,
+    INTERVAL,
+    NUMBER,
+    SEED,
+    TEXT,
+    Schema,
+    list_of,
+    maybe,
+    record,
+    table,
+    unless,
+    unless_none,
+)
 
-__all__ = ["NUMBERS", "REQUIRED", "RUN", "SUMMARY", "WORDS"]
+__all__ = ["NUMBERS", "RUN", "WITH_LADDER", "WORDS", "required", "rungs_and_gaps", "summary_schema"]
 
 # A mean that is unknown has no errors and no interval.
 _ESTIMATE = record(
@@ -16,15 +30,21 @@ _ESTIMATE = record(
 )
 _QUANTITY = {"allOf": [_ESTIMATE, record(se_monte_carlo=maybe(NUMBER), count=COUNT, left_out=COUNT)]}
 _KNOWN = {"allOf": [_QUANTITY, record(mean=NUMBER)]}
-_GAPS = ("total_gap", "amortization_gap", "approximation_gap")
-_LADDER = ("log_px", "elbo_star", "elbo", *_GAPS, "amortization_minus_approximation")
 _CURVE_MEAN = {
     **record(mean=maybe(NUMBER)),
     "if": record(mean=NUMBER),
     "then": record(ci95=INTERVAL),
 }
 
-_CLASS = record(label={"anyOf": [TEXT, {"type": "integer"}]}, datapoints=COUNT, quantities=table(_QUANTITY, _GAPS))
+_NAME = {**TEXT, "pattern": r"^[A-Za-z_][A-Za-z0-9_]{0,60}$"}
+_LABEL = {**TEXT, "minLength": 1, "maxLength": 60}
+_WORDS = {"words": TEXT, "meaning": TEXT, "brief": TEXT}
+_RUNG = record({**_WORDS, "shortfall": {"anyOf": [{"const": ""}, _NAME]}}, name=_NAME, label=_LABEL)
+_GAP = record({**_WORDS, "whose": TEXT}, name=_NAME, label=_LABEL, part={"enum": ["family", "encoder", "other"]})
+_TOTAL = record({**_WORDS, "whose": TEXT}, name=_NAME, label=_LABEL, part={"const": "total"})
+# To be read before all else: it says which quantities a summary must have.
+WITH_LADDER = record({"ladder": maybe(record(rungs=list_of(_RUNG, 2), gaps=list_of(_GAP, 1), total=_TOTAL))})
+
 _CHECKS = record(
     optional={
         "ais_reason": table(COUNT),
@@ -128,29 +148,20 @@ _CERTIFICATE = unless(
         gap={"allOf": [_QUANTITY, record(optional={"median": maybe(NUMBER)})]},
     ),
 )
-_SPLIT = record(
-    optional={
-        "fit": table(COUNT),
-        "checks": _CHECKS,
-        "classes": list_of(_CLASS),
-        "left_out": maybe(record(optional={"datapoints": COUNT, "encoder": COUNT, "log_px": COUNT})),
-        "unsound": maybe(COUNT),
-        "unfinished": maybe(
-            record(optional={"datapoints": COUNT, "mean": maybe(NUMBER), "se_monte_carlo": maybe(NUMBER)})
-        ),
-        "concentration": maybe(record(top={**COUNT, "minimum": 1}, share=NUMBER, limit=NUMBER)),
-        "data": record(optional={"dimensions": {**COUNT, "minimum": 1}, "discrete": maybe({"type": "boolean"})}),
-        "baselines": maybe(_BASELINES),
-        "latents_star": maybe(_USE),
-        "latents": maybe(_LATENTS),
-        "iwae_curve": maybe(_IWAE_CURVE),
-        "convergence": maybe(_CONVERGENCE),
-    },
-    quantities=table(_QUANTITY, _LADDER),
-    datapoints={**COUNT, "minimum": 1},
-    status=table(COUNT),
-    other_start=COUNT,
-)
+_OF_SPLIT: Schema = {
+    "fit": table(COUNT),
+    "checks": _CHECKS,
+    "left_out": maybe(record(optional={"datapoints": COUNT, "encoder": COUNT, "log_px": COUNT})),
+    "unsound": maybe(COUNT),
+    "unfinished": maybe(record(optional={"datapoints": COUNT, "mean": maybe(NUMBER), "se_monte_carlo": maybe(NUMBER)})),
+    "concentration": maybe(record(top={**COUNT, "minimum": 1}, share=NUMBER, limit=NUMBER)),
+    "data": record(optional={"dimensions": {**COUNT, "minimum": 1}, "discrete": maybe({"type": "boolean"})}),
+    "baselines": maybe(_BASELINES),
+    "latents_star": maybe(_USE),
+    "latents": maybe(_LATENTS),
+    "iwae_curve": maybe(_IWAE_CURVE),
+    "convergence": maybe(_CONVERGENCE),
+}
 
 _SEARCH = {
     **record(
@@ -177,20 +188,16 @@ _SEARCH = {
     },
 }
 
-SUMMARY = record(
-    optional={
-        "generalisation": table(_ESTIMATE),
-        "certificate": maybe(_CERTIFICATE),
-        "semi_amortized": maybe(_LOCAL_STEPS),
-        "families": record(encoder=TEXT, split=TEXT),
-        "findings": list_of(_FINDING),
-        "search": _SEARCH,
-        "target": maybe(TEXT),
-        "effort": maybe(TEXT),
-    },
-    quantities=table(_QUANTITY, _LADDER),
-    splits={**table(_SPLIT), "minProperties": 1},
-)
+_OF_SUMMARY: Schema = {
+    "generalisation": table(_ESTIMATE),
+    "certificate": maybe(_CERTIFICATE),
+    "semi_amortized": maybe(_LOCAL_STEPS),
+    "families": record(encoder=TEXT, split=TEXT),
+    "findings": list_of(_FINDING),
+    "search": _SEARCH,
+    "target": maybe(TEXT),
+    "effort": maybe(TEXT),
+}
 
 RUN = record(
     optional={
@@ -221,11 +228,8 @@ RUN = record(
     },
 )
 
-_ESTIMATES = ("log_px", "elbo_star", "elbo", *_GAPS)
-REQUIRED = ("split", "index", "status", *_ESTIMATES, *(f"{name}_se" for name in _ESTIMATES))
 WORDS = ("split", "status", "fit", "ais_reason", "log_px_source", "route")  # columns of text; label may be anything
 NUMBERS = (
-    *_ESTIMATES,
     "index",
     "start",
     "modes",
@@ -241,3 +245,32 @@ NUMBERS = (
     "ais_acceptance",
     "ais_ess",
 )
+
+
+def summary_schema(ladder: Ladder) -> Schema:
+    """What ``summary.json`` must hold, with means of these rungs and gaps in every split."""
+    quantities = table(_QUANTITY, (*rungs_and_gaps(ladder), *ladder.contrasts()))
+    split = record(
+        {**_OF_SPLIT, "classes": list_of(_class(ladder))},
+        quantities=quantities,
+        datapoints={**COUNT, "minimum": 1},
+        status=table(COUNT),
+        other_start=COUNT,
+    )
+    return record(_OF_SUMMARY, quantities=quantities, splits={**table(split), "minProperties": 1})
+
+
+def _class(ladder: Ladder) -> Schema:
+    gaps = tuple(gap.name for gap in ladder.told)
+    return record(label={"anyOf": [TEXT, {"type": "integer"}]}, datapoints=COUNT, quantities=table(_QUANTITY, gaps))
+
+
+def rungs_and_gaps(ladder: Ladder) -> tuple[str, ...]:
+    """The columns of numbers that every table with this ladder has, beside their errors."""
+    return tuple(part.name for part in (*ladder.rungs, *ladder.told))
+
+
+def required(ladder: Ladder) -> tuple[str, ...]:
+    """The columns without which a table of datapoints is none."""
+    names = rungs_and_gaps(ladder)
+    return ("split", "index", "status", *names, *(error_of(name) for name in names))

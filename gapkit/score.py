@@ -14,6 +14,7 @@ import pandas as pd
 
 from gapkit.checks import InputError
 from gapkit.files import read_json, read_parquet, require_file
+from gapkit.ladder import Gap, error_of
 from gapkit.results import Result, check_folder, write_atomically, write_json
 from gapkit.roc import auc, auc_difference, false_positives, roc_curve
 from gapkit.score_verdict import LABELS, score_verdict
@@ -143,7 +144,7 @@ def scores(
         (-log p(x) minus that length), with their Monte Carlo errors ``*_se``; ``elbo``, ``log_px`` and ``status``.
 
     Raises:
-        InputError: no such split, or lengths of another number of datapoints.
+        InputError: no such split, a ladder without a gap of the encoder, or lengths of another number of datapoints.
     """
     splits = list(dict.fromkeys(result.datapoints["split"].astype(str)))
     chosen = (splits[0] if splits else "") if split is None else split
@@ -151,21 +152,23 @@ def scores(
         raise InputError(f"split {chosen!r}", f"the splits {', '.join(splits) or '(none)'}", "use one of these")
     rows = result.datapoints[result.datapoints["split"].astype(str) == chosen].reset_index(drop=True)
     columns: dict[str, Any] = {"index": rows["index"], "data": chosen if name is None else name}
-    for score, (source, sign) in {
-        "regret": ("amortization_gap", 1),
-        "total_gap": ("total_gap", 1),
-        "negative_elbo": ("elbo", -1),
-        "negative_log_px": ("log_px", -1),
-    }.items():
-        columns |= {score: sign * rows[source], f"{score}_se": rows[f"{source}_se"]}
+    encoder, total = result.ladder.gap_of("encoder"), result.ladder.total
+    top, bottom = result.ladder.top, result.ladder.bottom
+    if encoder is None:
+        found = f"only the gaps {', '.join(gap.label for gap in result.ladder.gaps)}"
+        raise InputError("likelihood regret, the encoder's gap", found, "score a run whose ladder has one")
+    sources = {"regret": encoder, "total_gap": total, "negative_elbo": bottom, "negative_log_px": top}
+    for score, part in sources.items():
+        values = rows[part.name] if isinstance(part, Gap) else -rows[part.name]
+        columns |= {score: values, error_of(score): rows[error_of(part.name)]}
     if complexity is not None:
         if len(complexity) != len(rows):
             found = f"{len(complexity)} lengths for {len(rows)} datapoints"
             raise InputError("the input complexity", found, "give the lengths of the analysed datapoints")
-        columns |= {"input_complexity": -rows["log_px"] - complexity, "input_complexity_se": rows["log_px_se"]}
+        columns |= {"input_complexity": -rows[top.name] - complexity, "input_complexity_se": rows[error_of(top.name)]}
         columns["compressed"] = complexity
-    for bound in ("elbo", "log_px"):
-        columns |= {bound: rows[bound], f"{bound}_se": rows[f"{bound}_se"]}
+    for bound, rung in (("elbo", bottom), ("log_px", top)):
+        columns |= {bound: rows[rung.name], error_of(bound): rows[error_of(rung.name)]}
     return pd.DataFrame({**columns, "status": rows["status"]})
 
 

@@ -13,8 +13,8 @@ from jsonschema.exceptions import best_match
 
 from gapkit.checks import InputError
 from gapkit.files import Arrays, check_room, on_disk, read_json, read_parquet, require_file
-from gapkit.run_schema import NUMBERS, REQUIRED, RUN, SUMMARY, WORDS
-from gapkit.summary import encoder_names
+from gapkit.ladder import Kind, Ladder, encoders, error_of, side_name
+from gapkit.run_schema import NUMBERS, RUN, WITH_LADDER, WORDS, required, rungs_and_gaps, summary_schema
 from gapkit.version import __version__
 
 __all__ = ["read_details", "read_run", "read_summary", "read_table"]
@@ -74,9 +74,10 @@ def read_summary(path: Path, asked: str) -> dict[str, Any]:
     """
     asked = f"{asked}, {path.name}"
     summary: dict[str, Any] = read_json(path, asked, _AGAIN)
-    _check(summary, SUMMARY, asked)
+    ladder = _ladder(summary, asked)
+    _check(summary, summary_schema(ladder), asked)
     for split, part in summary["splits"].items():
-        for fault in (*_faults(part), *_use_faults(part)):
+        for fault in (*_faults(part, ladder), *_use_faults(part)):
             raise InputError(asked, f"split {split}: {fault}", _AGAIN)
     curve = summary.get("semi_amortized")
     if curve and "skipped" not in curve and curve["split"] not in summary["splits"]:
@@ -117,7 +118,7 @@ def read_table(path: Path, asked: str, summary: Mapping[str, Any]) -> pd.DataFra
     require_file(path, asked)
     expected = {split: part["datapoints"] for split, part in summary["splits"].items()}
     table = read_parquet(path, asked, limit=sum(expected.values()) + 1)
-    for fault in _table_faults(table, expected):
+    for fault in _table_faults(table, expected, Ladder.of(summary)):
         raise InputError(asked, f"a table that {fault}", _AGAIN)
     return table
 
@@ -141,6 +142,19 @@ def read_details(path: Path, asked: str) -> dict[str, np.ndarray]:
     return arrays
 
 
+def _ladder(summary: Any, asked: str) -> Ladder:
+    """The ladder that a summary holds, or the usual one.
+
+    Raises:
+        InputError: damaged.
+    """
+    _check(summary, WITH_LADDER, asked)
+    try:
+        return Ladder.of(summary)
+    except InputError as error:
+        raise InputError(asked, f"at ladder: {error.found}", _AGAIN) from error
+
+
 def _check(content: Any, schema: Mapping[str, Any], asked: str) -> None:
     """Name the first fault by its place."""
     fault = best_match(Draft202012Validator(schema).iter_errors(content))
@@ -149,12 +163,14 @@ def _check(content: Any, schema: Mapping[str, Any], asked: str) -> None:
         raise InputError(asked, f"at {place:.120}: {fault.message[-160:]}", _AGAIN)
 
 
-def _faults(split: Mapping[str, Any]) -> Iterator[str]:
+def _faults(split: Mapping[str, Any], ladder: Ladder) -> Iterator[str]:
     """What a schema cannot say: lists that must be as long as each other, and encoders' three quantities."""
-    for name in encoder_names(split["quantities"]):
-        missing = [kind for kind in ("elbo", "left") if f"{kind}_{name}" not in split["quantities"]]
+    kinds: tuple[Kind, ...] = ("encoder", "left")
+    for name in encoders(split["quantities"]):
+        missing = [kind for kind in kinds if side_name(kind, name, ladder) not in split["quantities"]]
         if missing:
-            yield f"no {missing[0]}_{name:.60} beside gain_{name:.60}"
+            wanted, there = (side_name(kind, f"{name:.60}", ladder) for kind in (missing[0], "gain"))
+            yield f"no {wanted} beside {there}"
     latents = split.get("latents") or {"skipped": ""}
     if "skipped" not in latents:
         divergence = latents["kl_per_dimension"] or {"mean": None, "se_datapoints": None}
@@ -180,16 +196,17 @@ def _use_faults(split: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: it does not say which dimensions are used"
 
 
-def _table_faults(table: pd.DataFrame, expected: Mapping[str, int]) -> Iterator[str]:
+def _table_faults(table: pd.DataFrame, expected: Mapping[str, int], ladder: Ladder) -> Iterator[str]:
     names = [str(name) for name in table.columns]
     if len(set(names)) < len(names):
         yield f"has the column {next(name for name in names if names.count(name) > 1)} twice"
-    missing = [name for name in REQUIRED if name not in table]
+    missing = [name for name in required(ladder) if name not in table]
     if missing:
         yield f"has no column {', '.join(missing)}"
+    numbers = (*NUMBERS, *rungs_and_gaps(ladder))
     for name in names:
         kind = pd.api.types.is_numeric_dtype(table[name]) and not pd.api.types.is_bool_dtype(table[name])
-        if (name in NUMBERS or f"{name}_se" in names or name.endswith("_se")) and not kind:
+        if (name in numbers or error_of(name) in names or name.endswith("_se")) and not kind:
             yield f"has text or other things than numbers in the column {name}"
         if name in WORDS and not table[name].map(lambda value: isinstance(value, str)).all():
             yield f"has other things than words in the column {name}"

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
-from gapkit.card.rows import GAPS, RUNGS
+from gapkit.ladder import STANDARD
 from gapkit.results import Result
 from gapkit.summary import summarise
 from tests.report.test_report import ODD, Page, join, make, three, twelve
 
+RUNGS = [rung.name for rung in STANDARD.rungs]
+GAPS = {gap.name: tuple(rung.name for rung in STANDARD.ends(gap)) for gap in STANDARD.all_gaps}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 BROWSER = os.environ.get("GAPKIT_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
 

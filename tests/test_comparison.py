@@ -9,7 +9,7 @@ import pytest
 import gapkit
 from gapkit.checks import InputError
 from gapkit.comparison import Comparison, compare, find_series, natural, numbers_of
-from gapkit.comparison.differences import QUANTITIES
+from gapkit.ladder import STANDARD
 from gapkit.results import Result
 from gapkit.summary import summarise
 from gapkit.verdict import plus_minus
@@ -48,7 +48,7 @@ def test_differences_are_those_of_the_tables():
     a, b = spread(seed=1), spread(seed=2, encoder=-0.5, model=1.0)
     comparison = compare({"a": a, "b": b})
     one, two = a.to_frame(), b.to_frame()
-    for name in QUANTITIES:
+    for name in STANDARD.names:
         values = pair_of(comparison)["quantities"][name]
         expected = (two[name] - one[name]).to_numpy()
         assert values["mean"] == pytest.approx(expected.mean())
@@ -102,7 +102,7 @@ def test_the_other_way_round_every_sign_turns():
     a, b = spread(seed=1), spread(seed=2, encoder=-0.4, model=1.0)
     ahead, back = pair_of(compare({"a": a, "b": b})), pair_of(compare({"b": b, "a": a}), "a")
     turned = {"higher": "lower", "lower": "higher", "unclear": "unclear", "none": "none"}
-    for name in QUANTITIES:
+    for name in STANDARD.names:
         one, two = ahead["quantities"][name], back["quantities"][name]
         assert one["mean"] == pytest.approx(-two["mean"])
         assert one["direction"] == turned[two["direction"]]
@@ -252,7 +252,7 @@ def test_the_table_has_a_row_for_everything():
     runs = {name: spread(seed=seed) for seed, name in enumerate("abc")}
     comparison = compare(runs)
     frame = comparison.to_frame()
-    assert len(frame) == 2 * (len(QUANTITIES) + 1)
+    assert len(frame) == 2 * (len(STANDARD.names) + 1)
     row = frame[(frame["run"] == "c") & (frame["quantity"] == "elbo")].iloc[0]
     low, high = pair_of(comparison, "c")["quantities"]["elbo"]["ci95"]
     assert (row["ci95_low"], row["ci95_high"], row["reference"]) == (low, high, "a")

@@ -21,8 +21,8 @@ from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from torch.utils.data import DataLoader, TensorDataset
 
 from gapkit import GapkitWarning, InputError, analyze, from_pair
+from gapkit.ladder import STANDARD
 from gapkit.lightning import GapCallback, _refuse_spread_weights
-from gapkit.summary import GAPS
 
 # Warnings of lightning and pytorch_lightning.
 pytestmark = [
@@ -145,7 +145,7 @@ def test_what_is_logged_is_the_analysis_of_the_model_at_that_epoch(name, validat
     assert len(logged) == 18
     for epoch, summary in callback.history.items():
         quantities = summary["quantities"]
-        for name_ in (*GAPS, "log_px", "elbo_star", "elbo"):
+        for name_ in STANDARD.names:
             for ending, key in (
                 ("", "mean"),
                 ("_se_monte_carlo", "se_monte_carlo"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from gapkit.card.rows import Line, lines
 from gapkit.card.sketch import sketches
+from gapkit.ladder import Ladder, gaps_of_fits
 from gapkit.phrases import RANGE_NOTE, any_range, by_its_name, interval_text
 from gapkit.verdict import stated_error, trust, verdict
 
@@ -38,13 +39,17 @@ border:0;color:inherit;background:transparent;text-align:left;vertical-align:mid
 .gapkit-card svg .side{fill:none;stroke:currentColor;stroke-width:1.4}
 .gapkit-card svg .guide{stroke:currentColor;stroke-width:1;stroke-dasharray:1 3;opacity:.7;fill:none}
 .gapkit-card svg .whisker{stroke:currentColor;stroke-width:1.3;fill:none}
-.gapkit-card svg .approximation_gap{fill:#2b86c4}
-.gapkit-card svg .amortization_gap{fill:#d55e00}
-.gapkit-card svg .total_gap{fill:currentColor;opacity:.35}
 """
+# Of the bars, by whose gap it is; several gaps of one part have the colours in turn.
+_FILLS = {
+    "family": ("fill:#2b86c4", "fill:#5aa9dd"),
+    "encoder": ("fill:#d55e00", "fill:#b5741f"),
+    "other": ("fill:#2f9e78", "fill:#a66bb5", "fill:#8a8d2b"),
+    "total": ("fill:currentColor;opacity:.35",),
+}
 
 _NOTE = (
-    "In nats. ± is the standard error over datapoints, sampling noise included, and for the two gaps "
+    "In nats. ± is the standard error over datapoints, sampling noise included, and for {} "
     "what the fits of q* may have left. Whiskers are the 95% intervals of the "
     "gaps, which are differences within each datapoint; those of the bounds are far wider."
 )
@@ -61,22 +66,34 @@ def card(summary: Mapping[str, Any]) -> str:
         One HTML element, without scripts; names from elsewhere are text in it, never markup.
     """
     (first, values), *others = summary["splits"].items()
+    ladder = Ladder.of(summary)
     lead, *further = (_prose(sentence) for sentence in verdict(summary))
     parts = [
         f'<p class="gapkit-title">gapkit · {_heading(first, values)}</p>',
         f'<p class="gapkit-lead">{lead}</p>',
         _list(further),
-        _table(values["quantities"]),
+        _table(values["quantities"], ladder),
     ]
     parts += [
-        f"<details><summary>{_heading(split, its)}</summary>{_table(its['quantities'])}</details>"
+        f"<details><summary>{_heading(split, its)}</summary>{_table(its['quantities'], ladder)}</details>"
         for split, its in others
     ]
     trusted = [_prose(sentence) for sentence in trust(summary)]
     if trusted:
         parts.append(f"<details><summary>How far log p(x) can be trusted</summary>{_list(trusted)}</details>")
-    page = f'<div class="gapkit-card"><style>{_STYLE}</style>{"".join(parts)}<small>{_NOTE} {_MORE}</small></div>'
+    style, note = f"{_STYLE}{_fills(ladder)}", html.escape(_NOTE.format(gaps_of_fits(ladder)))
+    page = f'<div class="gapkit-card"><style>{style}</style>{"".join(parts)}<small>{note} {_MORE}</small></div>'
     return by_its_name(page, summary)
+
+
+def _fills(ladder: Ladder) -> str:
+    """A line of style for the bars of each gap."""
+    lines, used = [], dict.fromkeys(_FILLS, 0)
+    for gap in ladder.all_gaps:
+        choice = _FILLS[gap.part]
+        lines.append(f".gapkit-card svg .{gap.name}{{{choice[used[gap.part] % len(choice)]}}}\n")
+        used[gap.part] += 1
+    return "".join(lines)
 
 
 def _heading(split: str, values: Mapping[str, Any]) -> str:
@@ -92,9 +109,9 @@ def _list(sentences: list[str]) -> str:
     return f"<ul>{''.join(f'<li>{sentence}</li>' for sentence in sentences)}</ul>" if sentences else ""
 
 
-def _table(quantities: Mapping[str, Any]) -> str:
-    shown = lines(quantities)
-    pictures = sketches(quantities, shown)
+def _table(quantities: Mapping[str, Any], ladder: Ladder) -> str:
+    shown = lines(quantities, ladder)
+    pictures = sketches(quantities, shown, ladder)
     rows = [
         _row(line, quantities[line.name], pictures[number] if pictures else None) for number, line in enumerate(shown)
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gapkit.ladder import Ladder
 from gapkit.verdict import plus_minus
 
 __all__ = ["one_line"]
@@ -17,8 +18,8 @@ def one_line(summary: Mapping[str, Any]) -> str:
     splits = summary["splits"]
     counts = ", ".join(f"{split}: {values['datapoints']} datapoints" for split, values in splits.items())
     gaps = []
-    for name in ("total_gap", "amortization_gap", "approximation_gap"):
-        quantity = summary["quantities"][name]
+    for gap in Ladder.of(summary).told:
+        quantity = summary["quantities"][gap.name]
         value = "not finite" if quantity["mean"] is None else f"{plus_minus(quantity)} nats"
-        gaps.append(f"{name.replace('_', ' ')} {value}")
+        gaps.append(f"{gap.label} {value}")
     return f"<gapkit.Result {counts}; {', '.join(gaps)}>"

@@ -4,26 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gapkit.summary import encoder_names
+from gapkit.ladder import STANDARD, Gap, Ladder, Rung, encoders, family_sides, quantity, side_name
 
-__all__ = ["GAPS", "RUNGS", "Line", "lines"]
-
-RUNGS = ("log_px", "elbo_star", "elbo")
-# Name of a gap: its upper and its lower rung.
-GAPS = {
-    "approximation_gap": ("log_px", "elbo_star"),
-    "amortization_gap": ("elbo_star", "elbo"),
-    "total_gap": ("log_px", "elbo"),
-}
-_WORDS = {
-    "log_px": ("log p(x)", "the model's log-likelihood"),
-    "approximation_gap": ("approximation gap", "the family's part"),
-    "elbo_star": ("L[q*]", "best q of the family"),
-    "amortization_gap": ("amortization gap", "the encoder's part"),
-    "elbo": ("L[q]", "the encoder's q"),
-    "total_gap": ("total gap", "the sum of the two"),
-}
-_FAMILY = "elbo_star_"
+__all__ = ["Line", "lines"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +26,7 @@ class Line:
     kind: str
 
 
-def lines(quantities: Mapping[str, Any]) -> list[Line]:
+def lines(quantities: Mapping[str, Any], ladder: Ladder = STANDARD) -> list[Line]:
     """The rows: the ladder from the top down, further families and encoders at their height, and the total gap.
 
     A further family or encoder is left out where its mean is not over the same datapoints, and a family also where it
@@ -51,6 +34,7 @@ def lines(quantities: Mapping[str, Any]) -> list[Line]:
 
     Args:
         quantities: of a split, by name.
+        ladder: its rungs and gaps.
 
     Example:
         >>> means = {"log_px": -1.0, "elbo_star": -3.0, "elbo": -4.0, "elbo_star_flow": -2.0}
@@ -58,28 +42,51 @@ def lines(quantities: Mapping[str, Any]) -> list[Line]:
         ['log p(x)', 'L[q*], flow', 'approximation gap']
     """
     mean = {name: values["mean"] for name, values in quantities.items()}
-    sides = [name for name in quantities if name.startswith(_FAMILY)]
-    sides += [f"elbo_{name}" for name in encoder_names(quantities)]
-    sides = sorted((name for name in sides if _says_more(name, quantities)), key=lambda name: -mean[name])
-    above = [name for name in sides if mean[name] > mean["elbo_star"]]
-    under = [name for name in sides if mean[name] < min(mean["elbo_star"], mean["elbo"])]
-    between = [name for name in sides if name not in (*above, *under)]
-    order = ["log_px", *above, "approximation_gap", "elbo_star", "amortization_gap", *between, "elbo", *under]
-    return [_line(name) for name in (*order, "total_gap")]
+    families = [name for name in family_sides(quantities, ladder) if quantity(name, ladder).kind == "family"]
+    sides = [*families, *(side_name("encoder", name, ladder) for name in encoders(quantities))]
+    sides = sorted((name for name in sides if _says_more(name, quantities, ladder)), key=lambda name: -mean[name])
+    below = {name: _above(name, mean, ladder) for name in sides}
+    shown = []
+    for part in ladder.steps():
+        shown.append(_step(part))
+        shown += [_side(name, ladder) for name in sides if below[name] == part.name]
+    return [*shown, _step(ladder.total)]
 
 
-def _line(name: str) -> Line:
-    if name in _WORDS:
-        kind = "total" if name == "total_gap" else "gap" if name in GAPS else "rung"
-        return Line(name, *_WORDS[name], kind)
-    if name.startswith(_FAMILY):
-        family = name.removeprefix(_FAMILY).replace("_", " ")
-        return Line(name, f"L[q*], {family}", "best q of another family", "side")
-    return Line(name, f"L[q], {name.removeprefix('elbo_')}", "another encoder", "side")
+def _step(part: Rung | Gap) -> Line:
+    kind = "rung" if isinstance(part, Rung) else "total" if part.part == "total" else "gap"
+    return Line(part.name, part.label, part.words, kind)
 
 
-def _says_more(name: str, quantities: Mapping[str, Any]) -> bool:
-    means = [quantities[rung]["mean"] for rung in (name, "elbo_star", "elbo")]
-    if None in means or quantities[name]["count"] != quantities["elbo_star"]["count"]:
+def _side(name: str, ladder: Ladder) -> Line:
+    side = quantity(name, ladder)
+    if side.kind == "family":
+        return Line(name, side.label, "best q of another family", "side")
+    return Line(name, f"{ladder.bottom.label}, {side.of}", "another encoder", "side")
+
+
+def _above(name: str, mean: Mapping[str, Any], ladder: Ladder) -> str:
+    """The rung or gap under whose row a side note stands.
+
+    Above the fitted rung it is the lowest rung that is as high; below, the gap that it lies in, or the last rung.
+    """
+    star = ladder.fitted or ladder.top
+    place = ladder.rungs.index(star)
+    if mean[name] > mean[star.name]:
+        known = (rung for rung in reversed(ladder.rungs[:place]) if mean[rung.name] is not None)
+        return next((rung.name for rung in known if mean[rung.name] >= mean[name]), ladder.top.name)
+    lowest = mean[star.name]
+    for gap in ladder.gaps[place:]:
+        lower = mean[ladder.ends(gap)[1].name]
+        lowest = lowest if lower is None else min(lowest, lower)
+        if mean[name] >= lowest:
+            return gap.name
+    return ladder.bottom.name
+
+
+def _says_more(name: str, quantities: Mapping[str, Any], ladder: Ladder) -> bool:
+    star = (ladder.fitted or ladder.top).name
+    means = [quantities[rung]["mean"] for rung in (name, star, ladder.bottom.name)]
+    if None in means or quantities[name]["count"] != quantities[star]["count"]:
         return False
-    return not name.startswith(_FAMILY) or abs(means[0] - means[1]) > 1e-9
+    return quantity(name, ladder).kind != "family" or abs(means[0] - means[1]) > 1e-9

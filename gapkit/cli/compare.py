@@ -14,6 +14,7 @@ from gapkit.checks import InputError
 from gapkit.cli.folder import claim_new_folder, new_folder
 from gapkit.cli.report import FORMATS, Formats, formats_of, rendered, write_files
 from gapkit.cli.streams import console
+from gapkit.ladder import Ladder
 from gapkit.phrases import RANGE_NOTE, any_range, interval_text
 
 if TYPE_CHECKING:
@@ -21,22 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["compare", "distinct", "print_comparison", "write_comparison"]
 
-_SHOWN = {
-    "total_gap": "total gap",
-    "amortization_gap": "amortization gap",
-    "approximation_gap": "approximation gap",
-    "log_px": "log p(x)",
-    "elbo_star": "L[q*]",
-    "elbo": "L[q]",
-}
-_LEVELS = {
-    "log_px": "log p(x)",
-    "elbo_star": "L[q*]",
-    "elbo": "L[q]",
-    "approximation_gap": "approx.\ngap",
-    "amortization_gap": "amort.\ngap",
-    "total_gap": "total gap",
-}
 _BY_THEMSELVES = 3  # other runs that get a table of differences; of more, only the last does
 
 
@@ -135,38 +120,41 @@ def write_comparison(
 
 def print_comparison(target: Console, comparison: "Comparison") -> None:
     """Print the means of all runs, the differences from the first, and what follows."""
-    summary = comparison.summary
+    summary, ladder = comparison.summary, Ladder.of(comparison.summary)
     for split, part in summary["splits"].items():
-        target.print(_levels(summary, split, part))
+        target.print(_levels(summary, split, part, ladder))
         pairs = part["differences"]
         for name in list(pairs) if len(pairs) <= _BY_THEMSELVES else list(pairs)[-1:]:
-            target.print(_differences(name, summary["reference"], split, pairs[name]))
+            target.print(_differences(name, summary["reference"], split, pairs[name], ladder))
         for sentence in comparison.sentences(split):
             target.print(sentence, highlight=False, markup=False)
     for note in summary["notes"]:
         target.print(note, highlight=False, markup=False)
 
 
-def _levels(summary: Mapping[str, Any], split: str, part: Mapping[str, Any]) -> Table:
+def _levels(summary: Mapping[str, Any], split: str, part: Mapping[str, Any], ladder: Ladder) -> Table:
     title = Text(f"{split}: {part['used']} datapoints finite in all runs, means in nats")
     table = Table(title=title, title_justify="left")
     table.add_column("run", overflow="fold", min_width=10)
-    for heading in _LEVELS.values():
-        table.add_column(Text(heading), justify="right")
+    for rung in ladder.rungs:
+        table.add_column(Text(rung.label), justify="right")
+    for gap in ladder.all_gaps:
+        table.add_column(Text(gap.brief or gap.label), justify="right")
     for name in summary["runs"]:
         values = part["levels"].get(name)
-        cells = [f"{values[key]['mean']:.3f}" for key in _LEVELS] if values else ["not finite"]
+        cells = [f"{values[key]['mean']:.3f}" for key in ladder.names] if values else ["not finite"]
         table.add_row(Text(name), *cells)
     return table
 
 
-def _differences(name: str, reference: str, split: str, pair: Mapping[str, Any]) -> Table:
+def _differences(name: str, reference: str, split: str, pair: Mapping[str, Any], ladder: Ladder) -> Table:
     title = Text(f"{name} minus {reference}: {pair['used']} datapoints of {split} in common, nats")
     table = Table(title=title, title_justify="left")
     for heading in ("quantity", "mean", "MC error", "95% interval", "better", "worse"):
         table.add_column(heading, justify="left" if heading == "quantity" else "right")
-    for key, label in _SHOWN.items():
-        values = pair["quantities"][key]
+    shown = (*ladder.told, *ladder.rungs)
+    for part in shown:
+        values, label = pair["quantities"][part.name], part.label
         if values["mean"] is None:
             table.add_row(Text(label), "not finite", "", "", "", "")
             continue
@@ -179,6 +167,6 @@ def _differences(name: str, reference: str, split: str, pair: Mapping[str, Any])
             str(values["wins"]),
             str(values["losses"]),
         )
-    if any_range(pair["quantities"][key] for key in _SHOWN):
+    if any_range(pair["quantities"][part.name] for part in shown):
         table.caption, table.caption_justify = RANGE_NOTE, "left"
     return table

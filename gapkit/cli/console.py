@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gapkit.checks import GapkitWarning, printable
+from gapkit.ladder import Ladder
 from gapkit.phrases import RANGE_NOTE, any_range, by_its_name, interval_text
 from gapkit.progress import plain_lines
 
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
     from gapkit.results import Result
 
 __all__ = ["gathered_warnings", "print_result", "progress_bar"]
-
-_SHOWN = {
-    "log_px": "log p(x)",
-    "elbo_star": "L[q*]  best in the family",
-    "elbo": "L[q]   the encoder's q",
-    "approximation_gap": "approximation gap (family)",
-    "amortization_gap": "amortization gap (encoder)",
-    "total_gap": "total gap",
-}
 
 
 @contextmanager
@@ -74,11 +66,12 @@ def print_result(console: Console, result: "Result") -> None:
     """Print what to do, one table per split, and how far log p(x) can be trusted."""
     for sentence in result.verdict():
         console.print(sentence, highlight=False, markup=False)
+    shown = _shown(result.ladder)
     for split, values in result.summary_values["splits"].items():
         table = Table(title=f"{split}: {values['datapoints']} datapoints, nats", title_justify="left")
         for heading in ("quantity", "mean", "MC error", "95% interval over datapoints"):
             table.add_column(heading, justify="left" if heading == "quantity" else "right")
-        for name, label in _SHOWN.items():
+        for name, label in shown.items():
             quantity = values["quantities"][name]
             label = by_its_name(label, result.summary_values)
             if quantity["mean"] is None:
@@ -91,8 +84,16 @@ def print_result(console: Console, result: "Result") -> None:
                 interval_text(quantity),
             )
             table.add_row(Text(label), *row)
-        if any_range(values["quantities"][name] for name in _SHOWN):
+        if any_range(values["quantities"][name] for name in shown):
             table.caption, table.caption_justify = RANGE_NOTE, "left"
         console.print(table)
     for sentence in result.trust():
         console.print(sentence, highlight=False, markup=False)
+
+
+def _shown(ladder: Ladder) -> dict[str, str]:
+    """Rungs, gaps and the total gap by the name of their column; the words beside the rungs start at one place."""
+    top, *lower = ladder.rungs
+    width = max(len(rung.label) for rung in lower)
+    rungs = {rung.name: f"{rung.label:<{width}}  {rung.brief or rung.words}".rstrip() for rung in lower}
+    return {top.name: top.label, **rungs} | {gap.name: gap.labelled for gap in ladder.all_gaps}

@@ -28,6 +28,7 @@ from gapkit.cli.sources import (
 )
 from gapkit.cli.sources import facts as facts_of_data
 from gapkit.cli.streams import console
+from gapkit.ladder import STANDARD
 from gapkit.phrases import RANGE_NOTE, any_range, interval_text
 
 if TYPE_CHECKING:
@@ -249,8 +250,9 @@ def _how_to_load(path: Path, reading: Reading, shared: "torch.Tensor | None") ->
 
 def _table(split: str, summary: Mapping[str, Any], against: list[str]) -> Table:
     bounds, differences = summary["bounds"], summary["differences"]
-    rows = [("L[q] given encoder", bounds[_OLD]), *((f"L[q] of {name}", bounds[name]) for name in against)]
-    rows += [("L[q] new encoder", bounds[_NEW]), ("gain", differences[f"{_NEW} minus {_OLD}"])]
+    bound = STANDARD.bottom.label
+    rows = [(f"{bound} given encoder", bounds[_OLD]), *((f"{bound} of {name}", bounds[name]) for name in against)]
+    rows += [(f"{bound} new encoder", bounds[_NEW]), ("gain", differences[f"{_NEW} minus {_OLD}"])]
     rows += [(f"above {name}", differences[f"{_NEW} minus {name}"]) for name in against]
     table = Table(title=f"{split}: {bounds[_OLD]['count']} datapoints, nats", title_justify="left")
     for heading in ("quantity", "mean", "MC error", "95% interval over datapoints"):

@@ -113,11 +113,11 @@ def analyze_series(
 def _gaps(result: "Result") -> str:
     from gapkit.verdict import plus_minus
 
-    gaps = result.summary_values["quantities"]
-    if gaps["total_gap"]["mean"] is None:
+    quantities = result.summary_values["quantities"]
+    total, *parts = result.ladder.told
+    if quantities[total.name]["mean"] is None:
         return "no finite numbers"
-    amortization, approximation = plus_minus(gaps["amortization_gap"]), plus_minus(gaps["approximation_gap"])
-    return f"amortization gap {amortization}, approximation gap {approximation} nats"
+    return f"{', '.join(f'{gap.label} {plus_minus(quantities[gap.name])}' for gap in parts)} nats"
 
 
 def _compare(results: Mapping[str, "Result"], out: Path, failed: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gapkit.checks import InputError
+from gapkit.ladder import Ladder, gaps_of_fits
 from gapkit.results import Result
 
 __all__ = ["check_same_data", "share_noise", "unlike"]
@@ -103,7 +104,7 @@ def unlike(runs: Mapping[str, Result]) -> list[str]:
         if share_noise(reference.run, result.run):
             shared.append(name)
         notes += _other_settings(first, reference.run, name, result.run)
-        notes += _other_family(first, reference.run, name, result.run)
+        notes += _other_family(first, reference.run, name, result.run, reference.ladder)
     if shared:
         notes.insert(
             0,
@@ -128,12 +129,14 @@ def _other_settings(first: str, one: Mapping[str, Any], name: str, other: Mappin
         yield f"{name} was made with gapkit {versions[0]}, {first} with gapkit {versions[1]}."
 
 
-def _other_family(first: str, one: Mapping[str, Any], name: str, other: Mapping[str, Any]) -> Iterator[str]:
+def _other_family(
+    first: str, one: Mapping[str, Any], name: str, other: Mapping[str, Any], ladder: Ladder
+) -> Iterator[str]:
     a, b = (str((run.get("families") or {}).get("split") or "") for run in (one, other))
-    if a and b and a != b:
+    if a and b and a != b and ladder.fitted:
         yield (
             f"{name} splits the gap in the family {b.replace('_', ' ')}, {first} in {a.replace('_', ' ')}: differences "
-            "of L[q*] and of the two gaps are those of the families as well."
+            f"of {ladder.fitted.label} and of {gaps_of_fits(ladder)} are those of the families as well."
         )
 
 

@@ -10,22 +10,21 @@ import pandas as pd
 from gapkit.checks import InputError
 from gapkit.comparison.agreement import check_same_data, share_noise, unlike
 from gapkit.comparison.differences import (
-    QUANTITIES,
-    finite_pairs,
     finite_rows,
     level_summaries,
     paired,
-    shortfall_of,
+    shortfalls_of,
     summarise_pair,
 )
+from gapkit.comparison.ladders import common_ladder
 from gapkit.comparison.series import find_series
 from gapkit.comparison.words import sentences
+from gapkit.ladder import Ladder, error_of, family_sides, side_name
 from gapkit.results import Result
 
 __all__ = ["Comparison", "compare"]
 
 _CHANGED, _CHANGED_AT_LEAST = 50, 5
-_TOLD = ("total_gap", "amortization_gap", "approximation_gap", "log_px")  # of the datapoints that changed most
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,8 @@ class Comparison:
     """Runs against the first of them.
 
     Attributes:
-        summary: what ``comparison.json`` holds: ``reference``, the first run's name; ``runs``, the facts of each;
+        summary: what ``comparison.json`` holds: ``ladder``, the rungs and gaps of all runs; ``reference``, the first
+            run's name; ``runs``, the facts of each;
             ``splits``, for each split the ``levels`` of every run over the datapoints that all share, the
             ``differences`` of every other run from the first over the datapoints that the two share, and the datapoints
             that ``changed`` most; ``series`` if the runs are checkpoints of one training; ``notes``. All in nats.
@@ -78,7 +78,7 @@ def compare(runs: Mapping[str, Result]) -> Comparison:
         The comparison.
 
     Raises:
-        InputError: fewer than two runs, runs of different data, or nothing in common.
+        InputError: fewer than two runs, runs of different ladders or data, or nothing in common.
 
     Example:
         >>> import torch
@@ -94,21 +94,23 @@ def compare(runs: Mapping[str, Result]) -> Comparison:
     if len(runs) < 2:
         raise InputError("compare runs", f"{len(runs)} of them", "give two or more")
     (first, reference), *others = runs.items()
+    ladder = common_ladder(runs)
     splits = _common_splits(runs)
     notes = check_same_data(runs, splits)
-    tables = {name: _by_split(name, result, splits) for name, result in runs.items()}
+    tables = {name: _by_split(name, result, splits, ladder) for name, result in runs.items()}
     families = {name: (result.run.get("families") or {}).get("split") for name, result in runs.items()}
     frames, parts = [], {}
     for split in splits:
         differences, every = {}, []
         for name, result in others:
             one, two = tables[first][split], tables[name][split]
-            pairs = paired(one, two)
+            pairs = paired(one, two, ladder)
             same = families[first] if families[first] == families[name] else None
-            quantities = [*QUANTITIES, *_further(pairs, same)]
-            used = pairs[finite_pairs(pairs)]
+            quantities = [*ladder.names, *_further(pairs, same, ladder)]
+            used = pairs[finite_rows(pairs, ladder)]
             rows = used["index"]
-            off = max(shortfall_of(one.loc[rows]), shortfall_of(two.loc[rows]))
+            of_one, of_two = (shortfalls_of(table.loc[rows], ladder, quantities) for table in (one, two))
+            off = {quantity: max(short, of_two[quantity]) for quantity, short in of_one.items()}
             differences[name] = {
                 "common": len(pairs),
                 "used": len(used),
@@ -116,16 +118,16 @@ def compare(runs: Mapping[str, Result]) -> Comparison:
                 "only_in_reference": len(one) - len(pairs),
                 "only_in_run": len(two) - len(pairs),
                 "shares_noise": share_noise(reference.run, result.run),
-                "quantities": summarise_pair(used, quantities, off),
+                "quantities": summarise_pair(used, quantities, off, ladder),
             }
             pairs.insert(0, "split", split)
             pairs.insert(1, "run", name)
             every.append(pairs)
         frames += every
         parts[split] = {
-            **_levels(runs, split, {name: tables[name][split] for name in runs}),
+            **_levels(runs, split, {name: tables[name][split] for name in runs}, ladder),
             "differences": differences,
-            "changed": _changed(every),
+            "changed": _changed(every, ladder),
         }
     for name, _ in others:
         if not any(part["differences"][name]["common"] for part in parts.values()):
@@ -133,6 +135,7 @@ def compare(runs: Mapping[str, Result]) -> Comparison:
             raise InputError(f"compare {name} with {first}", found, "analyse the same datapoints in both")
     series = find_series(runs)
     summary = {
+        "ladder": ladder.to_dict(),
         "reference": first,
         "runs": {name: dict(result.run) for name, result in runs.items()},
         "splits": parts,
@@ -152,14 +155,14 @@ def _common_splits(runs: Mapping[str, Result]) -> list[str]:
     return common
 
 
-def _by_split(name: str, result: Result, splits: list[str]) -> dict[str, pd.DataFrame]:
+def _by_split(name: str, result: Result, splits: list[str], ladder: Ladder) -> dict[str, pd.DataFrame]:
     """Tables by the index of the datapoints.
 
     Raises:
         InputError: columns are missing, or a datapoint comes twice.
     """
     table = result.datapoints
-    missing = [column for quantity in QUANTITIES for column in (quantity, f"{quantity}_se") if column not in table]
+    missing = [column for quantity in ladder.names for column in (quantity, error_of(quantity)) if column not in table]
     if missing or "index" not in table:
         found = f"a table without {', '.join(missing) or 'index'}"
         raise InputError(f"compare the run {name}", found, "analyse it again with this version of gapkit")
@@ -172,19 +175,22 @@ def _by_split(name: str, result: Result, splits: list[str]) -> dict[str, pd.Data
     return parts
 
 
-def _further(pairs: pd.DataFrame, same_family: str | None) -> list[str]:
-    """What both runs fitted beside the family of their split; that one's own columns repeat L[q*]."""
+def _further(pairs: pd.DataFrame, same_family: str | None, ladder: Ladder) -> list[str]:
+    """What both runs fitted beside the family of their split; that one's own columns repeat the fitted rung."""
     names = [str(name).removesuffix("_run") for name in pairs if str(name).endswith("_run")]
-    return [name for name in names if name not in (*QUANTITIES, f"elbo_star_{same_family}")]
+    own = side_name("family", str(same_family), ladder) if ladder.fitted else None
+    return [name for name in family_sides(names, ladder) if name != own]
 
 
-def _levels(runs: Mapping[str, Result], split: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+def _levels(
+    runs: Mapping[str, Result], split: str, tables: Mapping[str, pd.DataFrame], ladder: Ladder
+) -> dict[str, Any]:
     """Every run's own means over the datapoints that all share and that are finite in all.
 
     A run without a single finite datapoint has no levels, and takes nobody else's. Where these are all datapoints of
     the run, its summary has the numbers already.
     """
-    finite = {name: table[finite_rows(table)] for name, table in tables.items()}
+    finite = {name: table[finite_rows(table, ladder)] for name, table in tables.items()}
     some = {name: table for name, table in finite.items() if len(table)}
     shared = next(iter(tables.values())).index
     for table in tables.values():
@@ -195,9 +201,9 @@ def _levels(runs: Mapping[str, Result], split: str, tables: Mapping[str, pd.Data
     levels = {}
     for name, table in some.items() if len(used) else ():
         stored = runs[name].summary_values.get("splits", {}).get(split, {}).get("quantities", {})
-        whole = len(tables[name]) == len(used) and all(quantity in stored for quantity in QUANTITIES)
-        chosen = {quantity: dict(stored[quantity]) for quantity in QUANTITIES} if whole else None
-        levels[name] = chosen or level_summaries(table.loc[used])
+        whole = len(tables[name]) == len(used) and all(quantity in stored for quantity in ladder.names)
+        chosen = {quantity: dict(stored[quantity]) for quantity in ladder.names} if whole else None
+        levels[name] = chosen or level_summaries(table.loc[used], ladder)
     return {
         "datapoints": len(shared),
         "used": len(used) if some else 0,
@@ -207,18 +213,19 @@ def _levels(runs: Mapping[str, Result], split: str, tables: Mapping[str, pd.Data
     }
 
 
-def _changed(frames: list[pd.DataFrame]) -> list[dict[str, Any]]:
+def _changed(frames: list[pd.DataFrame], ladder: Ladder) -> list[dict[str, Any]]:
     """The datapoints whose total gap changed most, some of every run, the largest change first."""
+    total = ladder.total.name
     each = max(_CHANGED_AT_LEAST, _CHANGED // max(len(frames), 1))
     parts = []
     for frame in frames:
-        known = frame[finite_pairs(frame)]
-        order = known["total_gap"].abs().sort_values(ascending=False, kind="stable").index
+        known = frame[finite_rows(frame, ladder)]
+        order = known[total].abs().sort_values(ascending=False, kind="stable").index
         parts.append(known.loc[order].head(each))
     rows = pd.concat(parts, ignore_index=True)
-    rows = rows.loc[rows["total_gap"].abs().sort_values(ascending=False, kind="stable").index]
-    kept = ["run", "index", "total_gap_reference", "total_gap_run"]
-    kept += [column for name in _TOLD for column in (name, f"{name}_se")]
+    rows = rows.loc[rows[total].abs().sort_values(ascending=False, kind="stable").index]
+    kept = ["run", "index", f"{total}_reference", f"{total}_run"]
+    kept += [column for part in (*ladder.told, ladder.top) for column in (part.name, error_of(part.name))]
     return rows[kept].to_dict("records")
 
 

@@ -4,35 +4,32 @@ The errors of the two values of a datapoint are added in quadrature. That is rig
 where runs share their noise, so the intervals of means, which come from the differences themselves, may be narrower.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from gapkit.ladder import Ladder, error_of, family_sides, is_bound
 from gapkit.summary import summarise_values
 
-__all__ = ["BOUNDS", "GAPS", "QUANTITIES", "finite_pairs", "finite_rows", "level_summaries", "paired", "summarise_pair"]
+__all__ = ["finite_rows", "level_summaries", "paired", "shortfalls_of", "summarise_pair"]
 
-BOUNDS = ("log_px", "elbo_star", "elbo")
-GAPS = ("approximation_gap", "amortization_gap", "total_gap")
-QUANTITIES = (*BOUNDS, *GAPS)
-_FURTHER = ("elbo_star_", "approximation_gap_")
-_OF_FITS = ("elbo_star", "approximation_gap", "amortization_gap")  # what depends on how well q* was fitted
 _CLEAR = 1.96
 
 
-def finite_rows(table: pd.DataFrame) -> np.ndarray:
-    """Which rows have finite bounds and gaps."""
-    return np.isfinite(table[list(QUANTITIES)].to_numpy(float)).all(axis=1)
+def finite_rows(table: pd.DataFrame, ladder: Ladder) -> np.ndarray:
+    """Which rows have finite bounds and gaps, or of pairs finite differences of all: all means are over these."""
+    return np.isfinite(table[list(ladder.names)].to_numpy(float)).all(axis=1)
 
 
-def paired(reference: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+def paired(reference: pd.DataFrame, other: pd.DataFrame, ladder: Ladder) -> pd.DataFrame:
     """The datapoints that two tables share, in the first one's order.
 
     Args:
         reference: one split, by the datapoints' index.
         other: the same split of another run, by index.
+        ladder: of both.
 
     Returns:
         A row for each shared datapoint with ``index`` and, for every quantity of both tables, its value in both
@@ -42,27 +39,25 @@ def paired(reference: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     shared = reference.index.intersection(other.index, sort=False)
     one, two = reference.loc[shared], other.loc[shared]
     columns: dict[str, Any] = {"index": shared.to_numpy()}
-    further = [name for name in reference if str(name).startswith(_FURTHER) and not str(name).endswith("_se")]
-    for name in (*QUANTITIES, *(name for name in further if name in other)):
+    for name in (*ladder.names, *(name for name in family_sides(reference, ladder) if name in other)):
         a, b = one[name].to_numpy(float), two[name].to_numpy(float)
-        errors = np.hypot(one[f"{name}_se"].to_numpy(float), two[f"{name}_se"].to_numpy(float))
+        errors = np.hypot(one[error_of(name)].to_numpy(float), two[error_of(name)].to_numpy(float))
         with np.errstate(invalid="ignore"):  # infinity minus infinity; not finite, and left out
-            columns |= {f"{name}_reference": a, f"{name}_run": b, name: b - a, f"{name}_se": errors}
+            columns |= {f"{name}_reference": a, f"{name}_run": b, name: b - a, error_of(name): errors}
     return pd.DataFrame(columns)
 
 
-def finite_pairs(pairs: pd.DataFrame) -> np.ndarray:
-    """Which datapoints have a finite difference of every bound and gap: all means are over these."""
-    return np.isfinite(pairs[list(QUANTITIES)].to_numpy(float)).all(axis=1)
-
-
-def summarise_pair(pairs: pd.DataFrame, names: Sequence[str], shortfall: float) -> dict[str, dict[str, Any]]:
+def summarise_pair(
+    pairs: pd.DataFrame, names: Sequence[str], shortfalls: Mapping[str, float], ladder: Ladder
+) -> dict[str, dict[str, Any]]:
     """Summaries of the differences, by quantity.
 
     Args:
         pairs: of :func:`paired`, the datapoints to use.
         names: of the quantities.
-        shortfall: how far the mean of a quantity that depends on q* may be off, because fits fell short of the best q.
+        shortfalls: how far the mean of a quantity that depends on fits may be off, because they fell short of the best
+            q; by its name, see :func:`shortfalls_of`.
+        ladder: of both runs.
 
     Returns:
         What :func:`gapkit.summary.summarise_values` tells of each; ``shortfall``, also in ``se_monte_carlo``;
@@ -73,10 +68,10 @@ def summarise_pair(pairs: pd.DataFrame, names: Sequence[str], shortfall: float) 
     """
     summaries = {}
     for name in names:
-        values, errors = pairs[name].to_numpy(float), pairs[f"{name}_se"].to_numpy(float)
-        off = shortfall if name.startswith(_OF_FITS) else 0.0
+        values, errors = pairs[name].to_numpy(float), pairs[error_of(name)].to_numpy(float)
+        off = shortfalls.get(name, 0.0)
         summary = summarise_values(values, errors, off)
-        better = values if name.startswith(("log_px", "elbo")) else -values
+        better = values if is_bound(name, ladder) else -values
         summaries[name] = {
             **summary,
             "shortfall": off,
@@ -99,25 +94,40 @@ def _direction(values: np.ndarray, summary: dict[str, Any], shortfall: float) ->
     return "higher" if low > shortfall else "lower" if high < -shortfall else "unclear"
 
 
-def shortfall_of(table: pd.DataFrame) -> float:
-    """How far the mean of L[q*] may be below its optimum: what the fits' certificates agree on, and their noise."""
-    if "optimality_gap" not in table:
+def shortfalls_of(table: pd.DataFrame, ladder: Ladder, further: Sequence[str] = ()) -> dict[str, float]:
+    """How far the means of what depends on fits may be off, by name, in nats.
+
+    Args:
+        table: of a run.
+        ladder: of it.
+        further: quantities of families beside the fitted rung, which are taken to fall short as that one does.
+    """
+    columns = {name: column for name, (column, _, _) in ladder.shortfalls().items()}
+    if ladder.fitted:
+        columns |= dict.fromkeys(family_sides(further, ladder), ladder.fitted.shortfall)
+    short = {column: _shortfall(table, column) for column in {*columns.values()}}
+    return {name: short[column] for name, column in columns.items()}
+
+
+def _shortfall(table: pd.DataFrame, column: str) -> float:
+    """How far the mean of a rung may be below its optimum: what the fits' certificates agree on, and their noise."""
+    if column not in table:
         return 0.0
-    gap, error = table["optimality_gap"].to_numpy(float), table["optimality_gap_se"].to_numpy(float)
+    gap, error = table[column].to_numpy(float), table[error_of(column)].to_numpy(float)
     known = np.isfinite(gap) & np.isfinite(error)
     if not known.any():
         return 0.0
     return float(max(gap[known].mean(), 0.0) + np.sqrt(np.sum(error[known] ** 2)) / known.sum())
 
 
-def level_summaries(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def level_summaries(table: pd.DataFrame, ladder: Ladder) -> dict[str, dict[str, Any]]:
     """Means and intervals of one run's own bounds and gaps."""
-    off = shortfall_of(table)
+    off = shortfalls_of(table, ladder)
     return {
         name: summarise_values(
             table[name].to_numpy(float),
-            table[f"{name}_se"].to_numpy(float),
-            off if name.startswith(_OF_FITS) else 0.0,
+            table[error_of(name)].to_numpy(float),
+            off.get(name, 0.0),
         )
-        for name in QUANTITIES
+        for name in ladder.names
     }

@@ -3,20 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gapkit.ladder import Gap, Ladder, Rung, Step
 from gapkit.phrases import span_words
 from gapkit.verdict import MINUS, plus_minus
 
 __all__ = ["difference", "interval", "sentences"]
 
-_PARTS = {
-    "amortization_gap": "the amortization gap (the encoder's part)",
-    "approximation_gap": "the approximation gap (the family's part)",
-    "total_gap": "the total gap",
-    "log_px": "log p(x)",
-    "elbo_star": "L[q*]",
-    "elbo": "L[q]",
-}
-_GAPS = ("amortization_gap", "approximation_gap", "total_gap")
 _SPOKEN_OF = 4  # runs; the tables have all
 
 
@@ -28,10 +20,10 @@ def sentences(summary: Mapping[str, Any], split: str | None = None) -> list[str]
         split: None takes the first.
     """
     part = summary["splits"][next(iter(summary["splits"])) if split is None else split]
-    told = _told_of(summary, part)
-    lines = [line for name in told for line in _pair(name, summary["reference"], part["differences"][name])]
+    told, ladder, reference = _told_of(summary, part), Ladder.of(summary), summary["reference"]
+    lines = [line for name in told for line in _pair(name, reference, part["differences"][name], ladder)]
     if summary["series"]:
-        lines += _extremes(summary["series"], part["levels"])
+        lines += _extremes(summary["series"], part["levels"], ladder)
     elif len(told) < len(part["differences"]):
         rest = len(part["differences"]) - len(told)
         lines.append(f"The tables have the other {rest} run{'' if rest == 1 else 's'} as well.")
@@ -55,30 +47,38 @@ def _told_of(summary: Mapping[str, Any], part: Mapping[str, Any]) -> list[str]:
     return [max(names, key=lambda name: abs(numbers[name] - start))]
 
 
-def _pair(name: str, reference: str, pair: Mapping[str, Any]) -> list[str]:
+def _pair(name: str, reference: str, pair: Mapping[str, Any], ladder: Ladder) -> list[str]:
     quantities = pair["quantities"]
     against = f"{name} against {reference}"
     if not pair["common"]:
         return [f"{against}: no datapoint of this split in common."]
     if not pair["used"]:
         return [f"{against}: no datapoint has finite numbers in both runs."]
-    if all(quantities[quantity]["direction"] == "none" for quantity in _PARTS):
+    if all(quantities[name]["direction"] == "none" for name in ladder.names):
         return [f"{against}: no difference; all numbers of the {_datapoints(pair['used'])} are equal."]
+    total, *parts = ladder.told
+    top, bottom = ladder.top, ladder.bottom
     lines = [
-        f"{against}: {'; '.join(_clause(quantity, quantities[quantity]) for quantity in _GAPS)}.",
-        f"{against}: {'; '.join(_clause(quantity, quantities[quantity]) for quantity in ('log_px', 'elbo'))}"
-        f"{_made_of(quantities)}.",
+        f"{against}: {'; '.join(_clause(gap, quantities[gap.name]) for gap in (*parts, total))}.",
+        f"{against}: {'; '.join(_clause(rung, quantities[rung.name]) for rung in (top, bottom))}"
+        f"{_made_of(quantities, ladder)}.",
     ]
-    if quantities["total_gap"]["direction"] == "lower" and quantities["log_px"]["direction"] == "lower":
-        lines.append(f"A smaller gap is not a better model: the gap of {name} is smaller, and so is its log p(x).")
+    if quantities[total.name]["direction"] == "lower" and quantities[top.name]["direction"] == "lower":
+        lines.append(f"A smaller gap is not a better model: the gap of {name} is smaller, and so is its {top.label}.")
     if pair["used"] == 1:
         lines.append("One common datapoint cannot say what holds for others.")
     return lines
 
 
-def _clause(quantity: str, values: Mapping[str, Any]) -> str:
-    words = _PARTS[quantity]
-    up, down = ("larger", "smaller") if quantity in _GAPS else ("higher", "lower")
+def _called(part: Rung | Gap) -> str:
+    if isinstance(part, Rung):
+        return part.label
+    return f"the {part.label} ({part.words})" if part.words and part.part != "total" else f"the {part.label}"
+
+
+def _clause(part: Rung | Gap, values: Mapping[str, Any]) -> str:
+    words = _called(part)
+    up, down = ("larger", "smaller") if isinstance(part, Gap) else ("higher", "lower")
     if values["direction"] == "none":
         return f"no difference in {words}"
     if values["direction"] in ("higher", "lower"):
@@ -116,32 +116,42 @@ def interval(values: Mapping[str, Any]) -> str:
     return f"{low:.{decimals}f} to {high:.{decimals}f}".replace("-", MINUS)
 
 
-def _made_of(quantities: Mapping[str, Any]) -> str:
-    """Where a change of L[q] comes from: it is that of log p(x) minus those of the two gaps."""
-    if quantities["elbo"]["direction"] not in ("higher", "lower"):
+def _made_of(quantities: Mapping[str, Any], ladder: Ladder) -> str:
+    """Where a change of the last rung comes from: it is that of the first minus those of the gaps."""
+    if quantities[ladder.bottom.name]["direction"] not in ("higher", "lower"):
         return ""
-    model, encoder, family = (
-        sign * quantities[name]["mean"]
-        for sign, name in ((1, "log_px"), (-1, "amortization_gap"), (-1, "approximation_gap"))
-    )
-    parts = f" (log p(x) contributes {model:+z.2f}, the encoder {encoder:+z.2f}, the family {family:+z.2f})"
-    return parts.replace("-", MINUS)
+    _, *gaps = ladder.told
+    parts = [f"{ladder.top.label} contributes {_signed(quantities[ladder.top.name]['mean'])}"]
+    parts += [f"the {_owner(gap)} {_signed(-quantities[gap.name]['mean'])}" for gap in gaps]
+    return f" ({', '.join(parts)})"
 
 
-def _extremes(series: Mapping[str, Any], levels: Mapping[str, Any]) -> list[str]:
+def _signed(value: float) -> str:
+    return f"{value:+z.2f}".replace("-", MINUS)
+
+
+def _owner(gap: Gap) -> str:
+    return gap.label if gap.part == "other" else gap.part
+
+
+def _extremes(series: Mapping[str, Any], levels: Mapping[str, Any], ladder: Ladder) -> list[str]:
     means = {name: levels[name] for name in series["numbers"] if name in levels}
-    if len(means) < 2 or any(values["elbo"]["mean"] is None for values in means.values()):
+    bottom, total, encoder = ladder.bottom, ladder.total, ladder.gap_of("encoder")
+    if len(means) < 2 or any(values[bottom.name]["mean"] is None for values in means.values()):
         return []
-    axis, numbers = series["axis"], series["numbers"]
-    best = max(means, key=lambda name: means[name]["elbo"]["mean"])
-    least = min(means, key=lambda name: means[name]["total_gap"]["mean"])
-    encoder = min(means, key=lambda name: means[name]["amortization_gap"]["mean"])
+
+    def of(name: str, part: Step) -> str:
+        return f"that of {series['axis']} {series['numbers'][name]} ({means[name][part.name]['mean']:.2f} nats)"
+
+    def smallest(gap: Gap) -> str:
+        return f"the smallest mean {gap.label} {of(min(means, key=lambda name: means[name][gap.name]['mean']), gap)}"
+
+    best = max(means, key=lambda name: means[name][bottom.name]["mean"])
+    gaps = [smallest(gap) for gap in (total, encoder) if gap]
     return [
-        f"Over the {len(numbers)} checkpoints, the highest mean L[q] is that of {axis} {numbers[best]} "
-        f"({means[best]['elbo']['mean']:.2f} nats), the smallest mean total gap that of {axis} {numbers[least]} "
-        f"({means[least]['total_gap']['mean']:.2f} nats), and the smallest mean amortization gap that of {axis} "
-        f"{numbers[encoder]} ({means[encoder]['amortization_gap']['mean']:.2f} nats). Which ones are clearly apart is "
-        "in the table of differences."
+        f"Over the {len(series['numbers'])} checkpoints, the highest mean {bottom.label} is {of(best, bottom)}, "
+        f"{', '.join(gaps[:-1])}{', ' if len(gaps) > 1 else ''}and {gaps[-1]}. Which ones are clearly apart is in the "
+        "table of differences."
     ]
 
 

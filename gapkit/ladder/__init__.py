@@ -3,9 +3,10 @@
 :mod:`gapkit.ladder.arithmetic` subtracts rungs; it alone needs torch.
 """
 
-from gapkit.ladder.ladder import STANDARD, Gap, Ladder, Part, Rung
+from gapkit.ladder.ladder import STANDARD, Gap, Ladder, Part, Rung, Step
 from gapkit.ladder.quantities import (
     FAMILIES,
+    Kind,
     Quantity,
     encoders,
     error_of,
@@ -17,19 +18,24 @@ from gapkit.ladder.quantities import (
     side_name,
     summarised,
 )
+from gapkit.ladder.words import counted_gaps, gaps_of_fits
 
 __all__ = [
     "FAMILIES",
     "STANDARD",
     "Gap",
+    "Kind",
     "Ladder",
     "Part",
     "Quantity",
     "Rung",
+    "Step",
+    "counted_gaps",
     "encoders",
     "error_of",
     "estimates",
     "family_sides",
+    "gaps_of_fits",
     "in_order",
     "is_bound",
     "quantity",

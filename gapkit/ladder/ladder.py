@@ -12,20 +12,29 @@ asks its ladder which rungs and gaps there are, whose a gap is, and what all of 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from itertools import combinations
 from typing import Any, Literal
 
 from gapkit.checks import InputError
 
-__all__ = ["STANDARD", "TOTAL", "Gap", "Ladder", "Part", "Rung"]
+__all__ = ["STANDARD", "TOTAL", "Gap", "Ladder", "Part", "Rung", "Step"]
 
 Part = Literal["family", "encoder", "other", "total"]
 _PARTS = ("family", "encoder", "other")
 
 
+class Step:
+    """What rungs and gaps have in common."""
+
+    name: str
+    label: str
+    words: str
+    meaning: str
+
+
 @dataclass(frozen=True)
-class Rung:
+class Rung(Step):
     """A bound of the ladder.
 
     Attributes:
@@ -34,6 +43,7 @@ class Rung:
         words: a few words beside the label.
         meaning: a sentence or two.
         shortfall: for a rung that is found by optimisation the column of what is left to gain on it; else empty.
+        brief: fewer words beside the label, on a terminal; empty for the same.
     """
 
     name: str
@@ -41,10 +51,11 @@ class Rung:
     words: str = ""
     meaning: str = ""
     shortfall: str = ""
+    brief: str = ""
 
 
 @dataclass(frozen=True)
-class Gap:
+class Gap(Step):
     """What is lost from a rung to the next lower one.
 
     Attributes:
@@ -54,6 +65,7 @@ class Gap:
         whose: the same in words, as in "1.5 nats are ...".
         words: a few words beside the label.
         meaning: a sentence or two.
+        brief: what heads a narrow column; empty for the label.
     """
 
     name: str
@@ -62,11 +74,17 @@ class Gap:
     whose: str = ""
     words: str = ""
     meaning: str = ""
+    brief: str = ""
 
     @property
     def short(self) -> str:
         """The label without the word gap."""
         return self.label.removesuffix(" gap")
+
+    @property
+    def labelled(self) -> str:
+        """The label and, of the family's and the encoder's gap, whose it is: ``amortization gap (encoder)``."""
+        return f"{self.label} ({self.part})" if self.part in ("family", "encoder") else self.label
 
 
 TOTAL = Gap(
@@ -89,7 +107,7 @@ class Ladder:
         total: the gap from the first rung to the last.
 
     Raises:
-        InputError: not one gap between each two neighbours, or a name that comes twice.
+        InputError: not one gap between each two neighbours, or a name that comes twice or is none of a column.
 
     Example:
         >>> [part.label for part in STANDARD.steps()]
@@ -109,6 +127,10 @@ class Ladder:
         names = list(self.names)
         if len(set(names)) < len(names):
             raise InputError("a ladder", f"the names {', '.join(names)}", "use each name once")
+        odd = [name for name in names if not name.isidentifier()]
+        if odd:
+            found = f"the name {odd[0]!r:.60}"
+            raise InputError("a ladder", found, "name columns with letters, digits and underscores")
         unknown = [gap.part for gap in self.gaps if gap.part not in _PARTS]
         if unknown:
             raise InputError(f"a gap of part {unknown[0]!r}", "no such part", f"use one of {', '.join(_PARTS)}")
@@ -120,14 +142,22 @@ class Ladder:
         if not found:
             return STANDARD
         return cls(
-            tuple(Rung(**rung) for rung in found["rungs"]),
-            tuple(Gap(**gap) for gap in found["gaps"]),
-            Gap(**found["total"]),
+            tuple(Rung(**_known(Rung, rung)) for rung in found["rungs"]),
+            tuple(Gap(**_known(Gap, gap)) for gap in found["gaps"]),
+            Gap(**_known(Gap, found["total"])),
         )
 
+    def like(self, other: "Ladder") -> bool:
+        """Whether the other one has the same rungs and gaps; sentences about them may differ."""
+        return _outline(self) == _outline(other)
+
     def to_dict(self) -> dict[str, Any]:
-        """As it is stored."""
-        return asdict(self)
+        """As it is stored, in what JSON has."""
+        return {
+            "rungs": [asdict(rung) for rung in self.rungs],
+            "gaps": [asdict(gap) for gap in self.gaps],
+            "total": asdict(self.total),
+        }
 
     @property
     def top(self) -> Rung:
@@ -143,6 +173,11 @@ class Ladder:
     def all_gaps(self) -> tuple[Gap, ...]:
         """The gaps from the top down, and their sum."""
         return (*self.gaps, self.total)
+
+    @property
+    def told(self) -> tuple[Gap, ...]:
+        """The total gap and then its parts from the bottom up: the order in which they are told."""
+        return (self.total, *reversed(self.gaps))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -203,6 +238,16 @@ class Ladder:
         return found
 
 
+def _known(kind: type[Rung] | type[Gap], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A later version may have stored more."""
+    return {part.name: stored[part.name] for part in fields(kind) if part.name in stored}
+
+
+def _outline(ladder: Ladder) -> list[tuple[str, ...]]:
+    rungs = [(rung.name, rung.label, rung.shortfall) for rung in ladder.rungs]
+    return [*rungs, *((gap.name, gap.label, gap.part) for gap in ladder.all_gaps)]
+
+
 def _contrast(upper: Gap, lower: Gap) -> str:
     return f"{lower.name.removesuffix('_gap')}_minus_{upper.name.removesuffix('_gap')}"
 
@@ -222,6 +267,7 @@ STANDARD = Ladder(
             "best q of the family",
             "The ELBO of the best member of the analysed family, fitted to each datapoint on its own.",
             "optimality_gap",
+            "best in the family",
         ),
         Rung(
             "elbo",
@@ -238,6 +284,7 @@ STANDARD = Ladder(
             "the posterior family's",
             "the family's part",
             "The posterior family's part: log p(x) minus L[q*], what even the best member of the family cannot reach.",
+            "approx.\ngap",
         ),
         Gap(
             "amortization_gap",
@@ -247,6 +294,7 @@ STANDARD = Ladder(
             "the encoder's part",
             "The encoder's part: L[q*] minus L[q], what one network for all datapoints loses against the best q for "
             "each.",
+            "amort.\ngap",
         ),
     ),
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from gapkit.ladder import Ladder, counted_gaps, error_of, in_order, quantity, side_name
 from gapkit.latents import collapse_sentence
 from gapkit.report.blocks import (
     Block,
@@ -20,21 +21,18 @@ from gapkit.report.blocks import (
     Term,
     Text,
 )
+from gapkit.report.definitions import definitions
 from gapkit.report.figures import draw
 from gapkit.report.naming import named
 from gapkit.report.provenance import provenance, title_of
 from gapkit.report.statuses import interval_cell, number_or_none, range_note, status_table, status_words
 from gapkit.report.wording import (
     CLASSES_NOTE,
-    DEFINITIONS,
     GENERALISATION,
     LOCAL_STEPS,
     TABLE_NOTE,
-    describe,
-    in_order,
 )
 from gapkit.results import Result
-from gapkit.summary import GAPS
 
 __all__ = ["build", "quantity_row"]
 
@@ -53,7 +51,7 @@ def build(result: Result) -> Document:
     sections = (
         Section(
             "ladder",
-            "The ladder of bounds and the two gaps",
+            f"The ladder of bounds and the {counted_gaps(result.ladder)}",
             (
                 *draw(result, main, 1, "ladder"),
                 _gap_table(result, main, 1),
@@ -71,7 +69,9 @@ def build(result: Result) -> Document:
         Section("latents", "The latent space", (*_collapse(result, main), *draw(result, main, 1, "latents"))),
         Section("further", "Further splits", _further(result, further)),
         Section("worst", "The worst datapoints", (*draw(result, main, 1, "worst"), *_worst(result))),
-        Section("definitions", "Definitions", (Definitions(tuple(Term(*entry) for entry in DEFINITIONS)),)),
+        Section(
+            "definitions", "Definitions", (Definitions(tuple(Term(*entry) for entry in definitions(result.ladder))),)
+        ),
         provenance(result.run),
     )
     document = Document(
@@ -103,12 +103,13 @@ def _collapse(result: Result, split: str) -> tuple[Block, ...]:
 def _gap_table(result: Result, split: str, number: int) -> Table:
     values = result.summary_values["splits"][split]
     datapoints = int(values["datapoints"])
-    own = f"elbo_star_{result.summary_values.get('families', {}).get('split')}"  # the same as elbo_star
+    ladder, own = result.ladder, result.summary_values.get("families", {}).get("split")
+    left = side_name("family", own, ladder) if own and ladder.fitted else None  # the same as the fitted rung
     rows = []
-    for name in in_order(name for name in values["quantities"] if name != own):
-        quantity = values["quantities"][name]
-        used = int(quantity.get("count", datapoints))
-        row = quantity_row(name, *describe(name), quantity)
+    for name in in_order((name for name in values["quantities"] if name != left), ladder):
+        numbers, meant = values["quantities"][name], quantity(name, ladder)
+        used = int(numbers.get("count", datapoints))
+        row = quantity_row(name, meant.label, meant.meaning, numbers)
         rows.append(Row(row.name, (*row.cells, _used(used, datapoints)), row.note))
     return Table(
         name=f"gaps-{number}",
@@ -128,23 +129,24 @@ def _classes(result: Result, split: str, number: int) -> tuple[Block, ...]:
     classes = result.summary_values["splits"][split].get("classes", ())
     if not classes:
         return ()
-    gaps = []
-    for name in GAPS:
-        gaps += [Column(name, describe(name)[0]), Column(f"{name}_ci95", "95% interval")]
+    ladder, gaps = result.ladder, []
+    for gap in ladder.told:
+        gaps += [Column(gap.name, quantity(gap.name, ladder).label), Column(f"{gap.name}_ci95", "95% interval")]
     table = Table(
         name=f"classes-{number}",
         caption=f"Mean gaps in nats by class, split {split}",
         columns=(Column("label", "Class", "text"), Column("datapoints", "Datapoints", "count"), *gaps),
-        rows=tuple(_class_row(part) for part in classes),
-        footnote=range_note((part["quantities"][name] for part in classes for name in GAPS), CLASSES_NOTE),
+        rows=tuple(_class_row(part, ladder) for part in classes),
+        footnote=range_note((part["quantities"][gap.name] for part in classes for gap in ladder.told), CLASSES_NOTE),
     )
     return (Heading("Gaps by class"), table, *draw(result, split, number, "classes"))
 
 
-def _class_row(part: Mapping[str, Any]) -> Row:
-    cells: list[Cell] = [str(part["label"]), _used(part["quantities"]["total_gap"]["count"], part["datapoints"])]
-    for name in GAPS:
-        values = part["quantities"][name]
+def _class_row(part: Mapping[str, Any], ladder: Ladder) -> Row:
+    total = part["quantities"][ladder.total.name]
+    cells: list[Cell] = [str(part["label"]), _used(total["count"], part["datapoints"])]
+    for gap in ladder.told:
+        values = part["quantities"][gap.name]
         cells += [values["mean"], interval_cell(values)]
     return Row(str(part["label"]), tuple(cells))
 
@@ -153,16 +155,17 @@ def _local_steps(result: Result) -> tuple[Block, ...]:
     values = result.summary_values.get("semi_amortized")
     if not values or "skipped" in values:
         return ()
+    ladder = result.ladder
     table = Table(
         name="local-steps-table",
         caption=f"Means over {values['datapoints']} datapoints of split {values['split']} after so many local steps "
         "from the encoder's q, in nats",
         columns=(
             Column("steps", "Steps", "count"),
-            Column("elbo", "L[q]"),
+            Column("elbo", ladder.bottom.label),
             Column("gain", "Gain"),
             Column("gain_ci95", "95% interval"),
-            Column("left", "Left to L[q*]"),
+            Column("left", f"Left to {(ladder.fitted or ladder.top).label}"),
             Column("share", "Share of the gap", "percent"),
             Column("share_ci95", "95% interval", "percent"),
         ),
@@ -191,7 +194,8 @@ def _further(result: Result, splits: Iterable[str]) -> tuple[Block, ...]:
     differences = result.summary_values.get("generalisation", {})
     if differences:
         rows = tuple(quantity_row(name, name, GENERALISATION, values) for name, values in differences.items())
-        caption = "The encoder's generalisation: amortization gap between splits, in nats"
+        encoder = result.ladder.gap_of("encoder") or result.ladder.total
+        caption = f"The encoder's generalisation: {encoder.label} between splits, in nats"
         columns = (Column("splits", "Splits", "text"), *_ERRORS)
         blocks.append(Table("generalisation", caption, columns, rows, range_note(differences.values())))
     for number, split in enumerate(splits, 2):
@@ -202,8 +206,9 @@ def _further(result: Result, splits: Iterable[str]) -> tuple[Block, ...]:
 
 
 def _worst(result: Result) -> tuple[Block, ...]:
-    frame = result.datapoints
-    rows = frame.sort_values("total_gap", ascending=False, kind="stable", na_position="last").head(_WORST)
+    frame, ladder = result.datapoints, result.ladder
+    total, numbers = ladder.total.name, (*reversed(ladder.rungs), *reversed(ladder.gaps))
+    rows = frame.sort_values(total, ascending=False, kind="stable", na_position="last").head(_WORST)
     shown = "" if len(rows) == len(frame) else f", of {len(frame)} datapoints"
     labels = []
     if "label" in frame:
@@ -216,15 +221,10 @@ def _worst(result: Result) -> tuple[Block, ...]:
             Column("index", "Index", "text"),
             Column("split", "Split", "text"),
             *labels,
-            Column("elbo", "L[q]"),
-            Column("elbo_star", "L[q*]"),
-            Column("log_px", "log p(x)"),
-            Column("amortization_gap", "Amortization gap"),
-            Column("approximation_gap", "Approximation gap"),
-            Column("total_gap", "Total gap"),
+            *(Column(part.name, quantity(part.name, ladder).label) for part in (*numbers, ladder.total)),
             Column("status", "Status", "text"),
         ),
-        rows=tuple(_worst_row(row) for row in rows.to_dict("records")),
+        rows=tuple(_worst_row(row, [part.name for part in numbers], total) for row in rows.to_dict("records")),
         interactive=True,
         on_paper=_WORST_ON_PAPER,
         source="datapoints.parquet",
@@ -232,14 +232,12 @@ def _worst(result: Result) -> tuple[Block, ...]:
     return worst, Heading("What the statuses mean"), _statuses(result.summary_values["splits"])
 
 
-def _worst_row(row: Mapping[str, Any]) -> Row:
-    numbers = (
-        number_or_none(row[name]) for name in ("elbo", "elbo_star", "log_px", "amortization_gap", "approximation_gap")
-    )
-    total = PlusMinus(number_or_none(row["total_gap"]), number_or_none(row["total_gap_se"]))
+def _worst_row(row: Mapping[str, Any], names: Iterable[str], total: str) -> Row:
+    numbers = (number_or_none(row[name]) for name in names)
+    gap = PlusMinus(number_or_none(row[total]), number_or_none(row[error_of(total)]))
     split, index = str(row["split"]), str(row["index"])
     label = (_label(row["label"]),) if "label" in row else ()
-    return Row(f"{split} {index}", (index, split, *label, *numbers, total, status_words(row)))
+    return Row(f"{split} {index}", (index, split, *label, *numbers, gap, status_words(row)))
 
 
 def _label(value: object) -> str | float | None:

@@ -13,18 +13,18 @@ import torch
 
 from gapkit.curve import summarise_curve
 from gapkit.engine import analyze
+from gapkit.ladder import STANDARD, in_order, quantity
 from gapkit.local import FAMILIES
 from gapkit.models.reference import build as build_model
 from gapkit.report import build, render, write_html
 from gapkit.report.blocks import Interval, PlusMinus, Range
 from gapkit.report.formats import as_text, nats, percent
-from gapkit.report.wording import QUANTITIES as WORDED
-from gapkit.report.wording import describe, in_order
 from gapkit.results import Result
 from gapkit.status import STATUSES
-from gapkit.summary import QUANTITIES, summarise
+from gapkit.summary import summarise
 from tests.test_curve import table as curve_table
 
+QUANTITIES = (*STANDARD.names, *STANDARD.contrasts(), "mode_gap", "optimality_gap", "iwae", "pooled", "ais")
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
@@ -224,8 +224,8 @@ def assert_table_is_summary(result):
     rows = [row for row in Page(render(build(result))).tables[0][1:] if len(row) > 1]
     own = f"elbo_star_{result.summary_values.get('families', {}).get('split')}"
     names = in_order(name for name in quantities if name != own)
-    assert set(WORDED) <= set(names)
-    assert [row[0] for row in rows] == [describe(name)[0] for name in names]
+    assert set(QUANTITIES) <= set(names)
+    assert [row[0] for row in rows] == [quantity(name).label for name in names]
     for (label, *cells), name in zip(rows, names, strict=True):
         values = quantities[name]
         expected = [nats(values[key]) for key in ("mean", "se_monte_carlo", "se_datapoints")]
@@ -237,9 +237,9 @@ def assert_table_is_summary(result):
 
 def test_every_quantity_of_a_summary_has_words():
     quantities = three().summary_values["quantities"]
-    assert set(WORDED) <= set(quantities)
-    assert all(describe(name)[1] for name in quantities)
-    assert all(describe(f"{kind}_{name}")[1] for name in FAMILIES for kind in ("elbo_star", "approximation_gap"))
+    assert set(QUANTITIES) <= set(quantities)
+    assert all(quantity(name).meaning for name in quantities)
+    assert all(quantity(f"{kind}_{name}").meaning for name in FAMILIES for kind in ("elbo_star", "approximation_gap"))
 
 
 def test_the_page_begins_with_the_verdict_and_follows_the_reading_order():

@@ -1,0 +1,36 @@
+"""The ladder that runs must share to be compared."""
+
+from collections.abc import Mapping
+
+from gapkit.checks import InputError
+from gapkit.ladder import Ladder
+from gapkit.results import Result
+
+__all__ = ["common_ladder"]
+
+
+def common_ladder(runs: Mapping[str, Result]) -> Ladder:
+    """The ladder of all runs, in the words of the first.
+
+    Args:
+        runs: by name; all are compared with the first.
+
+    Raises:
+        InputError: a run has other rungs or gaps.
+    """
+    (first, reference), *others = runs.items()
+    for name, result in others:
+        if not result.ladder.like(reference.ladder):
+            one, other = _told_apart(reference.ladder, result.ladder)
+            found = f"different ladders: {one} in {first}, {other} in {name}"
+            do = "compare runs whose rungs and gaps are the same"
+            raise InputError(f"compare {name} with {first}", found, do)
+    return reference.ladder
+
+
+def _told_apart(*ladders: Ladder) -> list[str]:
+    """Their rungs and gaps by label; by the names of the columns too where the labels are the same."""
+    words = [", ".join(part.label for part in ladder.steps()) for ladder in ladders]
+    if words[0] != words[1]:
+        return words
+    return [", ".join(f"{part.label} ({part.name})" for part in ladder.steps()) for ladder in ladders]

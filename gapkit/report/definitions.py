@@ -1,0 +1,25 @@
+"""The definitions that a report ends with: of the general terms, and of the rungs and gaps of its ladder."""
+
+from gapkit.ladder import STANDARD, Ladder, quantity
+from gapkit.report.wording import DEFINITIONS
+
+__all__ = ["Entry", "definitions", "definitions_of_ladder"]
+
+Entry = tuple[str, str, str, str]
+
+
+def definitions(ladder: Ladder) -> tuple[Entry, ...]:
+    """Term, words, symbols as text, symbols as typst mathematics: all general terms, then what is this ladder's own."""
+    return (*DEFINITIONS, *_own(ladder))
+
+
+def definitions_of_ladder(ladder: Ladder, terms: set[str]) -> tuple[Entry, ...]:
+    """The same of some general terms and of all rungs and gaps of the ladder, and no other ones."""
+    shown = terms | {quantity(name, ladder).label for name in ladder.names}
+    return tuple(entry for entry in definitions(ladder) if entry[0] in shown)
+
+
+def _own(ladder: Ladder) -> list[Entry]:
+    """Rungs and gaps that the usual ladder does not have."""
+    own = [quantity(part.name, ladder) for part in ladder.steps() if part.name not in STANDARD.names]
+    return [(part.label, part.meaning, "", "") for part in own]
