@@ -43,6 +43,7 @@ def test_the_card_has_a_row_and_a_picture_for_each():
     for table in Page(card).tables:
         assert [row[0].startswith(label) for row, label in zip(table[1:], [*LABELS, "total gap"], strict=True)]
         assert table[4][0] == "set gap the set's part"
+        assert table[-1][0] == "total gap the sum of the three"
     assert card.count('<rect class="set_gap"') == 2
     assert ".gapkit-card svg .set_gap{fill:" in card
     assert card.count('<circle class="rung"') == 8
@@ -97,7 +98,10 @@ def test_the_report_has_every_rung_and_gap():
         "Total gap",
     ]
     definitions = next(section for section in document.sections if section.name == "definitions")
-    assert {"Set gap", "L[q_set]"} <= {term.term for term in definitions.blocks[0].terms}
+    meant = {term.term: term.definition for term in definitions.blocks[0].terms}
+    assert {"Set gap", "L[q_set]"} <= {*meant}
+    assert meant["Total gap"] == "The sum of the three gaps."
+    assert "for the approximation gap and the set gap what" in meant["Error over datapoints"]
 
 
 def test_the_pdf_has_the_set_gap():
@@ -139,7 +143,7 @@ def test_runs_of_different_ladders_are_refused():
 def test_runs_whose_sentences_differ_are_compared():
     first, middle, last = FOUR.gaps
     other = Ladder(FOUR.rungs, (first, Gap(middle.name, middle.label, middle.part, meaning="In other words."), last))
-    assert FOUR.like(other)
+    assert other != FOUR
     compare({"a": four_rungs(seed=1), "b": four_rungs(seed=2, ladder=other)})
 
 

@@ -20,12 +20,18 @@ def common_ladder(runs: Mapping[str, Result]) -> Ladder:
     """
     (first, reference), *others = runs.items()
     for name, result in others:
-        if not result.ladder.like(reference.ladder):
+        if _outline(result.ladder) != _outline(reference.ladder):
             one, other = _told_apart(reference.ladder, result.ladder)
             found = f"different ladders: {one} in {first}, {other} in {name}"
             do = "compare runs whose rungs and gaps are the same"
             raise InputError(f"compare {name} with {first}", found, do)
     return reference.ladder
+
+
+def _outline(ladder: Ladder) -> list[tuple[str, ...]]:
+    """What must agree; sentences about rungs and gaps may differ, as between versions."""
+    rungs = [(rung.name, rung.label, rung.shortfall) for rung in ladder.rungs]
+    return [*rungs, *((gap.name, gap.label, gap.part) for gap in ladder.all_gaps)]
 
 
 def _told_apart(*ladders: Ladder) -> list[str]:

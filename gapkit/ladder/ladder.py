@@ -12,16 +12,17 @@ asks its ladder which rungs and gaps there are, whose a gap is, and what all of 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import combinations
 from typing import Any, Literal
 
 from gapkit.checks import InputError
 
-__all__ = ["STANDARD", "TOTAL", "Gap", "Ladder", "Part", "Rung", "Step"]
+__all__ = ["NUMBERS", "STANDARD", "TOTAL", "Gap", "Ladder", "Part", "Rung", "Step"]
 
 Part = Literal["family", "encoder", "other", "total"]
 _PARTS = ("family", "encoder", "other")
+NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
 class Step:
@@ -104,7 +105,7 @@ class Ladder:
     Attributes:
         rungs: at least two; the first stands for log p(x), the last is what the encoder's q reaches.
         gaps: one fewer, each below the rung of the same place.
-        total: the gap from the first rung to the last.
+        total: the gap from the first rung to the last; if none is given, in words that count its parts.
 
     Raises:
         InputError: not one gap between each two neighbours, or a name that comes twice or is none of a column.
@@ -134,6 +135,8 @@ class Ladder:
         unknown = [gap.part for gap in self.gaps if gap.part not in _PARTS]
         if unknown:
             raise InputError(f"a gap of part {unknown[0]!r}", "no such part", f"use one of {', '.join(_PARTS)}")
+        if self.total == TOTAL and len(self.gaps) != 2:
+            object.__setattr__(self, "total", _counted(self))
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Ladder":
@@ -147,17 +150,9 @@ class Ladder:
             Gap(**_known(Gap, found["total"])),
         )
 
-    def like(self, other: "Ladder") -> bool:
-        """Whether the other one has the same rungs and gaps; sentences about them may differ."""
-        return _outline(self) == _outline(other)
-
     def to_dict(self) -> dict[str, Any]:
         """As it is stored, in what JSON has."""
-        return {
-            "rungs": [asdict(rung) for rung in self.rungs],
-            "gaps": [asdict(gap) for gap in self.gaps],
-            "total": asdict(self.total),
-        }
+        return {"rungs": [*map(asdict, self.rungs)], "gaps": [*map(asdict, self.gaps)], "total": asdict(self.total)}
 
     @property
     def top(self) -> Rung:
@@ -243,9 +238,13 @@ def _known(kind: type[Rung] | type[Gap], stored: Mapping[str, Any]) -> dict[str,
     return {part.name: stored[part.name] for part in fields(kind) if part.name in stored}
 
 
-def _outline(ladder: Ladder) -> list[tuple[str, ...]]:
-    rungs = [(rung.name, rung.label, rung.shortfall) for rung in ladder.rungs]
-    return [*rungs, *((gap.name, gap.label, gap.part) for gap in ladder.all_gaps)]
+def _counted(ladder: Ladder) -> Gap:
+    """The total gap in words that count its parts, where they are not two."""
+    number = NUMBERS.get(len(ladder.gaps), str(len(ladder.gaps)))
+    loses = f"What the encoder's bound loses altogether: {ladder.top.label} minus {ladder.bottom.label}."
+    if len(ladder.gaps) == 1:
+        return replace(TOTAL, words="the same", meaning=loses)
+    return replace(TOTAL, words=f"the sum of the {number}", meaning=f"{loses} It is the sum of the next {number}.")
 
 
 def _contrast(upper: Gap, lower: Gap) -> str:

@@ -1,10 +1,8 @@
 """A few words that depend on how many gaps a ladder has."""
 
-from gapkit.ladder.ladder import Ladder
+from gapkit.ladder.ladder import NUMBERS, Ladder
 
 __all__ = ["counted_gaps", "gaps_of_fits"]
-
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def counted_gaps(ladder: Ladder) -> str:
@@ -16,8 +14,7 @@ def counted_gaps(ladder: Ladder) -> str:
         'two gaps'
     """
     count = len(ladder.gaps)
-    number = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
-    return f"{number} gap{'' if count == 1 else 's'}"
+    return f"{NUMBERS.get(count, str(count))} gap{'' if count == 1 else 's'}"
 
 
 def gaps_of_fits(ladder: Ladder) -> str:
