@@ -11,7 +11,15 @@ from gapkit.ladder import STANDARD, Ladder, error_of, quantity
 __all__ = ["UNSOUND", "concentration", "ladder_rows", "left_out", "unfinished", "unsound", "unsound_rows"]
 
 # Statuses of a datapoint whose log p(x) or gaps an advice should not rest on.
-UNSOUND = ("nonfinite", "undefined_weights", "evidence_weak", "modes_disagree", "modes_unseen", "negative_gap")
+UNSOUND = (
+    "nonfinite",
+    "undefined_weights",
+    "evidence_weak",
+    "modes_disagree",
+    "modes_unseen",
+    "negative_gap",
+    "failed",
+)
 
 _FURTHER = ("family", "family_gap", "encoder", "gain", "left")
 _MOST = 0.5

@@ -35,6 +35,10 @@ STATUSES = {
         "-log(1 - unseen_mass).",
         "Use a higher effort, which searches on.",
     ),
+    "failed": (
+        "The work on the datapoint's unit ended in an error; there are no numbers.",
+        "`failed` in run.json has the error; mend its cause and analyse these datapoints again.",
+    ),
     "negative_gap": (
         "A gap is below zero by more than its sampling error allows: an estimate is wrong.",
         "Use a higher effort; if it stays, check that the model computes the same p(x, z) every time.",

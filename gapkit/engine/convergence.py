@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gapkit.engine.keeper import cut
+from gapkit.engine.chosen import cut
 from gapkit.engine.skipped import left_out
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.stages import Batch, make_batch

@@ -34,10 +34,15 @@ class CurvePlan:
         """Whether the unit holds any of these datapoints. It is computed whole, in the shape that all units have."""
         return split == self.split and unit.indices[0] < self.size
 
-    def summary(self, tables: Sequence[pd.DataFrame]) -> dict[str, Any] | None:
-        """The summary over the datapoints asked for, from the units that hold them; None if none were asked for."""
-        if self.skipped:
-            return {"skipped": self.skipped}
+    def summary(self, tables: Sequence[pd.DataFrame], failed: str = "") -> dict[str, Any] | None:
+        """The summary over the datapoints asked for, from the units that hold them; None if none were asked for.
+
+        Args:
+            tables: of these units.
+            failed: why some of them have no table.
+        """
+        if self.skipped or failed:
+            return {"skipped": self.skipped or failed}
         if not tables:
             return {"skipped": "none of its datapoints was analysed"} if self.size else None
         table = pd.concat(tables, ignore_index=True)

@@ -1,7 +1,7 @@
 """A closer look at a few datapoints: pictures of the worst ones, and maps of their posteriors.
 
-What :mod:`gapkit.engine.keeper` kept is decoded and drawn from on random numbers of its own, so that the table is the
-same with and without.
+What the units kept (:mod:`gapkit.engine.chosen`) is decoded and drawn from on random numbers of its own, so that the
+table is the same with and without.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent
 
+from gapkit.engine.chosen import Chosen, Kept
 from gapkit.engine.contours import posterior_map
-from gapkit.engine.keeper import Keeper, Kept
 from gapkit.engine.skipped import left_out, reason
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.evidence import defended
@@ -44,34 +44,34 @@ class Details:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def make_details(keeper: Keeper, like: Target, spec: AnalysisSpec, split: str) -> Details:
+def make_details(chosen: Chosen, like: Target, spec: AnalysisSpec, split: str) -> Details:
     """Decode the worst datapoints and map the posteriors of some.
 
     Nothing that a model does here can fail the analysis: a part that cannot be made is left out, and the reason kept.
 
     Args:
-        keeper: what was kept while the units ran.
+        chosen: what was kept of the units.
         like: any target of the model, which is frozen and in its place.
         spec: settings.
         split: name of the first split.
     """
     made = Details(facts={"split": split})
     skipped: dict[str, str] = {}
-    if not keeper.worst:
-        skipped["all"] = keeper.failed or "no datapoint has a finite gap"
+    if not chosen.worst:
+        skipped["all"] = chosen.failed or "no datapoint has a finite gap"
     else:
         with torch.no_grad(), unvalidated():
             own = Target(like.model, like.x)  # with a count of work of its own: that of the run is of the table alone
-            worst = keeper.worst[:_WORST_IN_CONTOURS]
+            worst = chosen.worst[:_WORST_IN_CONTOURS]
             known = {kept.index for kept in worst}
-            looked_at = [*worst, *(kept for kept in keeper.typical if kept.index not in known)][:_IN_CONTOURS]
+            looked_at = [*worst, *(kept for kept in chosen.typical if kept.index not in known)][:_IN_CONTOURS]
             for part, work in (
-                ("gallery", lambda: _gallery(keeper.worst, own, spec)),
+                ("gallery", lambda: _gallery(chosen.worst, own, spec)),
                 ("contours", lambda: _contours(looked_at, own, spec)),
             ):
                 with left_out(part, skipped):
                     made.arrays |= work()
-            made.facts["worst"] = [kept.index for kept in keeper.worst]
+            made.facts["worst"] = [kept.index for kept in chosen.worst]
             made.facts["log_joint_evaluations"] = own.work.values
     if skipped:
         made.facts["skipped"] = skipped

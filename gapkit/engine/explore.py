@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gapkit.engine import stages
-from gapkit.engine.keeper import cut
+from gapkit.engine.chosen import cut
 from gapkit.engine.rounds import NEWS, rounds
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.support import lacking, modes_missing, part_of, unconfirmed

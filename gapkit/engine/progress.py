@@ -1,7 +1,7 @@
 """How far a run is, and where its seconds go."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -32,8 +32,17 @@ class Stopwatch:
         """Run a stage and return what it gives."""
         start = time.perf_counter()
         out = work(*args)
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+        self.add({stage: time.perf_counter() - start})
+        self.tell(stage)
+        return out
+
+    def add(self, seconds: Mapping[str, float]) -> None:
+        """Count seconds of stages that ran elsewhere."""
+        for stage, spent in seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+
+    def tell(self, stage: str) -> None:
+        """Report that a stage is done."""
         self.done += 1
         if self.report:
             self.report(Progress(self.done, self.total, stage))
-        return out

@@ -1,9 +1,10 @@
-"""The one loop: work units and stages, from a model and data to a result."""
+"""An analysis: resolve the settings, prepare, share a bank of starts, run the units, gather, and look closer."""
 
 import platform
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -11,32 +12,29 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gapkit.checks import InputError
+from gapkit.checks import GapkitWarning, InputError
 from gapkit.data import unpacked
-from gapkit.doctor import checked_device, examine, moved_to, prepare, told
-from gapkit.engine import stages
+from gapkit.doctor import checked_device, moved_to
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.baselines import baselines
 from gapkit.engine.certify import sandwiches
-from gapkit.engine.curve import plan_curve
-from gapkit.engine.details import Details, make_details
-from gapkit.engine.encoders import check_encoder_names, check_encoders, in_place
-from gapkit.engine.forecast import warn_if_long
-from gapkit.engine.inputs import Data, encoder_inputs
-from gapkit.engine.labels import check_labels, label_column
+from gapkit.engine.details import make_details
+from gapkit.engine.encoders import check_encoder_names, in_place
+from gapkit.engine.gather import Failure, Gathered, gather
+from gapkit.engine.inputs import Data
+from gapkit.engine.labels import label_column
 from gapkit.engine.misses import misses, still_missing, unreached
-from gapkit.engine.plan import Unit, plan_units
+from gapkit.engine.plan import Unit
+from gapkit.engine.prepared import Prepared, prepared
 from gapkit.engine.progress import Progress, Stopwatch
 from gapkit.engine.spec import AnalysisSpec, resolve
-from gapkit.engine.units import Work, go_through
-from gapkit.families import family_name, recognise
+from gapkit.engine.store import Memory, Store
+from gapkit.engine.unit import Work, run_unit
 from gapkit.ladder import STANDARD
-from gapkit.local import Bank, order, split_family
-from gapkit.models.encoding import encoded
+from gapkit.local import Bank
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.models.target import Target
-from gapkit.randomness import Key
 from gapkit.results import Result
 from gapkit.summary import summarise
 from gapkit.version import __version__
@@ -118,79 +116,99 @@ def analyze(
         raise InputError("data to analyse", "an empty mapping", "give at least one split")
     device, encoders = checked_device(device), dict(encoders or {})
     check_encoder_names(encoders)
-    began, details = time.time(), Details()
+    began = time.time()
     with frozen(model), moved_to(model, device), in_place(encoders, device):
-        ready = {name: prepare(model, torch.as_tensor(data), device) for name, data in splits.items()}
-        first = next(iter(ready))
-        inputs = encoder_inputs(encoder_x, ready) or ready
-        another = encoder_inputs(original_x, ready, "original_x") if encoder_x is None else ready
-        examined = examine(
-            model,
-            ready[first],
-            inputs=inputs[first],
-            other_inputs=another[first] if another else None,
-            allow=allow,
-            target_se=spec.evidence.target_se,
-        )
-        told(examined)
-        warn_if_long(spec, sum(len(data) for data in ready.values()), examined)
-        classes = check_labels(labels, {name: len(data) for name, data in ready.items()})
-        families = _families(model, inputs[first], spec)
-        key = Key(spec.seed, tuple(range(len(ready[first]))))
-        check_encoders(model, encoders, ready[first], key, inputs[first], allow)
-        units = {name: plan_units(len(data), spec.unit_size) for name, data in ready.items()}
-        curve = plan_curve(spec, first, len(ready[first]), families)
-        of_units = sum(len(u) for u in units.values()) * (len(stages.STAGES) + bool(encoders))
-        of_units += sum(curve.wants(first, unit) for unit in units[first]) + (spec.convergence > 0)
-        run_stage = Stopwatch(3 + of_units + (spec.certificate > 0) + (spec.details > 0), progress)
-        like = Target(model, ready[first][:1])
-        bank = run_stage("bank", build_shared_bank, like, inputs, other_x, spec)
+        ready = prepared(model, splits, labels, encoder_x, original_x, allow, encoders, spec, device)
+        like = Target(model, ready.data[ready.first][:1])
+        run_stage = Stopwatch(ready.stages + 3 + (spec.certificate > 0) + (spec.details > 0), progress)
+        bank = run_stage("bank", build_shared_bank, like, ready.inputs, other_x, spec)
         search = run_stage("search", misses, like, bank, spec)
-        work = Work(like, ready, inputs, units, bank, spec, encoders, curve, order)
-        if search["widen"]:
-            search = {**search, **still_missing(like, bank, spec)}
-        gone = go_through(work, run_stage, widened=search["widen"], unseen=unreached(search))
-        search = {**search, "control": gone.control}
-        if gone.misses and not search["widen"]:
-            search = {**search, "widen": True, **still_missing(like, bank, spec)}
-            run_stage.total += of_units
-            gone = go_through(work, run_stage, widened=True, unseen=unreached(search))
-        if spec.details:
-            details = run_stage("details", make_details, gone.keeper, like, spec, first)
+        work = Work(like, ready.data, ready.inputs, bank, spec, encoders, ready.curve)
+        gathered, failures, search = _measured(work, ready, order, run_stage, search)
+        details = run_stage("details", make_details, gathered.chosen, like, spec, ready.first) if spec.details else None
         plain_x = other_x if encoder_x is None else None  # given in the form that the encoder wants
-        simple = run_stage("baselines", baselines, like, ready, plain_x, pd.concat(gone.frames), spec.seed)
+        tables = pd.concat(gathered.frames.values())
+        simple = run_stage("baselines", baselines, like, ready.data, plain_x, tables, spec.seed)
         certified = (
             run_stage("certificate", _certificate, like, bank, spec, search["widen"]) if spec.certificate else None
         )
-    datapoints = pd.concat(gone.frames, ignore_index=True)
-    if classes:
-        datapoints.insert(datapoints.columns.get_loc("index") + 1, "label", label_column(classes, datapoints))
+    datapoints = pd.concat(gathered.frames.values(), ignore_index=True)
+    if ready.classes:
+        labelled = label_column(ready.classes, datapoints)
+        datapoints.insert(datapoints.columns.get_loc("index") + 1, "label", labelled)
+    certificate, simulated = certified or (None, {})
+    curve = ready.curve.summary(gathered.curves, gathered.skipped)
+    summary = summarise(datapoints, certificate, ready.families, curve)
+    if ready.examined.weight:
+        summary["target"] = ready.examined.weight
+    summary["findings"] = [finding.to_dict() for finding in ready.examined.findings]
+    for split, parts in gathered.beside.items():
+        summary["splits"][split] |= {**parts, **simple[split]}
+    summary["effort"], summary["search"] = spec.effort, search
+    if gathered.watched.summary:
+        summary["splits"][ready.first]["convergence"] = gathered.watched.summary
     run = {
         "ladder": STANDARD.to_dict(),
-        "families": families,
+        "families": ready.families,
         "settings": spec.to_dict(),
         "versions": _versions(),
         "threads": torch.get_num_threads(),
         "device": str(device),
-        "preflight": examined.to_dict(),
+        "preflight": ready.examined.to_dict(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "seconds": {**run_stage.seconds, "total": time.time() - began},
         "decoder_evaluations": {**asdict(like.work), "gradient_equivalents": like.work.equivalents},
+        **({"failed": [failure.to_dict() for failure in failures]} if failures else {}),
         **({"encoders": list(encoders)} if encoders else {}),
-        **({"details": details.facts} if details.facts else {}),
+        **({"details": details.facts} if details and details.facts else {}),
         **(provenance or {}),
     }
-    certificate, simulated = certified or (None, {})
-    summary = summarise(datapoints, certificate, families, curve.summary(gone.curves))
-    if examined.weight:
-        summary["target"] = examined.weight
-    summary["findings"] = [finding.to_dict() for finding in examined.findings]
-    for split, parts in gone.further.items():
-        summary["splits"][split] |= {**parts, **simple[split]}
-    summary["effort"], summary["search"] = spec.effort, search
-    if gone.watched.summary:
-        summary["splits"][first]["convergence"] = gone.watched.summary
-    return Result(datapoints, summary, run, {**details.arrays, **gone.watched.arrays, **simulated})
+    arrays = details.arrays if details else {}
+    return Result(datapoints, summary, run, {**arrays, **gathered.watched.arrays, **simulated})
+
+
+def _measured(
+    work: Work,
+    ready: Prepared,
+    order: Callable[[tuple[Unit, ...]], tuple[Unit, ...]],
+    run_stage: Stopwatch,
+    search: Mapping[str, Any],
+) -> tuple[Gathered, list[Failure], dict[str, Any]]:
+    """All units, and once more with a wider search where the first round shows that modes are missed."""
+    units = [(split, unit) for split, planned in ready.units.items() for unit in order(planned)]
+    found = dict(search)
+    if found["widen"]:
+        found |= still_missing(work.like, work.bank, work.spec)
+    gathered, failures = _through(replace(work, widened=found["widen"], missed=unreached(found)), units, run_stage)
+    found["control"] = gathered.control
+    if gathered.misses and not found["widen"]:
+        found |= {"widen": True, **still_missing(work.like, work.bank, work.spec)}
+        run_stage.total += ready.stages
+        gathered, failures = _through(replace(work, widened=True, missed=unreached(found)), units, run_stage)
+    return gathered, failures, found
+
+
+def _through(
+    work: Work, units: Sequence[tuple[str, Unit]], run_stage: Stopwatch, store: Store | None = None
+) -> tuple[Gathered, list[Failure]]:
+    """Run the units that the store lacks, and gather all; one that ends in an error leaves the others as they are."""
+    store, failures = store if store is not None else Memory(), []
+    for split, unit in units:
+        if store.get(split, unit) is not None:
+            continue
+        try:
+            finished = run_unit(work, split, unit, run_stage.tell)
+        except Exception as error:  # whatever a model does on these datapoints, the others are measured
+            failures.append(Failure(split, unit, error))
+            continue
+        store.put(finished)
+        run_stage.add(finished.seconds)
+    gathered = gather(work, store, failures)
+    for failure in failures:
+        facts = failure.to_dict()
+        words = f"datapoints {facts['from']} to {facts['to']} of {failure.split} have no numbers: {facts['reason']}"
+        warnings.warn(words, GapkitWarning, stacklevel=2)
+    return gathered, failures
 
 
 def _certificate(
@@ -207,18 +225,6 @@ def _certificate(
         return {"skipped": f"the model cannot be simulated from ({words[0]})"}, {}
     columns = ("lower", "lower_se", "upper", "upper_se", "acceptance_forward", "acceptance_backward")
     return found.summary, {f"simulated_{name}": found.datapoints[name].to_numpy(float) for name in columns}
-
-
-def _families(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> dict[str, Any]:
-    """The encoder's family, that of the split, and all that are fitted: refused, before any work, if they cannot be.
-
-    Raises:
-        InputError: there is no fit for a family, or not for so many latents.
-    """
-    q = encoded(model, x[:1])
-    own = family_name(recognise(q))
-    split = split_family(own, spec.families)
-    return {"encoder": own, "split": split, "fitted": order(q.event_shape.numel(), split, spec.families)}
 
 
 def _versions() -> dict[str, str]:

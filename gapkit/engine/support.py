@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gapkit.engine.keeper import cut
+from gapkit.engine.chosen import cut
 from gapkit.estimators import Ais
 from gapkit.evidence import BEYOND, SOURCES, Evidence
 from gapkit.families import Mixture

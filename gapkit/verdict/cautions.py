@@ -18,6 +18,7 @@ _STATUSES = {
     "fit_budget": "for {} the fit of q* ended at its budget",
     "fit_diverged": "for {} the fit of q* found no finite optimum",
     "negative_gap": "for {} a gap is below zero by more than noise explains",
+    "failed": "for {} the work ended in an error (run.json has it)",
     "undefined_weights": "for {} some importance weights were undefined",
 }
 

@@ -13,7 +13,7 @@ import gapkit
 from gapkit.checks import InputError
 from gapkit.encoders import compare_encoders
 from gapkit.engine import spec_for
-from gapkit.engine.units import seed_of
+from gapkit.engine.unit import seed_of
 from gapkit.models.reference import build
 from gapkit.randomness import Key
 from gapkit.training import RefitConfig, refit

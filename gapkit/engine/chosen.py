@@ -1,6 +1,6 @@
-"""Keeps, while units run, the datapoints that are looked at in the end, with what was fitted to them."""
+"""The datapoints that are looked at in the end, with what was fitted to them: offered by units, chosen from all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,16 +9,16 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gapkit.engine.plan import Unit
-from gapkit.engine.skipped import reason
 from gapkit.engine.stages import Batch
 from gapkit.families import Mixture
 from gapkit.families.protocol import can_be_cut
+from gapkit.ladder import STANDARD
 from gapkit.local import LocalFits
 from gapkit.randomness import Key
 
-__all__ = ["Keeper", "Kept", "cut"]
+__all__ = ["Chosen", "Kept", "cut", "joined", "largest", "typical"]
 
+_TOTAL = STANDARD.total.name
 _TYPICAL = 4
 
 
@@ -47,43 +47,47 @@ class Kept:
     key: Key
 
 
-@dataclass
-class Keeper:
-    """Keeps the datapoints of the first split that are looked at in the end; in whichever order the units come.
+@dataclass(frozen=True)
+class Chosen:
+    """Datapoints of the first split that are looked at in the end.
 
     Attributes:
-        size: how many with the largest total gaps are kept; 0 keeps nothing.
-        worst: these, the largest gap first.
+        worst: those with the largest total gaps.
         typical: those of the first unit whose total gaps are closest to its median.
-        failed: why nothing could be kept.
+        failed: why others could not be kept.
     """
 
-    size: int
     worst: tuple[Kept, ...] = ()
     typical: tuple[Kept, ...] = ()
     failed: str = ""
 
-    def see(self, unit: Unit, batch: Batch, fitted: LocalFits, table: pd.DataFrame) -> None:
-        """Look at a unit whose rows of the table are there."""
-        try:
-            self._see(unit, batch, fitted, table)
-        except Exception as error:  # whatever a model does, the table stands
-            self.failed = reason(error)
 
-    def _see(self, unit: Unit, batch: Batch, fitted: LocalFits, table: pd.DataFrame) -> None:
-        gaps = table["total_gap"].to_numpy(float)
-        places = np.flatnonzero(np.isfinite(gaps))
-        if not self.size or not len(places):
-            return
-        largest = places[np.argsort(-gaps[places], kind="stable")][: self.size]
-        if len(self.worst) == self.size:  # few units hold any that is worse than those known
-            largest = largest[gaps[largest] >= self.worst[-1].gap]
-        found = [*self.worst, *(_kept(batch, fitted, place, table) for place in largest.tolist())]
-        self.worst = tuple(sorted(found, key=lambda kept: (-kept.gap, kept.index))[: self.size])
-        if unit.number == 0:
-            distance = np.abs(gaps[places] - np.median(gaps[places]))
-            middle = places[np.argsort(distance, kind="stable")][:_TYPICAL]
-            self.typical = tuple(_kept(batch, fitted, place, table) for place in middle.tolist())
+def joined(parts: Iterable[Chosen], size: int) -> Chosen:
+    """Of what the units offer, the ``size`` datapoints with the largest total gaps, the largest first."""
+    parts = list(parts)
+    worst = sorted((kept for part in parts for kept in part.worst), key=lambda kept: (-kept.gap, kept.index))
+    typical = tuple(kept for part in parts for kept in part.typical)
+    return Chosen(tuple(worst[:size]), typical, next((part.failed for part in reversed(parts) if part.failed), ""))
+
+
+def largest(batch: Batch, fitted: LocalFits, table: pd.DataFrame, size: int) -> list[Kept]:
+    """The ``size`` datapoints of a unit with the largest total gaps; those whose gap is not finite are none."""
+    gaps = table[_TOTAL].to_numpy(float)
+    places = np.flatnonzero(np.isfinite(gaps))
+    return [
+        _kept(batch, fitted, place, table) for place in places[np.argsort(-gaps[places], kind="stable")][:size].tolist()
+    ]
+
+
+def typical(batch: Batch, fitted: LocalFits, table: pd.DataFrame) -> list[Kept]:
+    """The datapoints of a unit whose total gaps are closest to its median."""
+    gaps = table[_TOTAL].to_numpy(float)
+    places = np.flatnonzero(np.isfinite(gaps))
+    if not len(places):
+        return []
+    distance = np.abs(gaps[places] - np.median(gaps[places]))
+    middle = places[np.argsort(distance, kind="stable")][:_TYPICAL]
+    return [_kept(batch, fitted, place, table) for place in middle.tolist()]
 
 
 def _kept(batch: Batch, fitted: LocalFits, place: int, table: pd.DataFrame) -> Kept:
@@ -92,7 +96,7 @@ def _kept(batch: Batch, fitted: LocalFits, place: int, table: pd.DataFrame) -> K
     names = [fitted.own, *others[-1:]]  # the largest of the further families
     fits = {name: fitted.found[name].q.select(rows) for name in names}
     key = batch.key.select(rows)
-    gap, source = float(table["total_gap"].iloc[place]), table["log_px_source"].iloc[place]
+    gap, source = float(table[_TOTAL].iloc[place]), table["log_px_source"].iloc[place]
     x, inputs = batch.target.x[rows], batch.inputs[rows]
     return Kept(key.indices[0], gap, x, inputs, fits, cut(fitted.mixture, rows), source == "ais", key)
 

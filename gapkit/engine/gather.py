@@ -1,0 +1,135 @@
+"""From finished units to the tables, summaries and choices of a run; whatever order they came in."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapkit.engine.chosen import Chosen, joined
+from gapkit.engine.convergence import Convergence
+from gapkit.engine.latents import latent_health, latent_use
+from gapkit.engine.plan import Unit
+from gapkit.engine.skipped import reason
+from gapkit.engine.unit import Finished, Work, seed_of
+from gapkit.iwae_curve import GroupedBounds, summarise_iwae_curve
+from gapkit.ladder import STANDARD, error_of
+
+__all__ = ["FAILED", "Failure", "Gathered", "gather"]
+
+# Of the control subset, that the search missed modes for, so that it is widened for all.
+_FEWEST, _SHARE = 2, 0.05
+FAILED = "failed"  # the status of a datapoint whose unit ended in an error
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A unit that ended in an error.
+
+    Attributes:
+        split: that it belongs to.
+        unit: which one.
+        error: what ended it.
+    """
+
+    split: str
+    unit: Unit
+    error: Exception
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``run.json`` keeps it."""
+        indices = self.unit.indices[: self.unit.size]
+        return {"split": self.split, "from": indices[0], "to": indices[-1], "reason": reason(self.error)}
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What the units gave together.
+
+    Attributes:
+        frames: the table of each split.
+        beside: what the summary of each split holds beside the table: ``latents``, ``latents_star`` (of q*) and
+            ``iwae_curve``.
+        chosen: datapoints of the first split that are looked at in the end.
+        curves: L[q] after local steps, of each unit that has them.
+        skipped: why some have none.
+        watched: how AIS and fits came to rest.
+        control: of how many datapoints of the control subset (``count``) the route found more (``missed``).
+    """
+
+    frames: Mapping[str, pd.DataFrame]
+    beside: Mapping[str, Mapping[str, Any]]
+    chosen: Chosen
+    curves: Sequence[pd.DataFrame]
+    skipped: str
+    watched: Convergence
+    control: Mapping[str, int]
+
+    @property
+    def misses(self) -> bool:
+        """Whether the search is seen to miss modes, so that it should be widened for all."""
+        return self.control["missed"] >= max(_FEWEST, _SHARE * self.control["count"])
+
+
+def gather(work: Work, finished: Iterable[Finished], failures: Sequence[Failure] = ()) -> Gathered:
+    """Put the units of a run together.
+
+    Args:
+        work: what they share.
+        finished: units, of any number and in any order.
+        failures: those that ended in an error: their datapoints have the status ``failed`` and no numbers.
+
+    Raises:
+        Exception: the error of the first unit, where a split has no unit that finished.
+    """
+    done = sorted(finished, key=lambda part: part.unit.number)
+    frames, beside = {}, {}
+    for split in work.data:
+        parts = [part for part in done if part.split == split]
+        lost = [failure for failure in failures if failure.split == split]
+        if lost and not parts:
+            raise lost[0].error
+        if not parts:
+            continue
+        table = pd.concat([part.table for part in parts], ignore_index=True)
+        frames[split] = _with_failures(table, lost)
+        frames[split].insert(0, "split", split)
+        beside[split] = _beside(work, split, parts, table)
+    route = pd.concat(frames.values())[["route", "route_mass"]]
+    control = route[route["route"] == "control"]
+    return Gathered(
+        frames,
+        beside,
+        joined((part.chosen for part in done), work.spec.details),
+        [part.curve for part in done if part.curve is not None],
+        next((part.skipped["local steps"] for part in done if "local steps" in part.skipped), ""),
+        next((part.watched for part in done if part.watched is not None), Convergence()),
+        {"count": len(control), "missed": int((control["route_mass"] > 0).sum())},
+    )
+
+
+def _with_failures(table: pd.DataFrame, lost: Sequence[Failure]) -> pd.DataFrame:
+    """The table with a row for each datapoint that has no numbers, in the order of the data."""
+    if not lost:
+        return table
+    words = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
+    indices = [index for failure in lost for index in failure.unit.indices[: failure.unit.size]]
+    rows = pd.DataFrame({"index": indices}).reindex(columns=table.columns)
+    rows[words] = ""
+    rows["status"] = rows["fit"] = FAILED
+    return pd.concat([table, rows], ignore_index=True).sort_values("index", kind="stable", ignore_index=True)
+
+
+def _beside(work: Work, split: str, parts: Sequence[Finished], table: pd.DataFrame) -> Mapping[str, Any]:
+    spec, seed = work.spec, seed_of(work.spec.seed, split)
+    bounds = GroupedBounds.joined([part.grouped for part in parts])
+    top = STANDARD.top.name
+    left_se = np.hypot(table[error_of(top)].to_numpy(float), table[error_of("iwae")].to_numpy(float))
+    try:
+        latents = latent_health({part.unit.number: part.q for part in parts}, work.like, seed)
+    except Exception as error:  # whatever a model's prior does, the table stands
+        latents = {"skipped": reason(error)}
+    curve = summarise_iwae_curve(bounds, spec.iwae.num_samples, table[top].to_numpy(float), left_se)
+    star = latent_use({part.unit.number: part.q_star for part in parts})
+    return {"latents": latents, "latents_star": star, "iwae_curve": curve}
