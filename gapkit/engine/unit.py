@@ -25,6 +25,7 @@ from gapkit.engine.table import rows as rows_of
 from gapkit.estimators import Estimate
 from gapkit.evidence import SOURCES
 from gapkit.families.gaussian import Affine
+from gapkit.families.protocol import Posterior
 from gapkit.iwae_curve import GroupedBounds
 from gapkit.ladder import STANDARD
 from gapkit.local import Bank, LocalFits
@@ -134,14 +135,15 @@ def run_unit(work: Work, split: str, unit: Unit, tell: Callable[[str], None] = l
     if work.curve.wants(split, unit):
         with left_out("local steps", skipped):
             curve = run_stage("local steps", stages.curve_rows, batch, spec, fitted)
-    star = fitted.family(fitted.own).q
+    own = fitted.family(fitted.own).q
+    star: Posterior = own if isinstance(own, Affine) else fitted.mean_field.q
     return Finished(
         split,
         unit,
         table,
         bounds.grouped.head(unit.size),
         marginals(batch.q, unit),
-        marginals(star if isinstance(star, Affine) else fitted.mean_field.q, unit),
+        marginals(star, unit),
         chosen,
         curve,
         watched,
