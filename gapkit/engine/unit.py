@@ -25,7 +25,6 @@ from gapkit.engine.table import rows as rows_of
 from gapkit.estimators import Estimate
 from gapkit.evidence import SOURCES
 from gapkit.families.gaussian import Affine
-from gapkit.families.protocol import Posterior
 from gapkit.iwae_curve import GroupedBounds
 from gapkit.ladder import STANDARD
 from gapkit.local import Bank, LocalFits
@@ -135,15 +134,15 @@ def run_unit(work: Work, split: str, unit: Unit, tell: Callable[[str], None] = l
     if work.curve.wants(split, unit):
         with left_out("local steps", skipped):
             curve = run_stage("local steps", stages.curve_rows, batch, spec, fitted)
-    own = fitted.family(fitted.own).q
-    star: Posterior = own if isinstance(own, Affine) else fitted.mean_field.q
+    star = fitted.family(fitted.own).q
+    gaussian = isinstance(star, Affine)
     return Finished(
         split,
         unit,
         table,
         bounds.grouped.head(unit.size),
         marginals(batch.q, unit),
-        marginals(star, unit),
+        marginals(star if gaussian else fitted.mean_field.q, unit),
         chosen,
         curve,
         watched,
