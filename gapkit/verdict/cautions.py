@@ -18,7 +18,6 @@ _STATUSES = {
     "fit_budget": "for {} the fit of q* ended at its budget",
     "fit_diverged": "for {} the fit of q* found no finite optimum",
     "negative_gap": "for {} a gap is below zero by more than noise explains",
-    "failed": "for {} the work ended in an error (run.json has it)",
     "undefined_weights": "for {} some importance weights were undefined",
 }
 
@@ -104,6 +103,11 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
             "By their certificates, the fits of q* are "
             f"{plus_minus({**left, 'se_datapoints': left['se_monte_carlo']})} "
             f"nats below the optimum on average{ended}."
+        )
+    failed = first["status"].get("failed", 0)
+    if failed:
+        sentences.append(
+            f"For {count_of(failed)} the work ended in an error, which run.json holds; they have no numbers."
         )
     told = [
         words.format(count_of(first["status"][word])) for word, words in _STATUSES.items() if first["status"].get(word)

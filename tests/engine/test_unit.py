@@ -1,0 +1,152 @@
+"""A unit is a pure function, and one that fails leaves the others as they are."""
+
+import hashlib
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import gapkit
+from gapkit import GapkitWarning
+from gapkit.engine import spec_for
+from gapkit.engine.bank import build_shared_bank
+from gapkit.engine.curve import plan_curve
+from gapkit.engine.gather import gather
+from gapkit.engine.plan import plan_units
+from gapkit.engine.store import Memory
+from gapkit.engine.unit import Work, run_unit
+from gapkit.models.freeze import frozen
+from gapkit.models.reference import build
+from gapkit.models.target import Target
+
+SPEC = spec_for("quick", unit_size=8, semi_amortized=20, details=3)
+ROOT = Path(__file__).parents[2]
+
+
+def made():
+    """Three units of a small model with weights of its own, and what they share."""
+    torch.manual_seed(3)
+    model = build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,))
+    x = (torch.rand(20, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    families = {"encoder": "mean_field", "split": "mean_field", "fitted": ["mean_field", "full_rank"]}
+    like = Target(model, x[:1])
+    data = {"test": x}
+    with frozen(model):
+        bank = build_shared_bank(like, data, None, SPEC)
+    work = Work(like, data, data, bank, SPEC, {}, plan_curve(SPEC, "test", len(x), families))
+    return model, work, plan_units(len(x), SPEC.unit_size)
+
+
+def digest(finished):
+    """Of every number and word that a unit gives; not of its seconds."""
+    found = hashlib.sha256()
+    for table in (finished.table, finished.curve):
+        for name in table:
+            column = table[name].to_numpy()
+            found.update(name.encode() + (column.tobytes() if column.dtype.kind in "if" else "|".join(column).encode()))
+    for part in (finished.grouped.value, finished.q.loc, finished.q.scale, finished.q_star.loc, finished.q_star.scale):
+        found.update(np.ascontiguousarray(part).tobytes())
+    for kept in (*finished.chosen.worst, *finished.chosen.typical):
+        found.update(f"{kept.index} {kept.gap!r}".encode() + kept.fits["mean_field"].loc.numpy().tobytes())
+    found.update(f"{finished.work} {sorted(finished.skipped.items())}".encode())
+    return found.hexdigest()
+
+
+@pytest.fixture(scope="module")
+def once():
+    """All units in their order."""
+    model, work, units = made()
+    with frozen(model):
+        return [run_unit(work, "test", unit) for unit in units]
+
+
+def test_a_unit_gives_the_same_bytes_again_and_without_its_neighbours(once):
+    model, work, units = made()
+    with frozen(model):
+        alone = run_unit(work, "test", units[1])
+        again = run_unit(work, "test", units[1])
+    assert digest(alone) == digest(again) == digest(once[1])
+    assert digest(once[0]) != digest(once[1])
+
+
+def test_a_unit_gives_the_same_bytes_in_another_process(once):
+    code = (
+        "import torch; torch.set_num_threads(1)\n"
+        "from tests.engine.test_unit import digest, frozen, made, run_unit\n"
+        "model, work, units = made()\n"
+        "with frozen(model):\n"
+        "    print(digest(run_unit(work, 'test', units[2])))\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.split()[-1] == digest(once[2])
+
+
+def test_units_are_gathered_the_same_in_any_order(once):
+    _, work, _ = made()
+    one, other = gather(work, once), gather(work, once[::-1])
+    assert one.frames["test"].equals(other.frames["test"])
+    assert [kept.index for kept in one.chosen.worst] == [kept.index for kept in other.chosen.worst]
+    worst = one.frames["test"].sort_values("total_gap", ascending=False)["index"].head(3).tolist()
+    assert [kept.index for kept in one.chosen.worst] == worst
+
+
+def test_a_store_gives_back_what_was_put(once):
+    store = Memory()
+    for finished in once:
+        store.put(finished)
+    assert store.get("test", once[1].unit) is once[1]
+    assert store.get("train", once[1].unit) is None
+    assert len(list(store)) == 3
+
+
+class Fails:
+    """A model that cannot encode some datapoints."""
+
+    def __init__(self, model, bad):
+        self.decode, self.prior, self._model, self._bad = model.decode, model.prior, model, bad
+
+    def encode(self, x):
+        if (x == self._bad).all(-1).any() and len(x) == SPEC.unit_size:
+            raise RuntimeError("no answer for this one")
+        return self._model.encode(x)
+
+
+@pytest.mark.filterwarnings("ignore:datapoints 8 to 15:gapkit.GapkitWarning")
+def test_a_unit_that_fails_leaves_the_others_as_they_are():
+    model, work, _ = made()
+    x = work.data["test"].clone()
+    x[9] = torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
+    spec = replace(SPEC, semi_amortized=0, convergence=0)
+    keep = torch.cat([x[:8], x[16:]])
+    with pytest.warns(GapkitWarning, match=r"datapoints 8 to 15 of test have no numbers: .*no answer"):
+        result = gapkit.analyze(Fails(model, x[9]), x, spec, other_x=keep)
+    whole = gapkit.analyze(model, x, spec, other_x=keep).to_frame()
+    frame = result.to_frame()
+    failed = frame["status"] == "failed"
+    assert frame.loc[failed, "index"].tolist() == list(range(8, 16))
+    assert frame.loc[failed, "log_px"].isna().all()
+    for name in ("log_px", "elbo_star", "elbo"):
+        assert frame.loc[~failed, name].tolist() == whole.loc[~failed, name].tolist()
+    assert result.run["failed"] == [
+        {"split": "test", "from": 8, "to": 15, "reason": "RuntimeError: no answer for this one"}
+    ]
+    assert "the work ended in an error" in " ".join(result.verdict())
+    assert result.summary_values["splits"]["test"]["unsound"] >= 8
+
+
+def test_where_no_unit_finishes_the_error_is_the_users():
+    class Never(Fails):
+        def encode(self, x):
+            if len(x) == SPEC.unit_size:
+                raise RuntimeError("no answer at all")
+            return self._model.encode(x)
+
+    model, work, _ = made()
+    spec = replace(SPEC, semi_amortized=0, convergence=0)
+    x = work.data["test"][:16]
+    with pytest.raises(RuntimeError, match="no answer at all"):
+        gapkit.analyze(Never(model, x[0]), x, spec, other_x=x[:3])
