@@ -37,7 +37,8 @@ def lines(quantities: Mapping[str, Any], ladder: Ladder = STANDARD) -> list[Line
         ladder: its rungs and gaps.
 
     Example:
-        >>> means = {"log_px": -1.0, "elbo_star": -3.0, "elbo": -4.0, "elbo_star_flow": -2.0}
+        >>> top, star, bottom = (rung.name for rung in STANDARD.rungs)
+        >>> means = {top: -1.0, star: -3.0, bottom: -4.0, side_name("family", "flow"): -2.0}
         >>> [line.label for line in lines({name: {"mean": mean, "count": 9} for name, mean in means.items()})][:3]
         ['log p(x)', 'L[q*], flow', 'approximation gap']
     """
