@@ -136,7 +136,7 @@ def in_words(
     Args:
         summaries: :meth:`Comparison.summary` of ``test`` data and, where the gain on them is to be distinguished from
             what does not generalise, of ``train`` data.
-        start: where the new encoder started, one of ``gapkit.training.refit.STARTS``.
+        start: where the new encoder started, one of ``gapkit.training.refit_config.STARTS``.
         new: its name in the comparisons.
         old: the name of the encoder that the refit began with; further ones are compared in sentences of their own.
 
