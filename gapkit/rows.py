@@ -8,7 +8,8 @@ import pandas as pd
 
 from gapkit.ladder import STANDARD, Ladder, error_of, quantity
 
-__all__ = ["UNSOUND", "concentration", "ladder_rows", "left_out", "unfinished", "unsound", "unsound_rows"]
+FAILED = "failed"  # the status of a datapoint whose unit ended in an error
+__all__ = ["FAILED", "UNSOUND", "concentration", "ladder_rows", "left_out", "unfinished", "unsound", "unsound_rows"]
 
 # Statuses of a datapoint whose log p(x) or gaps an advice should not rest on.
 UNSOUND = (

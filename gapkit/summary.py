@@ -13,7 +13,7 @@ import pandas as pd
 from gapkit.checks import InputError
 from gapkit.intervals import difference_interval, mean_interval
 from gapkit.ladder import STANDARD, Ladder, error_of, quantity, summarised
-from gapkit.rows import concentration, ladder_rows, left_out, unfinished, unsound
+from gapkit.rows import FAILED, concentration, ladder_rows, left_out, unfinished, unsound
 from gapkit.sample_size import FEWEST
 
 __all__ = ["difference_of_means", "summarise", "summarise_values"]
@@ -105,7 +105,7 @@ def summarise(
             "quantities": quantities,
             "datapoints": len(rows),
             "status": _count_words(rows["status"]),
-            "log_px_source": {str(k): int(v) for k, v in rows["log_px_source"].value_counts().items()},
+            "log_px_source": {str(k): int(v) for k, v in rows["log_px_source"].value_counts().items() if k},
             "other_start": int((rows["start"] > 0).sum()),
             "left_out": left_out(rows, ladder),
             "unsound": unsound(rows),
@@ -174,6 +174,7 @@ def _fits(rows: pd.DataFrame, ladder: Ladder) -> dict[str, Any]:
     """How the fits of q* ended, and what those that did not converge may add."""
     if "fit" not in rows or ladder.fitted is None:
         return {}
+    rows = rows[rows["fit"] != FAILED]  # of these there was none
     return {
         "fit": {str(k): int(v) for k, v in rows["fit"].value_counts().items()},
         "unfinished": unfinished(rows, ladder.fitted.shortfall),

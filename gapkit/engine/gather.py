@@ -15,12 +15,12 @@ from gapkit.engine.skipped import reason
 from gapkit.engine.unit import Finished, Work, seed_of
 from gapkit.iwae_curve import GroupedBounds, summarise_iwae_curve
 from gapkit.ladder import STANDARD, error_of
+from gapkit.rows import FAILED
 
-__all__ = ["FAILED", "Failure", "Gathered", "gather"]
+__all__ = ["Failure", "Gathered", "gather"]
 
 # Of the control subset, that the search missed modes for, so that it is widened for all.
 _FEWEST, _SHARE = 2, 0.05
-FAILED = "failed"  # the status of a datapoint whose unit ended in an error
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,20 @@ def gather(work: Work, finished: Iterable[Finished], failures: Sequence[Failure]
         beside[split] = _beside(work, split, parts, table)
     route = pd.concat(frames.values())[["route", "route_mass"]]
     control = route[route["route"] == "control"]
+    lost = [failure for failure in failures if work.curve.wants(failure.split, failure.unit)]
+    gone = "the work on its datapoints ended in an error"
+    reasons = [part.skipped["local steps"] for part in done if "local steps" in part.skipped]
+    skipped = next(iter(reasons), gone if lost else "")
+    watched = next((part.watched for part in done if part.watched is not None), Convergence())
+    if not watched.summary and work.spec.convergence and any(f.unit.number == 0 for f in failures):
+        watched = Convergence(summary={"skipped": {"all": gone}})
     return Gathered(
         frames,
         beside,
         joined((part.chosen for part in done), work.spec.details),
         [part.curve for part in done if part.curve is not None],
-        next((part.skipped["local steps"] for part in done if "local steps" in part.skipped), ""),
-        next((part.watched for part in done if part.watched is not None), Convergence()),
+        skipped,
+        watched,
         {"count": len(control), "missed": int((control["route_mass"] > 0).sum())},
     )
 

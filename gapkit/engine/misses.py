@@ -129,11 +129,11 @@ def _unreached(like: Target, bank: Bank, spec: AnalysisSpec) -> Mapping[str, Any
         "expected": expected,
         "unseen": (found - expected) / count if clear else 0.0,
     }
-    return {**seen, **_apart(gap[gap.isfinite()])}
+    return {**seen, **_apart(gap[~gap.isnan()])}
 
 
 def _apart(gap: Tensor) -> Mapping[str, Any]:
-    """What the sandwiches of AIS say together: finite values of shape (N,), in nats."""
+    """What the sandwiches of AIS say together: values of shape (N,), in nats; each counts up to 4."""
     if len(gap) < _FEWEST_GAPS:
         return {}
     gap = gap.clamp(-_WIDEST, _WIDEST)  # what one very wide one says is that it is wide

@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from traceback import clear_frames
 from typing import Any
 
 import numpy as np
@@ -192,13 +193,14 @@ def _through(
     work: Work, units: Sequence[tuple[str, Unit]], run_stage: Stopwatch, store: Store | None = None
 ) -> tuple[Gathered, list[Failure]]:
     """Run the units that the store lacks, and gather all; one that ends in an error leaves the others as they are."""
-    store, failures = store if store is not None else Memory(), []
+    store, failures = store if store is not None else Memory(work.spec.details), []
     for split, unit in units:
         if store.get(split, unit) is not None:
             continue
         try:
             finished = run_unit(work, split, unit, run_stage.tell)
         except Exception as error:  # whatever a model does on these datapoints, the others are measured
+            clear_frames(error.__traceback__)  # which would hold on to all that the unit had made
             failures.append(Failure(split, unit, error))
             continue
         store.put(finished)

@@ -130,11 +130,12 @@ class Ladder:
             raise InputError("a ladder", f"the names {', '.join(names)}", "use each name once")
         odd = [name for name in names if not name.isidentifier()]
         if odd:
-            found = f"the name {odd[0]!r:.60}"
-            raise InputError("a ladder", found, "name columns with letters, digits and underscores")
+            raise InputError("a ladder", f"the name {odd[0]!r:.60}", "use letters, digits and underscores")
         unknown = [gap.part for gap in self.gaps if gap.part not in _PARTS]
         if unknown:
             raise InputError(f"a gap of part {unknown[0]!r}", "no such part", f"use one of {', '.join(_PARTS)}")
+        if self.rungs[-1].shortfall:
+            raise InputError("a ladder", "a fitted rung at the bottom", "put the encoder's rung below it")
         if self.total == TOTAL and len(self.gaps) != 2:
             object.__setattr__(self, "total", _counted(self))
 

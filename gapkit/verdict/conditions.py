@@ -127,6 +127,10 @@ def sound(summary: Mapping[str, Any]) -> tuple[Missing, ...]:
         from gapkit.rows import UNSOUND
 
         bad = min(count, sum(first["status"].get(word, 0) for word in UNSOUND))
+    failed = first["status"].get("failed", 0)
+    if failed > (1.0 - _MOST) * count:
+        what = f"for {failed:,} of {count_of(count)} the work ended in an error"
+        return (Missing(what, "mend its cause, which run.json holds (`failed`), and analyse again", "evidence"),)
     if bad <= (1.0 - _MOST) * count:
         return ()
     what = f"for {bad:,} of {count_of(count)} log p(x) or a gap cannot be trusted (by their statuses)"

@@ -21,6 +21,9 @@ CONDITIONAL = frozenset(
 )
 
 
+_TWO = 2  # gaps, of which one is the larger
+
+
 @dataclass(frozen=True)
 class Decision:
     """What to do first.
@@ -122,7 +125,7 @@ def _model(summary: Mapping[str, Any]) -> Decision | None:
 
 
 def _inference(summary: Mapping[str, Any]) -> Decision:
-    """Encoder, family or nothing: by the total gap and the paired difference of its two largest parts."""
+    """Encoder, family or nothing: by the total gap, and how far its largest part is ahead of the closest other."""
     quantities, whole, rival = summary["quantities"], total(summary), rivals(summary)
     small, _ = small_gap(summary)
     low, high = whole["ci95"]
@@ -155,7 +158,8 @@ def _inference(summary: Mapping[str, Any]) -> Decision:
         return _carried(replace(found, low=size, high=high + left), missing)
     if missing:
         return Decision("unknown", "uncarried", missing=missing)
-    what = "neither of the two gaps is clearly the larger one"
+    several = len(Ladder.of(summary).gaps) > _TWO
+    what = "no gap is clearly the largest one" if several else "neither of the two gaps is clearly the larger one"
     more = Missing(what, _more(apart, summary).settle, "difference")
     return Decision("unknown", "equal", low=low, high=high, missing=(more,))
 

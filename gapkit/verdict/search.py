@@ -80,7 +80,7 @@ def _annealed(count: int, search: Mapping[str, Any]) -> str:
     unseen = search["unseen_annealed"]
     told = (
         f"For {count_of(count)} simulated from the model AIS gave log p(x), and chains sent back from the latents that "
-        f"they came from ended {number(search['apart'])} nats above it, on average"
+        f"they came from ended {number(search['apart'])} nats above it, on average (each counted up to 4)"
     )
     if not unseen:
         return f"{told}."

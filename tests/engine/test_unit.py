@@ -1,8 +1,10 @@
 """A unit is a pure function, and one that fails leaves the others as they are."""
 
+import gc
 import hashlib
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,6 +105,30 @@ def test_a_store_gives_back_what_was_put(once):
     assert len(list(store)) == 3
 
 
+def test_a_store_keeps_no_more_of_what_is_offered_for_pictures_than_is_chosen(once):
+    store = Memory(SPEC.details)
+    for finished in once:
+        store.put(finished)
+    _, work, _ = made()
+    assert sum(len(finished.chosen.worst) for finished in store) == SPEC.details < 3 * SPEC.details
+    assert [k.index for k in gather(work, store).chosen.worst] == [k.index for k in gather(work, once).chosen.worst]
+
+
+def test_of_a_unit_that_failed_nothing_is_held(monkeypatch):
+    seen = []
+
+    def fits_then_fails(batch, fitted, spec):
+        seen.append(weakref.ref(fitted))
+        raise RuntimeError("out of memory")
+
+    model, work, _ = made()
+    monkeypatch.setattr("gapkit.engine.stages.evidence", fits_then_fails)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        gapkit.analyze(model, work.data["test"], replace(SPEC, convergence=0, certificate=0), other_x=work.data["test"])
+    gc.collect()
+    assert sum(ref() is not None for ref in seen) <= 1  # that of the error which is raised
+
+
 class Fails:
     """A model that cannot encode some datapoints."""
 
@@ -135,7 +161,12 @@ def test_a_unit_that_fails_leaves_the_others_as_they_are():
         {"split": "test", "from": 8, "to": 15, "reason": "RuntimeError: no answer for this one"}
     ]
     assert "the work ended in an error" in " ".join(result.verdict())
-    assert result.summary_values["splits"]["test"]["unsound"] >= 8
+    first = result.summary_values["splits"]["test"]
+    assert first["unsound"] >= 8
+    assert sum(first["fit"].values()) == 12  # of those that failed there was no fit
+    assert "" not in first["log_px_source"]
+    assert "8 of 20 datapoints the work ended in an error" in result.verdict()[0]
+    assert "run.json holds" in result.verdict()[0]
 
 
 def test_where_no_unit_finishes_the_error_is_the_users():

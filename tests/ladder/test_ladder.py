@@ -33,6 +33,7 @@ def test_a_run_without_one_has_the_usual():
         ((Rung("a", "A"), Rung("b", "B")), ()),
         ((Rung("a", "A"), Rung("a", "B")), (Gap("g", "g", "family"),)),
         ((Rung("a", "A"), Rung("b", "B")), (Gap("g", "g", "nobody"),)),
+        ((Rung("a", "A"), Rung("b", "B", shortfall="left")), (Gap("g", "g", "encoder"),)),
     ],
 )
 def test_what_is_no_ladder_is_refused(rungs, gaps):

@@ -42,6 +42,20 @@ def test_the_largest_of_three_gaps_is_advised_on(largest, action, words):
         assert f"{gap.whose} ({gap.label})" in sentences
 
 
+def test_a_gap_is_the_largest_only_where_it_is_ahead_of_every_other():
+    """The second by its mean is clearly smaller; the third is so noisy that it may be larger."""
+    summary = with_gaps(approximation_gap=0.6, set_gap=0.55, amortization_gap=1.0)
+    quantities = summary["quantities"]
+    quantities["amortization_minus_approximation"] |= {"mean": 0.4, "ci95": [0.39, 0.41]}
+    quantities["amortization_minus_set"] |= {"mean": 0.45, "ci95": [-0.37, 1.27]}
+    decision = decide(summary)
+    assert (decision.action, decision.why) == ("unknown", "equal")
+    quantities["amortization_minus_set"] |= {"ci95": [0.2, 0.7]}
+    decision = decide(summary)
+    assert (decision.action, decision.second) == ("encoder", "set_gap")
+    assert decision.low < 0.2
+
+
 def test_two_that_are_alike_and_largest_give_no_advice():
     summary = with_gaps(approximation_gap=3.0, set_gap=0.5, amortization_gap=3.0)
     decision = decide(summary)
