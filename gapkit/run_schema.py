@@ -184,7 +184,7 @@ _SEARCH = {
     "dependentRequired": {
         "simulated": ["missed"],
         "simulated_again": ["beyond", "expected", "unseen"],
-        "annealed_again": ["apart", "unseen_annealed"],
+        "apart": ["annealed_again", "unseen_annealed"],
     },
 }
 

@@ -98,10 +98,10 @@ def gather(work: Work, finished: Iterable[Finished], failures: Sequence[Failure]
         beside[split] = _beside(work, split, parts, table)
     route = pd.concat(frames.values())[["route", "route_mass"]]
     control = route[route["route"] == "control"]
-    lost = [failure for failure in failures if work.curve.wants(failure.split, failure.unit)]
+    off_curve = [failure for failure in failures if work.curve.wants(failure.split, failure.unit)]
     gone = "the work on its datapoints ended in an error"
     reasons = [part.skipped["local steps"] for part in done if "local steps" in part.skipped]
-    skipped = next(iter(reasons), gone if lost else "")
+    skipped = next(iter(reasons), gone if off_curve else "")
     watched = next((part.watched for part in done if part.watched is not None), Convergence())
     if not watched.summary and work.spec.convergence and any(f.unit.number == 0 for f in failures):
         watched = Convergence(summary={"skipped": {"all": gone}})

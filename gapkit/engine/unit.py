@@ -109,6 +109,9 @@ def run_unit(work: Work, split: str, unit: Unit, tell: Callable[[str], None] = l
         split: that it belongs to.
         unit: which datapoints.
         tell: hears the name of each stage that is done.
+
+    Raises:
+        Exception: whatever the model raises on these datapoints.
     """
     spec, bank, indices = work.spec, work.bank, list(unit.indices)
     run_stage, before = Stopwatch(0, lambda step: tell(step.stage)), work.like.work.copy()

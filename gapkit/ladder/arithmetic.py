@@ -54,6 +54,7 @@ def decompose(
     """The gap below every rung but the lowest, by name, and the total gap from the top to the bottom.
 
     A shortfall of the optimum between moves nats from one gap to the other and leaves the total as it is.
+    Source: Cremer, Li, Duvenaud (2018), https://arxiv.org/abs/1801.03558, section 3, for three rungs.
 
     Args:
         ladder: which rungs and gaps there are.

@@ -8,7 +8,6 @@ from gapkit.ladder import Gap, Rung
 __all__ = ["broken", "marks", "with_part"]
 
 _MARKS = ("o", "D", "s", "^", "v", "P")
-_PARTS = ("family", "encoder")
 
 
 def with_part(gap: Gap, apart: str = " ") -> str:
@@ -23,7 +22,7 @@ def with_part(gap: Gap, apart: str = " ") -> str:
         >>> with_part(STANDARD.gaps[0]), with_part(STANDARD.total, "\n")
         ('approximation gap (family)', 'total gap')
     """
-    return f"{broken(gap.label, apart)} ({gap.part})" if gap.part in _PARTS else gap.label
+    return gap.labelled.replace(gap.label, broken(gap.label, apart), 1)
 
 
 def broken(label: str, apart: str = "\n") -> str:

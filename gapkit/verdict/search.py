@@ -57,7 +57,7 @@ def _still(search: Mapping[str, Any]) -> list[str]:
     again, sentences = search.get("simulated_again"), []
     if again:
         sentences.append(_sampled(again, search))
-    if search.get("annealed_again"):
+    if search.get("apart") is not None:
         sentences.append(_annealed(search["annealed_again"], search))
     return sentences
 
@@ -84,4 +84,4 @@ def _annealed(count: int, search: Mapping[str, Any]) -> str:
     )
     if not unseen:
         return f"{told}."
-    return f"{told}: log p(x) of AIS may be too low for every datapoint."
+    return f"{told}: log p(x) may be too low wherever it is that of AIS."

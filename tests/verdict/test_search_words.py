@@ -30,6 +30,15 @@ def test_as_many_as_the_weights_expect_are_no_news():
     assert "nothing that was tried" not in words
 
 
+def test_bounds_of_ais_that_are_apart_make_its_values_doubtful():
+    some = {"simulated_again": 0, "beyond": 0, "expected": 0.0, "unseen": 0.0, "annealed_again": 20}
+    words = said(**WIDE, **some, apart=1.57, unseen_annealed=0.54)
+    assert "For 20 datapoints simulated from the model AIS gave log p(x)" in words
+    assert "1.57 nats above it, on average (each counted up to 4): log p(x) may be too low wherever" in words
+    assert "too low" not in said(**WIDE, **some, apart=0.01, unseen_annealed=0.0)
+    assert "AIS gave" not in said(**WIDE, **some | {"annealed_again": 2})
+
+
 def test_why_what_is_missed_even_so_could_not_be_tried():
     assert "could not be tried on simulated data: ValueError: no." in said(**WIDE, skipped_again="ValueError: no")
 
