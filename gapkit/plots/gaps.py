@@ -22,6 +22,8 @@ def with_part(gap: Gap, apart: str = " ") -> str:
         >>> with_part(STANDARD.gaps[0]), with_part(STANDARD.total, "\n")
         ('approximation gap (family)', 'total gap')
     """
+    if gap.labelled == gap.label:
+        return gap.label
     return gap.labelled.replace(gap.label, broken(gap.label, apart), 1)
 
 
