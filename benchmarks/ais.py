@@ -19,9 +19,9 @@ from benchmarks.output import machine, timed, told
 from benchmarks.problem import Gold, Problem, gold, images, make_problem, rms, trained
 from benchmarks.speed import shares_of_the_limit
 from gapkit import analyze, checkpoints
+from gapkit.core.files import write_json
 from gapkit.engine import spec_for
 from gapkit.models.freeze import frozen
-from gapkit.results import write_json
 
 _PARTS = ("speed", "analyses", "peers", "gradients")
 

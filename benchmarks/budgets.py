@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.problem import Unfitted
+from gapkit.core.randomness import Key
 from gapkit.engine import spec_for
 from gapkit.estimators import Elbo, Estimate
 from gapkit.families.protocol import with_density
@@ -18,9 +19,8 @@ from gapkit.local.job import Job, merged
 from gapkit.local.modes import Modes
 from gapkit.local.polish import polished
 from gapkit.local.search import find_modes
-from gapkit.models.target import Target
-from gapkit.models.work import Work
-from gapkit.randomness import Key
+from gapkit.target import Target
+from gapkit.target.work import Work
 
 __all__ = [
     "Against",

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.problem import Gold, Problem, rms
+from gapkit.core.numerics import log_mean_exp
 from gapkit.engine import spec_for
 from gapkit.estimators import Ais, Iwae
-from gapkit.evidence import Policy, estimate_evidence
-from gapkit.families import PriorProposal, recognise
+from gapkit.estimators.evidence import Policy, estimate_evidence
 from gapkit.local import FitSettings, fit
-from gapkit.numerics import log_mean_exp
+from gapkit.target import PriorProposal, recognise
 
 __all__ = ["Point", "ais_from_optimum", "end_to_end", "policy", "textbook", "work_at"]
 

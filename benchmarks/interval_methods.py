@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import special
 
-from gapkit.intervals import likelihood_interval, mean_interval
+from gapkit.core.intervals import likelihood_interval, mean_interval
 
 __all__ = ["BOOTSTRAPS", "CHOSEN", "METHODS", "bootstraps"]
 

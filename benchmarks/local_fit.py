@@ -22,15 +22,14 @@ from benchmarks.budgets import Optimum
 from benchmarks.output import machine, timed, told
 from benchmarks.problem import Unfitted, images, trained, unfitted
 from gapkit import checkpoints
+from gapkit.core.files import write_json
+from gapkit.core.randomness import Key
 from gapkit.engine import spec_for
 from gapkit.estimators import Elbo
-from gapkit.families import recognise
 from gapkit.local import LocalFits, fit
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import Target
-from gapkit.randomness import Key
-from gapkit.results import write_json
+from gapkit.target import Target, recognise
 
 _FAMILIES = ("mean_field", "full_rank")
 # What counts as fitted, in nats below the optimum, mean over datapoints.

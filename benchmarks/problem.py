@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gapkit.data import binarize, load
+from gapkit.core.randomness import Key
 from gapkit.estimators import Ais
-from gapkit.families import DiagonalGaussian, FullRankGaussian, recognise
+from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.families.protocol import Posterior
+from gapkit.inputs.data import binarize, load
 from gapkit.local import Bank, LocalFits, build_bank, fit
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target, recognise
 from gapkit.training import TrainConfig, train
 
 __all__ = ["Gold", "Problem", "Unfitted", "gold", "images", "make_problem", "rms", "trained", "unfitted"]

@@ -13,14 +13,13 @@ import torch
 
 from benchmarks.problem import images
 from gapkit import analyze, checkpoints
+from gapkit.core.randomness import Key
 from gapkit.doctor.contract import fit_to_model
 from gapkit.engine import spec_for
 from gapkit.estimators import Ais
-from gapkit.families import PriorProposal, recognise
 from gapkit.local import build_bank, fit
 from gapkit.models.freeze import frozen
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import PriorProposal, Target, recognise
 
 
 def main() -> None:

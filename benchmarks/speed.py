@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.problem import Problem
 from gapkit.estimators import Ais
-from gapkit.models.precision import has_fast_bfloat16
+from gapkit.target.precision import has_fast_bfloat16
 
 __all__ = ["matrix_products", "shares_of_the_limit"]
 

@@ -6,22 +6,23 @@ Names are imported when first used, so that ``gapkit --help`` does not wait for 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from gapkit.core.views import register_view
 from gapkit.version import __version__
 
 if TYPE_CHECKING:
-    from gapkit.checks import GapkitWarning, InputError
     from gapkit.comparison import Comparison, compare
-    from gapkit.encoders import compare_encoders
+    from gapkit.core.errors import GapkitWarning, InputError
+    from gapkit.core.randomness import Key
     from gapkit.engine import AnalysisSpec, analyze, certify, spec_for
     from gapkit.estimators import Ais, Bdmc, Elbo, Estimate, Iwae, ReciprocalIs
-    from gapkit.export import to_arviz
+    from gapkit.integrations.arviz import to_arviz
+    from gapkit.integrations.progress_bar import progress_bar
     from gapkit.local import FitSettings, fit
     from gapkit.models import LatentModel, from_pair, load_model, save_model
-    from gapkit.progress import progress_bar
-    from gapkit.randomness import Key
+    from gapkit.ood.score import Scored, scores, separate
     from gapkit.results import Result
-    from gapkit.score import Scored, scores, separate
     from gapkit.training import refit
+    from gapkit.training.compare_encoders import compare_encoders
 
 _HOMES = {
     "Ais": "gapkit.estimators",
@@ -31,28 +32,28 @@ _HOMES = {
     "Elbo": "gapkit.estimators",
     "Estimate": "gapkit.estimators",
     "FitSettings": "gapkit.local",
-    "GapkitWarning": "gapkit.checks",
-    "InputError": "gapkit.checks",
+    "GapkitWarning": "gapkit.core.errors",
+    "InputError": "gapkit.core.errors",
     "Iwae": "gapkit.estimators",
-    "Key": "gapkit.randomness",
+    "Key": "gapkit.core.randomness",
     "LatentModel": "gapkit.models",
     "ReciprocalIs": "gapkit.estimators",
     "Result": "gapkit.results",
-    "Scored": "gapkit.score",
+    "Scored": "gapkit.ood.score",
     "analyze": "gapkit.engine",
     "certify": "gapkit.engine",
     "compare": "gapkit.comparison",
-    "compare_encoders": "gapkit.encoders",
+    "compare_encoders": "gapkit.training.compare_encoders",
     "fit": "gapkit.local",
     "from_pair": "gapkit.models",
     "load_model": "gapkit.models",
-    "progress_bar": "gapkit.progress",
+    "progress_bar": "gapkit.integrations.progress_bar",
     "refit": "gapkit.training",
     "save_model": "gapkit.models",
-    "scores": "gapkit.score",
-    "separate": "gapkit.score",
+    "scores": "gapkit.ood.score",
+    "separate": "gapkit.ood.score",
     "spec_for": "gapkit.engine",
-    "to_arviz": "gapkit.export",
+    "to_arviz": "gapkit.integrations.arviz",
 }
 
 __all__ = [
@@ -87,6 +88,9 @@ __all__ = [
     "spec_for",
     "to_arviz",
 ]
+
+register_view("plots", lambda: import_module("gapkit.plots"))
+register_view("to_arviz", lambda: import_module("gapkit.integrations.arviz").to_arviz)
 
 
 def __getattr__(name: str) -> object:

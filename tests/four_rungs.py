@@ -9,7 +9,7 @@ import pandas as pd
 from gapkit.comparison import Comparison
 from gapkit.ladder import STANDARD, Gap, Ladder, Rung, error_of
 from gapkit.results import Result
-from gapkit.summary import summarise, summarise_values
+from gapkit.results.summary import summarise, summarise_values
 
 __all__ = ["FOUR", "four_rungs", "four_rungs_comparison", "four_rungs_table"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from gapkit.ladder import STANDARD
 from gapkit.results import Result
-from gapkit.summary import summarise, summarise_values
-from gapkit.verdict import plus_minus, verdict
+from gapkit.results.summary import summarise, summarise_values
+from gapkit.results.verdict import plus_minus, verdict
 from tests.report.test_report import join, make, many, nothing, three
 
 
@@ -107,7 +107,7 @@ def test_classes_cost_as_much_as_three_quantities_however_many_they_are(monkeypa
         return summarise_values(values, *others)
 
     frame = many(2000).to_frame()
-    monkeypatch.setattr("gapkit.summary.summarise_values", counted)
+    monkeypatch.setattr("gapkit.results.summary.summarise_values", counted)
     summarise(frame)
     without, sizes = sum(sizes), []
     for count in (2, 50):

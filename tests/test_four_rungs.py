@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from gapkit.checks import InputError
 from gapkit.cli.compare import print_comparison
 from gapkit.cli.console import print_result
 from gapkit.comparison import compare
+from gapkit.core.errors import InputError
 from gapkit.ladder import STANDARD, Gap, Ladder, Rung, quantity
+from gapkit.ood.score import scores
 from gapkit.report import build, build_comparison, render, render_pdf
 from gapkit.results import Result
-from gapkit.score import scores
-from gapkit.summary import summarise
+from gapkit.results.summary import summarise
 from tests.four_rungs import FOUR, four_rungs
 from tests.report.test_pdf import pages_of
 from tests.report.test_report import Page, twelve

@@ -8,7 +8,7 @@ import torch
 
 import gapkit
 from gapkit import estimators
-from gapkit.models.target import Target
+from gapkit.target import Target
 from tests.registry import ESTIMATORS
 from tests.yardsticks import ppca
 

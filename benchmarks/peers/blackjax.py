@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.peers.installed import peer
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models.pair import PairModel
 
 __all__ = ["blackjax_smc"]

@@ -15,12 +15,12 @@ from torch import Tensor
 from torch.distributions import LowRankMultivariateNormal
 
 from benchmarks.peers.installed import peer
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
+from gapkit.core.randomness import seeded
 from gapkit.estimators import Estimate, Iwae
 from gapkit.models.likelihoods import spec
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import mlp_vae
-from gapkit.randomness import seeded
 
 __all__ = ["pythae_against_gapkit", "pythae_by_samples", "pythae_on_the_exact_model"]
 

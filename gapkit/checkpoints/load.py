@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from gapkit.checkpoints.match import fill
 from gapkit.checkpoints.places import describe_payload, places
 from gapkit.checkpoints.state import require_finite
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.inputs.read import file_sha256, read
 from gapkit.inputs.usercode import METHODS, load_factory, parse_model_args
 from gapkit.models.native import FORMAT, rebuild

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gapkit.checkpoints.places import USUAL_KEYS, Place, describe_payload, first_of, place_at, places
 from gapkit.checkpoints.state import forms, load_strictly, tied
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 
 __all__ = ["Match", "fill"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 
 __all__ = ["Place", "describe_payload", "first_of", "place_at", "places"]
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gapkit.checkpoints.places import SHOWN, first_of, place_at, places
 from gapkit.checkpoints.places import describe_payload as described
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 
 __all__ = ["find_state_dict", "forms", "load_strictly", "require_finite", "strip_prefixes", "strip_wrappers", "tied"]
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gapkit.checks import InputError
 from gapkit.cli.console import print_result
 from gapkit.cli.folder import claim_new_folder, new_folder
 from gapkit.cli.job import Job
@@ -19,6 +18,7 @@ from gapkit.cli.series import analyze_series, default_folder, find_checkpoints, 
 from gapkit.cli.sources import DataOptions, check_source
 from gapkit.cli.streams import console
 from gapkit.cli.tracking import tracking
+from gapkit.core.errors import InputError
 
 if TYPE_CHECKING:
     from gapkit.results import Result

@@ -12,7 +12,6 @@ from typing import Annotated, Any, TextIO
 import typer
 from typer.core import TyperGroup
 
-from gapkit.checks import GapkitWarning, InputError, printable
 from gapkit.cli.analyze import analyze
 from gapkit.cli.certify import certify
 from gapkit.cli.compare import compare
@@ -24,6 +23,7 @@ from gapkit.cli.report import report
 from gapkit.cli.score import score
 from gapkit.cli.streams import tolerant_streams
 from gapkit.cli.train import train
+from gapkit.core.errors import GapkitWarning, InputError, printable
 from gapkit.version import __version__
 
 __all__ = ["app", "main"]

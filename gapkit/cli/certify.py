@@ -29,8 +29,8 @@ def certify(
     """Bracket log p(x) of data simulated from the model: forward AIS from below, backward AIS from above."""
     if out is not None:
         claim_file(out, f"write the certificate to {out}")
+    from gapkit.core.files import write_json
     from gapkit.engine import certify as run
-    from gapkit.results import write_json
 
     loaded = load_model(checkpoint, reading)
     with progress_bar(console(errors=True)) as progress:

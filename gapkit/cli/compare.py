@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gapkit.checks import InputError
 from gapkit.cli.folder import claim_new_folder, new_folder
 from gapkit.cli.report import FORMATS, Formats, formats_of, rendered, write_files
 from gapkit.cli.streams import console
+from gapkit.core.errors import InputError
+from gapkit.core.phrases import RANGE_NOTE, any_range, interval_text
 from gapkit.ladder import Ladder
-from gapkit.phrases import RANGE_NOTE, any_range, interval_text
 
 if TYPE_CHECKING:
     from gapkit.comparison import Comparison
@@ -106,8 +106,8 @@ def write_comparison(
     Raises:
         InputError: the folder cannot be written to.
     """
+    from gapkit.core.files import write_json
     from gapkit.report import build_comparison
-    from gapkit.results import write_json
 
     document = build_comparison(comparison, failed)
     files = rendered({f"compare.{name}": document for name in formats})

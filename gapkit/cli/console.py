@@ -11,10 +11,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 from rich.text import Text
 
-from gapkit.checks import GapkitWarning, printable
+from gapkit.core.errors import GapkitWarning, printable
+from gapkit.core.phrases import RANGE_NOTE, any_range, by_its_name, interval_text
+from gapkit.integrations.progress_bar import plain_lines
 from gapkit.ladder import Ladder
-from gapkit.phrases import RANGE_NOTE, any_range, by_its_name, interval_text
-from gapkit.progress import plain_lines
 
 if TYPE_CHECKING:
     from gapkit.engine import Progress as Step

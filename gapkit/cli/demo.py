@@ -27,8 +27,8 @@ def demo(
     import tempfile
 
     from gapkit import checkpoints
-    from gapkit.data import binarize, load
     from gapkit.engine import analyze, spec_for
+    from gapkit.inputs.data import binarize, load
     from gapkit.training import TrainConfig, train
 
     spec = spec_for(effort, seed=seed)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gapkit.checks import InputError
 from gapkit.cli.folder import claim_file
 from gapkit.cli.report import write_files
+from gapkit.core.errors import InputError
 
 if TYPE_CHECKING:
     from gapkit.results import Result
@@ -32,7 +32,7 @@ def export(
 
     path = run / f"datapoints.{form}" if out is None else out
     asked, do = f"write the table to {path}", "choose another --out"
-    from gapkit.files import kind_of
+    from gapkit.core.files import kind_of
 
     if kind_of(run, f"the result in {run}") == "folder":
         claim_file(path, asked, replaced=True)

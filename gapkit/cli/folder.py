@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 
 __all__ = ["claim_file", "claim_folder", "claim_new_folder", "kept", "new_folder", "watched_claims"]
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from gapkit.checks import InputError
 from gapkit.cli.console import gathered_warnings, progress_bar
 from gapkit.cli.reading import Reading, load_model
 from gapkit.cli.sources import (
@@ -21,6 +20,7 @@ from gapkit.cli.sources import (
     other_data,
     trained_on,
 )
+from gapkit.core.errors import InputError
 
 if TYPE_CHECKING:
     from gapkit.checkpoints import Loaded

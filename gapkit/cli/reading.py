@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gapkit.checks import GapkitWarning, InputError
-from gapkit.outline import require_spec
+from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.inputs.outline import require_spec
 
 if TYPE_CHECKING:
     from torch import Tensor

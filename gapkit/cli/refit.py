@@ -11,7 +11,6 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from gapkit.checks import InputError
 from gapkit.cli.console import gathered_warnings, progress_bar
 from gapkit.cli.folder import claim_new_folder
 from gapkit.cli.job import facts as facts_of
@@ -28,8 +27,9 @@ from gapkit.cli.sources import (
 )
 from gapkit.cli.sources import facts as facts_of_data
 from gapkit.cli.streams import console
+from gapkit.core.errors import InputError
+from gapkit.core.phrases import RANGE_NOTE, any_range, interval_text
 from gapkit.ladder import STANDARD
-from gapkit.phrases import RANGE_NOTE, any_range, interval_text
 
 if TYPE_CHECKING:
     import torch
@@ -113,8 +113,8 @@ def refit(
             new, summaries = _run(
                 loaded.model, others, sets, how, config, evaluate, place, tuple(allow or ()), progress
             )
-    from gapkit.encoders import in_words
-    from gapkit.summary import difference_of_means
+    from gapkit.results.summary import difference_of_means
+    from gapkit.training.compare_encoders import in_words
 
     gains = [summaries[split]["differences"][f"{_NEW} minus {_OLD}"] for split in ("train", "test")]
     sentences = in_words(summaries, start, _NEW, _OLD)
@@ -156,12 +156,12 @@ def _run(
     progress: "Callable[[Progress], None]",
 ) -> tuple["Refit", dict[str, dict[str, Any]]]:
     """Refit, and compare the encoders on both splits."""
-    from gapkit.data import binarize
     from gapkit.doctor import examine, moved_to, prepare, told
-    from gapkit.encoders import compare_encoders
     from gapkit.engine import Progress
+    from gapkit.inputs.data import binarize
     from gapkit.models.freeze import frozen
     from gapkit.training import refit as train
+    from gapkit.training.compare_encoders import compare_encoders
 
     steps, fixed = config.epochs + len(_SPLITS), fixed_binarization(how)
 
@@ -218,8 +218,8 @@ def _write(out: Path, new: "Refit", loaded: "Loaded", facts: Mapping[str, Any]) 
     import torch
 
     from gapkit.checkpoints import weights_of
+    from gapkit.core.files import write_atomically, write_json
     from gapkit.models import PairModel, save_model
-    from gapkit.results import write_atomically, write_json
 
     origin = {"name": loaded.name, "sha256": loaded.sha256}
     try:

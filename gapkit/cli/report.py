@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gapkit.checks import InputError
 from gapkit.cli.folder import claim_folder
+from gapkit.core.errors import InputError
 
 if TYPE_CHECKING:
     from gapkit.report import Document
@@ -30,7 +30,7 @@ def report(
     from gapkit.results import Result
 
     folder = run if out is None else out
-    from gapkit.files import kind_of
+    from gapkit.core.files import kind_of
 
     if kind_of(run, f"the result in {run}") == "folder":
         claim_folder(folder)
@@ -85,7 +85,7 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     Raises:
         InputError: the folder cannot be written to.
     """
-    from gapkit.results import write_atomically
+    from gapkit.core.files import write_atomically
 
     for name, content in files.items():
         try:

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gapkit.checks import InputError
 from gapkit.cli.console import gathered_warnings, progress_bar
 from gapkit.cli.folder import claim_new_folder, new_folder
 from gapkit.cli.job import facts
@@ -26,13 +25,14 @@ from gapkit.cli.sources import (
     other_data,
 )
 from gapkit.cli.streams import console
+from gapkit.core.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from gapkit.checkpoints import Loaded
+    from gapkit.ood.score import Scored
     from gapkit.results import Result
-    from gapkit.score import Scored
 
 __all__ = ["score"]
 
@@ -190,8 +190,8 @@ def _analyze(model: Any, sets: Mapping[str, "Tensor"], spec: Any, **options: Any
 
 
 def _scored(result: "Result", sets: Mapping[str, "Tensor"], names: Mapping[str, str], seed: int) -> "Scored":
-    from gapkit.complexity import compressed_nats, image_obstacle
-    from gapkit.score import describe, scores, separate
+    from gapkit.ood.complexity import compressed_nats, image_obstacle
+    from gapkit.ood.score import describe, scores, separate
 
     arrays = [x.numpy() for x in sets.values()]
     obstacle = image_obstacle(*arrays)
@@ -213,8 +213,8 @@ def _from_runs(
     Raises:
         InputError: a folder without a run, or runs of different checkpoints.
     """
+    from gapkit.ood.score import describe, scores, separate
     from gapkit.results import Result
-    from gapkit.score import describe, scores, separate
 
     other = Result.load(run)
     table = scores(other, split, _name_of(run))
@@ -237,7 +237,7 @@ def _from_runs(
 
 def _print(target: Console, scored: "Scored") -> None:
     """Print the areas under the curves, or the medians of a single data set, and the verdict in words."""
-    from gapkit.score_verdict import LABELS, area
+    from gapkit.ood.words import LABELS, area
 
     separation, sets = scored.values["separation"], scored.values["sets"]
     title = ", ".join(f"{each['name']}: {each['datapoints']} datapoints" for each in sets.values())

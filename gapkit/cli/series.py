@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gapkit.checks import InputError, printable
 from gapkit.cli.compare import distinct, print_comparison, write_comparison
 from gapkit.cli.streams import console
+from gapkit.core.errors import InputError, printable
 
 if TYPE_CHECKING:
     from gapkit.results import Result
@@ -111,7 +111,7 @@ def analyze_series(
 
 
 def _gaps(result: "Result") -> str:
-    from gapkit.verdict import plus_minus
+    from gapkit.results.verdict import plus_minus
 
     quantities = result.summary_values["quantities"]
     total, *parts = result.ladder.told
@@ -122,7 +122,7 @@ def _gaps(result: "Result") -> str:
 
 def _compare(results: Mapping[str, "Result"], out: Path, failed: Mapping[str, str]) -> None:
     from gapkit.comparison import compare
-    from gapkit.results import write_json
+    from gapkit.core.files import write_json
 
     if len(results) < 2:
         write_json(out / "comparison.json", {"failed": failed})

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from gapkit.checks import InputError
-from gapkit.outline import require_spec
+from gapkit.core.errors import InputError
+from gapkit.inputs.outline import require_spec
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
     from gapkit.checkpoints import Loaded
-    from gapkit.data import Dataset
+    from gapkit.inputs.data import Dataset
 
 __all__ = [
     "DataOptions",
@@ -51,7 +51,7 @@ class DataOptions:
 
     def load(self, source: str, split: str, limit: int | None = None) -> "Dataset":
         """Load a split; ``limit`` goes before the one of the options."""
-        from gapkit.data import load
+        from gapkit.inputs.data import load
 
         return load(
             source,
@@ -83,7 +83,7 @@ def of_counts(model: Any) -> bool:
     import torch
     from torch.distributions import Independent, constraints
 
-    from gapkit.data import COUNTS
+    from gapkit.inputs.data import COUNTS
 
     likelihood = getattr(model, "likelihood", None)
     if getattr(likelihood, "name", None) is not None:
@@ -146,7 +146,7 @@ def load_splits(
     Raises:
         InputError: two splits are asked for and the source makes no difference between them.
     """
-    from gapkit.data import binarize
+    from gapkit.inputs.data import binarize
 
     loaded = {split: options.load(source, split) for split in dict.fromkeys(splits)}
     if len(loaded) > 1 and any(part.split == "all" for part in loaded.values()):
@@ -183,8 +183,8 @@ def other_data(
     source: str, options: DataOptions, limit: int, how: str, seed: int
 ) -> tuple[str | None, "Tensor | None"]:
     """Training data, if the source has them apart: their encodings are starts of the fits."""
-    from gapkit.data import binarize
-    from gapkit.data.named import NAMED
+    from gapkit.inputs.data import binarize
+    from gapkit.inputs.data.named import NAMED
 
     if options.key is not None or not (source in NAMED or Path(source).suffix in (".npz", ".pt", ".pth")):
         return None, None

@@ -8,8 +8,8 @@ from typing import Any, TextIO
 from rich.console import Console, ConsoleOptions, RenderHook, RenderResult
 from rich.segment import Segment
 
-from gapkit.checks import InputError, printable
 from gapkit.cli.encoding import SIGNS
+from gapkit.core.errors import InputError, printable
 
 __all__ = ["console", "tolerant_streams"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 
 if TYPE_CHECKING:
     from gapkit.results import Result

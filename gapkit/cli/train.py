@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gapkit.checks import InputError
 from gapkit.cli.folder import claim_folder
 from gapkit.cli.streams import console
+from gapkit.core.errors import InputError
 
 if TYPE_CHECKING:
     from gapkit.training import EpochReport
@@ -56,7 +56,7 @@ def train(
     """Train a reference VAE and write OUT/model.pt."""
     widths = _parse_widths(hidden)  # cheap checks before torch is imported
     claim_folder(out)
-    from gapkit.data import load
+    from gapkit.inputs.data import load
     from gapkit.training import TrainConfig
     from gapkit.training import train as run
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.ladder import Ladder, gaps_of_fits
 from gapkit.results import Result
 

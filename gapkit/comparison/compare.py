@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from gapkit.checks import InputError
 from gapkit.comparison.agreement import check_same_data, share_noise, unlike
 from gapkit.comparison.differences import (
     finite_rows,
@@ -19,6 +18,7 @@ from gapkit.comparison.differences import (
 from gapkit.comparison.ladders import common_ladder
 from gapkit.comparison.series import find_series
 from gapkit.comparison.words import sentences
+from gapkit.core.errors import InputError
 from gapkit.ladder import Ladder, error_of, family_sides, side_name
 from gapkit.results import Result
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from gapkit.ladder import Ladder, error_of, family_sides, is_bound
-from gapkit.summary import summarise_values
+from gapkit.results.summary import summarise_values
 
 __all__ = ["finite_rows", "level_summaries", "paired", "shortfalls_of", "summarise_pair"]
 
@@ -60,7 +60,7 @@ def summarise_pair(
         ladder: of both runs.
 
     Returns:
-        What :func:`gapkit.summary.summarise_values` tells of each; ``shortfall``, also in ``se_monte_carlo``;
+        What :func:`gapkit.results.summary.summarise_values` tells of each; ``shortfall``, also in ``se_monte_carlo``;
         ``direction`` of the second run against the first: ``higher`` or ``lower`` if the 95% interval leaves out 0 by
         more than the shortfall, ``none`` if all datapoints are equal, ``unclear`` if the interval does not, ``unknown``
         without one. A win is a higher bound or a smaller gap on a datapoint: ``wins``, ``losses``, ``ties``, and

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.ladder import Ladder
 from gapkit.results import Result
 

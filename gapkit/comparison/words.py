@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gapkit.core.phrases import span_words
 from gapkit.ladder import Gap, Ladder, Rung, Step
-from gapkit.phrases import span_words
-from gapkit.verdict import MINUS, plus_minus
+from gapkit.results.verdict import MINUS, plus_minus
 
 __all__ = ["difference", "interval", "sentences"]
 
@@ -104,7 +104,7 @@ def difference(values: Mapping[str, Any]) -> str:
 
 
 def interval(values: Mapping[str, Any]) -> str:
-    """The 95% interval with as many decimals as the error beside it; see :func:`gapkit.verdict.plus_minus`.
+    """The 95% interval with as many decimals as the error beside it; see :func:`gapkit.results.verdict.plus_minus`.
 
     Example:
         >>> interval({"ci95": [-0.0812, -0.0739], "se_datapoints": 0.002, "se_monte_carlo": 0.001})

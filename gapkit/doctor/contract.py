@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from gapkit.checks import InputError
-from gapkit.families import recognise
+from gapkit.core.errors import InputError
 from gapkit.inputs.traces import place_of
 from gapkit.models.protocol import LatentModel
 from gapkit.models.support import check_support
 from gapkit.models.unvalidated import unvalidated
+from gapkit.target import recognise
 
 __all__ = ["decode_one", "fit_to_model", "model_dtypes", "prepare"]
 

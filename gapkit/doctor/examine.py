@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.core.randomness import seeded
 from gapkit.doctor import data, gradient, numbers, readings, repeat
 from gapkit.doctor.findings import Finding, check_allowed, settled
 from gapkit.doctor.probe import Probe, innermost, probe
 from gapkit.models.distributions import CrossEntropy
 from gapkit.models.protocol import LatentModel
-from gapkit.randomness import seeded
 
 __all__ = ["CHECKS", "ENCODER_CHECKS", "Examination", "examine", "told"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 
 __all__ = ["LEVELS", "Finding", "check_allowed", "settled"]
 

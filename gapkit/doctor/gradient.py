@@ -12,7 +12,7 @@ it, and float32 leaves it few digits.
 import torch
 from torch import Tensor
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.doctor.findings import Finding
 from gapkit.doctor.probe import Probe
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.doctor.findings import Finding
 from gapkit.doctor.probe import Probe
 from gapkit.models.priors import moved

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models.protocol import LatentModel
 
 __all__ = ["checked_device", "moved_to"]

@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
-from gapkit.families import recognise
+from gapkit.core.randomness import Key, seeded
 from gapkit.families.protocol import Posterior, noise_dim
 from gapkit.models.encoding import encoded
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import Target
 from gapkit.models.unvalidated import unvalidated
-from gapkit.randomness import Key, seeded
+from gapkit.target import Target, recognise
 
 __all__ = ["Probe", "innermost", "probe"]
 

@@ -7,12 +7,12 @@ rest of the batch, gives numbers that are not those of the model, and no diagnos
 import torch
 from torch import Tensor
 
+from gapkit.core.randomness import seeded
 from gapkit.doctor.findings import Finding
 from gapkit.doctor.probe import Probe
 from gapkit.families.protocol import Posterior, noise_dim
 from gapkit.models.freeze import coupling_layers
-from gapkit.models.target import Target
-from gapkit.randomness import seeded
+from gapkit.target import Target
 
 __all__ = ["input_changed", "neighbours", "random"]
 

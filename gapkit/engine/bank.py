@@ -7,10 +7,9 @@ from torch import Tensor
 
 from gapkit.doctor import fit_to_model
 from gapkit.engine.spec import AnalysisSpec
-from gapkit.families import recognise
 from gapkit.local import Bank, build_bank
 from gapkit.models.encoding import encoded
-from gapkit.models.target import Target
+from gapkit.target import Target, recognise
 
 __all__ = ["build_shared_bank"]
 

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal, constraints
 
-from gapkit.baseline import (
+from gapkit.doctor import fit_to_model
+from gapkit.engine.skipped import reason
+from gapkit.inputs.data.baseline import (
     ContinuousBernoulli,
     Density,
     FactorisedBernoulli,
@@ -21,15 +23,12 @@ from gapkit.baseline import (
     ProbabilisticPca,
     cross_fitted,
 )
-from gapkit.doctor import fit_to_model
-from gapkit.engine.skipped import reason
-from gapkit.families import recognise
 from gapkit.models.distributions import Grid
 from gapkit.models.encoding import encoded
-from gapkit.models.target import Target
 from gapkit.models.unvalidated import unvalidated
-from gapkit.rows import ladder_rows, unsound_rows
-from gapkit.summary import summarise_values
+from gapkit.results.rows import ladder_rows, unsound_rows
+from gapkit.results.summary import summarise_values
+from gapkit.target import Target, recognise
 
 __all__ = ["Observation", "baselines", "observation"]
 
@@ -81,7 +80,7 @@ def baselines(
     Returns:
         By split: ``data`` with ``dimensions`` and ``discrete``; ``baselines`` with ``fitted_on`` (``train``, ``other``
         or ``cross``), ``fitted_datapoints`` and ``models``: for each its ``name``, ``log_px``, and ``difference``, the
-        model's log p(x) minus that, both as :func:`gapkit.summary.summarise_values` gives them, in nats (and
+        model's log p(x) minus that, both as :func:`gapkit.results.summary.summarise_values` gives them, in nats (and
         ``difference_sound``, the same over the datapoints whose log p(x) can be trusted); the best one first.
         ``skipped`` instead, with a reason, where there are none.
     """

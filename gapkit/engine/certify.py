@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
+from gapkit.core.randomness import Key
 from gapkit.doctor import checked_device, examine, moved_to, prepare, told
 from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
@@ -28,11 +29,10 @@ from gapkit.families import Mixture
 from gapkit.local import Bank
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
-from gapkit.models.simulate import simulate
-from gapkit.models.target import Target
-from gapkit.randomness import Key
-from gapkit.summary import summarise_values
-from gapkit.verdict import certificate_sentence
+from gapkit.results.summary import summarise_values
+from gapkit.results.verdict import certificate_sentence
+from gapkit.target import Target
+from gapkit.target.simulate import simulate
 
 __all__ = ["Certificate", "certify", "sandwiches"]
 

@@ -9,12 +9,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from gapkit.core.randomness import Key
 from gapkit.engine.stages import Batch
 from gapkit.families import Mixture
 from gapkit.families.protocol import can_be_cut
 from gapkit.ladder import STANDARD
 from gapkit.local import LocalFits
-from gapkit.randomness import Key
 
 __all__ = ["Chosen", "Kept", "cut", "joined", "largest", "typical"]
 

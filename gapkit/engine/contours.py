@@ -7,13 +7,13 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from gapkit.core.randomness import Key
+from gapkit.core.regions import MASS, mass_inside, points_inside
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.families.gaussian_mixture import GaussianMixture
 from gapkit.families.low_rank import LowRankGaussian
 from gapkit.families.protocol import Posterior
-from gapkit.models.target import Target
-from gapkit.randomness import Key
-from gapkit.regions import MASS, mass_inside, points_inside
+from gapkit.target import Target
 
 __all__ = ["plane_of", "posterior_map"]
 

@@ -22,7 +22,7 @@ from gapkit.estimators import Ais, Estimate
 from gapkit.families import Mixture
 from gapkit.ladder.arithmetic import Difference
 from gapkit.local import Bank, LocalFits, budget_curve
-from gapkit.models.target import Target
+from gapkit.target import Target
 
 __all__ = ["Convergence", "watch"]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from gapkit.curve import summarise_curve
 from gapkit.engine.plan import Unit
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.local import NUM_SAMPLES, steps_refusal
+from gapkit.results.step_gains import summarise_curve
 
 __all__ = ["CurvePlan", "plan_curve"]
 

@@ -13,17 +13,16 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent
 
+from gapkit.core.randomness import Key
 from gapkit.engine.chosen import Chosen, Kept
 from gapkit.engine.contours import posterior_map
 from gapkit.engine.skipped import left_out, reason
 from gapkit.engine.spec import AnalysisSpec
-from gapkit.evidence import defended
-from gapkit.families import recognise
+from gapkit.estimators.evidence import defended
 from gapkit.families.protocol import Posterior
 from gapkit.models.encoding import encoded
-from gapkit.models.target import Target
 from gapkit.models.unvalidated import unvalidated
-from gapkit.randomness import Key
+from gapkit.target import Target, recognise
 
 __all__ = ["Details", "make_details", "posterior_draws"]
 

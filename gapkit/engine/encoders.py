@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
+from gapkit.core.randomness import Key
 from gapkit.doctor import ENCODER_CHECKS, examine, moved_to, told
 from gapkit.doctor.contract import decode_one
-from gapkit.encoders import require_one_decoder
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
-from gapkit.randomness import Key
+from gapkit.training.compare_encoders import require_one_decoder
 
 __all__ = ["check_encoder_names", "check_encoders", "in_place"]
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from gapkit.core.randomness import Key
 from gapkit.engine import stages
 from gapkit.engine.chosen import cut
 from gapkit.engine.rounds import NEWS, rounds
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.support import lacking, modes_missing, part_of, unconfirmed
-from gapkit.evidence import Evidence, with_places
+from gapkit.estimators.evidence import Evidence, with_places
 from gapkit.local import Bank, LocalFits
 from gapkit.local.blocks import block_size, blocks_with
-from gapkit.randomness import Key
 
 __all__ = ["LOOKED", "Again", "Explored", "explore", "wanted"]
 

@@ -3,7 +3,7 @@
 import math
 import warnings
 
-from gapkit.checks import GapkitWarning
+from gapkit.core.errors import GapkitWarning
 from gapkit.doctor import Examination
 from gapkit.engine.spec import AnalysisSpec
 

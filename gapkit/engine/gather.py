@@ -13,9 +13,9 @@ from gapkit.engine.latents import latent_health, latent_use
 from gapkit.engine.plan import Unit
 from gapkit.engine.skipped import reason
 from gapkit.engine.unit import Finished, Work, seed_of
-from gapkit.iwae_curve import GroupedBounds, summarise_iwae_curve
 from gapkit.ladder import STANDARD, error_of
-from gapkit.rows import FAILED
+from gapkit.results.iwae_curve import GroupedBounds, summarise_iwae_curve
+from gapkit.results.rows import FAILED
 
 __all__ = ["Failure", "Gathered", "gather"]
 

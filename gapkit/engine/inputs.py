@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 
 __all__ = ["encoder_inputs"]
 

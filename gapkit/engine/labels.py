@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 
 __all__ = ["check_labels", "label_column"]
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from gapkit.core.randomness import Key
 from gapkit.engine.plan import Unit
 from gapkit.families.gaussian import Affine, DiagonalGaussian, standard_normal_log_prob
 from gapkit.families.protocol import Posterior
-from gapkit.latents import summarise_latents, summarise_use
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.results.latent_use import summarise_latents, summarise_use
+from gapkit.target import Target
 
 __all__ = ["Marginals", "latent_health", "latent_use", "marginals", "standard_normal_prior"]
 
@@ -50,7 +50,7 @@ def marginals(q: Posterior, unit: Unit) -> Marginals | None:
 
 
 def latent_health(kept: Mapping[int, Marginals | None], like: Target, seed: int) -> dict[str, Any]:
-    """The summary of a split, see :func:`gapkit.latents.summarise_latents`, or why there is none.
+    """The summary of a split, see :func:`gapkit.results.latent_use.summarise_latents`, or why there is none.
 
     Args:
         kept: by the number of the unit.
@@ -70,7 +70,7 @@ def latent_health(kept: Mapping[int, Marginals | None], like: Target, seed: int)
 
 
 def latent_use(kept: Mapping[int, Marginals | None]) -> dict[str, Any]:
-    """Which latents the fitted q* tell datapoints apart by, see :func:`gapkit.latents.summarise_use`.
+    """Which latents the fitted q* tell datapoints apart by, see :func:`gapkit.results.latent_use.summarise_use`.
 
     Args:
         kept: by the number of the unit.

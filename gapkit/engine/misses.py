@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gapkit.core.randomness import Key
 from gapkit.doctor import prepare
 from gapkit.engine import stages
 from gapkit.engine.explore import LOOKED, explore
@@ -17,9 +18,8 @@ from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.support import gap_of_chains, latents_beyond, uncovered
 from gapkit.families.protocol import with_density
 from gapkit.local import Bank, find_modes, search_on
-from gapkit.models.simulate import simulate
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target
+from gapkit.target.simulate import simulate
 
 __all__ = ["misses", "still_missing", "unreached"]
 

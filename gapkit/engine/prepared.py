@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gapkit.core.randomness import Key
 from gapkit.doctor import Examination, examine, prepare, told
 from gapkit.engine import stages
 from gapkit.engine.curve import CurvePlan, plan_curve
@@ -16,11 +17,10 @@ from gapkit.engine.inputs import encoder_inputs
 from gapkit.engine.labels import check_labels
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.spec import AnalysisSpec
-from gapkit.families import family_name, recognise
 from gapkit.local import order, split_family
 from gapkit.models.encoding import encoded
 from gapkit.models.protocol import LatentModel
-from gapkit.randomness import Key
+from gapkit.target import family_name, recognise
 
 __all__ = ["Prepared", "prepared"]
 

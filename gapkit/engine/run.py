@@ -13,8 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gapkit.checks import GapkitWarning, InputError
-from gapkit.data import unpacked
+from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.doctor import checked_device, moved_to
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.baselines import baselines
@@ -31,13 +30,14 @@ from gapkit.engine.progress import Progress, Stopwatch
 from gapkit.engine.spec import AnalysisSpec, resolve
 from gapkit.engine.store import Memory, Store
 from gapkit.engine.unit import Work, run_unit
+from gapkit.inputs.data import unpacked
 from gapkit.ladder import STANDARD
 from gapkit.local import Bank
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import Target
 from gapkit.results import Result
-from gapkit.summary import summarise
+from gapkit.results.summary import summarise
+from gapkit.target import Target
 from gapkit.version import __version__
 
 __all__ = ["analyze"]

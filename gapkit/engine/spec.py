@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.estimators import Ais, Elbo, Iwae
-from gapkit.evidence import Policy
+from gapkit.estimators.evidence import Policy
 from gapkit.local import FAMILIES, STEPS, FitSettings, Route, check_steps
 
 __all__ = ["EFFORTS", "AnalysisSpec", "resolve", "spec_for"]

@@ -9,18 +9,17 @@ from dataclasses import dataclass
 import pandas as pd
 from torch import Tensor
 
+from gapkit.core.randomness import Key
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.estimators import Estimate
+from gapkit.estimators.evidence import Evidence, estimate_evidence
 from gapkit.estimators.protocol import bound_inputs
-from gapkit.evidence import Evidence, estimate_evidence
-from gapkit.families import family_name, recognise
 from gapkit.families.protocol import Posterior
-from gapkit.iwae_curve import GroupedBounds, grouped_bounds
 from gapkit.local import Bank, LocalFits, fit, semi_amortized
 from gapkit.models.encoding import encoded
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.results.iwae_curve import GroupedBounds, grouped_bounds
+from gapkit.target import Target, family_name, recognise
 
 __all__ = [
     "STAGES",
@@ -110,8 +109,8 @@ def encoders(batch: Batch, spec: AnalysisSpec, models: Mapping[str, LatentModel]
 def curve_rows(batch: Batch, spec: AnalysisSpec, fitted: LocalFits) -> pd.DataFrame:
     """L[q] after local steps from the encoder's q, its gain on L[q] and what L[q*] of the encoder's family leaves.
 
-    One row per datapoint and number of steps, as :func:`gapkit.curve.summarise_curve` takes them; a padded unit
-    repeats its last datapoint.
+    One row per datapoint and number of steps, as :func:`gapkit.results.step_gains.summarise_curve` takes them; a padded
+    unit repeats its last datapoint.
     """
     star = fitted.family(family_name(batch.q)).elbo
     curve = semi_amortized(

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
+from gapkit.core.randomness import Key
 from gapkit.engine.chosen import cut
 from gapkit.estimators import Ais
-from gapkit.evidence import BEYOND, SOURCES, Evidence
+from gapkit.estimators.evidence import BEYOND, SOURCES, Evidence
 from gapkit.families import Mixture
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target
 
 __all__ = ["gap_of_chains", "lacking", "latents_beyond", "modes_missing", "part_of", "unconfirmed", "uncovered"]
 

@@ -8,14 +8,14 @@ from torch import Tensor
 
 from gapkit.engine.stages import Batch
 from gapkit.estimators import Estimate
-from gapkit.evidence import REASONS, SOURCES, Evidence
-from gapkit.families import family_name
+from gapkit.estimators.evidence import REASONS, SOURCES, Evidence
 from gapkit.families.protocol import Posterior
 from gapkit.ladder import STANDARD, Ladder, error_of, side_name
 from gapkit.ladder.arithmetic import Difference, contrasts, decompose
 from gapkit.ladder.arithmetic import gap as gap_of
 from gapkit.local import FitStatus, LocalFits
-from gapkit.status import STATUSES
+from gapkit.results.status import STATUSES
+from gapkit.target import family_name
 
 __all__ = ["Sought", "rows"]
 

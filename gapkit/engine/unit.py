@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from gapkit.core.randomness import Key
 from gapkit.engine import stages
 from gapkit.engine.chosen import Chosen, largest, typical
 from gapkit.engine.convergence import Convergence, watch
@@ -23,15 +24,14 @@ from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.table import Sought
 from gapkit.engine.table import rows as rows_of
 from gapkit.estimators import Estimate
-from gapkit.evidence import SOURCES
+from gapkit.estimators.evidence import SOURCES
 from gapkit.families.gaussian import Affine
-from gapkit.iwae_curve import GroupedBounds
 from gapkit.ladder import STANDARD
 from gapkit.local import Bank, LocalFits
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import Target
-from gapkit.models.work import Work as Counted
-from gapkit.randomness import Key
+from gapkit.results.iwae_curve import GroupedBounds
+from gapkit.target import Target
+from gapkit.target.work import Work as Counted
 
 __all__ = ["Finished", "Work", "run_unit", "seed_of"]
 

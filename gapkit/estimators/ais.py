@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
+from gapkit.core.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
+from gapkit.core.randomness import Key
 from gapkit.estimators.protocol import Bound, Estimate, bound_inputs, without_nan
 from gapkit.families.protocol import Proposal, can_be_cut, with_density
 from gapkit.kernels import Annealing, GeometricPath, MoveNoise, Run, Tuning, learn_curve, learn_steps, temperatures
-from gapkit.models.precision import gradient_dtype
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import Target
-from gapkit.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
-from gapkit.randomness import Key
+from gapkit.target import Target
+from gapkit.target.precision import gradient_dtype
 
 __all__ = ["Ais", "Plan"]
 
@@ -64,7 +64,7 @@ class Ais:
         jitter: each transition's step is multiplied by a uniform draw from [1 - jitter, 1 + jitter].
         refresh: share of the momentum that is replaced before each transition; less than 1 keeps some direction.
         precision: of gradients: ``full``, ``tf32`` (CUDA) or ``bfloat16``. Energies and weights are always full, so the
-            estimate stays valid; see :mod:`gapkit.models.precision`.
+            estimate stays valid; see :mod:`gapkit.target.precision`.
         stage: names the noise.
 
     Example:

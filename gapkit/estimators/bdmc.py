@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from torch import Tensor
 from torch.distributions import Distribution
 
+from gapkit.core.randomness import Key
 from gapkit.estimators.ais import Ais
 from gapkit.estimators.protocol import Estimate, bound_inputs
 from gapkit.families.protocol import Proposal
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target
 
 __all__ = ["Bdmc", "Sandwich"]
 
@@ -47,7 +47,7 @@ class Bdmc:
 
     Example:
         >>> from gapkit.models.reference import build
-        >>> from gapkit.models.simulate import simulate
+        >>> from gapkit.target.simulate import simulate
         >>> model = build("mlp_vae", x_shape=(4,), latent=2, hidden=(8,))
         >>> x, z = simulate(model, 20)
         >>> sandwich = Bdmc()(model, x, model.encode(x), z, seed=1)

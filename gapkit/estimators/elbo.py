@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
+from gapkit.core.randomness import Key
 from gapkit.estimators.protocol import Bound, Estimate, blocks, bound_inputs
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.families.gaussian import standard_normal_log_prob
 from gapkit.families.protocol import Draws, Posterior, noise_dim
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target
 
 __all__ = ["Elbo"]
 

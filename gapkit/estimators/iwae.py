@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
+from gapkit.core.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
+from gapkit.core.pareto import pareto_k
+from gapkit.core.randomness import Key
 from gapkit.estimators.protocol import Bound, Estimate, blocks, bound_inputs, without_nan
 from gapkit.families.protocol import Draws
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import Target
-from gapkit.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
-from gapkit.pareto import pareto_k
-from gapkit.randomness import Key
+from gapkit.target import Target
 
 __all__ = ["Iwae"]
 
@@ -26,9 +26,9 @@ __all__ = ["Iwae"]
 class Iwae:
     """IWAE-k with effective sample size and Pareto k-hat per datapoint.
 
-    Diagnostics: ``ess`` (between 1 and k), ``khat`` (above ``gapkit.khat_limit.good_k`` neither value nor error can be
-    trusted; below it they usually can, but a q too narrow in some direction may leave the value lower than its error
-    says), ``nonfinite`` (draws whose weight was undefined and counted as zero).
+    Diagnostics: ``ess`` (between 1 and k), ``khat`` (above ``gapkit.core.khat_limit.good_k`` neither value nor error
+    can be trusted; below it they usually can, but a q too narrow in some direction may leave the value lower than its
+    error says), ``nonfinite`` (draws whose weight was undefined and counted as zero).
 
     Attributes:
         num_samples: k, the draws per datapoint.

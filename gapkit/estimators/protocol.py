@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from gapkit.families import as_proposal
+from gapkit.core.numerics import standard_error
+from gapkit.core.randomness import Key, as_key
 from gapkit.families.protocol import Draws
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import Target
-from gapkit.numerics import standard_error
-from gapkit.randomness import Key, as_key
+from gapkit.target import Target, as_proposal
 
 __all__ = ["Bound", "Estimate", "Estimator", "blocks", "bound_inputs", "without_nan"]
 

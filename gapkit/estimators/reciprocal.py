@@ -13,16 +13,16 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
+from gapkit.core.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
+from gapkit.core.pareto import pareto_k
+from gapkit.core.randomness import Key
 from gapkit.estimators.protocol import Bound, Estimate, bound_inputs, without_nan
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.families.protocol import Proposal, with_density
 from gapkit.kernels import GeometricPath, MoveNoise, Tuning, sample_posterior
 from gapkit.models.protocol import LatentModel
-from gapkit.models.target import Target
-from gapkit.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
-from gapkit.pareto import pareto_k
-from gapkit.randomness import Key
+from gapkit.target import Target
 
 __all__ = ["ReciprocalIs"]
 
@@ -34,9 +34,9 @@ class ReciprocalIs:
     q is where chains start and gives their coordinates. A warm-up adapts the steps; half of the draws after it fit f,
     the other half give the estimate.
 
-    Diagnostics: ``khat`` of the ratios f(z) / p(x, z) (see ``gapkit.khat_limit.good_k``: above it f is wider than the
-    posterior somewhere), ``ess`` of the ratios, ``acceptance``, ``rhat`` of log p(x, z) over the chains (clearly above
-    1 they have not converged, and the bound is none), ``nonfinite``.
+    Diagnostics: ``khat`` of the ratios f(z) / p(x, z) (see ``gapkit.core.khat_limit.good_k``: above it f is wider than
+    the posterior somewhere), ``ess`` of the ratios, ``acceptance``, ``rhat`` of log p(x, z) over the chains (clearly
+    above 1 they have not converged, and the bound is none), ``nonfinite``.
 
     Attributes:
         num_chains: independent chains per datapoint, at least 4.

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gapkit.core.randomness import Streams
 from gapkit.families.flow import CouplingFlow
 from gapkit.families.gaussian import DiagonalGaussian
-from gapkit.randomness import Streams
 
 __all__ = ["AuxiliaryFlow", "flat_reverse"]
 

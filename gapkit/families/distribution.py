@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.families.protocol import Posterior, noise_dim
 
 __all__ = ["TransportDistribution"]
@@ -23,7 +23,7 @@ class TransportDistribution(Distribution):
     and rough standard deviations. Draws are differentiable in everything that the posterior was made of.
 
     Attributes:
-        transport: the posterior; :func:`gapkit.families.recognise` gives it back.
+        transport: the posterior; :func:`gapkit.target.recognise` gives it back.
 
     Example:
         >>> from gapkit.families.gaussian import DiagonalGaussian

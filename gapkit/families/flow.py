@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Transform
 
+from gapkit.core.randomness import Streams
 from gapkit.families.coupling import CouplingStack
 from gapkit.families.gaussian import Affine, DiagonalGaussian, FullRankGaussian, standard_normal_log_prob
-from gapkit.randomness import Streams
 
 __all__ = ["CouplingFlow", "TransformedGaussian"]
 

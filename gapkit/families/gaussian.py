@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from gapkit.randomness import Streams
+from gapkit.core.randomness import Streams
 
 __all__ = ["Affine", "DiagonalGaussian", "FullRankGaussian", "standard_normal_log_prob"]
 

@@ -6,9 +6,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from gapkit.core.randomness import Streams
 from gapkit.families.gaussian import FullRankGaussian
 from gapkit.families.mixture import Mixture
-from gapkit.randomness import Streams
 
 __all__ = ["GaussianMixture"]
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gapkit.core.randomness import Streams
 from gapkit.families.protocol import Transport, can_be_cut, log_prob_and_grad
-from gapkit.randomness import Streams
 
 __all__ = ["Mixture"]
 

@@ -5,7 +5,7 @@ from typing import Protocol, Self, cast
 import torch
 from torch import Tensor
 
-from gapkit.randomness import Streams
+from gapkit.core.randomness import Streams
 
 __all__ = [
     "Draws",

@@ -18,8 +18,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from gapkit.checks import GapkitWarning, InputError
-from gapkit.files import in_words, kind_of, neighbours, require_file
+from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.core.files import in_words, kind_of, neighbours, require_file
 from gapkit.inputs.numbers import NUMBERS
 from gapkit.inputs.pickles import pickle_module
 from gapkit.inputs.sniff import check_archive, checkpoint_kind, unsafe_globals

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from torch.serialization import get_unsafe_globals_in_checkpoint
 
-from gapkit.checks import GapkitWarning, InputError
-from gapkit.files import in_words
+from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.core.files import in_words
 
 __all__ = ["check_archive", "checkpoint_kind", "unsafe_globals"]
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gapkit.checks import InputError
-from gapkit.outline import FORM, require_spec, split_spec
+from gapkit.core.errors import InputError
+from gapkit.inputs.outline import FORM, require_spec, split_spec
 
 __all__ = ["call_user", "load_attribute", "load_factory", "located", "module_of", "parse_model_args", "search_path"]
 

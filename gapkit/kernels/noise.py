@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gapkit.randomness import Key, Streams
+from gapkit.core.randomness import Key, Streams
 
 __all__ = ["MoveNoise"]
 

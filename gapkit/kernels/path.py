@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gapkit.families.gaussian import standard_normal_log_prob
 from gapkit.families.protocol import Proposal, Transport, log_prob_and_grad
-from gapkit.models.target import Target
+from gapkit.target import Target
 
 __all__ = ["GeometricPath", "State"]
 

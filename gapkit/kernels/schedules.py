@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 
 __all__ = ["SCHEDULES", "linear", "sigmoid", "temperatures"]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from gapkit.core.numerics import standard_error
 from gapkit.estimators.protocol import Bound, Estimate
 from gapkit.ladder.ladder import Gap, Ladder
-from gapkit.numerics import standard_error
 
 __all__ = ["Difference", "contrasts", "decompose", "gap"]
 

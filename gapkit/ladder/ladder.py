@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import combinations
 from typing import Any, Literal
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 
 __all__ = ["NUMBERS", "STANDARD", "TOTAL", "Gap", "Ladder", "Part", "Rung", "Step"]
 

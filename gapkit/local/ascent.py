@@ -15,7 +15,7 @@ from torch import Tensor
 from gapkit.local.blocks import blocks_with
 from gapkit.local.curvature import Curvature, precision_dtype
 from gapkit.local.natural import Moments
-from gapkit.models.target import Target
+from gapkit.target import Target
 
 __all__ = ["ascend_points"]
 

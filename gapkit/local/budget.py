@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
+from gapkit.core.randomness import Key
 from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.protocol import Estimate
 from gapkit.families.protocol import Posterior, with_density
@@ -22,8 +23,7 @@ from gapkit.local.search import find_modes
 from gapkit.local.settings import FitSettings
 from gapkit.local.starts import Bank
 from gapkit.models.freeze import frozen
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target
 
 __all__ = ["BudgetCurve", "budget_curve"]
 

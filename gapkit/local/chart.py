@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from gapkit.families import DiagonalGaussian, FullRankGaussian
-from gapkit.models.target import Target
+from gapkit.target import Target
 
 __all__ = ["Chart", "FullRankChart", "MeanFieldChart", "suited_root"]
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gapkit.core.numerics import log_mean_exp
+from gapkit.core.randomness import Key
 from gapkit.estimators.iwae import Iwae
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.local.ascent import ascend_points
@@ -13,9 +15,7 @@ from gapkit.local.curvature import MAX_DIM, Curvature, precision_dtype
 from gapkit.local.modes import Gaussian, Modes
 from gapkit.local.natural import Moments, polish_diagonal, polish_full_rank, warm_start
 from gapkit.local.settings import FitSettings
-from gapkit.models.target import Target
-from gapkit.numerics import log_mean_exp
-from gapkit.randomness import Key
+from gapkit.target import Target
 
 __all__ = ["Climber", "as_starts", "finished"]
 

@@ -13,10 +13,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from gapkit.models.precision import has_fast_bfloat16
 from gapkit.models.prior_curvature import prior_curvature, raised
-from gapkit.models.target import Target
 from gapkit.models.unvalidated import unvalidated
+from gapkit.target import Target
+from gapkit.target.precision import has_fast_bfloat16
 
 __all__ = ["MAX_DIM", "Curvature", "available", "coarse_precision", "gauss_newton", "hessian", "precision_dtype"]
 

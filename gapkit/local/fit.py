@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
+from gapkit.core.randomness import Key
 from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.protocol import Estimate
-from gapkit.families import Mixture, family_name
+from gapkit.families import Mixture
 from gapkit.families.protocol import Posterior, with_density
 from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.local.curvature import MAX_DIM
@@ -26,8 +27,7 @@ from gapkit.local.seen import finished, with_rivals
 from gapkit.local.settings import FitSettings
 from gapkit.local.starts import Bank
 from gapkit.models.freeze import frozen
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target, family_name
 
 __all__ = ["LocalFits", "fit", "fit_family", "order", "split_family", "stretches"]
 

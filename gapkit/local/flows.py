@@ -15,7 +15,7 @@ from gapkit.local.certificate import Certificate
 from gapkit.local.fitter import LocalFit, Member, first_start
 from gapkit.local.gradient import ascend
 from gapkit.local.job import Job, picked
-from gapkit.models.target import Target
+from gapkit.target import Target
 
 __all__ = ["AuxiliaryFitter", "FlowFitter"]
 

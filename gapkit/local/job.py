@@ -7,6 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from gapkit.core.randomness import Key
 from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.protocol import Estimate
 from gapkit.families.protocol import Posterior
@@ -14,8 +15,7 @@ from gapkit.ladder.arithmetic import gap
 from gapkit.local.curvature import coarse_precision
 from gapkit.local.modes import Modes
 from gapkit.local.settings import FitSettings
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target
 
 __all__ = ["Job", "merged", "merged_estimates", "picked"]
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.local.warm import Moments, cholesky_of_inverse, eye_like, warm_start
-from gapkit.models.target import Target
+from gapkit.target import Target
 
 __all__ = [
     "Moments",

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from gapkit.families.prior import PriorProposal
+from gapkit.core.randomness import Key
 from gapkit.kernels.noise import MoveNoise
 from gapkit.kernels.path import GeometricPath
 from gapkit.kernels.pilot import conditional_ess
 from gapkit.kernels.tempering import Tempering, resampled, tempered
 from gapkit.local.starts import Bank
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import PriorProposal, Target
 
 __all__ = ["Route", "travel"]
 

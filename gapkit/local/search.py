@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gapkit.core.randomness import Key
 from gapkit.families.protocol import Transport
 from gapkit.local.blocks import blocks_with
 from gapkit.local.climber import Climber, as_starts, finished
@@ -24,8 +25,7 @@ from gapkit.local.curvature import available
 from gapkit.local.modes import Modes, without_duplicates
 from gapkit.local.settings import FitSettings
 from gapkit.local.starts import Bank
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target
 
 __all__ = ["Found", "Further", "find_modes", "search_on"]
 

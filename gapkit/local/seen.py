@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from gapkit.estimators.protocol import Estimate
-from gapkit.families import family_name
 from gapkit.families.protocol import with_density
 from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.local.blocks import block_size, blocks_with
@@ -16,6 +15,7 @@ from gapkit.local.certificate import Certificate
 from gapkit.local.fitter import FitStatus, Fitter, LocalFit
 from gapkit.local.job import Job, merged, merged_estimates
 from gapkit.local.polish import Climber, placed, polished
+from gapkit.target import family_name
 
 __all__ = ["finished", "with_rivals"]
 

@@ -23,16 +23,16 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
+from gapkit.core.randomness import Key
 from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.protocol import Estimate
-from gapkit.families import DiagonalGaussian, FullRankGaussian, family_name
+from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.families.protocol import Posterior
 from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.local.natural import polish_diagonal, polish_full_rank
 from gapkit.models.freeze import frozen
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target, family_name
 
 __all__ = ["NUM_SAMPLES", "STEPS", "SemiAmortized", "check_steps", "semi_amortized", "steps_refusal"]
 
@@ -90,7 +90,7 @@ def semi_amortized(
 
     Example:
         >>> from gapkit.models.reference import build
-        >>> from gapkit.families import recognise
+        >>> from gapkit.target import recognise
         >>> model, x = build("mlp_vae", x_shape=(4,), latent=2, hidden=(8,)), torch.ones(3, 4)
         >>> curve = semi_amortized(Target(model, x), recognise(model.encode(x)), Key(0, (0, 1, 2)), steps=(0, 10))
         >>> bool((curve.gains()[1].value > 0).all())

@@ -20,9 +20,9 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.distributions import Distribution
 
-from gapkit.models.observation import cross_log_prob, stored_values
-from gapkit.models.target import Target
-from gapkit.randomness import seeded
+from gapkit.core.randomness import seeded
+from gapkit.target import Target
+from gapkit.target.observation import cross_log_prob, stored_values
 
 __all__ = ["Bank", "build_bank"]
 

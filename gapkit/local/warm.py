@@ -22,7 +22,7 @@ from torch import Tensor
 from gapkit.families import FullRankGaussian
 from gapkit.local.blocks import blocks_with
 from gapkit.local.curvature import Curvature, precision_dtype
-from gapkit.models.target import Target
+from gapkit.target import Target
 
 __all__ = ["Moments", "cholesky_of_inverse", "eye_like", "warm_start"]
 

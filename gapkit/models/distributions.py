@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Distribution, constraints
 from torch.distributions.utils import broadcast_all
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 
 __all__ = ["ContinuousBernoulli", "CrossEntropy", "DiscretizedLogistic", "Grid"]
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.families.auxiliary import AuxiliaryFlow, flat_reverse
 from gapkit.families.coupling import identity_weights
 from gapkit.families.distribution import TransportDistribution

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.inputs.read import read
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import build
@@ -87,7 +87,7 @@ def read_payload(path: str | Path) -> dict[str, Any]:
         >>> read_payload("absent.pt")
         Traceback (most recent call last):
         ...
-        gapkit.checks.InputError: asked: read the checkpoint absent.pt
+        gapkit.core.errors.InputError: asked: read the checkpoint absent.pt
         found: no such file
         to do: check the path
     """
@@ -207,7 +207,7 @@ def load_model(path: str | Path) -> PairModel:
         >>> load_model("absent.pt")
         Traceback (most recent call last):
         ...
-        gapkit.checks.InputError: asked: read the checkpoint absent.pt
+        gapkit.core.errors.InputError: asked: read the checkpoint absent.pt
         ...
     """
     return rebuild(read_payload(path), str(path))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models.heads import Head
 
 __all__ = ["ACTIVATIONS", "ConvDecoder", "ConvEncoder", "MlpDecoder", "MlpEncoder", "activation", "mlp"]

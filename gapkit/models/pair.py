@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models.likelihoods import Categorical, Likelihood, parse
 from gapkit.models.posterior import ENCODER_OUTPUTS, read_posterior
 from gapkit.models.priors import moved, standard_normal

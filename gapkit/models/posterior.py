@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models.likelihoods.reading import SPREADS, scale_of
 from gapkit.models.support import describe
 

@@ -28,8 +28,8 @@ from torch.distributions import (
     StudentT,
 )
 
+from gapkit.core.randomness import seeded
 from gapkit.models.priors import log_prob
-from gapkit.randomness import seeded
 
 __all__ = ["prior_curvature", "raised", "typical_precision"]
 

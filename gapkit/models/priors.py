@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily, Normal, constraints
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models.support import describe
 
 __all__ = ["GaussianMixturePrior", "VampPrior", "log_prob", "log_prob_and_grad", "moved", "standard_normal"]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models.heads import Head, make_head
 from gapkit.models.likelihoods import Likelihood, parse, spec
 from gapkit.models.nets import ConvDecoder, ConvEncoder, MlpDecoder, MlpEncoder

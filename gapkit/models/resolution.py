@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from gapkit.core.randomness import seeded
 from gapkit.models.encoding import encoded
 from gapkit.models.priors import moved
 from gapkit.models.protocol import LatentModel
 from gapkit.models.squashed import sharp
 from gapkit.models.unvalidated import unvalidated
-from gapkit.randomness import seeded
 
 __all__ = ["log_prob_in_double", "needs_double"]
 

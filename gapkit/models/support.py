@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, constraints
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models.distributions import Grid
 
 __all__ = ["check_support", "check_values", "describe"]
@@ -51,8 +51,8 @@ def _check_binary(x: Tensor, asked: str) -> None:
         "with the weight exp(-cross-entropy) in the place of p(x|z): --likelihood cross_entropy; gaps are as valid as "
         "any, and the top of the ladder is the log of the weight's integral, not log p(x); (2) the encoder is given "
         "the grey image and the target is a binary sample of it: --binarize sample --encode-from original "
-        "(gapkit.data.binarize, and encoder_x= in gapkit.analyze). A model that was trained on binary images needs "
-        "--binarize alone, and one trained with another likelihood its name (continuous_bernoulli, ...)"
+        "(gapkit.inputs.data.binarize, and encoder_x= in gapkit.analyze). A model that was trained on binary images "
+        "needs --binarize alone, and one trained with another likelihood its name (continuous_bernoulli, ...)"
     )
     _refuse_if((x > 0) & (x < 1), asked, grey, do)
     if not x.dtype.is_floating_point:
@@ -101,7 +101,7 @@ def check_values(support: constraints.Constraint, x: Tensor, asked: str) -> None
         >>> check_values(constraints.boolean, torch.tensor([0.0, 0.3, 1.0]), "a Bernoulli p(x|z)")
         Traceback (most recent call last):
         ...
-        gapkit.checks.InputError: asked: a Bernoulli p(x|z)
+        gapkit.core.errors.InputError: asked: a Bernoulli p(x|z)
         found: 1 of 3 values lie strictly between 0 and 1, ...
     """
     do = "remove or fill the missing values before the analysis"

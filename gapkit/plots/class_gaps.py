@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from gapkit.core.phrases import any_range
 from gapkit.ladder import Ladder
-from gapkit.phrases import any_range
 from gapkit.plots.gaps import marks, with_part
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name

@@ -8,15 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from gapkit.checks import InputError
 from gapkit.comparison import Comparison, interval
+from gapkit.core.errors import InputError
+from gapkit.core.phrases import span_words
 from gapkit.ladder import Ladder
-from gapkit.phrases import span_words
 from gapkit.plots.gaps import marks, with_part
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import title_of
 from gapkit.plots.style import COLORS, colors_of, new_axes, style, write_note
-from gapkit.verdict import plus_minus
+from gapkit.results.verdict import plus_minus
 
 __all__ = ["KINDS", "differences", "far_apart", "ladders", "part_of", "short", "some_of"]
 

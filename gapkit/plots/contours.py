@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from gapkit.core.regions import MASS, level_of
 from gapkit.plots.names import shortened
 from gapkit.plots.reading import rows_of
 from gapkit.plots.selection import split_name
 from gapkit.plots.style import COLORS, new_axes, style, write_note
-from gapkit.regions import MASS, level_of
 from gapkit.results import Result
 
 __all__ = ["contours"]

@@ -9,13 +9,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from gapkit.core.phrases import any_range
 from gapkit.ladder import Gap
-from gapkit.phrases import any_range
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import Selection, select
 from gapkit.plots.style import COLORS, colors_of, legend_below, new_axes, style, write_note
 from gapkit.results import Result
-from gapkit.verdict import plus_minus
+from gapkit.results.verdict import plus_minus
 
 __all__ = ["gap_bars"]
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.ladder import Gap, Ladder
 from gapkit.plots.gaps import with_part
 from gapkit.plots.khat import tails

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gapkit.khat_limit import good_k
+from gapkit.core.khat_limit import good_k
 from gapkit.plots.reading import column, rows_of, setting
 from gapkit.results import Result
 

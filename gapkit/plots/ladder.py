@@ -6,13 +6,13 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from gapkit.core.phrases import by_its_name, span_words
 from gapkit.ladder import Gap, Ladder, quantity
-from gapkit.phrases import by_its_name, span_words
 from gapkit.plots.gaps import broken
 from gapkit.plots.selection import select
 from gapkit.plots.style import COLORS, colors_of, new_axes, style, write_note
 from gapkit.results import Result
-from gapkit.verdict import plus_minus
+from gapkit.results.verdict import plus_minus
 
 __all__ = ["ladder"]
 

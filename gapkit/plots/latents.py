@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from gapkit.latents import collapse_sentence
+from gapkit.core.sample_size import FEWEST
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name, title_of
 from gapkit.plots.style import COLORS, new_axes, style, write_note
 from gapkit.results import Result
-from gapkit.sample_size import FEWEST
+from gapkit.results.latent_use import collapse_sentence
 
 __all__ = ["latents"]
 

@@ -3,10 +3,10 @@
 from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
 
+from gapkit.ood.score import Scored
+from gapkit.ood.words import LABELS, area
 from gapkit.plots.names import shortened
 from gapkit.plots.style import COLORS, new_axes, style, write_note
-from gapkit.score import Scored
-from gapkit.score_verdict import LABELS, area
 
 __all__ = ["roc"]
 
@@ -28,7 +28,7 @@ def roc(scored: Scored, ax: Axes | None = None) -> Axes:
     the other set.
 
     Args:
-        scored: of two data sets, see :func:`gapkit.score.separate`.
+        scored: of two data sets, see :func:`gapkit.ood.score.separate`.
         ax: where to draw; None makes a figure of its own.
     """
     separation = scored.values.get("separation") or {"order": (), "scores": {}}

@@ -5,11 +5,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
+from gapkit.ood.score import SCORES, Scored
+from gapkit.ood.words import LABELS
 from gapkit.plots.names import shortened
 from gapkit.plots.style import COLORS, new_axes, style, write_note
-from gapkit.score import SCORES, Scored
-from gapkit.score_verdict import LABELS
 
 __all__ = ["score_histogram", "score_histograms"]
 

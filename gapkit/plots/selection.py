@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.ladder import Ladder
 from gapkit.plots.names import shortened
 from gapkit.results import Result
-from gapkit.summary import summarise
+from gapkit.results.summary import summarise
 
 __all__ = ["Selection", "select", "split_name", "title_of"]
 

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from gapkit.checks import InputError
 from gapkit.comparison import Comparison
+from gapkit.core.errors import InputError
+from gapkit.core.phrases import any_range
 from gapkit.ladder import Ladder
-from gapkit.phrases import any_range
 from gapkit.plots.compare import KINDS, part_of
 from gapkit.plots.gaps import marks, with_part
 from gapkit.plots.selection import title_of

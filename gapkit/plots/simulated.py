@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from gapkit.phrases import span_words
+from gapkit.core.phrases import span_words
 from gapkit.plots.reading import setting
 from gapkit.plots.scale import fit_axis
 from gapkit.plots.style import COLORS, draw_level, legend_below, new_axes, style, write_note

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+from gapkit.core.files import write_atomically, write_text
 from gapkit.report.analysis import build
 from gapkit.report.blocks import Document, Table
 from gapkit.report.comparison import build_comparison
 from gapkit.report.html import render
 from gapkit.report.pdf import render_pdf
-from gapkit.results import Result, write_atomically, write_text
+from gapkit.results import Result
 
 __all__ = [
     "Document",

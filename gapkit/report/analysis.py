@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from gapkit.ladder import Ladder, counted_gaps, error_of, in_order, quantity, side_name
-from gapkit.latents import collapse_sentence
 from gapkit.report.blocks import (
     Block,
     Cell,
@@ -33,6 +32,7 @@ from gapkit.report.wording import (
     TABLE_NOTE,
 )
 from gapkit.results import Result
+from gapkit.results.latent_use import collapse_sentence
 
 __all__ = ["build", "quantity_row"]
 

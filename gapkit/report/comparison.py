@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gapkit.comparison import Comparison
+from gapkit.core.phrases import RANGE_NOTE, any_range
 from gapkit.ladder import Ladder
-from gapkit.phrases import RANGE_NOTE, any_range
 from gapkit.report.blocks import Block, Definitions, Document, Heading, Section, Term, Text
 from gapkit.report.comparison_figures import draw_differences, draw_ladders, draw_series
 from gapkit.report.comparison_tables import WINS_NOTE, changed_table, difference_tables, levels_table

@@ -11,7 +11,7 @@ from gapkit.plots.compare import differences, far_apart, ladders
 from gapkit.plots.series import series
 from gapkit.report.blocks import Caption, Figure
 from gapkit.report.figures import as_svg
-from gapkit.verdict import plus_minus
+from gapkit.results.verdict import plus_minus
 
 __all__ = ["draw_differences", "draw_ladders", "draw_series"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from gapkit.phrases import by_its_name
+from gapkit.core.phrases import by_its_name
 
 __all__ = ["named"]
 

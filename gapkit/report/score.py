@@ -6,6 +6,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from gapkit.core.files import write_atomically, write_text
+from gapkit.ood.score import SCORES, Scored
+from gapkit.ood.words import LABELS, area, capital
 from gapkit.plots import roc, score_histograms
 from gapkit.report.blocks import (
     Block,
@@ -40,9 +43,6 @@ from gapkit.report.score_wording import (
 )
 from gapkit.report.statuses import number_or_none, status_table, status_words
 from gapkit.report.wording import DEFINITIONS
-from gapkit.results import write_atomically, write_text
-from gapkit.score import SCORES, Scored
-from gapkit.score_verdict import LABELS, area, capital
 
 __all__ = ["build_score", "write_score"]
 

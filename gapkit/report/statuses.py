@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from gapkit.phrases import RANGE_NOTE, any_range, interval_text
+from gapkit.core.phrases import RANGE_NOTE, any_range, interval_text
 from gapkit.report.blocks import Column, Interval, Range, Row, Table
 from gapkit.report.wording import UNKNOWN_STATUS
-from gapkit.status import STATUSES
+from gapkit.results.status import STATUSES
 
 __all__ = ["interval_cell", "number_or_none", "range_note", "status_table", "status_words"]
 

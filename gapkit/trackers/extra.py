@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 
 __all__ = ["load_extra"]
 
@@ -21,7 +21,7 @@ def load_extra(module: str, extra: str) -> Any:
     Example:
         >>> load_extra("no_such_tracker", "wandb")
         Traceback (most recent call last):
-        gapkit.checks.InputError: asked: import no_such_tracker
+        gapkit.core.errors.InputError: asked: import no_such_tracker
         found: No module named 'no_such_tracker'
         to do: pip install 'gapkit[wandb]'
     """

@@ -10,7 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.trackers.extra import load_extra
 from gapkit.trackers.picture import png
 

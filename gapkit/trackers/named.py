@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.trackers.mlflow import MlflowTracker
 from gapkit.trackers.protocol import Tracker
 from gapkit.trackers.tensorboard import TensorBoardTracker
@@ -32,7 +32,7 @@ def tracker(name: str) -> Tracker:
     Example:
         >>> tracker("tensorbored:runs")
         Traceback (most recent call last):
-        gapkit.checks.InputError: asked: a tracker named 'tensorbored:runs'
+        gapkit.core.errors.InputError: asked: a tracker named 'tensorbored:runs'
         found: no tracker 'tensorbored'
         to do: use tensorboard:FOLDER, mlflow:URI or wandb:PROJECT
     """

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.trackers.extra import load_extra
 from gapkit.trackers.picture import png
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.plots import gap_scatter, ladder
 from gapkit.results import Result
 from gapkit.trackers.protocol import Tracker

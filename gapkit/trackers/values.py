@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from numbers import Real
 from typing import Any
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 
 __all__ = ["PREFIX", "metrics", "parameters", "part"]
 
@@ -55,7 +55,7 @@ def metrics(summary: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, float
     not finite has no entry.
 
     Args:
-        summary: see :func:`gapkit.summary.summarise`.
+        summary: see :func:`gapkit.results.summary.summarise`.
         prefix: first part of every name.
 
     Returns:

@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import dataclass, fields
 
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.models.heads import HEADS
 
 __all__ = ["MODELS", "TrainConfig"]
@@ -26,7 +26,7 @@ class TrainConfig:
     """Settings of :func:`gapkit.training.train`.
 
     Attributes:
-        data: source of the data, as for :func:`gapkit.data.load`.
+        data: source of the data, as for :func:`gapkit.inputs.data.load`.
         model: ``mlp`` or ``conv``.
         hidden: widths of the hidden layers (mlp) or channels of the convolutions (conv), from the data inwards;
             ``None`` takes (200, 200) and (32, 64), () an encoder and a decoder without hidden layers (mlp).

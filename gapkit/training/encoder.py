@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models.protocol import LatentModel
 from gapkit.models.reference import build
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gapkit.checks import InputError
-from gapkit.data import COUNTS, Dataset, load
+from gapkit.core.errors import InputError
+from gapkit.inputs.data import COUNTS, Dataset, load
 from gapkit.models.native import save_model
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import build

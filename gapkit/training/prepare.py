@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gapkit.checks import InputError
-from gapkit.data import binarize, require_unit_interval
+from gapkit.core.errors import InputError
+from gapkit.inputs.data import binarize, require_unit_interval
 from gapkit.training.config import TrainConfig
 
 __all__ = ["check_folder", "clear_folder", "make_optimizer", "prepare_data"]

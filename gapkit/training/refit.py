@@ -26,15 +26,15 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from gapkit.checks import GapkitWarning, InputError
-from gapkit.data import binarize, require_unit_interval
+from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.core.randomness import seeded
+from gapkit.inputs.data import binarize, require_unit_interval
 from gapkit.models.freeze import frozen
 from gapkit.models.priors import moved
 from gapkit.models.protocol import LatentModel
-from gapkit.models.simulate import simulate
 from gapkit.models.support import check_support
 from gapkit.models.unvalidated import unvalidated
-from gapkit.randomness import seeded
+from gapkit.target.simulate import simulate
 from gapkit.training.encoder import copied, replace_encoder, split_weights
 from gapkit.training.loop import EpochReport
 from gapkit.training.objectives import elbo

@@ -4,7 +4,7 @@ import math
 import warnings
 from dataclasses import dataclass, fields
 
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.core.errors import GapkitWarning, InputError
 
 __all__ = ["AT_LEAST", "CHOICES", "STARTS", "RefitConfig"]
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from gapkit.checkpoints import load
-from gapkit.checks import InputError
-from gapkit.inputs import file_sha256
+from gapkit.core.errors import InputError
+from gapkit.inputs.read import file_sha256
 from gapkit.models.native import save_model
 from gapkit.models.reference import build
 

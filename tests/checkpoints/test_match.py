@@ -9,7 +9,7 @@ from torch import nn
 
 from gapkit.checkpoints import fill, load
 from gapkit.checkpoints.places import place_at, places
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.core.errors import GapkitWarning, InputError
 
 
 class Vae(nn.Module):

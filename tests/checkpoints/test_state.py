@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from gapkit.checkpoints import find_state_dict, load_strictly, strip_prefixes
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from gapkit.data import load
+from gapkit.inputs.data import load
 from gapkit.models.native import save_model
 from gapkit.models.reference import build
 from gapkit.results import Result

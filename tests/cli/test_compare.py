@@ -7,10 +7,10 @@ import pytest
 import torch
 import typer
 
-from gapkit.checks import InputError
 from gapkit.cli.analyze import publish
 from gapkit.cli.series import analyze_series, find_checkpoints
-from gapkit.data import load
+from gapkit.core.errors import InputError
+from gapkit.inputs.data import load
 from gapkit.results import Result
 from gapkit.training import TrainConfig, train
 from tests.report.test_numbers import uneven

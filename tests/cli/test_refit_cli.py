@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from gapkit.checkpoints import load as load_checkpoint
-from gapkit.data import binarize, load
-from gapkit.encoders import compare_encoders
+from gapkit.inputs.data import binarize, load
 from gapkit.models import load_model, save_model
 from gapkit.training import RefitConfig
 from gapkit.training import refit as run_refit
+from gapkit.training.compare_encoders import compare_encoders
 from tests.cli.test_analyze_cli import MODEL_FILE
 
 OPTIONS = ("--data", "digits", "--limit", 300, "--evaluate", 60)

@@ -79,7 +79,7 @@ def test_neither_torch_nor_models_are_imported(run):
         "    main()\n"
         "except SystemExit as stop:\n"
         "    assert not stop.code, stop.code\n"
-        "names = 'torch', 'gapkit.models', 'gapkit.engine', 'gapkit.data'\n"
+        "names = 'torch', 'gapkit.models', 'gapkit.engine', 'gapkit.inputs.data'\n"
         "unwanted = [module for module in sys.modules if module.startswith(names)]\n"
         "assert not unwanted, unwanted\n"
     )

@@ -8,10 +8,10 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from gapkit.checks import InputError
 from gapkit.cli.train import train
-from gapkit.families import family_name, recognise
+from gapkit.core.errors import InputError
 from gapkit.models import HEADS, load_model
+from gapkit.target import family_name, recognise
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent, Normal
 
 import gapkit
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.doctor import prepare
 
 

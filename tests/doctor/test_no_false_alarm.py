@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from gapkit.data import binarize, load
 from gapkit.doctor import examine, prepare
+from gapkit.inputs.data import binarize, load
 from gapkit.models.freeze import frozen
 from gapkit.models.native import load_model
 from gapkit.training import TrainConfig, train

@@ -8,7 +8,7 @@ from torch.distributions import Bernoulli, Categorical, Independent, Normal, Poi
 from torch.nn import functional
 
 import gapkit
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.doctor import CHECKS, examine, prepare
 from gapkit.models.freeze import frozen
 from tests.doctor.vae import LATENT, PIXELS, Brittle, Distributions, Vae, digits, trained

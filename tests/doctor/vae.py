@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.distributions import Bernoulli, Independent, Normal
 
-from gapkit.data import binarize, load
+from gapkit.inputs.data import binarize, load
 
 PIXELS, LATENT, HIDDEN = 64, 4, 48
 

@@ -11,7 +11,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Categorical, Independent, MixtureSameFamily, Normal
 
 import gapkit
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.engine import plan_units, spec_for
 from gapkit.estimators import Ais
 from gapkit.local import FitSettings

@@ -6,10 +6,10 @@ import torch
 from torch.distributions import Categorical, Independent, LogNormal, MixtureSameFamily, Normal, StudentT
 
 import gapkit
-from gapkit import baseline
 from gapkit.engine.baselines import observation
+from gapkit.inputs.data import baseline
 from gapkit.models import likelihoods
-from gapkit.models.target import Target
+from gapkit.target import Target
 
 SIZE, LATENT = 5, 2
 TRIVIAL = torch.zeros(())

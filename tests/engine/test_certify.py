@@ -7,11 +7,11 @@ import pytest
 import torch
 
 import gapkit
-from gapkit.checks import InputError
 from gapkit.cli import main
+from gapkit.core.errors import InputError
 from gapkit.models.native import save_model
 from gapkit.models.reference import build
-from gapkit.models.simulate import simulate
+from gapkit.target.simulate import simulate
 from tests.yardsticks import ppca
 
 

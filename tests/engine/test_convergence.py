@@ -9,7 +9,7 @@ import torch
 from torch.distributions import Bernoulli, Independent
 
 import gapkit
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.engine import spec_for
 from gapkit.estimators import Ais
 from gapkit.local import FitSettings

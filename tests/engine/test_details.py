@@ -21,16 +21,15 @@ from torch.distributions import (
 from torch.distributions.transforms import AffineTransform
 
 import gapkit
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.core.randomness import Key
 from gapkit.engine import spec_for
 from gapkit.estimators import Ais, Iwae
-from gapkit.families import recognise
-from gapkit.iwae_curve import group_sizes
 from gapkit.local import FitSettings
 from gapkit.models.reference import build
-from gapkit.models.target import Target
-from gapkit.randomness import Key
 from gapkit.results import Result
+from gapkit.results.iwae_curve import group_sizes
+from gapkit.target import Target, recognise
 from tests.yardsticks import GridModel, LinearGaussian, ppca
 
 

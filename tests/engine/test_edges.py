@@ -7,12 +7,12 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, StudentT
 
 import gapkit
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.engine import spec_for
 from gapkit.estimators import Ais, Elbo, Iwae
-from gapkit.families import PriorProposal
 from gapkit.local import FitSettings
 from gapkit.models.freeze import frozen
+from gapkit.target import PriorProposal
 from tests.yardsticks import ppca
 
 
@@ -259,7 +259,7 @@ def test_supports_with_bounds_of_their_own():
 
 def test_the_bank_counts_what_it_stores():
     from gapkit.local import build_bank
-    from gapkit.models.target import Target
+    from gapkit.target import Target
 
     class Classes(Simple):
         def decode(self, z):
@@ -273,10 +273,9 @@ def test_the_bank_counts_what_it_stores():
 
 def test_a_stretch_of_a_fit_that_diverges_leaves_a_finite_shortfall():
     """One that is not finite would wipe the error of the mean over all datapoints."""
-    from gapkit.families import recognise
+    from gapkit.core.randomness import Key
     from gapkit.local import fit
-    from gapkit.models.target import Target
-    from gapkit.randomness import Key
+    from gapkit.target import Target, recognise
 
     class Holes(Simple):
         def decode(self, z):

@@ -10,13 +10,13 @@ from torch import nn
 from torch.distributions import Independent, Normal
 
 import gapkit
-from gapkit.checks import InputError
-from gapkit.encoders import compare_encoders
+from gapkit.core.errors import InputError
+from gapkit.core.randomness import Key
 from gapkit.engine import spec_for
 from gapkit.engine.unit import seed_of
 from gapkit.models.reference import build
-from gapkit.randomness import Key
 from gapkit.training import RefitConfig, refit
+from gapkit.training.compare_encoders import compare_encoders
 from tests.yardsticks import LinearGaussian, ppca
 
 

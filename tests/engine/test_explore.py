@@ -8,13 +8,13 @@ from torch.distributions import Normal
 
 import gapkit
 from benchmarks.exact import build
+from gapkit.core.randomness import Key
 from gapkit.engine import spec_for
 from gapkit.engine.support import modes_missing, part_of
-from gapkit.evidence import Policy
+from gapkit.estimators.evidence import Policy
 from gapkit.families import DiagonalGaussian, Mixture
 from gapkit.local import FitSettings
-from gapkit.randomness import Key
-from tests.evidence.shapes import evidence, ring
+from tests.estimators.evidence.shapes import evidence, ring
 from tests.local.test_search import Squares
 
 
@@ -120,7 +120,7 @@ def test_the_evidence_of_a_block_is_that_of_its_rows_in_their_order(rows):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::gapkit.checks.GapkitWarning")  # of digits that float32 lacks at x = 424
+@pytest.mark.filterwarnings("ignore::gapkit.core.errors.GapkitWarning")  # of digits that float32 lacks at x = 424
 def test_an_adapted_proposal_that_no_particle_reaches_is_flagged():
     """x = 424 with noise 0.1 is a curve 3e-4 wide and 1 long: neither pieces nor particles follow it."""
     case = build("funnel")

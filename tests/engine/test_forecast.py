@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Independent
 
-from gapkit.checks import GapkitWarning
+from gapkit.core.errors import GapkitWarning
 from gapkit.doctor import Examination, examine
 from gapkit.engine import spec_for
 from gapkit.engine.forecast import forecast, warn_if_long

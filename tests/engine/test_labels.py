@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import gapkit
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.engine import spec_for
 from gapkit.engine.labels import check_labels, label_column
 from gapkit.models.reference import build

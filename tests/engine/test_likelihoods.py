@@ -7,11 +7,10 @@ import torch
 import gapkit
 from gapkit.engine import spec_for
 from gapkit.estimators import Ais
-from gapkit.families import PriorProposal
 from gapkit.local.curvature import available, gauss_newton
 from gapkit.models.likelihoods import LIKELIHOODS
 from gapkit.models.reference import build
-from gapkit.models.target import Target
+from gapkit.target import PriorProposal, Target
 
 SPECS = {
     "bernoulli": "bernoulli",
@@ -125,7 +124,7 @@ def test_decoders_without_curvature_still_get_an_optimum(twice):
         assert ((odd[name] - smooth[name]).abs() < limit).all(), name
 
 
-@pytest.mark.filterwarnings("ignore::gapkit.checks.GapkitWarning")  # of an encoder that was never trained
+@pytest.mark.filterwarnings("ignore::gapkit.core.errors.GapkitWarning")  # of an encoder that was never trained
 def test_many_latents_need_no_full_matrices():
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -14,7 +14,7 @@ from gapkit.engine import spec_for
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.misses import _apart, misses, still_missing, unreached
 from gapkit.models.freeze import frozen
-from gapkit.models.target import Target
+from gapkit.target import Target
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 
 import gapkit
 from gapkit import checkpoints
-from gapkit.data import binarize, load
+from gapkit.inputs.data import binarize, load
 from gapkit.training import TrainConfig, train
 
 

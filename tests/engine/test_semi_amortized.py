@@ -10,14 +10,14 @@ import torch
 from torch.distributions import LowRankMultivariateNormal, MultivariateNormal
 
 import gapkit
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
+from gapkit.core.randomness import Key
 from gapkit.engine import spec_for
 from gapkit.estimators import Elbo
-from gapkit.families import DiagonalGaussian, family_name, recognise
+from gapkit.families import DiagonalGaussian
 from gapkit.local import STEPS, FitSettings, semi_amortized, steps_refusal
 from gapkit.models.reference import build
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target, family_name, recognise
 from tests.yardsticks import LinearGaussian, ppca
 
 JUDGE = Elbo(num_samples=1000, antithetic=True)

@@ -5,7 +5,7 @@ import torch
 
 import gapkit
 from gapkit.checkpoints import load as load_checkpoint
-from gapkit.data import binarize, load
+from gapkit.inputs.data import binarize, load
 from gapkit.training import TrainConfig, train
 from tests.yardsticks import GridModel
 

@@ -23,7 +23,7 @@ from gapkit.engine.store import Memory
 from gapkit.engine.unit import Work, run_unit
 from gapkit.models.freeze import frozen
 from gapkit.models.reference import build
-from gapkit.models.target import Target
+from gapkit.target import Target
 
 SPEC = spec_for("quick", unit_size=8, semi_amortized=20, details=3)
 ROOT = Path(__file__).parents[2]

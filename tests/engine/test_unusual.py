@@ -18,15 +18,15 @@ from torch.distributions import (
 from torch.distributions.transforms import TanhTransform
 
 import gapkit
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.core.randomness import Key
 from gapkit.engine import spec_for
 from gapkit.estimators import Ais, Iwae
-from gapkit.evidence import Policy, estimate_evidence
-from gapkit.families import DiagonalGaussian, Mixture, PriorProposal, recognise
-from gapkit.models.target import Target
-from gapkit.randomness import Key
-from gapkit.summary import summarise
-from gapkit.verdict import verdict
+from gapkit.estimators.evidence import Policy, estimate_evidence
+from gapkit.families import DiagonalGaussian, Mixture
+from gapkit.results.summary import summarise
+from gapkit.results.verdict import verdict
+from gapkit.target import PriorProposal, Target, recognise
 
 
 class Model:

@@ -11,14 +11,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
+from gapkit.core.randomness import Key
 from gapkit.estimators import Ais, Bdmc
 from gapkit.estimators.protocol import bound_inputs
-from gapkit.families import as_proposal
 from gapkit.kernels import Curve, conditional_ess
 from gapkit.kernels.schedules import sigmoid
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target, as_proposal
 from tests.yardsticks import LinearGaussian, ppca
 
 OPTIONS = {

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gapkit.estimators import Ais, Bdmc, Bound
-from gapkit.models.simulate import simulate
+from gapkit.target.simulate import simulate
 from tests.yardsticks import ppca
 
 POOR = Ais(num_chains=4, num_temperatures=6, schedule="linear")

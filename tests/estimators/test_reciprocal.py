@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.estimators import Iwae, ReciprocalIs
 from tests.yardsticks import ppca
 

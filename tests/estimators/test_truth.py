@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from gapkit.core.khat_limit import good_k
 from gapkit.estimators import Ais, Bound, Elbo, Estimate, Iwae
-from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture, PriorProposal, as_proposal
-from gapkit.khat_limit import good_k
-from gapkit.models.target import Target
+from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture
+from gapkit.target import PriorProposal, Target, as_proposal
 from tests.registry import ESTIMATORS, UPPER
 from tests.yardsticks import ppca
 
@@ -112,7 +112,7 @@ def test_chunks_do_not_change_elbo_and_iwae():
 
 
 def test_a_datapoint_does_not_depend_on_its_company():
-    from gapkit.randomness import Key
+    from gapkit.core.randomness import Key
 
     model = ppca("scaled", 0.9)
     x = model.sample(6, 0)

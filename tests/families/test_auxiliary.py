@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from gapkit.estimators import Iwae
-from gapkit.families import AuxiliaryFlow, TransportDistribution, family_name
+from gapkit.families import AuxiliaryFlow, TransportDistribution
 from gapkit.families.protocol import noise_dim, with_density
+from gapkit.target import family_name
 from tests.families.members import BATCH, member, noise
 from tests.yardsticks import ppca
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal, kl_divergence
 
-from gapkit.checks import InputError
-from gapkit.families import TransportDistribution, recognise
+from gapkit.core.errors import InputError
+from gapkit.families import TransportDistribution
+from gapkit.target import recognise
 from tests.families.members import BATCH, TRANSPORTS, member
 
 

@@ -15,17 +15,10 @@ from torch.distributions import (
 from zuko.distributions import BoxUniform, DiagNormal, NormalizingFlow
 from zuko.flows import MAF, NSF
 
-from gapkit.checks import InputError
-from gapkit.families import (
-    DiagonalGaussian,
-    FullRankGaussian,
-    LowRankGaussian,
-    Mixture,
-    PriorProposal,
-    family_name,
-    recognise,
-)
-from gapkit.randomness import Key
+from gapkit.core.errors import InputError
+from gapkit.core.randomness import Key
+from gapkit.families import DiagonalGaussian, FullRankGaussian, LowRankGaussian, Mixture
+from gapkit.target import PriorProposal, family_name, recognise
 from tests.families.members import member
 
 

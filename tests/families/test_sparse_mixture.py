@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from gapkit.core.randomness import Key
 from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture
-from gapkit.randomness import Key
 
 B, D, K = 20, 3, 8
 

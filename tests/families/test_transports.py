@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from gapkit.core.randomness import Key
 from gapkit.families import CouplingFlow, LowRankGaussian
 from gapkit.families.protocol import log_prob_and_grad
-from gapkit.randomness import Key
 from tests.families.members import BATCH, GAUSSIANS, STORABLE, TRANSPORTS, member, noise
 
 

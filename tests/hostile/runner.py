@@ -20,7 +20,10 @@ _IMPORTED = (
     "matplotlib.backends.backend_svg",
     "pyarrow.parquet",
     "sklearn.datasets",
-    *(f"gapkit.{name}" for name in ("checkpoints", "comparison", "data", "engine", "plots", "report", "training")),
+    *(
+        f"gapkit.{name}"
+        for name in ("checkpoints", "comparison", "inputs.data", "engine", "plots", "report", "training")
+    ),
 )
 
 

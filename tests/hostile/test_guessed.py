@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gapkit.checks import InputError, printable
+from gapkit.core.errors import InputError, printable
 from gapkit.models.native import rebuild
 from gapkit.models.reference import build
 from gapkit.results import Result

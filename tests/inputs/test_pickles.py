@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gapkit.checkpoints import load
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.inputs.numbers import NUMBERS
 from gapkit.inputs.read import read
 

@@ -13,9 +13,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from gapkit.checks import GapkitWarning, InputError
-from gapkit.inputs import file_sha256, read
-from gapkit.inputs.read import _warn_if_advisory_applies
+from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.inputs.read import _warn_if_advisory_applies, file_sha256, read
 
 
 class Canary:

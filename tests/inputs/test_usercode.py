@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
-from gapkit.checks import InputError
-from gapkit.inputs import load_factory, parse_model_args
+from gapkit.core.errors import InputError
+from gapkit.inputs.usercode import load_factory, parse_model_args
 
 SOURCE = """
 import neighbour_of_factory

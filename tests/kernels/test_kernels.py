@@ -3,13 +3,12 @@
 import pytest
 import torch
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.estimators import Ais
-from gapkit.families import as_proposal
 from gapkit.kernels import GeometricPath, temperatures, transition
 from gapkit.kernels.hmc import refreshed
-from gapkit.models.target import Target
-from gapkit.models.work import Work
+from gapkit.target import Target, as_proposal
+from gapkit.target.work import Work
 from tests.yardsticks import ppca
 
 

@@ -3,12 +3,11 @@
 import torch
 from torch.distributions import Independent, Normal
 
-from gapkit.families.prior import PriorProposal
+from gapkit.core.randomness import Key
 from gapkit.kernels.noise import MoveNoise
 from gapkit.kernels.path import GeometricPath
 from gapkit.kernels.tempering import Tempering, resampled, tempered
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import PriorProposal, Target
 
 
 class Line:

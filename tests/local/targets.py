@@ -3,10 +3,9 @@
 import torch
 from torch.distributions import Independent, Normal
 
-from gapkit.families import as_proposal
+from gapkit.core.randomness import Key
 from gapkit.local import FitSettings, build_bank, fit
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target, as_proposal
 
 __all__ = ["Curved", "banana", "fits_of", "two_modes"]
 

@@ -3,18 +3,18 @@
 import pytest
 import torch
 
+from gapkit.core.randomness import Key
 from gapkit.engine import EFFORTS
 from gapkit.estimators import Elbo, Estimate
 from gapkit.estimators.protocol import Bound
-from gapkit.families import DiagonalGaussian, as_proposal
+from gapkit.families import DiagonalGaussian
 from gapkit.ladder.arithmetic import gap
 from gapkit.local import FITTERS, Certificate, FitSettings, FitStatus, find_modes, fit
 from gapkit.local.certificate import from_gain, squared_mean
 from gapkit.local.job import Job
 from gapkit.models.freeze import frozen
 from gapkit.models.reference import mlp_vae
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target, as_proposal
 from tests.yardsticks import ppca
 
 

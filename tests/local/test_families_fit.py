@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
+from gapkit.core.randomness import Key
 from gapkit.estimators import Elbo, Iwae
-from gapkit.families import DiagonalGaussian, as_proposal
+from gapkit.families import DiagonalGaussian
 from gapkit.ladder.arithmetic import gap
 from gapkit.local import (
     FAMILIES,
@@ -22,8 +23,7 @@ from gapkit.local import (
 )
 from gapkit.models.freeze import frozen
 from gapkit.models.reference import mlp_vae
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target, as_proposal
 from tests.local.targets import Curved, banana, fits_of, two_modes
 from tests.yardsticks import ppca
 

@@ -3,12 +3,11 @@
 import pytest
 import torch
 
+from gapkit.core.randomness import Key
 from gapkit.estimators import Elbo
-from gapkit.families import as_proposal
 from gapkit.local import Bank, FitSettings, FitStatus, build_bank, fit
 from gapkit.local.curvature import available, gauss_newton, hessian
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target, as_proposal
 from tests.yardsticks import ppca
 
 LONG = FitSettings(num_starts=0, polish_steps=400, polish_samples=32, warm_steps=12)

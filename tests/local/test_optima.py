@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal
 
+from gapkit.core.randomness import Key
 from gapkit.engine import EFFORTS
-from gapkit.families import DiagonalGaussian, FullRankGaussian, as_proposal
+from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.local import FitStatus, build_bank, fit
 from gapkit.local.chart import FullRankChart, MeanFieldChart, suited_root
 from gapkit.local.newton import climb, curvature_along
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target, as_proposal
 from tests.yardsticks import ppca
 
 DOUBLE = torch.float64

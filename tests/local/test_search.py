@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal
 
+from gapkit.core.randomness import Key
 from gapkit.families import DiagonalGaussian
 from gapkit.local import FitSettings, build_bank, find_modes, search_on
 from gapkit.local.ascent import ascend_points
 from gapkit.local.curvature import available
 from gapkit.local.modes import Modes, without_duplicates
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target
 from tests.yardsticks import ppca
 
 

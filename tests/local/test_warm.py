@@ -13,14 +13,13 @@ from torch.distributions import (
     StudentT,
 )
 
+from gapkit.core.randomness import Key
 from gapkit.engine import EFFORTS
-from gapkit.families import as_proposal
 from gapkit.local import FitStatus, fit
 from gapkit.local.ascent import ascend_points
 from gapkit.local.curvature import available, hessian
 from gapkit.local.natural import Moments, warm_start
-from gapkit.models.target import Target
-from gapkit.randomness import Key
+from gapkit.target import Target, as_proposal
 
 DOUBLE = torch.float64
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models.distributions import ContinuousBernoulli, DiscretizedLogistic, Grid
 
 

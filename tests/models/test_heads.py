@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal
 
-from gapkit.checks import InputError
-from gapkit.families import AuxiliaryFlow, CouplingFlow, TransportDistribution, family_name, recognise
+from gapkit.core.errors import InputError
+from gapkit.families import AuxiliaryFlow, CouplingFlow, TransportDistribution
 from gapkit.models.heads import HEADS, make_head
 from gapkit.models.posterior import read_posterior
 from gapkit.models.reference import mlp_vae
+from gapkit.target import family_name, recognise
 
 BATCH = 5
 CASES = [(name, latent) for name in HEADS for latent in (1, 2, 5) if (name, latent) != ("flow", 1)]

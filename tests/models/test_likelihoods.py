@@ -7,7 +7,7 @@ import torch
 from scipy import stats
 from torch import distributions as td
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models import likelihoods as lk
 from gapkit.models.likelihoods import LIKELIHOODS, check_support, parse, spec
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models.native import FORMAT, VERSION, load_model, read_payload, rebuild, save_model
 from gapkit.models.pair import from_pair
 from gapkit.models.reference import BUILDERS, build

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models.pair import from_pair
 from gapkit.models.posterior import ENCODER_OUTPUTS, Posterior
 from gapkit.models.priors import GaussianMixturePrior, VampPrior

@@ -18,10 +18,10 @@ from torch.distributions import (
     Uniform,
 )
 
-from gapkit.models.observation import fisher_features
 from gapkit.models.prior_curvature import prior_curvature, typical_precision
 from gapkit.models.priors import GaussianMixturePrior, VampPrior
 from gapkit.models.unvalidated import unvalidated
+from gapkit.target.observation import fisher_features
 
 DOUBLE = torch.float64
 

@@ -15,7 +15,7 @@ from torch.distributions import (
     TransformedDistribution,
 )
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models.posterior import Posterior
 from gapkit.models.priors import GaussianMixturePrior, VampPrior, moved, standard_normal
 

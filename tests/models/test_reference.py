@@ -5,14 +5,14 @@ import json
 import pytest
 import torch
 
-from gapkit.checks import InputError
-from gapkit.families import family_name, recognise
+from gapkit.core.errors import InputError
 from gapkit.models.heads import HEADS
 from gapkit.models.likelihoods import Gaussian, check_support
 from gapkit.models.native import load_model, read_payload, rebuild, save_model
 from gapkit.models.nets import ACTIVATIONS
 from gapkit.models.protocol import LatentModel
 from gapkit.models.reference import BUILDERS, build, conv_vae, mlp_vae
+from gapkit.target import family_name, recognise
 from gapkit.training import elbo
 
 SMALL = {"mlp_vae": {"hidden": (8,)}, "conv_vae": {"channels": (4, 6), "hidden": (8,)}}

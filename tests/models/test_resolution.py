@@ -9,7 +9,7 @@ from gapkit.engine import spec_for
 from gapkit.estimators import Ais, Elbo
 from gapkit.families import DiagonalGaussian
 from gapkit.models.freeze import frozen
-from gapkit.models.target import Target
+from gapkit.target import Target
 from tests.yardsticks import ppca
 
 WEIGHT = torch.tensor([[1.0, 0.2, -0.5], [0.5, 1.0, 0.3]]) * 0.1

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from gapkit.models import from_pair
 from gapkit.models.freeze import frozen
 from gapkit.models.squashed import Squashed, sharp
-from gapkit.models.target import Target
+from gapkit.target import Target
 
 # The first use of forward mode makes torch itself use something that it has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.ladder import STANDARD
 from gapkit.plots import class_gaps
 from gapkit.plots.style import colors_of
 from gapkit.results import Result
-from gapkit.summary import summarise
+from gapkit.results.summary import summarise
 from tests.test_classes import classes_of, labelled
 
 KINDS = ("approximation_gap", "amortization_gap")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgba
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.plots import ais_convergence, fit_convergence, simulated
 from gapkit.plots.style import COLORS
 from gapkit.report import build, render
@@ -14,7 +14,7 @@ from gapkit.report.blocks import Figure
 from gapkit.report.figures import as_svg
 from gapkit.report.figures.evidence import EVIDENCE
 from gapkit.results import Result
-from gapkit.summary import summarise
+from gapkit.results.summary import summarise
 from tests.plots.test_plots import make
 
 COUNTS, STEPS = [5, 10, 20, 40], [0, 3, 12, 48]

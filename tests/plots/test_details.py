@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from gapkit.checks import InputError
-from gapkit.iwae_curve import group_sizes, grouped_bounds, summarise_iwae_curve
-from gapkit.latents import summarise_latents
+from gapkit.core.errors import InputError
+from gapkit.core.regions import mass_inside, points_inside
 from gapkit.plots.contours import contours
 from gapkit.plots.gallery import gallery, image_shape
 from gapkit.plots.iwae_curve import iwae_curve
 from gapkit.plots.latents import latents
 from gapkit.plots.style import COLORS
-from gapkit.regions import mass_inside, points_inside
 from gapkit.report import build, render
 from gapkit.report.figures import DRAWINGS, as_svg
 from gapkit.report.figures.details import DETAILS
 from gapkit.results import Result
+from gapkit.results.iwae_curve import group_sizes, grouped_bounds, summarise_iwae_curve
+from gapkit.results.latent_use import summarise_latents
 from tests.report.test_report import ODD, join, make
 
 PLOTS = [latents, iwae_curve, gallery, contours]

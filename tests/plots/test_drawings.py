@@ -12,8 +12,8 @@ from gapkit.report.figures import DRAWINGS, as_svg, draw
 from gapkit.report.figures.bounds import BOUNDS
 from gapkit.report.figures.evidence import EVIDENCE
 from gapkit.results import Result
-from gapkit.summary import summarise
-from gapkit.verdict import plus_minus
+from gapkit.results.summary import summarise
+from gapkit.results.verdict import plus_minus
 from tests.plots.test_convergence import WATCHED
 from tests.plots.test_evidence import RUN, SIMULATED, frame, result
 from tests.report.test_report import ODD

@@ -12,13 +12,13 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from gapkit.checks import InputError
-from gapkit.khat_limit import good_k
+from gapkit.core.errors import InputError
+from gapkit.core.khat_limit import good_k
 from gapkit.plots import certificate, sandwich, weights
 from gapkit.plots.khat import trust_limits
 from gapkit.plots.style import COLORS
 from gapkit.results import Result
-from gapkit.summary import summarise
+from gapkit.results.summary import summarise
 from tests.plots.test_plots import make
 from tests.report.test_report import ODD
 

@@ -9,10 +9,10 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.plots import gap_bars
 from gapkit.plots.style import COLORS
-from gapkit.verdict import plus_minus
+from gapkit.results.verdict import plus_minus
 from tests.plots.test_plots import make, result_of
 from tests.report.test_report import ODD
 

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.ladder import STANDARD
 from gapkit.plots import gap_scatter
 from gapkit.plots.style import COLORS, colors_of

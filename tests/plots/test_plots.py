@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.ladder import STANDARD, summarised
 from gapkit.plots import gap_distributions, gap_scatter, ladder
 from gapkit.plots.style import COLORS, colors_of
 from gapkit.results import Result
-from gapkit.summary import summarise
+from gapkit.results.summary import summarise
 
 PLOTS = [ladder, gap_scatter, gap_distributions]
 

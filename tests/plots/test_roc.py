@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
+from gapkit.ood.score import SCORES, describe, scores, separate
+from gapkit.ood.words import LABELS, area
 from gapkit.plots import roc, score_histogram, score_histograms
-from gapkit.score import SCORES, describe, scores, separate
-from gapkit.score_verdict import LABELS, area
+from tests.ood.test_score import pair, sample
 from tests.report.test_report import make, nothing
-from tests.test_score import pair, sample
 
 
 def curves(ax):

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from gapkit.checks import InputError
-from gapkit.curve import summarise_curve
+from gapkit.core.errors import InputError
 from gapkit.plots import ladder, semi_amortized
 from gapkit.plots.style import COLORS
 from gapkit.results import Result
-from gapkit.summary import summarise
+from gapkit.results.step_gains import summarise_curve
+from gapkit.results.summary import summarise
 from tests.plots.test_plots import bars, make, result_of, texts
-from tests.test_curve import table
+from tests.results.test_step_gains import table
 
 SHARES = {0: 0.0, 1: [0.5, 0.4, 0.3, 0.6] * 3, 5: 0.92, 20: 0.99}
 

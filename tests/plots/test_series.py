@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from gapkit.checks import InputError
 from gapkit.comparison import compare
+from gapkit.core.errors import InputError
 from gapkit.ladder import STANDARD
 from gapkit.plots import differences, ladders, series
 from gapkit.plots.style import COLORS, colors_of

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from gapkit.comparison import compare
+from gapkit.core.files import write_json
 from gapkit.report import build_comparison, render, render_pdf
 from gapkit.report.blocks import FactSheet, Interval, PlusMinus, Table
-from gapkit.results import write_json
 from tests.plots.test_series import ODD, checkpoints, odd
 from tests.report.test_numbers import of_html, of_pdf, uneven
 from tests.report.test_report import Page, join, make, nothing, strings, three

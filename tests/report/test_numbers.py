@@ -11,17 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gapkit import phrases
+from gapkit.core import phrases
 from gapkit.report import build, captions, render, render_pdf, wording
 from gapkit.report.blocks import Document, FactSheet, Interval, PlusMinus, Range, Table
 from gapkit.report.formats import as_text
 from gapkit.results import Result
-from gapkit.status import STATUSES
-from gapkit.summary import summarise
+from gapkit.results.status import STATUSES
+from gapkit.results.summary import summarise
 from tests.report.test_pdf import pages_of
 from tests.report.test_report import join, make, nothing, three, with_extras, with_labels
-from tests.test_latents import with_active
-from tests.verdict import builder as verdicts
+from tests.results.test_latent_use import with_active
+from tests.results.verdict import builder as verdicts
 
 # Numbers of the software itself: the level of all intervals, the share of a gap that counts as closed, the zero of
 # "the interval contains 0", and how many rows of the worst datapoints a screen and a page show.

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 import torch
 
-from gapkit.curve import summarise_curve
 from gapkit.engine import analyze
 from gapkit.ladder import STANDARD, in_order, quantity
 from gapkit.local import FAMILIES
@@ -20,9 +19,10 @@ from gapkit.report import build, render, write_html
 from gapkit.report.blocks import Interval, PlusMinus, Range
 from gapkit.report.formats import as_text, nats, percent
 from gapkit.results import Result
-from gapkit.status import STATUSES
-from gapkit.summary import summarise
-from tests.test_curve import table as curve_table
+from gapkit.results.status import STATUSES
+from gapkit.results.step_gains import summarise_curve
+from gapkit.results.summary import summarise
+from tests.results.test_step_gains import table as curve_table
 
 QUANTITIES = (*STANDARD.names, *STANDARD.contrasts(), "mode_gap", "optimality_gap", "iwae", "pooled", "ais")
 VOID = {"meta", "link", "br", "img", "input", "hr"}

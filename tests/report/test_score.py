@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gapkit.ood.score import Scored, describe, scores, separate
 from gapkit.report import render, score_wording
 from gapkit.report.blocks import Interval, PlusMinus, Table
 from gapkit.report.score import build_score, write_score
 from gapkit.results import Result
-from gapkit.score import Scored, describe, scores, separate
-from gapkit.status import STATUSES
+from gapkit.results.status import STATUSES
+from tests.ood.test_score import sample
 from tests.report.test_numbers import NUMBER, constants, leaves, of_html, of_pdf
 from tests.report.test_report import Page, make, nothing, three
-from tests.test_score import sample
 
 # Numbers of the software: the level of intervals and of what is found, chance, and the rows on screen and on paper.
 OWN = {"95%", "5%", "90%", "0", "0.5", "1", "200", "20"}

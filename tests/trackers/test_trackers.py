@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.engine import analyze
 from gapkit.models.reference import build
 from gapkit.report import write_html

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, kl_divergence
 
-from gapkit.checks import GapkitWarning, InputError
+from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.models import Posterior, VampPrior, build, from_pair, load_model, save_model
-from gapkit.models.simulate import simulate
+from gapkit.target.simulate import simulate
 from gapkit.training import RefitConfig, refit
 from tests.yardsticks import ppca
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from gapkit.checkpoints import load as load_checkpoint
-from gapkit.checks import GapkitWarning, InputError
-from gapkit.data import load
+from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.inputs.data import load
 from gapkit.training import TrainConfig, train
 
 SMALL = {"data": "digits", "hidden": (32,), "latent": 4, "epochs": 3}

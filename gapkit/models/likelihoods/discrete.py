@@ -9,7 +9,7 @@ from torch import Tensor
 from torch import distributions as td
 from torch.distributions import Independent, constraints
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models import distributions
 from gapkit.models.likelihoods.protocol import Params
 from gapkit.models.likelihoods.reading import (

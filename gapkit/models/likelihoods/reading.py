@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models.likelihoods.protocol import Params
 from gapkit.models.support import describe
 

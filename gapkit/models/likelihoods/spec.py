@@ -3,7 +3,7 @@
 from dataclasses import MISSING, fields
 from typing import Any
 
-from gapkit.checks import InputError
+from gapkit.core.errors import InputError
 from gapkit.models.likelihoods.binary import Bernoulli, ContinuousBernoulli, CrossEntropy
 from gapkit.models.likelihoods.counts import NegativeBinomial, Poisson
 from gapkit.models.likelihoods.discrete import Categorical, DiscretizedLogistic

@@ -1,6 +1,6 @@
 """The figures of the report, each with its words and its place."""
 
-from gapkit.phrases import by_its_name
+from gapkit.core.phrases import by_its_name
 from gapkit.report.blocks import Figure
 from gapkit.report.figures.bounds import BOUNDS
 from gapkit.report.figures.details import DETAILS

@@ -8,8 +8,8 @@ from gapkit.plots.selection import select
 from gapkit.report import captions
 from gapkit.report.figures.drawing import Drawing
 from gapkit.results import Result
-from gapkit.verdict import plus_minus
-from gapkit.verdict.words import listed
+from gapkit.results.verdict import plus_minus
+from gapkit.results.verdict.words import listed
 
 __all__ = ["BOUNDS"]
 

@@ -1,6 +1,5 @@
 """Figures that need more than the table: the latents, bounds against draws, and a closer look at some datapoints."""
 
-from gapkit.latents import collapse_sentence
 from gapkit.plots.contours import contours
 from gapkit.plots.gallery import gallery, tiles
 from gapkit.plots.iwae_curve import iwae_curve
@@ -9,6 +8,7 @@ from gapkit.plots.reading import rows_of
 from gapkit.report import captions
 from gapkit.report.figures.drawing import Drawing
 from gapkit.results import Result
+from gapkit.results.latent_use import collapse_sentence
 
 __all__ = ["DETAILS"]
 

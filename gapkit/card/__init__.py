@@ -1,9 +1,0 @@
-"""The card that a notebook shows for a result: verdict, ladder and table as one piece of HTML.
-
-It is made of the summary alone.
-"""
-
-from gapkit.card.page import card
-from gapkit.card.repr import one_line
-
-__all__ = ["card", "one_line"]

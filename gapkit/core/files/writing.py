@@ -1,0 +1,65 @@
+"""Files written wholly or not at all, and values as JSON."""
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["as_json", "write_arrays", "write_atomically", "write_json", "write_text"]
+
+
+def write_atomically(path: Path, write: Callable[[str], object]) -> None:
+    """Write a file under a temporary name in the same folder, then move it into place."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        write(name)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)  # a temporary file is private; a result is as readable as any other file
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_arrays(path: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays by name as one compressed file (NPZ)."""
+    named: dict[str, Any] = dict(arrays)
+    with open(path, "wb") as file:  # given a name, numpy would append a suffix to it
+        np.savez_compressed(file, **named)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file wholly or not at all."""
+    write_atomically(path, lambda name: Path(name).write_text(text, "utf-8"))
+
+
+def write_json(path: Path, values: object) -> None:
+    """Write a JSON file wholly or not at all; numbers that are not finite become null."""
+    write_text(path, as_json(values) + "\n")
+
+
+def as_json(values: object) -> str:
+    """Values as JSON text; numbers that are not finite become null."""
+    return json.dumps(_plain(values), indent=2, allow_nan=False)
+
+
+def _plain(value: object) -> object:
+    """JSON has no NaN and no tuples; NumPy's numbers become Python's, paths and types become text."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)

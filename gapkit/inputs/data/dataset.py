@@ -1,0 +1,178 @@
+"""The value every data source ends in: one float32 tensor with its provenance, checked once."""
+
+import hashlib
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gapkit.core.errors import InputError
+from gapkit.inputs.data.scaling import scaled
+
+__all__ = ["Dataset", "Raw", "finish"]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What a reader hands over: the array as it lies in its source.
+
+    Attributes:
+        x: (N, ...), any numeric dtype.
+        labels: (N,) or ``None``.
+        split: the split the source made, or ``"all"`` when it makes none.
+        images: uint8 values are pixel intensities, also when none exceeds 1.
+        scaling: what the source itself did to the values, in words.
+        notes: what else the user should know, such as where the labels come from.
+    """
+
+    x: np.ndarray | Tensor
+    labels: np.ndarray | Tensor | None = None
+    split: str = "all"
+    images: bool = False
+    scaling: str = "none"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Data to train on or to analyse.
+
+    Attributes:
+        x: (N, *x_shape), float32, finite.
+        labels: (N,), int64 or float, or ``None``. Text labels are positions in ``classes``, -1 where one is missing.
+        name: where the data come from, as the user wrote it.
+        split: ``"train"``, ``"test"``, or ``"all"`` when the source makes no difference.
+        sha256: of the bytes of ``x``, hexadecimal.
+        classes: the words of text labels, sorted; ``None`` where labels are numbers, or there are none.
+        scaling: what was done to the values as they are stored, in words; "none" for nothing.
+        notes: what else the user should know, such as where the labels come from.
+    """
+
+    x: Tensor
+    labels: Tensor | None
+    name: str
+    split: str
+    sha256: str
+    classes: tuple[str, ...] | None = None
+    scaling: str = "none"
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Return N, the number of datapoints."""
+        return len(self.x)
+
+    @property
+    def label_values(self) -> np.ndarray | None:
+        """Labels as the source has them, shape (N,): numbers, or words with ``None`` where one is missing.
+
+        ``None`` without labels, and where a datapoint has several.
+        """
+        if self.labels is None or self.labels.ndim != 1:
+            return None
+        positions = self.labels.numpy()
+        return positions if self.classes is None else np.array([*self.classes, None], dtype=object)[positions]
+
+
+def finish(raw: Raw, name: str, limit: int | None = None, scale: str | None = None, *, counts: bool = False) -> Dataset:
+    """Bring a reader's array into the common form: shape, scale, float32; refuse what cannot be analysed.
+
+    uint8 (N, H, W) becomes (N, 1, H, W) and (N, H, W, C) with C = 1 or 3 becomes (N, C, H, W); uint8 intensities
+    are divided by 255, unless the array is binary (nothing above 1), they are counts, or another scale is wanted. Other
+    integers stay counts.
+
+    Args:
+        raw: what the reader found.
+        name: the source, for messages and provenance.
+        limit: keep only the first ``limit`` datapoints.
+        scale: ``none``, ``unit`` or ``LOW,HIGH``; None divides 8-bit pixels by 255 and leaves all else alone.
+        counts: whole numbers stay as they are, also those of 8 bits, unless a scale is asked for.
+
+    Returns:
+        The data set.
+
+    Raises:
+        InputError: no datapoints, values that are not real numbers, NaN or Inf, labels of another length.
+    """
+    asked = f"read data from {name}"
+    x = _as_tensor(raw.x, asked)
+    if x.ndim == 0 or x.numel() == 0:
+        raise InputError(asked, f"an array of shape {tuple(x.shape)}", "pass at least one datapoint, shape (N, ...)")
+    if x.ndim == 1:
+        do = "reshape one-dimensional data to (N, 1); one single datapoint to (1, ...)"
+        raise InputError(asked, f"an array of shape {tuple(x.shape)}, not (N, ...)", do)
+    labels, classes = (None, None) if raw.labels is None else _labels(raw.labels, len(x), asked)
+    eight_bit = x.dtype == torch.uint8 and (raw.images or bool((x > 1).any()))
+    if x.dtype == torch.uint8 and x.ndim == 3:
+        x = x.unsqueeze(1)
+    elif x.dtype == torch.uint8 and x.ndim == 4 and x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3):
+        x = x.permute(0, 3, 1, 2)
+    stored = x
+    if limit is not None:
+        x, labels = x[:limit], None if labels is None else labels[:limit]
+    x = x.to(torch.float32, memory_format=torch.contiguous_format, copy=True).contiguous()
+    _require_finite(x, asked)
+    x, done = scaled(x, stored, "none" if counts and scale is None else scale, eight_bit=eight_bit, asked=asked)
+    done = raw.scaling if done == "none" else done
+    return Dataset(x, labels, name, raw.split, hashlib.sha256(x.numpy().data).hexdigest(), classes, done, raw.notes)
+
+
+def _as_tensor(array: np.ndarray | Tensor, asked: str) -> Tensor:
+    if isinstance(array, Tensor):
+        tensor = array.detach().cpu()
+        if tensor.is_complex() or tensor.is_quantized or tensor.layout != torch.strided:
+            raise InputError(asked, f"a tensor of type {tensor.dtype}, {tensor.layout}", "pass dense real numbers")
+        return tensor
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiub":
+        do = "pass real numbers: float, integer, uint8 or bool arrays, without objects, texts or dates"
+        raise InputError(asked, f"an array of dtype {array.dtype}", do)
+    if array.dtype.kind == "u" and array.dtype.itemsize > 1:
+        array = array.astype(np.int64)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
+
+
+def _labels(labels: np.ndarray | Tensor, size: int, asked: str) -> tuple[Tensor, tuple[str, ...] | None]:
+    """Labels as a tensor, and the words that its numbers stand for."""
+    classes = None
+    if not isinstance(labels, Tensor):
+        values = np.asarray(labels)
+        if values.dtype.kind not in "fiub":
+            try:
+                values, classes = _numbered(values)
+            except UnicodeError as error:
+                raise InputError(asked, f"labels that are no text ({error})", "store words or numbers") from error
+        labels = _as_tensor(values, asked)
+    labels = labels.detach().cpu()
+    if len(labels.shape) == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim == 0 or len(labels) != size:
+        found = f"{size} datapoints and labels of shape {tuple(labels.shape)}"
+        raise InputError(asked, found, "store one label for each datapoint, or none")
+    return (labels if labels.is_floating_point() else labels.long()), classes
+
+
+def _numbered(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Words by their position in the sorted list of them, -1 where one is missing; objects that are numbers as such."""
+    import pandas
+
+    missing = pandas.isna(values)
+    if values.dtype == object and all(isinstance(value, Real) for value in values[~missing]):
+        numbers = np.array(np.where(missing, np.nan, values).tolist())
+        if numbers.dtype.kind in "fiub":
+            return numbers, None
+    words, found = np.unique(values[~missing].astype(str), return_inverse=True)
+    positions = np.full(values.shape, -1)
+    positions[~missing] = found
+    return positions, tuple(words.tolist())
+
+
+def _require_finite(x: Tensor, asked: str) -> None:
+    bad = ~torch.isfinite(x)
+    if bad.any():
+        first = tuple(bad.nonzero()[0].tolist())
+        found = f"{int(bad.sum())} of {x.numel()} values NaN or infinite in float32, the first at index {first}"
+        raise InputError(asked, found, "remove or replace them")

@@ -1,0 +1,76 @@
+"""Tables: which column holds the labels, and whether the others are the pixels of images."""
+
+import difflib
+import math
+import re
+from typing import Any
+
+import numpy as np
+
+from gapkit.core.errors import InputError
+from gapkit.inputs.data.dataset import Raw
+
+__all__ = ["read_table"]
+
+LABELS = ("class", "classes", "label", "labels", "target", "targets")  # whatever their case
+_PIXEL = re.compile(r"(pixel|px|p)?[ _]?\d+(x\d+)?", re.IGNORECASE)
+_BRIGHT = 128  # 8-bit images have pixels at least that bright
+
+
+def read_table(frame: Any, asked: str, label_column: str | None = None) -> Raw:
+    """Columns become the last dimension, but for the labels; whole numbers of pixels become uint8.
+
+    Args:
+        frame: a ``pandas.DataFrame``.
+        asked: beginning of the error message.
+        label_column: the column of the labels, ``none`` for none; None takes the one that is named so.
+
+    Raises:
+        InputError: no such column, several that are named like labels, a saved index, or columns of no numbers.
+    """
+    frame.columns = [str(name) for name in frame.columns]
+    name = _label_column(list(frame.columns), asked, label_column)
+    labels = None if name is None else frame.pop(name).to_numpy()
+    if any(column.startswith("Unnamed: ") for column in frame.columns):
+        found = "a column without a name, probably a saved row index"
+        raise InputError(asked, found, "write the table with index=False, or name the column")
+    texts = [column for column, dtype in frame.dtypes.items() if getattr(dtype, "kind", "O") not in "fiub"]
+    if texts:
+        do = "drop these columns or turn them into numbers; a column of labels is named with --label-column"
+        raise InputError(asked, f"columns that are not numbers: {', '.join(texts[:8])} ({len(texts)} in all)", do)
+    notes = () if name is None else (f"labels from the column {name}",)
+    if _are_pixels(frame):
+        return Raw(frame.to_numpy(dtype=np.uint8), labels, images=True, notes=notes)
+    return Raw(frame.to_numpy(dtype=np.float64, na_value=np.nan), labels, notes=notes)
+
+
+def _label_column(columns: list[str], asked: str, wanted: str | None) -> str | None:
+    if wanted is not None:
+        if wanted in columns:
+            return wanted
+        if wanted == "none":
+            return None
+        close = difflib.get_close_matches(wanted, columns, n=1)
+        do = f"did you mean {close[0]}?" if close else "name a column, or none"
+        raise InputError(f"{asked}, labels from the column {wanted}", f"the columns {_some(columns)}", do)
+    named = [column for column in columns if column.lower() in LABELS]
+    if len(named) > 1:
+        do = f"say which with --label-column {named[0]}; the others then stay among the data, unless you drop them"
+        raise InputError(asked, f"several columns that are named like labels: {', '.join(named)}", do)
+    return named[0] if named else next((column for column in columns if column == "y"), None)
+
+
+def _are_pixels(frame: Any) -> bool:
+    """Whole numbers from 0 to 255 in columns that are named like pixels, or as many as a square image has."""
+    if not frame.size or any(getattr(dtype, "kind", "O") not in "iu" for dtype in frame.dtypes):
+        return False
+    values = frame.to_numpy()
+    side = max(math.isqrt(len(frame.columns)), math.isqrt(len(frame.columns) // 3))
+    square = side >= 8 and len(frame.columns) in (side**2, 3 * side**2)
+    named = all(_PIXEL.fullmatch(column) for column in frame.columns)
+    return bool((square or named) and values.min() >= 0 and _BRIGHT <= values.max() <= 255)
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return ", ".join(names[:12]) + more

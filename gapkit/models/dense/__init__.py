@@ -1,6 +1,0 @@
-"""Decoders that are chains of linear maps and pointwise functions, with derivatives written out by hand."""
-
-from gapkit.models.dense.decoder import DenseDecoder, Layer
-from gapkit.models.dense.read import read_dense
-
-__all__ = ["DenseDecoder", "Layer", "read_dense"]

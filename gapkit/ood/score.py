@@ -1,0 +1,299 @@
+"""Scores that say how unusual a datapoint is to a model, and how well each of them tells two data sets apart.
+
+The amortization gap of a datapoint, L[q*] - L[q], is the published likelihood regret: data unlike the training data are
+those that the encoder serves badly. The other scores come with an analysis for nothing and are what it is compared to.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapkit.core.errors import InputError
+from gapkit.core.files import read_json, read_parquet, require_file, write_atomically, write_json
+from gapkit.ladder import Gap, error_of
+from gapkit.ood.roc import auc, auc_difference, false_positives, roc_curve
+from gapkit.ood.words import LABELS, score_verdict
+from gapkit.results import Result, check_folder
+
+__all__ = ["SCORES", "Scored", "describe", "scores", "separate"]
+
+SCORES = tuple(LABELS)
+ROLES = ("reference", "other")
+_TABLE, _CSV, _VALUES = "scores.parquet", "scores.csv", "score.json"
+_QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of a data set and, if there is a reference, how well they tell the two apart.
+
+    Attributes:
+        table: one row per datapoint, see :func:`scores`; the column ``data`` names its data set.
+        values: ``sets``, by role (``reference``, ``other``) the name, the statuses and the quantiles of each score;
+            and with a reference ``separation``: for each of the ``scores`` the area under the ROC curve and the false
+            positives with their 95% intervals, the ``order`` from the largest area down, and the ``differences`` of
+            the largest one from the others, on the same datapoints.
+        run: settings and provenance, of one analysis or of two.
+    """
+
+    table: pd.DataFrame
+    values: Mapping[str, Any]
+    run: Mapping[str, Any] = field(default_factory=dict)
+
+    def verdict(self) -> list[str]:
+        """What was found, in sentences."""
+        return score_verdict(self.values)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A copy of the table."""
+        return self.table.copy()
+
+    def summary(self) -> pd.DataFrame:
+        """One row per score, from the largest area under the ROC curve down; no rows without a reference."""
+        separation = self.values.get("separation") or {"order": []}
+        rows = {}
+        for name in separation["order"]:
+            found = separation["scores"][name]
+            low, high = found["ci95"] or (None, None)
+            rows[name] = {"auc": found["auc"], "ci95_low": low, "ci95_high": high, "fpr95": found["fpr95"]}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["auc", "ci95_low", "ci95_high", "fpr95"])
+
+    def known(self, score: str, role: str) -> np.ndarray:
+        """A score of one of the sets, without the datapoints that have none; infinite ones are kept.
+
+        Raises:
+            InputError: there is no such score, or no set of that role.
+        """
+        if role not in self.values["sets"] or score not in self.table:
+            there = f"{', '.join(n for n in SCORES if n in self.table)} of {', '.join(self.values['sets'])}"
+            raise InputError(f"the score {score!r} of {role}", f"the scores {there}", "use one of these")
+        return _known(self.table[self.table["data"] == self.values["sets"][role]["name"]], score)
+
+    def roc(self, score: str = "regret") -> pd.DataFrame:
+        """The ROC curve of a score: ``threshold``, share of the reference and of the other set from there on.
+
+        Raises:
+            InputError: there is no such score, or no reference.
+        """
+        reference, other = (self.known(score, role) for role in ROLES)
+        if min(len(reference), len(other)) == 0:
+            return pd.DataFrame({"threshold": [], "false_positives": [], "true_positives": []}, dtype=float)
+        threshold, false, true = roc_curve(reference, other)
+        return pd.DataFrame({"threshold": threshold, "false_positives": false, "true_positives": true})
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``scores.parquet``, ``scores.csv`` and ``score.json``, each one wholly or not at all.
+
+        Raises:
+            InputError: the folder is not empty, or cannot be written.
+        """
+        folder = Path(folder)
+        check_folder(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / _TABLE, lambda path: self.table.to_parquet(path, index=False))
+            write_atomically(folder / _CSV, lambda path: self.table.to_csv(path, index=False))
+            write_json(folder / _VALUES, {"verdict": self.verdict(), **self.values, "run": self.run})
+        except OSError as error:
+            raise InputError(f"write the scores to {folder}", str(error), "choose another folder (--out)") from error
+        return folder
+
+    @staticmethod
+    def load(folder: str | Path) -> "Scored":
+        """Read saved scores.
+
+        Raises:
+            InputError: the folder holds no scores.
+        """
+        folder = Path(folder)
+        missing = [name for name in (_TABLE, _VALUES) if not (folder / name).is_file()]
+        if missing:
+            raise InputError(f"the scores in {folder}", f"no {', '.join(missing)}", "give the --out of gapkit score")
+        asked, again = f"the scores in {folder}", "score the data again"
+        values = read_json(folder / _VALUES, f"{asked}, {_VALUES}", again)
+        if not isinstance(values, dict) or not {"run", "sets", "separation", "verdict"} <= set(values):
+            raise InputError(f"{asked}, {_VALUES}", "a damaged file: not what gapkit score writes", again)
+        run = values.pop("run")
+        del values["verdict"]
+        require_file(folder / _TABLE, f"{asked}, {_TABLE}")
+        return Scored(read_parquet(folder / _TABLE, f"{asked}, {_TABLE}"), values, run)
+
+
+def scores(
+    result: Result, split: str | None = None, name: str | None = None, complexity: np.ndarray | None = None
+) -> pd.DataFrame:
+    """Every score of the datapoints of a split; the larger, the more unusual.
+
+    Sources: Xiao, Yan & Amit, "Likelihood Regret: An Out-of-Distribution Detection Score For Variational Auto-encoder"
+    (2020), https://arxiv.org/abs/2003.02977; Serra et al., "Input complexity and out-of-distribution detection with
+    likelihood-based generative models" (2020), https://arxiv.org/abs/1909.11480.
+
+    Args:
+        result: of an analysis.
+        split: which split; None takes the first.
+        name: of the data set; None takes the split's.
+        complexity: length of each datapoint after a general compressor, in nats, shape (N,), if it is known.
+
+    Returns:
+        One row per datapoint: ``index``, ``data`` (the name), and in nats ``regret`` (the amortization gap),
+        ``total_gap``, ``negative_elbo``, ``negative_log_px``, and with ``complexity`` also ``input_complexity``
+        (-log p(x) minus that length), with their Monte Carlo errors ``*_se``; ``elbo``, ``log_px`` and ``status``.
+
+    Raises:
+        InputError: no such split, a ladder without a gap of the encoder, or lengths of another number of datapoints.
+    """
+    splits = list(dict.fromkeys(result.datapoints["split"].astype(str)))
+    chosen = (splits[0] if splits else "") if split is None else split
+    if chosen not in splits:
+        raise InputError(f"split {chosen!r}", f"the splits {', '.join(splits) or '(none)'}", "use one of these")
+    rows = result.datapoints[result.datapoints["split"].astype(str) == chosen].reset_index(drop=True)
+    columns: dict[str, Any] = {"index": rows["index"], "data": chosen if name is None else name}
+    encoder, total = result.ladder.gap_of("encoder"), result.ladder.total
+    top, bottom = result.ladder.top, result.ladder.bottom
+    if encoder is None:
+        found = f"only the gaps {', '.join(gap.label for gap in result.ladder.gaps)}"
+        raise InputError("likelihood regret, the encoder's gap", found, "score a run whose ladder has one")
+    sources = {"regret": encoder, "total_gap": total, "negative_elbo": bottom, "negative_log_px": top}
+    for score, part in sources.items():
+        values = rows[part.name] if isinstance(part, Gap) else -rows[part.name]
+        columns |= {score: values, error_of(score): rows[error_of(part.name)]}
+    if complexity is not None:
+        if len(complexity) != len(rows):
+            found = f"{len(complexity)} lengths for {len(rows)} datapoints"
+            raise InputError("the input complexity", found, "give the lengths of the analysed datapoints")
+        columns |= {"input_complexity": -rows[top.name] - complexity, "input_complexity_se": rows[error_of(top.name)]}
+        columns["compressed"] = complexity
+    for bound, rung in (("elbo", bottom), ("log_px", top)):
+        columns |= {bound: rows[rung.name], error_of(bound): rows[error_of(rung.name)]}
+    return pd.DataFrame({**columns, "status": rows["status"]})
+
+
+def describe(other: Result | pd.DataFrame, name: str = "data") -> Scored:
+    """Score one data set on its own.
+
+    Args:
+        other: an analysis, or a table of :func:`scores`.
+        name: what to call the data of an analysis.
+
+    Raises:
+        InputError: an empty table.
+    """
+    table = _table(other, name)
+    return Scored(table, {"sets": {"other": _set(table)}, "separation": None}, _run_of({"other": other}))
+
+
+def separate(
+    reference: Result | pd.DataFrame,
+    other: Result | pd.DataFrame,
+    *,
+    names: Sequence[str] = ROLES,
+    seed: int = 0,
+) -> Scored:
+    """How well each score tells another data set from a reference, which is of the kind the model was trained on.
+
+    Both come from the same model. A score is compared by the order of its values, so infinite ones count; datapoints
+    without a value are left out of that score and counted.
+
+    Args:
+        reference: an analysis (its first split is taken), or a table of :func:`scores`.
+        other: the same for the other data set.
+        names: what to call the two data sets of analyses; a table of scores has its name.
+        seed: of the bootstrap.
+
+    Raises:
+        InputError: an empty table.
+    """
+    tables = [_table(data, name) for data, name in zip((reference, other), names, strict=True)]
+    if tables[0]["data"].iloc[0] == tables[1]["data"].iloc[0]:
+        tables = [
+            table.assign(data=f"{table['data'].iloc[0]} ({role})") for table, role in zip(tables, ROLES, strict=True)
+        ]
+    sets = {role: _set(table) for role, table in zip(ROLES, tables, strict=True)}
+    common = [name for name in SCORES if all(name in table for table in tables)]
+    found = {name: _separation(_known(tables[0], name), _known(tables[1], name), seed) for name in common}
+    order = sorted(common, key=lambda name: -1.0 if found[name]["auc"] is None else found[name]["auc"], reverse=True)
+    best = order[0]
+    values = {
+        "sets": sets,
+        "separation": {
+            "scores": found,
+            "order": order,
+            "best": best,
+            "differences": {name: _difference(tables, best, name) for name in order[1:]},
+            "seed": seed,
+        },
+    }
+    run = _run_of({"reference": reference, "other": other})
+    return Scored(pd.concat(tables, ignore_index=True), values, run)
+
+
+def _table(data: Result | pd.DataFrame, name: str) -> pd.DataFrame:
+    table = scores(data, name=name) if isinstance(data, Result) else data
+    if len(table) == 0:
+        raise InputError("scores", "a table without rows", "analyse at least one datapoint")
+    return table
+
+
+def _run_of(data: Mapping[str, Result | pd.DataFrame]) -> dict[str, Any]:
+    return {role: dict(each.run) for role, each in data.items() if isinstance(each, Result) and each.run}
+
+
+def _known(table: pd.DataFrame, score: str) -> np.ndarray:
+    values = table[score].to_numpy(float)
+    return values[~np.isnan(values)]
+
+
+def _set(table: pd.DataFrame) -> dict[str, Any]:
+    """Name, statuses and quantiles of each score; those that are not finite are left out and counted."""
+    summaries = {}
+    for name in SCORES:
+        if name not in table:
+            continue
+        values, errors = table[name].to_numpy(float), table[f"{name}_se"].to_numpy(float)
+        used, known = values[np.isfinite(values)], errors[np.isfinite(errors)]
+        summaries[name] = {
+            "mean": float(used.mean()) if len(used) else None,
+            **{key: float(np.quantile(used, level)) if len(used) else None for key, level in _QUANTILES.items()},
+            "median_se": float(np.median(known)) if len(known) else None,
+            "count": len(used),
+            "left_out": len(values) - len(used),
+        }
+    words = [word for status in table["status"] for word in str(status).split(",")]
+    status = {str(word): int(count) for word, count in pd.Series(words).value_counts().items()}
+    return {"name": str(table["data"].iloc[0]), "datapoints": len(table), "status": status, "scores": summaries}
+
+
+def _separation(reference: np.ndarray, other: np.ndarray, seed: int) -> dict[str, Any]:
+    area, share = auc(reference, other), false_positives(reference, other, seed=seed)
+    threshold = share.threshold if share.threshold is not None and np.isfinite(share.threshold) else None
+    return {
+        "auc": area.value,
+        "se": area.std_error,
+        "ci95": list(area.ci95) if area.ci95 else None,
+        "fpr95": share.value,
+        "fpr95_ci95": list(share.ci95) if share.ci95 else None,
+        "threshold95": threshold,
+        "reference": len(reference),
+        "other": len(other),
+    }
+
+
+def _difference(tables: Sequence[pd.DataFrame], best: str, name: str) -> dict[str, Any]:
+    """Area of the best score minus that of another one, over the datapoints that have both."""
+    pairs = []
+    for table in tables:
+        both = table[[best, name]].to_numpy(float)
+        both = both[~np.isnan(both).any(axis=1)]
+        pairs.append((both[:, 0], both[:, 1]))
+    found = auc_difference(*pairs)
+    return {
+        "difference": found.value,
+        "se": found.std_error,
+        "ci95": list(found.ci95) if found.ci95 else None,
+        "reference": len(pairs[0][0]),
+        "other": len(pairs[1][0]),
+    }

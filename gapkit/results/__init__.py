@@ -1,0 +1,5 @@
+"""Results: what estimation writes and presentation reads, without a model: table, summary, run, words, card."""
+
+from gapkit.results.result import Result, check_folder
+
+__all__ = ["Result", "check_folder"]

@@ -1,0 +1,183 @@
+"""The waist of the hourglass: a frozen result that estimation writes and presentation reads, without model or GPU."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from gapkit.core.errors import InputError
+from gapkit.core.files import write_arrays, write_atomically, write_json
+from gapkit.core.views import view
+from gapkit.ladder import Ladder
+from gapkit.results.card import card, one_line
+from gapkit.results.pictures import PlotAttribute
+from gapkit.results.stored import read_details, read_run, read_summary, read_table
+from gapkit.results.verdict import Decision, decide, trust, verdict
+
+if TYPE_CHECKING:
+    from xarray import DataTree
+
+__all__ = ["Result", "check_folder"]
+
+_TABLE, _SUMMARY, _RUN, _DETAILS = "datapoints.parquet", "summary.json", "run.json", "details.npz"
+
+
+@dataclass(frozen=True, eq=False)  # tables have no truth value: a result equals itself
+class Result:
+    """One row per datapoint, a summary with intervals, and the settings that made them.
+
+    Attributes:
+        datapoints: the table; all bounds and gaps in nats, ``*_se`` their Monte Carlo standard errors.
+        summary_values: what ``summary.json`` holds; see :func:`gapkit.results.summary.summarise`.
+        run: settings, versions, checkpoint hash, seconds per stage.
+        details: arrays for pictures of a few datapoints, by name; empty where none were made.
+        plot: the pictures of :mod:`gapkit.plots`: ``result.plot.ladder()``; ``dir(result.plot)`` lists them.
+    """
+
+    datapoints: pd.DataFrame
+    summary_values: Mapping[str, Any]
+    run: Mapping[str, Any]
+    details: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    plot = PlotAttribute()
+
+    @property
+    def ladder(self) -> Ladder:
+        """Which rungs and gaps the table has, what they are called, and whose a gap is."""
+        return Ladder.of(self.summary_values)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A copy of the table, one row per datapoint."""
+        return self.datapoints.copy()
+
+    def summary(self) -> pd.DataFrame:
+        """The main quantities as a small table, in nats: mean, both standard errors, 95% interval, range, how many.
+
+        Fewer than 10 datapoints have no interval.
+        """
+        rows = {}
+        for name, values in self.summary_values["quantities"].items():
+            low, high = values["ci95"] or (None, None)
+            least, most = values.get("range") or (None, None)
+            rows[name] = {
+                "mean": values["mean"],
+                "se_monte_carlo": values["se_monte_carlo"],
+                "se_datapoints": values["se_datapoints"],
+                "ci95_low": low,
+                "ci95_high": high,
+                "min": least,
+                "max": most,
+                "count": values["count"],
+            }
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def decision(self) -> Decision:
+        """What to do first, as a value; ``unknown`` where fits or evidence do not carry an advice."""
+        return decide(self.summary_values)
+
+    def verdict(self) -> list[str]:
+        """The diagnosis in sentences: what to do and what it would bring, how sure that is, and the numbers."""
+        return verdict(self.summary_values)
+
+    def trust(self) -> list[str]:
+        """How far log p(x) can be trusted, in sentences: agreement of two routes, bounds from both sides."""
+        return trust(self.summary_values)
+
+    def to_arviz(self) -> "DataTree":
+        """The table as labelled arrays; see :func:`gapkit.integrations.arviz.to_arviz`.
+
+        Raises:
+            InputError: ``arviz-base`` is not installed.
+        """
+        tree: DataTree = view("to_arviz")(self)
+        return tree
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write the whole table as CSV, wholly or not at all; a file that is there is replaced.
+
+        Numbers have all their digits, and those that are unknown are ``nan``, so that empty words stay apart from
+        them. This reads the file back as it was (before pandas 3, with ``float_precision="round_trip"`` too), but for
+        labels, of which CSV keeps no type: words such as ``007`` are read as numbers unless ``dtype={"label": str}`` is
+        given, whole numbers of which some are missing as floats, and the word ``nan`` as missing::
+
+            pd.read_csv(path, keep_default_na=False, na_values=["nan"])
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        path = Path(path)
+
+        def write(name: str) -> None:
+            self.datapoints.to_csv(name, index=False, na_rep="nan", lineterminator="\n", encoding="utf-8")
+
+        try:
+            write_atomically(path, write)
+        except OSError as error:
+            raise InputError(f"write the table to {path}", str(error), "choose another path") from error
+        return path
+
+    def _repr_html_(self) -> str:
+        """A summary card for notebooks."""
+        return card(self.summary_values)
+
+    def __repr__(self) -> str:
+        return one_line(self.summary_values)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``datapoints.parquet``, ``summary.json`` and ``run.json``, each one wholly or not at all.
+
+        Where there are details, ``details.npz`` too.
+
+        Raises:
+            InputError: the folder holds another run, or cannot be written.
+        """
+        folder = Path(folder)
+        check_folder(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / _TABLE, lambda path: self.datapoints.to_parquet(path, index=False))
+            write_json(folder / _SUMMARY, self.summary_values)
+            if self.details:
+                write_atomically(folder / _DETAILS, lambda path: write_arrays(path, self.details))
+            write_json(folder / _RUN, self.run)
+        except OSError as error:
+            raise InputError(f"write the results to {folder}", str(error), "choose another folder (--out)") from error
+        return folder
+
+    @staticmethod
+    def load(folder: str | Path) -> "Result":
+        """Read a saved result.
+
+        Raises:
+            InputError: the folder holds no complete run, or a file of it is not what gapkit writes.
+        """
+        folder = Path(folder)
+        asked = f"the result in {folder}"
+        missing = [name for name in (_TABLE, _SUMMARY, _RUN) if not os.path.lexists(folder / name)]
+        if missing:
+            raise InputError(asked, f"no {', '.join(missing)}", "give the --out folder of a run")
+        summary = read_summary(folder / _SUMMARY, asked)
+        return Result(
+            read_table(folder / _TABLE, asked, summary),
+            summary,
+            read_run(folder / _RUN, asked),
+            read_details(folder / _DETAILS, asked),
+        )
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse to write over another run.
+
+    Raises:
+        InputError: the path is a file, or a folder that is not empty.
+    """
+    asked = f"the output folder {folder}"
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise InputError(asked, "a file of that name", "choose another one (--out)")
+    if os.path.isdir(folder) and os.listdir(folder):
+        found = "another run" if os.path.exists(folder / _RUN) else "a folder that is not empty"
+        raise InputError(asked, found, "choose another one (--out), or remove it first")

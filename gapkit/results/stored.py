@@ -1,0 +1,238 @@
+"""Stored runs, read with suspicion: each file is checked for what presentation needs before anything is shown."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from gapkit.core.errors import InputError
+from gapkit.core.files import Arrays, check_room, on_disk, read_json, read_parquet, require_file
+from gapkit.ladder import Kind, Ladder, encoders, error_of, side_name
+from gapkit.results.run_schema import NUMBERS, RUN, WITH_LADDER, WORDS, required, rungs_and_gaps, summary_schema
+from gapkit.version import __version__
+
+__all__ = ["read_details", "read_run", "read_summary", "read_table"]
+
+_AGAIN = "run the analysis again, or copy its folder again"
+_LARGEST_RUN = 2 * 10**6  # bytes: it is shown in whole
+
+# Arrays of the pictures of single datapoints, by what they belong to: kind of numbers, and axes, of which those with
+# the same letter have the same length. "*" stands for any further ones.
+_DETAILS = {
+    "worst": {
+        "index": ("iu", "N"),
+        "x": ("fiub", "N*"),
+        "under_q": ("fiub", "N*"),
+        "under_q_star": ("fiub", "N*"),
+        "posterior_sample": ("fiub", "N*"),
+    },
+    "contours": {
+        "columns": ("U", "C"),
+        "index": ("iu", "R"),
+        "effective": ("f", "R"),
+        "x": ("f", "RW"),
+        "y": ("f", "RH"),
+        "log_density": ("f", "RCHW"),
+        "inside": ("f", "RC"),
+        "points": ("f", "RP2"),
+        "plane": ("f", "R3D"),
+    },
+    "convergence": {
+        "index": ("iu", "N"),
+        "temperatures": ("iu", "T"),
+        "ais_lower": ("f", "NT"),
+        "ais_lower_se": ("f", "NT"),
+        "ais_upper": ("f", "NT"),
+        "ais_upper_se": ("f", "NT"),
+        "steps": ("iu", "S"),
+        "fit_left": ("f", "NS"),
+        "fit_left_se": ("f", "NS"),
+    },
+    "simulated": {
+        "lower": ("f", "N"),
+        "lower_se": ("f", "N"),
+        "upper": ("f", "N"),
+        "upper_se": ("f", "N"),
+        "acceptance_forward": ("f", "N"),
+        "acceptance_backward": ("f", "N"),
+    },
+}
+_WHOLE = ("worst", "contours", "simulated")  # all of their arrays, or none
+
+
+def read_summary(path: Path, asked: str) -> dict[str, Any]:
+    """Read what ``summary.json`` holds.
+
+    Raises:
+        InputError: no such file, no JSON, or not what a summary holds.
+    """
+    asked = f"{asked}, {path.name}"
+    summary: dict[str, Any] = read_json(path, asked, _AGAIN)
+    ladder = _ladder(summary, asked)
+    _check(summary, summary_schema(ladder), asked)
+    for split, part in summary["splits"].items():
+        for fault in (*_faults(part, ladder), *_use_faults(part)):
+            raise InputError(asked, f"split {split}: {fault}", _AGAIN)
+    curve = summary.get("semi_amortized")
+    if curve and "skipped" not in curve and curve["split"] not in summary["splits"]:
+        raise InputError(asked, f"local steps of the unknown split {curve['split']}", _AGAIN)
+    return summary
+
+
+def read_run(path: Path, asked: str) -> dict[str, Any]:
+    """Read what ``run.json`` holds.
+
+    Raises:
+        InputError: no such file, no JSON, not the facts of a run, or those of a later version.
+    """
+    asked = f"{asked}, {path.name}"
+    run: dict[str, Any] = read_json(path, asked, _AGAIN, largest=_LARGEST_RUN)
+    _check(run, RUN, asked)
+    made = (run.get("versions") or {}).get("gapkit")
+    if made is not None:
+        number, own = re.match(r"(\d{1,9})\.", made), int(__version__.split(".")[0])
+        if number is None or int(number[1]) > own:
+            found = f"a run of gapkit {made!r:.40}, and this is {__version__}"
+            raise InputError(asked, found, "use the gapkit that made the run, or a newer one")
+    return run
+
+
+def read_table(path: Path, asked: str, summary: Mapping[str, Any]) -> pd.DataFrame:
+    """Read the table of datapoints.
+
+    Args:
+        path: the file.
+        asked: beginning of the error message.
+        summary: of the same run, whose splits the table must have.
+
+    Raises:
+        InputError: no such file, damaged, columns missing or of another type, or rows of other splits.
+    """
+    asked = f"{asked}, {path.name}"
+    require_file(path, asked)
+    expected = {split: part["datapoints"] for split, part in summary["splits"].items()}
+    table = read_parquet(path, asked, limit=sum(expected.values()) + 1)
+    for fault in _table_faults(table, expected, Ladder.of(summary)):
+        raise InputError(asked, f"a table that {fault}", _AGAIN)
+    return table
+
+
+def read_details(path: Path, asked: str) -> dict[str, np.ndarray]:
+    """Read the arrays of pictures; none where there is no such file.
+
+    Raises:
+        InputError: damaged, or arrays that do not belong together.
+    """
+    if not os.path.lexists(path):
+        return {}
+    asked = f"{asked}, {path.name}"
+    require_file(path, asked)
+    with Arrays(path, asked) as stored:
+        check_room(on_disk(path), asked, stored.declared, None, f"{len(stored):,} arrays")
+        arrays = {name: stored[name] for name in stored}
+    for group, members in _DETAILS.items():
+        for fault in _array_faults(group, members, arrays):
+            raise InputError(asked, fault, _AGAIN)
+    return arrays
+
+
+def _ladder(summary: Any, asked: str) -> Ladder:
+    """The ladder that a summary holds, or the usual one.
+
+    Raises:
+        InputError: damaged.
+    """
+    _check(summary, WITH_LADDER, asked)
+    try:
+        return Ladder.of(summary)
+    except InputError as error:
+        raise InputError(asked, f"at ladder: {error.found}", _AGAIN) from error
+
+
+def _check(content: Any, schema: Mapping[str, Any], asked: str) -> None:
+    """Name the first fault by its place."""
+    fault = best_match(Draft202012Validator(schema).iter_errors(content))
+    if fault is not None:
+        place = ".".join(map(str, fault.absolute_path)) or "the top"
+        raise InputError(asked, f"at {place:.120}: {fault.message[-160:]}", _AGAIN)
+
+
+def _faults(split: Mapping[str, Any], ladder: Ladder) -> Iterator[str]:
+    """What a schema cannot say: lists that must be as long as each other, and encoders' three quantities."""
+    kinds: tuple[Kind, ...] = ("encoder", "left")
+    for name in encoders(split["quantities"]):
+        missing = [kind for kind in kinds if side_name(kind, name, ladder) not in split["quantities"]]
+        if missing:
+            wanted, there = (side_name(kind, f"{name:.60}", ladder) for kind in (missing[0], "gain"))
+            yield f"no {wanted} beside {there}"
+    latents = split.get("latents") or {"skipped": ""}
+    if "skipped" not in latents:
+        divergence = latents["kl_per_dimension"] or {"mean": None, "se_datapoints": None}
+        for values in (divergence["mean"], divergence["se_datapoints"], latents["active"]):
+            if values is not None and len(values) != latents["dimensions"]:
+                yield f"latents: {len(values)} values for {latents['dimensions']} dimensions"
+        if latents["mutual_information"] and not {"mixture_datapoints", "log_mixture_datapoints", "at_limit"} <= set(
+            latents
+        ):
+            yield "latents: mutual information without its limit"
+
+
+def _use_faults(split: Mapping[str, Any]) -> Iterator[str]:
+    """Values of q and q* are of as many dimensions as they say, and tell together whether one is used."""
+    for name in ("latents", "latents_star"):
+        use = split.get(name) or {"skipped": ""}
+        if "skipped" in use:
+            continue
+        lists = [use[part] for part in ("spread", "used") if use.get(part) is not None]
+        if any(len(values) != use["dimensions"] for values in lists):
+            yield f"{name}: lists of another length than its {use['dimensions']} dimensions"
+        if len(lists) == 1 or (use.get("used_units") is not None and sum(use.get("used") or ()) != use["used_units"]):
+            yield f"{name}: it does not say which dimensions are used"
+
+
+def _table_faults(table: pd.DataFrame, expected: Mapping[str, int], ladder: Ladder) -> Iterator[str]:
+    names = [str(name) for name in table.columns]
+    if len(set(names)) < len(names):
+        yield f"has the column {next(name for name in names if names.count(name) > 1)} twice"
+    missing = [name for name in required(ladder) if name not in table]
+    if missing:
+        yield f"has no column {', '.join(missing)}"
+    numbers = (*NUMBERS, *rungs_and_gaps(ladder))
+    for name in names:
+        kind = pd.api.types.is_numeric_dtype(table[name]) and not pd.api.types.is_bool_dtype(table[name])
+        if (name in numbers or error_of(name) in names or name.endswith("_se")) and not kind:
+            yield f"has text or other things than numbers in the column {name}"
+        if name in WORDS and not table[name].map(lambda value: isinstance(value, str)).all():
+            yield f"has other things than words in the column {name}"
+    if not pd.api.types.is_integer_dtype(table["index"]):
+        yield "has other things than whole numbers in the column index"
+    found = {str(split): len(rows) for split, rows in table.groupby("split", sort=False)}
+    if found != dict(expected):
+        shown = [", ".join(f"{rows} of {split:.40}" for split, rows in each.items()) for each in (found, expected)]
+        yield f"has {shown[0] or 'no rows'}, and the summary is of {shown[1]}"
+    if table.duplicated(["split", "index"]).any():
+        yield "has a datapoint more than once"
+
+
+def _array_faults(
+    group: str, members: Mapping[str, tuple[str, str]], arrays: Mapping[str, np.ndarray]
+) -> Iterator[str]:
+    there = {name: arrays[f"{group}_{name}"] for name in members if f"{group}_{name}" in arrays}
+    if there and group in _WHOLE and len(there) < len(members):
+        yield f"no array {group}_{next(name for name in members if name not in there)}"
+    lengths = {str(digit): digit for digit in range(10)}
+    for name, array in there.items():
+        kinds, axes = members[name]
+        fixed = axes.removesuffix("*")
+        fits = array.ndim == len(fixed) or (array.ndim > len(fixed) and axes != fixed)
+        if array.dtype.kind not in kinds or not fits:
+            yield f"{group}_{name} has type {array.dtype} and shape {array.shape}"
+        for axis, length in zip(fixed, array.shape, strict=False):
+            if lengths.setdefault(axis, length) != length:
+                yield f"{group}_{name} has shape {array.shape}, which does not fit the others"

@@ -1,0 +1,21 @@
+"""What an analysis says, from its summary alone: a decision, and sentences made from it."""
+
+from gapkit.results.verdict.certificate import certificate_sentence
+from gapkit.results.verdict.conditions import Missing
+from gapkit.results.verdict.decision import CONDITIONAL, Decision, decide
+from gapkit.results.verdict.sentences import trust, verdict
+from gapkit.results.verdict.words import MINUS, number, plus_minus, stated_error
+
+__all__ = [
+    "CONDITIONAL",
+    "MINUS",
+    "Decision",
+    "Missing",
+    "certificate_sentence",
+    "decide",
+    "number",
+    "plus_minus",
+    "stated_error",
+    "trust",
+    "verdict",
+]

@@ -1,0 +1,286 @@
+"""The decision in words: what to do and what it would bring, and how sure that is."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gapkit.ladder import Gap, Ladder, family_sides, quantity
+from gapkit.results.verdict.bottleneck import NAMES, judged
+from gapkit.results.verdict.certificate import width
+from gapkit.results.verdict.conditions import Missing, small_gap
+from gapkit.results.verdict.decision import Decision, findings
+from gapkit.results.verdict.rungs import top, total, whose
+from gapkit.results.verdict.words import MINUS, count_of, decimals_for, listed, number, plus_minus
+
+__all__ = ["doubts", "headline", "how_sure"]
+
+_SEVERAL = 2  # datapoints on which an encoder fails
+_TWO = 2  # gaps, of which one is the larger
+_WORTH = 0.1  # of the approximation gap that another family has to bring to be named
+
+
+def doubts(summary: Mapping[str, Any], decision: Decision) -> list[str]:
+    """What makes everything doubtful, before anything else: checks overridden, encoders that fail, warnings."""
+    sentences = [
+        f"The check {finding['check']!r} was overridden: {_sentence(finding['found'])} Nothing below can be relied on "
+        f"until it is mended: {_sentence(finding['do'])}"
+        for finding in findings(summary, "allowed")
+    ]
+    first = next(iter(summary["splits"].values()))
+    lost = (first.get("left_out") or {}).get("encoder", 0)
+    if lost >= _SEVERAL:
+        sentences.append(
+            f"The encoder fails on {lost:,} of {count_of(first['datapoints'])}: L[q] is not finite there. They "
+            "are left "
+            "out of every mean; look at them first."
+        )
+    if decision.action == "unknown" and decision.baseline == "coin_flips":
+        sentences.append(f"By these numbers the model fits worse than coin flips{_behind(summary, 'coin_flips')}.")
+    for finding in findings(summary, "warning"):
+        found, do = _signs(_sentence(finding["found"])), _sentence(finding["do"])
+        sentences.append(f"Warning ({finding['check']}): {found} To do: {do}")
+    return sentences
+
+
+def headline(summary: Mapping[str, Any], decision: Decision) -> str:
+    """What to do and what it would bring, in a sentence or two."""
+    words = _headline(summary, decision)
+    if decision.confidence != "conditional" or decision.action == "model":  # which says to look at the wiring itself
+        return words
+    checks = listed([repr(check) for check in decision.conditions])
+    return f"If the warning about {checks} is of no matter here: {words[0].lower()}{words[1:]}"
+
+
+def _headline(summary: Mapping[str, Any], decision: Decision) -> str:
+    if decision.action == "unknown":
+        return _unknown(summary, decision)
+    if decision.action == "model":
+        return _model(summary, decision)
+    small = small_gap(summary)[1]
+    if decision.action == "nothing":
+        return (
+            "Leave inference as it is: a perfect encoder and a perfect posterior family together would raise "
+            "the ELBO by "
+            f"at most {number(max(decision.high or 0.0, 0.0), 3)} nats, which is too small to act on (less than "
+            f"{small})."
+        )
+    if decision.action == "encoder":
+        what = "with a perfect one of the same posterior family"
+        first = "Fix the encoder"
+        if decision.why == "constant_encoder":
+            first = "Fix the encoder, which gives the same q for every x although the decoder uses z"
+        how = (
+            "Ways: a larger encoder, longer training of the encoder alone (`gapkit refit` tells which of the "
+            "two), or a "
+            "few local steps on q at test time."
+        )
+        return f"{first}: {what}, the ELBO would rise {_from_to(decision)}. {how}"
+    if decision.action == "other":
+        gap = next(part for part in Ladder.of(summary).gaps if part.name == decision.gap)
+        what = gap.words or gap.whose
+        return f"Close the {gap.label} first ({what}): without it, the ELBO would rise {_from_to(decision)}."
+    return (
+        "Fix the posterior family: with one that holds the true posterior and an encoder as good as now, the "
+        "ELBO would "
+        f"rise {_from_to(decision)}. {_families(summary, decision.gain or 0.0)}"
+    )
+
+
+def _from_to(decision: Decision) -> str:
+    assert decision.gain is not None  # an advice on encoder or family has one
+    decimals = decimals_for(decision.gain)
+    by = plus_minus({"mean": decision.gain, "se_datapoints": decision.gain_error, "se_monte_carlo": None})
+    if decision.before is None or decision.after is None:
+        return f"by {by} nats"
+    return f"from {number(decision.before, decimals)} to {number(decision.after, decimals)} nats (by {by})"
+
+
+def _families(summary: Mapping[str, Any], gap: float) -> str:
+    """What a richer family that was fitted beside would give."""
+    quantities, split = summary["quantities"], (summary.get("families") or {}).get("split")
+    ladder, gains = Ladder.of(summary), {}
+    star = quantities.get(ladder.fitted.name) if ladder.fitted else None
+    for name in family_sides(quantities, ladder):
+        side, values = quantity(name, ladder), quantities[name]
+        if star and side.kind == "family" and side.of != split and None not in (values["mean"], star["mean"]):
+            gains[side.of] = values["mean"] - star["mean"]
+    best = max(gains, key=lambda family: gains[family], default=None)
+    ways = "Ways: a posterior with full covariance, or a flow; `--family flow` measures one."
+    if best is None:
+        return ways
+    known = best.replace("_", " ").replace("full rank", "full-rank Gaussian")
+    if gains[best] < _WORTH * gap:
+        return f"The best other family that was fitted ({known}) brings hardly any of it. {ways}"
+    return f"Of these, the best {known} posterior would bring {number(gains[best], decimals_for(gap))} nats. {ways}"
+
+
+def _unlearned(summary: Mapping[str, Any]) -> str:
+    """A decoder that ignores z can still learn the averages of the data; where it has not, something else is wrong."""
+    simple = [part for part in judged(summary) if part["name"] != "coin_flips" and part["difference"]["ci95"]]
+    behind = [part for part in simple if part["difference"]["ci95"][1] < 0]
+    if not behind:
+        return ""
+    name = behind[0]["name"]
+    return (
+        f" But first: it fits worse than {NAMES[name]}{_behind(summary, name)}, which needs no z. Check that these are "
+        "the trained weights and that training has finished."
+    )
+
+
+def _model(summary: Mapping[str, Any], decision: Decision) -> str:
+    inference = plus_minus(total(summary))
+    if decision.why == "collapsed":
+        star = next(iter(summary["splits"].values()))["latents_star"]
+        return (
+            "Mend the training of the model first: the posterior has collapsed. The best q* is the same for every "
+            f"datapoint in each of the {count_of(star['dimensions'], 'latent dimension')}: the decoder does not use z. "
+            "No better encoder and no richer family changes that, so the gaps below are beside the point. Ways: "
+            "warm up the KL term, give it free bits, or weaken the decoder." + _unlearned(summary)
+        )
+    assert decision.baseline is not None  # every other fault of a model is shown by a simple one
+    behind = _behind(summary, decision.baseline)
+    if decision.why == "coin_flips":
+        return (
+            f"Check the model first: it fits worse than coin flips{behind}. Most likely its outputs are read the wrong "
+            "way (probabilities as logits, another scale of the data) or the weights are not the trained ones."
+        )
+    if decision.why == "baseline":
+        return (
+            f"Work on the model, not on inference: its fit is worse than that of {NAMES[decision.baseline]}{behind}. "
+            f"Perfect inference would only bring {inference} nats on top of L[q]. If the model should be better than "
+            "that, check first that its outputs, the scale of the data and the weights are what they should be."
+        )
+    return (
+        f"Look at the model rather than at inference: perfect inference would bring {inference} nats, and log p(x) is "
+        f"hardly above that of {NAMES[decision.baseline]} (by {_ahead(summary, decision.baseline)}; both are less than "
+        "0.02 nats per dimension). A better model is what can raise the fit, unless the data hold no more than that."
+    )
+
+
+def _behind(summary: Mapping[str, Any], name: str) -> str:
+    for part in judged(summary):
+        if part["name"] == name:
+            apart = part["difference"]
+            level = number(part["log_px"]["mean"], 1)
+            log_px = number(top(summary)["mean"], 1)
+            behind = plus_minus({**apart, "mean": -apart["mean"]})
+            return f" (log p(x) is {log_px} nats against {level}, {behind} below)"
+    return ""
+
+
+def _ahead(summary: Mapping[str, Any], name: str) -> str:
+    (part,) = (part for part in judged(summary) if part["name"] == name)
+    return f"{plus_minus(part['difference'])} nats"
+
+
+def _unknown(summary: Mapping[str, Any], decision: Decision) -> str:
+    quantities, ladder = summary["quantities"], Ladder.of(summary)
+    if decision.why == "nothing_finite":
+        return "No advice: no datapoint gave finite numbers. See the status column for what went wrong."
+    if decision.why == "refused":
+        return "No advice on encoder or family, because a check that failed was overridden."
+    gap = f"the total gap is {plus_minus(total(summary))} nats"
+    missing = f"{_reasons(decision.missing)} {_settled(decision.missing)}"
+    if decision.why == "few":
+        if total(summary).get("count") == 1:
+            missing = f"one datapoint cannot say what holds for others. {_settled(decision.missing)}"
+        return f"No advice yet: {gap}, but {missing}"
+    if decision.why == "open":
+        small = small_gap(summary)[1]
+        return (
+            f"No advice yet: {gap} (95% interval {number(decision.low or 0.0)} to {number(decision.high or 0.0)}), and "
+            f"whether it is more than the {small} that are worth acting on is open. {_settled(decision.missing)}"
+        )
+    if decision.why == "equal":
+        parts = _equal(ladder, quantities)
+        return f"No advice on what to fix first: of the total gap, {parts}. {_settled(decision.missing)}"
+    if any(part.about == "evidence" for part in decision.missing):
+        return f"No advice yet: {gap} by these numbers, but log p(x) and so the gap may be larger, because {missing}"
+    return f"No advice yet: {gap}, but whose it is, {whose(ladder)}, cannot be said: {missing}"
+
+
+def _equal(ladder: Ladder, quantities: Mapping[str, Any]) -> str:
+    encoder, family = ladder.gap_of("encoder"), ladder.gap_of("family")
+    if len(ladder.gaps) == _TWO and encoder and family:
+        one, two = (plus_minus(quantities[gap.name]) for gap in (encoder, family))
+        return (
+            f"a perfect encoder would bring {one} nats and a perfect posterior family {two}; neither is clearly the "
+            "larger part"
+        )
+    parts = [f"{plus_minus(quantities[gap.name])} nats are {gap.whose}" for gap in reversed(ladder.gaps)]
+    return f"{listed(parts)}; none is clearly the largest part"
+
+
+def _reasons(missing: tuple[Missing, ...]) -> str:
+    return f"{listed([part.what for part in missing])}." if missing else ""
+
+
+def _settled(missing: tuple[Missing, ...]) -> str:
+    ways = list(dict.fromkeys(part.settle for part in missing))
+    return f"Try next: {'; '.join(ways)}." if ways else ""
+
+
+def how_sure(summary: Mapping[str, Any], decision: Decision) -> list[str]:
+    """What an advice rests on."""
+    if decision.action in ("unknown", "model"):
+        return _of_the_model(summary, decision)
+    first = next(iter(summary["splits"].values()))
+    parts = []
+    if decision.action != "nothing":
+        parts += [_larger(Ladder.of(summary), decision), *([_converged(first)] if "fit" in first else [])]
+    else:
+        low, high = (number(end or 0.0, 3) for end in (decision.low, decision.high))
+        parts.append(f"with 95% confidence the total gap is between {low} and {high} nats")
+    least = 0.001
+    certificate = summary.get("certificate")
+    most = None if not certificate or certificate.get("skipped") else width(certificate)
+    parts.append(
+        "AIS was not certified on simulated data (`gapkit certify` does it)"
+        if most is None
+        else f"on simulated data AIS is within {number(max(most, least), 3)} nats of the truth on average"
+    )
+    return [f"How sure: {'; '.join(parts)}."]
+
+
+def _larger(ladder: Ladder, decision: Decision) -> str:
+    """By how much the gap that is advised on is larger than the next one."""
+    gaps = {gap.name: gap for gap in ladder.gaps}
+    own, second = gaps.get(decision.gap or ""), gaps.get(decision.second or "")
+    size = f"{number(decision.low or 0.0)} to {number(decision.high or 0.0)} nats"
+    if own is None or second is None:
+        return f"with 95% confidence the gap is {size}"
+    larger = "larger" if len(ladder.gaps) == _TWO else "largest"
+    return f"with 95% confidence {_part(own)} part of the gap is the {larger} one, by {size} more than {_part(second)}"
+
+
+def _part(gap: Gap) -> str:
+    return gap.whose if gap.part == "other" else f"the {gap.part}'s"
+
+
+def _converged(first: Mapping[str, Any]) -> str:
+    count, converged = sum(first["fit"].values()), first["fit"].get("converged", 0)
+    return f"{converged:,} of {count_of(count, 'fit')} of q* converged"
+
+
+def _of_the_model(summary: Mapping[str, Any], decision: Decision) -> list[str]:
+    first = next(iter(summary["splits"].values()))
+    if decision.why == "collapsed":
+        most = max(first["latents_star"]["spread"])
+        apart = f"the means of q* vary between datapoints by at most {max(most, 0.0001):.2%} of q*'s own variance"
+        return [f"How sure: {_converged(first)}; {apart}."]
+    if decision.action == "unknown" or decision.low is None or decision.high is None:
+        return []
+    if decision.why == "barely":
+        return []
+    low, high = number(-decision.high), number(-decision.low)
+    return [f"How sure: with 95% confidence log p(x) is {low} to {high} nats below, by the paired difference."]
+
+
+def _signs(text: str) -> str:
+    """Numbers below zero with the sign that all others have; what is to be typed keeps its hyphens."""
+    return re.sub(r"(?<![\w.=-])-(?=\d)", MINUS, text)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,127 @@
+"""From the distribution an encoder returns to a proposal gapkit can draw from, and the name of its family."""
+
+import sys
+from typing import Any, cast
+
+import torch
+from torch.distributions import (
+    Distribution,
+    Independent,
+    LowRankMultivariateNormal,
+    MultivariateNormal,
+    Normal,
+    Transform,
+    TransformedDistribution,
+)
+from torch.distributions.transforms import ComposeTransform
+
+from gapkit.core.errors import InputError
+from gapkit.families.auxiliary import AuxiliaryFlow
+from gapkit.families.distribution import TransportDistribution
+from gapkit.families.flow import CouplingFlow, TransformedGaussian
+from gapkit.families.gaussian import Affine, DiagonalGaussian, FullRankGaussian
+from gapkit.families.gaussian_mixture import GaussianMixture
+from gapkit.families.low_rank import LowRankGaussian
+from gapkit.families.protocol import Draws, Posterior, Proposal
+from gapkit.models.priors import moved
+from gapkit.target.prior_proposal import PriorProposal
+
+__all__ = ["as_proposal", "family_name", "recognise"]
+
+_NAMES = {
+    DiagonalGaussian: "mean_field",
+    FullRankGaussian: "full_rank",
+    LowRankGaussian: "low_rank",
+    CouplingFlow: "flow",
+    AuxiliaryFlow: "auxiliary",
+    GaussianMixture: "mixture",
+    TransformedGaussian: "transformed",
+}
+
+
+def recognise(q: Distribution) -> Posterior:
+    """Return what a ``torch`` distribution is as a function of Gaussian noise: the encoder's own family.
+
+    Args:
+        q: what ``encode`` returned, batch shape (B,).
+
+    Returns:
+        Mean-field for (independent) normals, full-rank and low-rank for torch's multivariate normals, a transformed
+        Gaussian for a ``TransformedDistribution`` or a zuko ``NormalizingFlow`` over any of them, and the transport of
+        a ``TransportDistribution``, which may be without a density of z.
+
+    Raises:
+        InputError: a distribution that is not a transform of Gaussian noise.
+
+    Example:
+        >>> import torch
+        >>> q = torch.distributions.Normal(torch.zeros(4, 3), torch.ones(4, 3))
+        >>> family_name(recognise(torch.distributions.Independent(q, 1)))
+        'mean_field'
+    """
+    inner = q
+    while isinstance(inner, Independent):
+        inner = inner.base_dist
+    if isinstance(inner, Normal):
+        batch = q.batch_shape[0]
+        return DiagonalGaussian(inner.loc.reshape(batch, -1), inner.scale.reshape(batch, -1))
+    if isinstance(inner, MultivariateNormal) and inner.loc.dim() == 2:
+        return FullRankGaussian(inner.loc, inner.scale_tril)
+    if isinstance(inner, LowRankMultivariateNormal) and inner.loc.dim() == 2:
+        return LowRankGaussian(inner.loc, inner.cov_diag.sqrt(), inner.cov_factor)
+    if isinstance(inner, TransportDistribution):
+        return inner.transport
+    if isinstance(inner, TransformedDistribution):
+        return _transformed(q, inner.base_dist, ComposeTransform(inner.transforms))
+    if _is_zuko_flow(inner):
+        flow: Any = inner
+        return _transformed(q, flow.base, flow.transform.inv)  # zuko's transforms go from data to noise
+    raise _no_transform(q, inner)
+
+
+def _is_zuko_flow(q: object) -> bool:
+    """Whether q is a flow of zuko, which is not imported for it: that would switch off torch's argument checks."""
+    zuko = sys.modules.get("zuko.distributions")
+    return zuko is not None and isinstance(q, zuko.NormalizingFlow)
+
+
+def _transformed(q: Distribution, base_dist: Distribution, transform: Transform) -> TransformedGaussian:
+    """Q as a transform of the Gaussian that its base must be."""
+    base = recognise(base_dist)
+    if not isinstance(base, Affine) or base.dim != q.event_shape.numel():
+        raise _no_transform(q, base_dist)
+    return TransformedGaussian(base, transform, q.event_shape)
+
+
+def _no_transform(q: Distribution, inner: Distribution) -> InputError:
+    return InputError(
+        "a posterior that is a transform of Gaussian noise",
+        f"encode returned {type(inner).__name__} with batch shape {tuple(q.batch_shape)} and event shape "
+        f"{tuple(q.event_shape)}",
+        "return Independent(Normal), MultivariateNormal or LowRankMultivariateNormal over flat latents, a "
+        "TransformedDistribution or a zuko NormalizingFlow of one of them that keeps the dimension, or a "
+        "gapkit.families.TransportDistribution; "
+        "discrete latents cannot be analysed because there is no gradient in z",
+    )
+
+
+def as_proposal(
+    q: Distribution | Draws,
+    num_datapoints: int = 1,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> Proposal:
+    """Accept a proposal, a posterior of batch shape (B,), or a prior of batch shape () for B datapoints.
+
+    A posterior without a density of z passes too: it serves those who only draw, and its draws carry their weights.
+    """
+    if not isinstance(q, Distribution):
+        return cast(Proposal, q)
+    if q.batch_shape == ():
+        return PriorProposal(moved(q, dtype, torch.device(device)), num_datapoints, dtype, device)
+    return cast(Proposal, recognise(q))
+
+
+def family_name(q: Posterior | Proposal) -> str:
+    """The name of a family, as settings and tables spell it."""
+    return _NAMES.get(type(q), type(q).__name__)

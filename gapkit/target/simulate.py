@@ -1,0 +1,40 @@
+"""Data drawn from the model itself, together with the latents they came from: exact posterior draws."""
+
+import torch
+from torch import Tensor, nn
+
+from gapkit.core.randomness import seeded
+from gapkit.models.priors import moved
+from gapkit.models.protocol import LatentModel
+from gapkit.models.unvalidated import unvalidated
+
+__all__ = ["simulate"]
+
+
+def simulate(model: LatentModel, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Draw z from the prior and x from p(x|z): then z is an exact draw from p(z|x).
+
+    Args:
+        model: an object of the model contract, frozen in eval mode.
+        count: N, how many datapoints.
+        seed: of the draws; the global random state stays as it is.
+
+    Returns:
+        Data of shape (N, *x_shape) in the latents' floating-point type, and latents of shape (N, D).
+
+    Example:
+        >>> from gapkit.models.reference import build
+        >>> model = build("mlp_vae", x_shape=(4,), latent=2, hidden=(8,))
+        >>> x, z = simulate(model, 5)
+        >>> x.shape, z.shape
+        (torch.Size([5, 4]), torch.Size([5, 2]))
+    """
+    weights = model.parameters() if isinstance(model, nn.Module) else iter(())
+    weight = next((p for p in weights if p.is_floating_point()), None)
+    with torch.no_grad(), unvalidated(), seeded(seed, "simulate"):
+        prior = model.prior()
+        if weight is not None:  # a prior made of plain tensors knows nothing of the model's type and device
+            prior = moved(prior, weight.dtype, weight.device)
+        z = prior.sample((count,))
+        x = model.decode(z).sample()
+    return x.to(z.dtype), z.reshape(count, -1)
