@@ -7,12 +7,15 @@ from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.progress import Progress
 from gapkit.engine.run import analyze
 from gapkit.engine.spec import EFFORTS, AnalysisSpec, spec_for
+from gapkit.engine.store import Memory, Store
 
 __all__ = [
     "EFFORTS",
     "AnalysisSpec",
     "Certificate",
+    "Memory",
     "Progress",
+    "Store",
     "Unit",
     "analyze",
     "certify",

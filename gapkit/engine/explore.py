@@ -36,19 +36,22 @@ class Again:
 
     Attributes:
         rows: their places in the unit, shape (P,).
-        batch: the block of datapoints that they were measured in.
-        places: their places in it, shape (P,).
+        places: their places in the block of datapoints that they were measured in, shape (P,).
         block: the places of the whole block in the unit.
         fitted: of the block.
         top: likewise.
     """
 
     rows: Tensor
-    batch: stages.Batch
     places: Tensor
     block: Tensor
     fitted: LocalFits
     top: Evidence
+
+    def batch(self, unit: stages.Batch) -> stages.Batch:
+        """The block that they were measured in, of the batch of the unit."""
+        everyone = torch.arange(len(unit.inputs), device=self.block.device)
+        return unit if torch.equal(self.block, everyone) else stages.select(unit, self.block)
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,6 @@ def explore(
             anew = replace(anew, weak=anew.weak | weak_anew)
             more_mass = torch.where(clear, 1.0 - torch.exp(-risen), 0.0)
             gained[block[news]] = torch.maximum(found.gained, more_mass)[news]
-            again.append(Again(block[news], part, news, block, more, anew))
+            again.append(Again(block[news], news, block, more, anew))
         weak[block[places]] |= unconfirmed(before, torch.zeros_like(arrived), arrived)[places]
     return Explored(looked, gained, unseen, tuple(again), weak)

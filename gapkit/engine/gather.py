@@ -1,6 +1,6 @@
 """From finished units to the tables, summaries and choices of a run; whatever order they came in."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,7 @@ class Gathered:
         curves: L[q] after local steps, of each unit that has them.
         skipped: why some have none.
         watched: how AIS and fits came to rest.
+        without: which units have no q* of a further family, and why.
         control: of how many datapoints of the control subset (``count``) the route found more (``missed``).
     """
 
@@ -64,6 +65,7 @@ class Gathered:
     curves: Sequence[pd.DataFrame]
     skipped: str
     watched: Convergence
+    without: Sequence[Mapping[str, Any]]
     control: Mapping[str, int]
 
     @property
@@ -92,7 +94,7 @@ def gather(work: Work, finished: Iterable[Finished], failures: Sequence[Failure]
             raise lost[0].error
         if not parts:
             continue
-        table = pd.concat([part.table for part in parts], ignore_index=True)
+        table = _stacked([part.table for part in parts])
         frames[split] = _with_failures(table, lost)
         frames[split].insert(0, "split", split)
         beside[split] = _beside(work, split, parts, table)
@@ -112,8 +114,24 @@ def gather(work: Work, finished: Iterable[Finished], failures: Sequence[Failure]
         [part.curve for part in done if part.curve is not None],
         skipped,
         watched,
+        [facts for part in done for facts in _without(part)],
         {"count": len(control), "missed": int((control["route_mass"] > 0).sum())},
     )
+
+
+def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One table; where a unit could not fit a further family, its columns are NaN."""
+    whole = max(tables, key=lambda table: len(table.columns))
+    others = [name for table in tables for name in table.columns if name not in whole]
+    return pd.concat(tables, ignore_index=True)[[*whole.columns, *dict.fromkeys(others)]]
+
+
+def _without(part: Finished) -> Iterator[Mapping[str, Any]]:
+    indices = part.unit.indices[: part.unit.size]
+    for stage, why in part.skipped.items():
+        family = stage.removeprefix("fits/")
+        if family != stage:
+            yield {"split": part.split, "from": indices[0], "to": indices[-1], "family": family, "reason": why}
 
 
 def _with_failures(table: pd.DataFrame, lost: Sequence[Failure]) -> pd.DataFrame:

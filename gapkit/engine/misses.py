@@ -116,10 +116,10 @@ def _unreached(like: Target, bank: Bank, spec: AnalysisSpec) -> Mapping[str, Any
             gap_of_chains(batch.target, z, top, batch.key, spec.evidence.ais),
         )
         for again in explored.again:
-            theirs = z[:, again.block]
+            block, theirs = again.batch(batch), z[:, again.block]
             part = (
-                *latents_beyond(again.batch.target, theirs, again.top),
-                gap_of_chains(again.batch.target, theirs, again.top, again.batch.key, spec.evidence.ais),
+                *latents_beyond(block.target, theirs, again.top),
+                gap_of_chains(block.target, theirs, again.top, block.key, spec.evidence.ais),
             )
             for whole, new in zip(told, part, strict=True):
                 whole[again.rows] = new[again.places]

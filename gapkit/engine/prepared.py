@@ -17,7 +17,7 @@ from gapkit.engine.inputs import encoder_inputs
 from gapkit.engine.labels import check_labels
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.spec import AnalysisSpec
-from gapkit.local import order, split_family
+from gapkit.local import GAUSSIAN, order, split_family
 from gapkit.models.encoding import encoded
 from gapkit.models.protocol import LatentModel
 from gapkit.target import family_name, recognise
@@ -99,7 +99,8 @@ def prepared(
     check_encoders(model, encoders, data[first], key, inputs[first], allow)
     units = {name: plan_units(size, spec.unit_size) for name, size in sizes.items()}
     curve = plan_curve(spec, first, sizes[first], families)
-    count = sum(len(part) for part in units.values()) * (len(stages.STAGES) + bool(encoders))
+    each = len(stages.STAGES) + bool(encoders) + sum(name not in GAUSSIAN for name in families["fitted"])
+    count = sum(len(part) for part in units.values()) * each
     count += sum(curve.wants(first, unit) for unit in units[first]) + (spec.convergence > 0)
     return Prepared(data, inputs, examined, classes, families, units, curve, count)
 

@@ -21,6 +21,7 @@ from gapkit.engine.certify import sandwiches
 from gapkit.engine.details import make_details
 from gapkit.engine.encoders import check_encoder_names, in_place
 from gapkit.engine.gather import Failure, Gathered, gather
+from gapkit.engine.identity import identity_of_encoder, identity_of_work
 from gapkit.engine.inputs import Data
 from gapkit.engine.labels import label_column
 from gapkit.engine.misses import misses, still_missing, unreached
@@ -28,7 +29,7 @@ from gapkit.engine.plan import Unit
 from gapkit.engine.prepared import Prepared, prepared
 from gapkit.engine.progress import Progress, Stopwatch
 from gapkit.engine.spec import AnalysisSpec, resolve
-from gapkit.engine.store import Memory, Store
+from gapkit.engine.store import Collected, Store
 from gapkit.engine.unit import Work, run_unit
 from gapkit.inputs.data import unpacked
 from gapkit.ladder import STANDARD
@@ -60,6 +61,7 @@ def analyze(
     device: torch.device | str = "cpu",
     progress: Callable[[Progress], None] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    store: Store | None = None,
     order: Callable[[tuple[Unit, ...]], tuple[Unit, ...]] = tuple,
 ) -> Result:
     """Estimate log p(x), fit q* and split the inference gap of every datapoint.
@@ -91,6 +93,8 @@ def analyze(
         device: where to compute.
         progress: called after every stage.
         provenance: further facts for ``run.json``.
+        store: keeps what each stage gave (:class:`gapkit.engine.Memory`), so that a later analysis with the same store
+            makes only what is new in it: one more family, say. None keeps nothing.
         order: in which order to do the units; the numbers do not depend on it.
 
     Returns:
@@ -125,7 +129,9 @@ def analyze(
         bank = run_stage("bank", build_shared_bank, like, ready.inputs, other_x, spec)
         search = run_stage("search", misses, like, bank, spec)
         work = Work(like, ready.data, ready.inputs, bank, spec, encoders, ready.curve)
-        gathered, failures, search = _measured(work, ready, order, run_stage, search)
+        if store is not None:
+            work = _identified(work)
+        gathered, failures, search = _measured(work, ready, order, run_stage, search, store)
         details = run_stage("details", make_details, gathered.chosen, like, spec, ready.first) if spec.details else None
         plain_x = other_x if encoder_x is None else None  # given in the form that the encoder wants
         tables = pd.concat(gathered.frames.values())
@@ -160,6 +166,7 @@ def analyze(
         "seconds": {**run_stage.seconds, "total": time.time() - began},
         "decoder_evaluations": {**asdict(like.work), "gradient_equivalents": like.work.equivalents},
         **({"failed": [failure.to_dict() for failure in failures]} if failures else {}),
+        **({"without": list(gathered.without)} if gathered.without else {}),
         **({"encoders": list(encoders)} if encoders else {}),
         **({"details": details.facts} if details and details.facts else {}),
         **(provenance or {}),
@@ -174,41 +181,56 @@ def _measured(
     order: Callable[[tuple[Unit, ...]], tuple[Unit, ...]],
     run_stage: Stopwatch,
     search: Mapping[str, Any],
+    store: Store | None,
 ) -> tuple[Gathered, list[Failure], dict[str, Any]]:
     """All units, and once more with a wider search where the first round shows that modes are missed."""
     units = [(split, unit) for split, planned in ready.units.items() for unit in order(planned)]
     found = dict(search)
     if found["widen"]:
         found |= still_missing(work.like, work.bank, work.spec)
-    gathered, failures = _through(replace(work, widened=found["widen"], missed=unreached(found)), units, run_stage)
+    gathered, failures = _through(
+        replace(work, widened=found["widen"], missed=unreached(found)), units, run_stage, store
+    )
     found["control"] = gathered.control
     if gathered.misses and not found["widen"]:
         found |= {"widen": True, **still_missing(work.like, work.bank, work.spec)}
         run_stage.total += ready.stages
-        gathered, failures = _through(replace(work, widened=True, missed=unreached(found)), units, run_stage)
+        gathered, failures = _through(replace(work, widened=True, missed=unreached(found)), units, run_stage, store)
     return gathered, failures, found
 
 
+def _identified(work: Work) -> Work:
+    """The work with the identities under which its outputs are kept."""
+    x, inputs = work.data[work.first], work.inputs[work.first]
+    theirs = {name: identity_of_encoder(model, inputs) for name, model in work.encoders.items()}
+    return replace(work, identity=identity_of_work(work.like, x, inputs, work.bank), identities=theirs)
+
+
 def _through(
-    work: Work, units: Sequence[tuple[str, Unit]], run_stage: Stopwatch, store: Store | None = None
+    work: Work, units: Sequence[tuple[str, Unit]], run_stage: Stopwatch, store: Store | None
 ) -> tuple[Gathered, list[Failure]]:
-    """Run the units that the store lacks, and gather all; one that ends in an error leaves the others as they are."""
-    store, failures = store if store is not None else Memory(work.spec.details), []
+    """Run the units, with what the store has of them, and gather; one that fails leaves the others as they are."""
+    collected, failures = Collected(work.spec.details), []
     for split, unit in units:
-        if store.get(split, unit) is not None:
-            continue
+        have = store.have(split, unit) if store is not None else {}
         try:
-            finished = run_unit(work, split, unit, run_stage.tell)
+            finished = run_unit(work, split, unit, run_stage.tell, have)
         except Exception as error:  # whatever a model does on these datapoints, the others are measured
             clear_frames(error.__traceback__)  # which would hold on to all that the unit had made
             failures.append(Failure(split, unit, error))
             continue
-        store.put(finished)
+        if store is not None:
+            store.keep(split, unit, finished.outputs)
+        collected.put(finished)
         run_stage.add(finished.seconds)
-    gathered = gather(work, store, failures)
+    gathered = gather(work, collected, failures)
     for failure in failures:
         facts = failure.to_dict()
         words = f"datapoints {facts['from']} to {facts['to']} of {failure.split} have no numbers: {facts['reason']}"
+        warnings.warn(words, GapkitWarning, stacklevel=2)
+    for left in gathered.without:
+        where = f"datapoints {left['from']} to {left['to']} of {left['split']}"
+        words = f"{where} have no q* in the family {left['family']}: {left['reason']}"
         warnings.warn(words, GapkitWarning, stacklevel=2)
     return gathered, failures
 

@@ -3,7 +3,6 @@
 Each stage is a function of the batch and of what earlier stages gave; none remembers anything.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,7 +14,7 @@ from gapkit.estimators import Estimate
 from gapkit.estimators.evidence import Evidence, estimate_evidence
 from gapkit.estimators.protocol import bound_inputs
 from gapkit.families.protocol import Posterior
-from gapkit.local import Bank, LocalFits, fit, semi_amortized
+from gapkit.local import Bank, LocalFit, LocalFits, fit_further, fit_gaussian, semi_amortized, split_family
 from gapkit.models.encoding import encoded
 from gapkit.models.protocol import LatentModel
 from gapkit.results.iwae_curve import GroupedBounds, grouped_bounds
@@ -27,10 +26,12 @@ __all__ = [
     "Bounds",
     "bounds",
     "curve_rows",
-    "encoders",
+    "encoder",
     "evidence",
+    "family",
     "fits",
     "make_batch",
+    "own",
     "select",
 ]
 
@@ -88,8 +89,18 @@ def bounds(batch: Batch, spec: AnalysisSpec) -> Bounds:
 
 
 def fits(batch: Batch, bank: Bank | None, spec: AnalysisSpec, more: Tensor | None = None) -> LocalFits:
-    """L[q], q* in the Gaussian families and in those asked for, and the mixture of modes; ``more`` are other starts."""
-    return fit(batch.target, batch.q, bank, batch.key, spec.fit, spec.elbo, spec.families, more)
+    """L[q], q* in the Gaussian families, and the mixture of modes; ``more`` are other starts."""
+    return fit_gaussian(batch.target, batch.q, bank, batch.key, spec.fit, spec.elbo, own(batch, spec), more)
+
+
+def own(batch: Batch, spec: AnalysisSpec) -> str:
+    """The family of the split: the encoder's own, or the one asked for in its place."""
+    return split_family(family_name(batch.q), spec.families)
+
+
+def family(batch: Batch, fitted: LocalFits, name: str, spec: AnalysisSpec) -> LocalFit:
+    """q* in one more family, from the modes and the Gaussian fits."""
+    return fit_further(fitted, batch.target, batch.q, batch.key, spec.fit, spec.elbo, name)
 
 
 def evidence(batch: Batch, fitted: LocalFits, spec: AnalysisSpec) -> Evidence:
@@ -97,13 +108,10 @@ def evidence(batch: Batch, fitted: LocalFits, spec: AnalysisSpec) -> Evidence:
     return estimate_evidence(batch.target, fitted.mixture, batch.key, spec.evidence)
 
 
-def encoders(batch: Batch, spec: AnalysisSpec, models: Mapping[str, LatentModel]) -> dict[str, Estimate]:
-    """L[q'] of further encoders, with the analysed model's decoder and the noise of L[q]."""
-    found = {}
-    for name, model in models.items():
-        q = recognise(encoded(model, batch.inputs))
-        found[name] = spec.elbo(batch.target, batch.target.x, q, batch.key)
-    return found
+def encoder(batch: Batch, spec: AnalysisSpec, model: LatentModel) -> Estimate:
+    """L[q'] of a further encoder, with the analysed model's decoder and the noise of L[q]."""
+    q = recognise(encoded(model, batch.inputs))
+    return spec.elbo(batch.target, batch.target.x, q, batch.key)
 
 
 def curve_rows(batch: Batch, spec: AnalysisSpec, fitted: LocalFits) -> pd.DataFrame:

@@ -17,17 +17,17 @@ from gapkit.engine.convergence import Convergence, watch
 from gapkit.engine.curve import CurvePlan
 from gapkit.engine.explore import LOOKED, Again, Explored, explore, wanted
 from gapkit.engine.latents import Marginals, marginals
+from gapkit.engine.outputs import Made, Output, digest
 from gapkit.engine.plan import Unit
-from gapkit.engine.progress import Stopwatch
 from gapkit.engine.skipped import left_out
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.table import Sought
 from gapkit.engine.table import rows as rows_of
 from gapkit.estimators import Estimate
-from gapkit.estimators.evidence import SOURCES
+from gapkit.estimators.evidence import SOURCES, Evidence
 from gapkit.families.gaussian import Affine
 from gapkit.ladder import STANDARD
-from gapkit.local import Bank, LocalFits
+from gapkit.local import Bank, LocalFit, LocalFits, further
 from gapkit.models.protocol import LatentModel
 from gapkit.results.iwae_curve import GroupedBounds
 from gapkit.target import Target
@@ -50,6 +50,8 @@ class Work:
         curve: for which units local steps are taken.
         widened: whether the independent route is gone for every datapoint.
         missed: posterior mass that is known to be missed on data of the model, by the source of log p(x).
+        identity: of model, starts and whatever else all stages are made of; empty where no outputs are to be kept.
+        identities: of the further encoders, by name.
     """
 
     like: Target
@@ -61,6 +63,8 @@ class Work:
     curve: CurvePlan
     widened: bool = False
     missed: Mapping[str, float] = field(default_factory=dict)
+    identity: str = ""
+    identities: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def first(self) -> str:
@@ -82,9 +86,10 @@ class Finished:
         chosen: its datapoints that may be looked at in the end.
         curve: L[q] after local steps, where they are taken.
         watched: how AIS and fits came to rest, where that is looked at.
-        work: decoder evaluations.
-        seconds: by stage.
+        work: decoder evaluations that were made now.
+        seconds: spent now, by stage.
         skipped: why a part that others do not need could not be made, by its name.
+        outputs: of its stages, where the work is to be kept.
     """
 
     split: str
@@ -99,9 +104,16 @@ class Finished:
     work: Counted
     seconds: Mapping[str, float]
     skipped: Mapping[str, str]
+    outputs: Mapping[str, Output] = field(default_factory=dict)
 
 
-def run_unit(work: Work, split: str, unit: Unit, tell: Callable[[str], None] = lambda stage: None) -> Finished:
+def run_unit(
+    work: Work,
+    split: str,
+    unit: Unit,
+    tell: Callable[[str], None] = lambda stage: None,
+    have: Mapping[str, Output] | None = None,
+) -> Finished:
     """Take a unit through all stages.
 
     Args:
@@ -109,34 +121,49 @@ def run_unit(work: Work, split: str, unit: Unit, tell: Callable[[str], None] = l
         split: that it belongs to.
         unit: which datapoints.
         tell: hears the name of each stage that is done.
+        have: outputs of stages from before, by name: those made of the same are not made again.
 
     Raises:
-        Exception: whatever the model raises on these datapoints.
+        Exception: whatever the model raises on these datapoints, in a stage that the unit does not go without.
     """
-    spec, bank, indices = work.spec, work.bank, list(unit.indices)
-    run_stage, before = Stopwatch(0, lambda step: tell(step.stage)), work.like.work.copy()
+    spec, bank, indices, before = work.spec, work.bank, list(unit.indices), work.like.work.copy()
     key = Key(seed_of(spec.seed, split), unit.indices)
     batch = stages.make_batch(work.like, work.data[split][indices], key, work.inputs[split][indices])
-    bounds = run_stage("bounds", stages.bounds, batch, spec)
-    fitted = run_stage("fits", stages.fits, batch, bank, spec)
-    top = run_stage("evidence", stages.evidence, batch, fitted, spec)
-    looked = wanted(batch, fitted, top, spec, len(work.data[split]), everyone=work.widened)
-    explored = run_stage("route", explore, batch, bank, fitted, top, spec, looked)
+    made = Made(_identity(work, split, batch), have or {}, work.like.work)
+
+    bounds = made("bounds", spec.iwae, stages.bounds, batch, spec)
+    tell("bounds")
+    fitted = made("fits", (spec.fit, spec.elbo, stages.own(batch, spec)), stages.fits, batch, bank, spec)
+    tell("fits")
+    top = made("evidence", spec.evidence, stages.evidence, batch, fitted, spec, after=["fits"])
+    tell("evidence")
+    asked = (spec.fit, spec.elbo, spec.evidence, spec.route, spec.route_control, work.widened)
+    size = len(work.data[split])
+    explored = made("route", (*asked, size), _explored, work, batch, fitted, top, size, after=["fits", "evidence"])
+    tell("route")
+    fitted, explored = _with_families(made, work, batch, fitted, explored, tell)
     top = replace(top, weak=top.weak | explored.weak)
-    others = run_stage("encoders", stages.encoders, batch, spec, work.encoders) if work.encoders else {}
+    others = _encoders(made, work, batch, tell)
+
     words = [LOOKED[number] for number in explored.looked.tolist()]
     least = tuple(work.missed.get(source, 0.0) for source in SOURCES)
     sought = Sought(words, explored.gained, explored.unseen, least)
     table = pd.DataFrame(rows_of(batch, bounds.iwae, fitted, top, others, sought))
-    table, parts = _mended(table, explored, bounds.iwae, others, sought)
+    table, parts = _mended(batch, table, explored, bounds.iwae, others, sought)
     chosen = _chosen(unit, batch, fitted, table, parts, spec.details) if split == work.first else Chosen()
     table = table.head(unit.size)
-    watched, curve, skipped = None, None, dict[str, str]()
+
+    watched, curve = None, None
+    families = sorted(name for name in (f"fits/{fitted.own}", f"fits/{work.curve.family}") if name in made.outputs)
     if split == work.first and unit.number == 0 and spec.convergence:
-        watched = run_stage("convergence", watch, batch, fitted, table, bank, spec)
+        settings = replace(spec, families=(), seed=0)
+        before_that = ["fits", "evidence", "route", *families]
+        watched = made("convergence", settings, watch, batch, fitted, table, bank, spec, after=before_that)
+        tell("convergence")
     if work.curve.wants(split, unit):
-        with left_out("local steps", skipped):
-            curve = run_stage("local steps", stages.curve_rows, batch, spec, fitted)
+        steps = (spec.semi_amortized_steps, spec.elbo)
+        curve = made.optional("local steps", steps, stages.curve_rows, batch, spec, fitted, after=["fits", *families])
+        tell("local steps")
     star = fitted.family(fitted.own).q
     gaussian = isinstance(star, Affine)
     return Finished(
@@ -150,12 +177,61 @@ def run_unit(work: Work, split: str, unit: Unit, tell: Callable[[str], None] = l
         curve,
         watched,
         work.like.work - before,
-        run_stage.seconds,
-        skipped,
+        made.seconds,
+        made.skipped,
+        made.outputs,
     )
 
 
+def _identity(work: Work, split: str, batch: stages.Batch) -> str:
+    """What all stages of a unit are made of; empty where nothing is to be kept."""
+    if not work.identity:
+        return ""
+    data = (part.detach().cpu().contiguous().numpy().tobytes() for part in (batch.target.x, batch.inputs))
+    return digest(work.identity, split, batch.key, *data)
+
+
+def _explored(work: Work, batch: stages.Batch, fitted: LocalFits, top: Evidence, size: int) -> Explored:
+    looked = wanted(batch, fitted, top, work.spec, size, everyone=work.widened)
+    return explore(batch, work.bank, fitted, top, work.spec, looked)
+
+
+def _with_families(
+    made: Made, work: Work, batch: stages.Batch, fitted: LocalFits, explored: Explored, tell: Callable[[str], None]
+) -> tuple[LocalFits, Explored]:
+    """Fits of further families, also for the datapoints that were measured anew; one that fails is left out.
+
+    That of the split is no such family: without it the unit has no ladder.
+    """
+    spec, fits = work.spec, [fitted, *(again.fitted for again in explored.again)]
+    batches = [batch, *(again.batch(batch) for again in explored.again)]
+    for name in further(batch.target.dim, fitted.own, spec.families):
+        run = made if name == fitted.own else made.optional
+        found = run(f"fits/{name}", (spec.fit, spec.elbo), _fitted, batches, fits, name, spec, after=["fits", "route"])
+        tell("fits")
+        if found is not None:
+            fits = [known.beside(name, theirs) for known, theirs in zip(fits, found, strict=True)]
+    again = tuple(replace(one, fitted=theirs) for one, theirs in zip(explored.again, fits[1:], strict=True))
+    return fits[0], replace(explored, again=again)
+
+
+def _fitted(batches: list[stages.Batch], fits: list[LocalFits], name: str, spec: AnalysisSpec) -> list[LocalFit]:
+    return [stages.family(batch, known, name, spec) for batch, known in zip(batches, fits, strict=True)]
+
+
+def _encoders(made: Made, work: Work, batch: stages.Batch, tell: Callable[[str], None]) -> dict[str, Estimate]:
+    """L[q'] of further encoders."""
+    found = {}
+    for name, model in work.encoders.items():
+        identity = (name, work.identities.get(name, ""), work.spec.elbo)
+        found[name] = made(f"encoders/{name}", identity, stages.encoder, batch, work.spec, model)
+    if found:
+        tell("encoders")
+    return found
+
+
 def _mended(
+    batch: stages.Batch,
     table: pd.DataFrame,
     explored: Explored,
     iwae: Estimate,
@@ -167,7 +243,7 @@ def _mended(
     for again in explored.again:
         block, rows = again.block, again.rows.tolist()
         theirs = {name: other.select(block) for name, other in others.items()}
-        new = rows_of(again.batch, iwae.select(block), again.fitted, again.top, theirs, sought.select(block))
+        new = rows_of(again.batch(batch), iwae.select(block), again.fitted, again.top, theirs, sought.select(block))
         part = pd.DataFrame(new)
         kept = table.drop(index=rows)
         table = pd.concat([kept, part.iloc[again.places.tolist()].set_axis(rows)]).sort_index()
@@ -195,7 +271,7 @@ def _chosen(
         middle += typical(batch, fitted, first) if unit.number == 0 and size else []
         for again, part in parts:
             theirs = known.loc[again.rows.tolist()].set_axis(again.places.tolist())
-            worst += largest(again.batch, again.fitted, part.assign(**{total: theirs}), size)
+            worst += largest(again.batch(batch), again.fitted, part.assign(**{total: theirs}), size)
     return Chosen(tuple(worst), tuple(middle), skipped.get("all", ""))
 
 

@@ -4,7 +4,7 @@ from gapkit.local.budget import BudgetCurve, budget_curve
 from gapkit.local.certificate import Certificate
 from gapkit.local.curvature import MAX_DIM
 from gapkit.local.families import FAMILIES, FITTERS
-from gapkit.local.fit import LocalFits, fit, order, split_family
+from gapkit.local.fit import GAUSSIAN, LocalFits, fit, fit_further, fit_gaussian, further, order, split_family
 from gapkit.local.fitter import FitStatus, LocalFit
 from gapkit.local.route import Route, travel
 from gapkit.local.search import Found, Further, find_modes, search_on
@@ -15,6 +15,7 @@ from gapkit.local.starts import Bank, build_bank
 __all__ = [
     "FAMILIES",
     "FITTERS",
+    "GAUSSIAN",
     "MAX_DIM",
     "NUM_SAMPLES",
     "STEPS",
@@ -34,6 +35,9 @@ __all__ = [
     "check_steps",
     "find_modes",
     "fit",
+    "fit_further",
+    "fit_gaussian",
+    "further",
     "order",
     "search_on",
     "semi_amortized",

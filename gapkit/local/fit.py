@@ -5,7 +5,7 @@ so -> never below a member that is known already, such as the encoder's own q.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -29,9 +29,20 @@ from gapkit.local.starts import Bank
 from gapkit.models.freeze import frozen
 from gapkit.target import Target, family_name
 
-__all__ = ["LocalFits", "fit", "fit_family", "order", "split_family", "stretches"]
+__all__ = [
+    "GAUSSIAN",
+    "LocalFits",
+    "fit",
+    "fit_family",
+    "fit_further",
+    "fit_gaussian",
+    "further",
+    "order",
+    "split_family",
+    "stretches",
+]
 
-_GAUSSIAN = ("mean_field", "full_rank")
+GAUSSIAN = ("mean_field", "full_rank")  # fitted in every analysis, where the latents are not too many
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,10 @@ class LocalFits:
             raise InputError(f"q* in the family {name!r}", f"fitted were {fitted}", "ask for it (families=)")
         return self.found[name]
 
+    def beside(self, name: str, found: LocalFit) -> "LocalFits":
+        """These fits and that of one more family."""
+        return replace(self, found={**self.found, name: found})
+
 
 def fit(
     target: Target,
@@ -113,14 +128,42 @@ def fit(
     """
     settings, judge = settings or FitSettings(), judge or Elbo(antithetic=True)
     own = split_family(family_name(q), families)
+    fitted = fit_gaussian(target, q, bank, key, settings, judge, own, more)
+    for name in further(target.dim, own, families):
+        fitted = fitted.beside(name, fit_further(fitted, target, q, key, settings, judge, name))
+    return fitted
+
+
+def fit_gaussian(
+    target: Target,
+    q: Posterior,
+    bank: Bank | None,
+    key: Key,
+    settings: FitSettings,
+    judge: Elbo,
+    own: str,
+    more: Tensor | None = None,
+) -> LocalFits:
+    """Find the modes and fit the Gaussian families: all that other families and the proposal for log p(x) are made of.
+
+    Args:
+        target: as for :func:`fit`, like all others.
+        q: the encoder's posteriors.
+        bank: where further starts come from.
+        key: seed and datapoint indices.
+        settings: budgets.
+        judge: the ELBO estimator.
+        own: the family of the split.
+        more: further starts.
+    """
     with torch.no_grad(), frozen(target.model):
         search = find_modes(target, with_density(q), bank, key, settings, more)
         modes = search.modes
         encoder = judge(target, target.x, q, key)
         job = Job(target, key, settings, judge, modes, q, encoder)
         found: dict[str, LocalFit] = {}
-        names = order(target.dim, own, families)
-        gaussian = own if own in _GAUSSIAN else [name for name in names if name in _GAUSSIAN][-1]
+        names = [name for name in order(target.dim, own, ()) if name in GAUSSIAN]
+        gaussian = own if own in GAUSSIAN else names[-1]
         for name in names:
             found[name] = fit_family(job.named(name), FITTERS[name], found)
             if name == gaussian:
@@ -128,6 +171,24 @@ def fit(
         best = found.get("full_rank", found["mean_field"])
         mixture = modes.mixture(with_density(q), best.start, best.q)
         return LocalFits(encoder, found, own, lost, mixture, search)
+
+
+def further(dim: int, own: str, families: Sequence[str]) -> list[str]:
+    """The families to fit beside the Gaussian ones, smaller ones first.
+
+    Raises:
+        InputError: one of them cannot be fitted for so many latents.
+    """
+    return [name for name in order(dim, own, families) if name not in GAUSSIAN]
+
+
+def fit_further(
+    fitted: LocalFits, target: Target, q: Posterior, key: Key, settings: FitSettings, judge: Elbo, name: str
+) -> LocalFit:
+    """Fit one more family, from the modes and the Gaussian fits; others beside them make no difference."""
+    with torch.no_grad(), frozen(target.model):
+        job = Job(target, key, settings, judge, fitted.search.modes, q, fitted.encoder, name)
+        return fit_family(job, FITTERS[name], fitted.found)
 
 
 def split_family(own: str, families: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.curve import plan_curve
 from gapkit.engine.gather import gather
 from gapkit.engine.plan import plan_units
-from gapkit.engine.store import Memory
+from gapkit.engine.store import Collected
 from gapkit.engine.unit import Work, run_unit
 from gapkit.models.freeze import frozen
 from gapkit.models.reference import build
@@ -96,22 +96,11 @@ def test_units_are_gathered_the_same_in_any_order(once):
     assert [kept.index for kept in one.chosen.worst] == worst
 
 
-def test_a_store_gives_back_what_was_put(once):
-    store = Memory()
-    for finished in once:
-        store.put(finished)
-    assert store.get("test", once[1].unit) is once[1]
-    assert store.get("train", once[1].unit) is None
-    assert len(list(store)) == 3
-
-
-def test_a_store_keeps_no_more_of_what_is_offered_for_pictures_than_is_chosen(once):
-    store = Memory(SPEC.details)
-    for finished in once:
-        store.put(finished)
+def test_a_collection_keeps_no_more_of_what_is_offered_for_pictures_than_is_chosen(once):
+    kept = Collected(SPEC.details).put_all(once)
     _, work, _ = made()
-    assert sum(len(finished.chosen.worst) for finished in store) == SPEC.details < 3 * SPEC.details
-    assert [k.index for k in gather(work, store).chosen.worst] == [k.index for k in gather(work, once).chosen.worst]
+    assert sum(len(finished.chosen.worst) for finished in kept) == SPEC.details < 3 * SPEC.details
+    assert [k.index for k in gather(work, kept).chosen.worst] == [k.index for k in gather(work, once).chosen.worst]
 
 
 def test_of_a_unit_that_failed_nothing_is_held(monkeypatch):
