@@ -18,6 +18,7 @@ from gapkit.ladder import Gap, error_of
 from gapkit.ood.roc import auc, auc_difference, false_positives, roc_curve
 from gapkit.ood.words import LABELS, score_verdict
 from gapkit.results import Result, check_folder
+from gapkit.results.format import opened, stamped
 
 __all__ = ["SCORES", "Scored", "describe", "scores", "separate"]
 
@@ -97,7 +98,7 @@ class Scored:
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / _TABLE, lambda path: self.table.to_parquet(path, index=False))
             write_atomically(folder / _CSV, lambda path: self.table.to_csv(path, index=False))
-            write_json(folder / _VALUES, {"verdict": self.verdict(), **self.values, "run": self.run})
+            write_json(folder / _VALUES, stamped({"verdict": self.verdict(), **self.values, "run": self.run}))
         except OSError as error:
             raise InputError(f"write the scores to {folder}", str(error), "choose another folder (--out)") from error
         return folder
@@ -114,7 +115,7 @@ class Scored:
         if missing:
             raise InputError(f"the scores in {folder}", f"no {', '.join(missing)}", "give the --out of gapkit score")
         asked, again = f"the scores in {folder}", "score the data again"
-        values = read_json(folder / _VALUES, f"{asked}, {_VALUES}", again)
+        values = opened(read_json(folder / _VALUES, f"{asked}, {_VALUES}", again), f"{asked}, {_VALUES}")
         if not isinstance(values, dict) or not {"run", "sets", "separation", "verdict"} <= set(values):
             raise InputError(f"{asked}, {_VALUES}", "a damaged file: not what gapkit score writes", again)
         run = values.pop("run")

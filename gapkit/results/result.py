@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from gapkit.core.errors import InputError
-from gapkit.core.files import write_arrays, write_atomically, write_json
+from gapkit.core.files import write_arrays, write_atomically, write_json, write_table
 from gapkit.core.views import view
 from gapkit.ladder import Ladder
 from gapkit.results.card import card, one_line
+from gapkit.results.format import FORMAT, NOTE, stamped
 from gapkit.results.pictures import PlotAttribute
 from gapkit.results.stored import read_details, read_run, read_summary, read_table
 from gapkit.results.verdict import Decision, decide, trust, verdict
@@ -139,11 +140,11 @@ class Result:
         check_folder(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / _TABLE, lambda path: self.datapoints.to_parquet(path, index=False))
-            write_json(folder / _SUMMARY, self.summary_values)
+            write_table(folder / _TABLE, self.datapoints, {NOTE: str(FORMAT)})
+            write_json(folder / _SUMMARY, stamped(self.summary_values))
             if self.details:
                 write_atomically(folder / _DETAILS, lambda path: write_arrays(path, self.details))
-            write_json(folder / _RUN, self.run)
+            write_json(folder / _RUN, stamped(self.run))
         except OSError as error:
             raise InputError(f"write the results to {folder}", str(error), "choose another folder (--out)") from error
         return folder

@@ -12,8 +12,9 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from gapkit.core.errors import InputError
-from gapkit.core.files import Arrays, check_room, on_disk, read_json, read_parquet, require_file
+from gapkit.core.files import Arrays, check_room, on_disk, read_json, read_note, read_parquet, require_file
 from gapkit.ladder import Kind, Ladder, encoders, error_of, side_name
+from gapkit.results.format import NOTE, opened, supported
 from gapkit.results.run_schema import NUMBERS, RUN, WITH_LADDER, WORDS, required, rungs_and_gaps, summary_schema
 from gapkit.version import __version__
 
@@ -73,7 +74,7 @@ def read_summary(path: Path, asked: str) -> dict[str, Any]:
         InputError: no such file, no JSON, or not what a summary holds.
     """
     asked = f"{asked}, {path.name}"
-    summary: dict[str, Any] = read_json(path, asked, _AGAIN)
+    summary: dict[str, Any] = opened(read_json(path, asked, _AGAIN), asked)
     ladder = _ladder(summary, asked)
     _check(summary, summary_schema(ladder), asked)
     for split, part in summary["splits"].items():
@@ -92,7 +93,7 @@ def read_run(path: Path, asked: str) -> dict[str, Any]:
         InputError: no such file, no JSON, not the facts of a run, or those of a later version.
     """
     asked = f"{asked}, {path.name}"
-    run: dict[str, Any] = read_json(path, asked, _AGAIN, largest=_LARGEST_RUN)
+    run: dict[str, Any] = opened(read_json(path, asked, _AGAIN, largest=_LARGEST_RUN), asked)
     _check(run, RUN, asked)
     made = (run.get("versions") or {}).get("gapkit")
     if made is not None:
@@ -116,6 +117,8 @@ def read_table(path: Path, asked: str, summary: Mapping[str, Any]) -> pd.DataFra
     """
     asked = f"{asked}, {path.name}"
     require_file(path, asked)
+    version = read_note(path, asked, NOTE)
+    supported(int(version) if version.isascii() and version.isdigit() else version or 0, asked)
     expected = {split: part["datapoints"] for split, part in summary["splits"].items()}
     table = read_parquet(path, asked, limit=sum(expected.values()) + 1)
     for fault in _table_faults(table, expected, Ladder.of(summary)):

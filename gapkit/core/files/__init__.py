@@ -7,8 +7,8 @@ from gapkit.core.files.arrays import Arrays, read_npy
 from gapkit.core.files.documents import read_json
 from gapkit.core.files.place import kind_of, neighbours, require_file
 from gapkit.core.files.room import ROOM, check_room, in_words, on_disk
-from gapkit.core.files.tables import read_csv, read_parquet
-from gapkit.core.files.writing import as_json, write_arrays, write_atomically, write_json, write_text
+from gapkit.core.files.tables import read_csv, read_note, read_parquet
+from gapkit.core.files.writing import as_json, write_arrays, write_atomically, write_json, write_table, write_text
 
 __all__ = [
     "ROOM",
@@ -21,11 +21,13 @@ __all__ = [
     "on_disk",
     "read_csv",
     "read_json",
+    "read_note",
     "read_npy",
     "read_parquet",
     "require_file",
     "write_arrays",
     "write_atomically",
     "write_json",
+    "write_table",
     "write_text",
 ]

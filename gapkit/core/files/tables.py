@@ -9,7 +9,7 @@ from gapkit.core.files.room import check_room, on_disk
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["read_csv", "read_parquet"]
+__all__ = ["read_csv", "read_note", "read_parquet"]
 
 _AGAIN = "copy the file again, or write it again"
 _BYTES = 8  # of a value: tables are read as float64
@@ -51,6 +51,23 @@ def read_parquet(path: Path, asked: str, limit: int | None = None) -> "pd.DataFr
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, MemoryError, OverflowError) as err:
         found = f"a truncated or damaged file ({type(err).__name__}: {str(err)[:160]})"
         raise InputError(asked, found, _AGAIN) from err
+
+
+def read_note(path: Path, asked: str, name: str) -> str:
+    """A word of a table's metadata; empty where there is none.
+
+    Raises:
+        InputError: a damaged file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        notes = pq.read_schema(path).metadata or {}
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, MemoryError, OverflowError) as err:
+        found = f"a truncated or damaged file ({type(err).__name__}: {str(err)[:160]})"
+        raise InputError(asked, found, _AGAIN) from err
+    return notes.get(name.encode(), b"")[:100].decode("utf-8", "replace")
 
 
 def read_csv(path: Path, asked: str, limit: int | None = None) -> "pd.DataFrame":

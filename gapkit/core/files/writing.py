@@ -6,11 +6,14 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-__all__ = ["as_json", "write_arrays", "write_atomically", "write_json", "write_text"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["as_json", "write_arrays", "write_atomically", "write_json", "write_table", "write_text"]
 
 
 def write_atomically(path: Path, write: Callable[[str], object]) -> None:
@@ -33,6 +36,16 @@ def write_arrays(path: str, arrays: Mapping[str, np.ndarray]) -> None:
     named: dict[str, Any] = dict(arrays)
     with open(path, "wb") as file:  # given a name, numpy would append a suffix to it
         np.savez_compressed(file, **named)
+
+
+def write_table(path: Path, table: "pd.DataFrame", notes: Mapping[str, str]) -> None:
+    """Write a table as Parquet, wholly or not at all, with words in its metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    whole = pa.Table.from_pandas(table, preserve_index=False)
+    kept = whole.schema.metadata | {name.encode(): word.encode() for name, word in notes.items()}
+    write_atomically(path, lambda name: pq.write_table(whole.replace_schema_metadata(kept), name))
 
 
 def write_text(path: Path, text: str) -> None:
