@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gapkit.core.errors import InputError
+from gapkit.core.phrases import listed
 from gapkit.ladder import Ladder, gaps_of_fits
 from gapkit.results import Result
 
@@ -40,7 +41,7 @@ def check_same_data(runs: Mapping[str, Result], splits: Iterable[str]) -> list[s
         notes += _unproven(first, one, name, other, splits)
     if unknown:
         notes.append(
-            f"Nothing says whether {_listed([first, *unknown])} saw the same data; datapoints are joined by split and "
+            f"Nothing says whether {listed([first, *unknown])} saw the same data; datapoints are joined by split and "
             "index."
         )
     return notes
@@ -108,7 +109,7 @@ def unlike(runs: Mapping[str, Result]) -> list[str]:
     if shared:
         notes.insert(
             0,
-            f"{_listed([first, *shared])} share seed and settings, so that part of the sampling noise may cancel in "
+            f"{listed([first, *shared])} share seed and settings, so that part of the sampling noise may cancel in "
             "the differences; their Monte Carlo errors do not count on it.",
         )
     return notes
@@ -153,7 +154,3 @@ def _said(values: Mapping[str, Any], key: str) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return "not set" if value is None else str(value)
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

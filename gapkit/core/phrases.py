@@ -5,7 +5,7 @@ from typing import Any
 
 from gapkit.core.sample_size import FEWEST
 
-__all__ = ["RANGE_NOTE", "any_range", "by_its_name", "interval_text", "span_words"]
+__all__ = ["RANGE_NOTE", "any_range", "by_its_name", "interval_text", "listed", "span_words"]
 
 RANGE_NOTE = (
     f"A range goes from the smallest to the largest value: fewer than {FEWEST} datapoints are too few for an interval."
@@ -72,3 +72,14 @@ def any_range(summaries: Iterable[Mapping[str, Any]]) -> bool:
 
 def _span(ends: Iterable[float], decimals: int) -> str:
     return " to ".join(f"{end:z.{decimals}f}" for end in ends)
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Parts of a sentence with commas and an ``and``.
+
+    Example:
+        >>> listed(["a"]), listed(["a", "b", "c"])
+        ('a', 'a, b and c')
+    """
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last

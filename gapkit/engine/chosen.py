@@ -16,7 +16,7 @@ from gapkit.families.protocol import can_be_cut
 from gapkit.ladder import STANDARD
 from gapkit.local import LocalFits
 
-__all__ = ["Chosen", "Kept", "cut", "joined", "largest", "typical"]
+__all__ = ["Chosen", "Kept", "cut", "hardest", "joined", "largest", "middling", "typical"]
 
 _TOTAL = STANDARD.total.name
 _TYPICAL = 4
@@ -72,22 +72,28 @@ def joined(parts: Iterable[Chosen], size: int) -> Chosen:
 
 def largest(batch: Batch, fitted: LocalFits, table: pd.DataFrame, size: int) -> list[Kept]:
     """The ``size`` datapoints of a unit with the largest total gaps; those whose gap is not finite are none."""
-    gaps = table[_TOTAL].to_numpy(float)
-    places = np.flatnonzero(np.isfinite(gaps))
-    return [
-        _kept(batch, fitted, place, table) for place in places[np.argsort(-gaps[places], kind="stable")][:size].tolist()
-    ]
+    return [_kept(batch, fitted, place, table) for place in hardest(table, size).tolist()]
 
 
 def typical(batch: Batch, fitted: LocalFits, table: pd.DataFrame) -> list[Kept]:
     """The datapoints of a unit whose total gaps are closest to its median."""
+    return [_kept(batch, fitted, place, table) for place in middling(table, _TYPICAL).tolist()]
+
+
+def hardest(table: pd.DataFrame, count: int) -> np.ndarray:
+    """Places of the rows with the largest total gaps, the largest first; a gap that is not finite is none."""
     gaps = table[_TOTAL].to_numpy(float)
-    places = np.flatnonzero(np.isfinite(gaps))
-    if not len(places):
-        return []
-    distance = np.abs(gaps[places] - np.median(gaps[places]))
-    middle = places[np.argsort(distance, kind="stable")][:_TYPICAL]
-    return [_kept(batch, fitted, place, table) for place in middle.tolist()]
+    known = np.flatnonzero(np.isfinite(gaps))
+    return known[np.argsort(-gaps[known], kind="stable")][:count]
+
+
+def middling(table: pd.DataFrame, count: int, besides: np.ndarray | None = None) -> np.ndarray:
+    """Places of the rows whose total gaps are closest to the median of all, the closest first, ``besides`` some."""
+    gaps = table[_TOTAL].to_numpy(float)
+    known = np.flatnonzero(np.isfinite(gaps))
+    distance = np.abs(gaps - (np.median(gaps[known]) if len(known) else 0.0))
+    others = known if besides is None else np.setdiff1d(known, besides)
+    return others[np.argsort(distance[others], kind="stable")][:count]
 
 
 def _kept(batch: Batch, fitted: LocalFits, place: int, table: pd.DataFrame) -> Kept:

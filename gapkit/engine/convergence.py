@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gapkit.engine.chosen import cut
+from gapkit.engine.chosen import cut, hardest, middling
 from gapkit.engine.skipped import left_out
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.stages import Batch, make_batch
@@ -78,13 +78,9 @@ def watch(batch: Batch, fitted: LocalFits, table: pd.DataFrame, bank: Bank | Non
 
 def _chosen(table: pd.DataFrame, count: int) -> list[int]:
     """Places in the unit: half of them those with the largest total gaps, the rest those closest to the median."""
-    gaps = table["total_gap"].to_numpy(float)
-    known = np.flatnonzero(np.isfinite(gaps))
-    hardest = known[np.argsort(-gaps[known], kind="stable")][: (count + 1) // 2]
-    others = np.setdiff1d(known, hardest)
-    distance = np.abs(gaps[others] - (np.median(gaps[known]) if len(known) else 0.0))
-    typical = others[np.argsort(distance, kind="stable")][: count - len(hardest)]
-    return sorted([*hardest.tolist(), *typical.tolist()])
+    worst = hardest(table, (count + 1) // 2)
+    typical = middling(table, count - len(worst), worst)
+    return sorted([*worst.tolist(), *typical.tolist()])
 
 
 def _temperatures(found: Convergence, part: Batch, proposal: Mixture | None, table: pd.DataFrame, ais: Ais) -> None:

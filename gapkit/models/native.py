@@ -1,7 +1,6 @@
 """Reference models on disk: one file that says how to build the model and holds its weights."""
 
 import io
-import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gapkit.core.errors import InputError
+from gapkit.core.files import write_atomically
 from gapkit.inputs.read import read
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import build
@@ -66,14 +66,10 @@ def save_model(model: PairModel, path: str | Path, extra: dict[str, Any] | None 
     except (pickle.PickleError, AttributeError, TypeError) as err:
         do = "keep only tensors, numbers, strings, lists and dictionaries in extra"
         raise InputError(f"save a model to {path}", f"extra cannot be read back safely ({err!s:.200})", do) from err
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(buffer.getvalue())
-        os.replace(temporary, path)
+        write_atomically(path, lambda name: Path(name).write_bytes(buffer.getvalue()))
     except OSError as err:
         raise InputError(f"save a model to {path}", str(err), "choose a folder that exists and is writable") from err
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

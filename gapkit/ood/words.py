@@ -1,7 +1,9 @@
 """What the scores of one or two data sets say, in sentences; every rule is stated in the sentence it gives."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from gapkit.core.phrases import listed
 
 __all__ = ["LABELS", "area", "score_verdict"]
 
@@ -101,15 +103,15 @@ def _others(sets: Mapping[str, Any], separation: Mapping[str, Any]) -> list[str]
     names = [name for name in separation["order"] if name != "regret" and found[name]["auc"] is not None]
     if not names:
         return []
-    listed = _joined(f"{LABELS[name]} has {_interval(found[name]).removeprefix('AUC ')}" for name in names)
+    named = listed(f"{LABELS[name]} has {_interval(found[name]).removeprefix('AUC ')}" for name in names)
     wrong = [name for name in names if found[name]["ci95"][1] < 0.5]
     below = (
         f" Below 0.5 a score takes {sets['reference']['name']} for the more unusual data: so does "
-        f"{_joined(LABELS[name] for name in wrong)}."
+        f"{listed(LABELS[name] for name in wrong)}."
         if wrong
         else ""
     )
-    return [f"Of the scores that come with it, {listed}.{below}"]
+    return [f"Of the scores that come with it, {named}.{below}"]
 
 
 def _best(separation: Mapping[str, Any]) -> list[str]:
@@ -131,7 +133,7 @@ def _best(separation: Mapping[str, Any]) -> list[str]:
         ]
     return [
         f"{capital(LABELS[best])} has the largest area, but not enough evidence to call it better than "
-        f"{_joined(LABELS[name] for name in close)}: the 95% interval of the difference, on the same datapoints, "
+        f"{listed(LABELS[name] for name in close)}: the 95% interval of the difference, on the same datapoints, "
         "contains 0."
     ]
 
@@ -152,12 +154,7 @@ def _cautions(one: Mapping[str, Any]) -> list[str]:
     doubtful = {word: count for word, count in one["status"].items() if word in _DOUBTFUL}
     if not doubtful:
         return []
-    listed = ", ".join(f"{word}: {count}" for word, count in doubtful.items())
+    counts = ", ".join(f"{word}: {count}" for word, count in doubtful.items())
     return [
-        f"Datapoints of {one['name']} with a status ({listed}, of {one['datapoints']}); a higher --effort may help."
+        f"Datapoints of {one['name']} with a status ({counts}, of {one['datapoints']}); a higher --effort may help."
     ]
-
-
-def _joined(parts: Iterable[str]) -> str:
-    *first, last = parts
-    return f"{', '.join(first)} and {last}" if first else last

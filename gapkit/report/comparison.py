@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gapkit.comparison import Comparison
-from gapkit.core.phrases import RANGE_NOTE, any_range
+from gapkit.core.phrases import RANGE_NOTE, any_range, listed
 from gapkit.ladder import Ladder
 from gapkit.report.blocks import Block, Definitions, Document, Heading, Section, Term, Text
 from gapkit.report.comparison_figures import draw_differences, draw_ladders, draw_series
@@ -51,7 +51,7 @@ def build_comparison(comparison: Comparison, failed: Mapping[str, str] | None = 
     verdict = list(comparison.sentences())
     if failed:
         verdict.append(
-            f"{_listed(list(failed))} could not be analysed and {'is' if len(failed) == 1 else 'are'} missing."
+            f"{listed(list(failed))} could not be analysed and {'is' if len(failed) == 1 else 'are'} missing."
         )
     return Document(_title(summary), tuple(verdict), tuple(section for section in sections if section.blocks))
 
@@ -62,7 +62,7 @@ def _title(summary: Mapping[str, Any]) -> str:
     if found:
         numbers = list(found["numbers"].values())
         return f"Inference gaps over training, {found['axis']} {numbers[0]} to {numbers[-1]}"
-    named = _listed(others) if len(others) <= _NAMED else f"{len(others)} runs"
+    named = listed(others) if len(others) <= _NAMED else f"{len(others)} runs"
     return f"Inference gaps of {named} against {summary['reference']}"
 
 
@@ -88,7 +88,7 @@ def _ladders(comparison: Comparison, split: str, number: int) -> tuple[Block, ..
 def _missing(part: Mapping[str, Any]) -> str:
     sentences = ["The errors after ± are those over datapoints."] if part["levels"] else []
     if part["not_finite"]:
-        sentences.append(f"No datapoint is finite in {_listed(part['not_finite'])}.")
+        sentences.append(f"No datapoint is finite in {listed(part['not_finite'])}.")
     if part["left_out"] and part["levels"]:
         count, shared = part["left_out"], part["datapoints"]
         sentences.append(f"{count} of the {shared} datapoints that all runs share are left out: not finite in a run.")
@@ -153,7 +153,3 @@ def _unlike(run: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, A
         elif one != other:
             found[key] = one
     return found
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -2,6 +2,7 @@
 
 from matplotlib.axes import Axes
 
+from gapkit.core.phrases import listed
 from gapkit.plots import class_gaps, gap_bars, gap_distributions, gap_scatter, ladder
 from gapkit.plots.gap_scatter import two_gaps
 from gapkit.plots.selection import select
@@ -9,7 +10,6 @@ from gapkit.report import captions
 from gapkit.report.figures.drawing import Drawing
 from gapkit.results import Result
 from gapkit.results.verdict import plus_minus
-from gapkit.results.verdict.words import listed
 
 __all__ = ["BOUNDS"]
 

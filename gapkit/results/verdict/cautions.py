@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gapkit.core.phrases import span_words
+from gapkit.core.phrases import listed, span_words
 from gapkit.ladder import Ladder, side_name
 from gapkit.ladder import encoders as encoders_of
 from gapkit.results.verdict.rungs import total
-from gapkit.results.verdict.words import count_of, listed, number, plus_minus
+from gapkit.results.verdict.words import count_of, number, plus_minus
 
 __all__ = ["cautions", "encoders", "families", "generalisation", "local_steps"]
 

@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from gapkit.core.phrases import listed
 from gapkit.ladder import Gap, Ladder, family_sides, quantity
 from gapkit.results.verdict.bottleneck import NAMES, judged
 from gapkit.results.verdict.certificate import width
 from gapkit.results.verdict.conditions import Missing, small_gap
 from gapkit.results.verdict.decision import Decision, findings
 from gapkit.results.verdict.rungs import top, total, whose
-from gapkit.results.verdict.words import MINUS, count_of, decimals_for, listed, number, plus_minus
+from gapkit.results.verdict.words import MINUS, count_of, decimals_for, number, plus_minus
 
 __all__ = ["doubts", "headline", "how_sure"]
 

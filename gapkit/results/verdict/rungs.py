@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gapkit.core.phrases import listed
 from gapkit.ladder import Gap, Ladder
-from gapkit.results.verdict.words import listed
 
 __all__ = ["Rival", "rivals", "top", "total", "whose"]
 

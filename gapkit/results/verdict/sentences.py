@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gapkit.core.phrases import by_its_name
+from gapkit.core.phrases import by_its_name, listed
 from gapkit.ladder import Ladder
 from gapkit.results.verdict.bottleneck import beside, proportion, splits_apart
 from gapkit.results.verdict.cautions import cautions, encoders, families, generalisation, local_steps
@@ -13,7 +13,7 @@ from gapkit.results.verdict.decision import Decision, decide, findings
 from gapkit.results.verdict.headline import doubts, headline, how_sure
 from gapkit.results.verdict.rungs import top, total
 from gapkit.results.verdict.search import search_sentences
-from gapkit.results.verdict.words import count_of, listed, number, plus_minus, signed
+from gapkit.results.verdict.words import count_of, number, plus_minus, signed
 
 __all__ = ["trust", "verdict"]
 

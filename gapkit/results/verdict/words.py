@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["MINUS", "count_of", "decimals_for", "listed", "number", "plus_minus", "signed", "size", "stated_error"]
+__all__ = ["MINUS", "count_of", "decimals_for", "number", "plus_minus", "signed", "size", "stated_error"]
 
 MINUS = "\N{MINUS SIGN}"
 _SMALLEST = 0.0005  # what three decimals show as zero
@@ -90,13 +90,3 @@ def count_of(count: int, noun: str = "datapoint", plural: str | None = None) -> 
         ('1 datapoint', '1,200 datapoints', '2 fits of q*')
     """
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
-def listed(parts: list[str]) -> str:
-    """Parts of a sentence with commas and an ``and``.
-
-    Example:
-        >>> listed(["a"]), listed(["a", "b", "c"])
-        ('a', 'a, b and c')
-    """
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
