@@ -29,7 +29,7 @@ from gapkit.engine.plan import Unit
 from gapkit.engine.prepared import Prepared, prepared
 from gapkit.engine.progress import Progress, Stopwatch
 from gapkit.engine.spec import AnalysisSpec, resolve
-from gapkit.engine.store import Collected, Store
+from gapkit.engine.store import Collected, Memory, Store
 from gapkit.engine.unit import Work, run_unit
 from gapkit.inputs.data import unpacked
 from gapkit.ladder import STANDARD
@@ -42,6 +42,8 @@ from gapkit.target import Target
 from gapkit.version import __version__
 
 __all__ = ["analyze"]
+
+_MOST_HELD = 10_000_000  # numbers, some ten megabytes
 
 
 def analyze(
@@ -129,8 +131,6 @@ def analyze(
         bank = run_stage("bank", build_shared_bank, like, ready.inputs, other_x, spec)
         search = run_stage("search", misses, like, bank, spec)
         work = Work(like, ready.data, ready.inputs, bank, spec, encoders, ready.curve)
-        if store is not None:
-            work = _identified(work)
         gathered, failures, search = _measured(work, ready, order, run_stage, search, store)
         details = run_stage("details", make_details, gathered.chosen, like, spec, ready.first) if spec.details else None
         plain_x = other_x if encoder_x is None else None  # given in the form that the encoder wants
@@ -183,9 +183,16 @@ def _measured(
     search: Mapping[str, Any],
     store: Store | None,
 ) -> tuple[Gathered, list[Failure], dict[str, Any]]:
-    """All units, and once more with a wider search where the first round shows that modes are missed."""
+    """All units, and once more with a wider search where the first round shows that modes are missed.
+
+    The second round has fits and evidence of the first, where those are few enough to be held that long.
+    """
     units = [(split, unit) for split, planned in ready.units.items() for unit in order(planned)]
     found = dict(search)
+    if store is None and not found["widen"] and _held(work) <= _MOST_HELD:
+        store = Memory()
+    if store is not None:
+        work = _identified(work)
     if found["widen"]:
         found |= still_missing(work.like, work.bank, work.spec)
     gathered, failures = _through(
@@ -197,6 +204,12 @@ def _measured(
         run_stage.total += ready.stages
         gathered, failures = _through(replace(work, widened=True, missed=unreached(found)), units, run_stage, store)
     return gathered, failures, found
+
+
+def _held(work: Work) -> int:
+    """About how many numbers the fits of all datapoints have: a matrix for each mode."""
+    dim = work.like.dim
+    return sum(len(x) for x in work.data.values()) * work.spec.fit.most(dim) * dim * dim
 
 
 def _identified(work: Work) -> Work:
