@@ -1,7 +1,7 @@
 """From settings to a result: plan the units, run the stages, gather the rows."""
 
 from gapkit.doctor import checked_device
-from gapkit.engine.certify import Certificate, certify
+from gapkit.engine.certify import BdmcCertificate, certify
 from gapkit.engine.encoders import check_encoder_names
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.progress import Progress
@@ -11,7 +11,7 @@ from gapkit.engine.spec import EFFORTS, AnalysisSpec, spec_for
 __all__ = [
     "EFFORTS",
     "AnalysisSpec",
-    "Certificate",
+    "BdmcCertificate",
     "Progress",
     "Unit",
     "analyze",
