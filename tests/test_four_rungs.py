@@ -12,7 +12,7 @@ from gapkit.cli.console import print_result
 from gapkit.comparison import compare
 from gapkit.core.errors import InputError
 from gapkit.ladder import STANDARD, Gap, Ladder, Rung, quantity
-from gapkit.ood.score import scores
+from gapkit.ood import scores
 from gapkit.report import build, build_comparison, render, render_pdf
 from gapkit.results import Result
 from gapkit.results.summary import summarise
@@ -31,7 +31,7 @@ def console_text(show, *what):
 
 
 def test_the_summary_has_every_rung_and_gap():
-    summary = four_rungs().summary()
+    summary = four_rungs().summary
     assert {*FOUR.names, *FOUR.contrasts()} <= {*summary.index}
     parts = summary.loc[[gap.name for gap in FOUR.gaps], "mean"]
     assert parts.sum() == pytest.approx(summary.loc["total_gap", "mean"])
@@ -111,8 +111,8 @@ def test_the_pdf_has_the_set_gap():
 
 def test_two_runs_are_compared_gap_by_gap():
     comparison = compare({"a": four_rungs(seed=1), "b": four_rungs(seed=5)})
-    assert Ladder.of(json.loads(json.dumps(comparison.summary, default=str))) == FOUR
-    assert [*comparison.summary["splits"]["test"]["differences"]["b"]["quantities"]] == list(FOUR.names)
+    assert Ladder.of(json.loads(json.dumps(comparison.summary_values, default=str))) == FOUR
+    assert [*comparison.summary_values["splits"]["test"]["differences"]["b"]["quantities"]] == list(FOUR.names)
     assert any("the set gap (the set's part)" in sentence for sentence in comparison.sentences())
     assert "set gap" in console_text(print_comparison, comparison)
     page = render(build_comparison(comparison))

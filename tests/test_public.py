@@ -1,7 +1,10 @@
 """What is exported exists, is tested, and is imported lazily."""
 
+import pkgutil
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -19,6 +22,47 @@ def test_every_public_name_can_be_imported():
         assert getattr(gapkit, name) is not None
     with pytest.raises(AttributeError, match="nothing_here"):
         gapkit.nothing_here  # noqa: B018
+
+
+def test_the_top_has_few_names_and_the_others_are_with_their_subject():
+    assert len(gapkit.__all__) <= 25
+    homes = {
+        "ood": {"SCORES", "Scored", "describe", "scores", "separate"},
+        "estimators": {"Bdmc", "ReciprocalIs", "Iwae"},
+        "local": {"FitSettings", "fit"},
+        "training": {"EncoderComparison", "compare_encoders", "refit", "RefitConfig"},
+        "integrations": {"GapCallback", "to_arviz"},
+        "report": {"write_report"},
+    }
+    for subject, names in homes.items():
+        assert names <= set(dir(getattr(gapkit, subject)))
+        for name in names:
+            assert getattr(getattr(gapkit, subject), name) is not None
+    for name in ("Bdmc", "FitSettings", "ReciprocalIs", "Scored", "compare_encoders", "scores", "separate", "to_arviz"):
+        with pytest.raises(AttributeError, match=name):
+            getattr(gapkit, name)
+    with pytest.raises(AttributeError, match="nothing_here"):
+        gapkit.integrations.nothing_here  # noqa: B018
+
+
+def test_every_subpackage_is_an_attribute():
+    folders = {found.name for found in pkgutil.iter_modules(gapkit.__path__) if found.ispkg} - {"cli"}
+    assert set(dir(gapkit)) == {*gapkit.__all__, *folders}
+    code = (
+        "import sys, gapkit\n"
+        "assert not {'torch', 'pandas', 'numpy', 'matplotlib'} & set(sys.modules)\n"
+        f"for name in {sorted(folders)}:\n"
+        "    assert getattr(gapkit, name).__name__ == f'gapkit.{name}'\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["Comparison", "Certificate", "Posterior", "Head"])
+def test_a_name_means_one_thing(name):
+    folder = Path(gapkit.__file__).parent
+    homes = [path for path in folder.rglob("*.py") if re.search(rf"^class {name}\b", path.read_text(), re.M)]
+    assert len(homes) <= 1, homes
 
 
 def test_importing_the_command_line_does_not_import_torch():

@@ -15,11 +15,15 @@ README = (ROOT / "README.md").read_text("utf-8")
 MODEL = ROOT / "analyses" / "bring_your_own" / "bdmc_vae.py"
 
 
-def test_the_python_example_runs(capsys):
+def test_the_python_example_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (block,) = [b for b in re.findall(r"```python\n(.*?)```", README, re.S) if "gapkit.analyze" in b]
     torch.manual_seed(0)
     exec(compile(block, "README.md", "exec"), {})
-    assert "nats between log p(x) at" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "nats between log p(x) at" in printed
+    assert printed.count("±") > 10  # the summary and the table show their errors
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
 def test_the_model_file_is_the_one_shown_and_short():

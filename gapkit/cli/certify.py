@@ -47,5 +47,5 @@ def certify(
     if out is not None:
         given = {"model": reading.model, "likelihood": reading.likelihood, "model_options": reading.facts()}
         told = {"checkpoint": facts(loaded), **given}
-        write_json(out, {"summary": found.summary, **told, "settings": found.settings})
+        write_json(out, {"summary": found.summary_values, **told, "settings": found.settings})
         typer.echo(f"certificate: {out}")

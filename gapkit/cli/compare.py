@@ -113,14 +113,14 @@ def write_comparison(
     files = rendered({f"compare.{name}": document for name in formats})
     write_files(folder, files)
     try:
-        write_json(folder / "comparison.json", {**comparison.summary, "failed": dict(failed or {})})
+        write_json(folder / "comparison.json", {**comparison.summary_values, "failed": dict(failed or {})})
     except OSError as error:
         raise InputError(f"write comparison.json to {folder}", str(error), "choose another --out") from error
 
 
 def print_comparison(target: Console, comparison: "Comparison") -> None:
     """Print the means of all runs, the differences from the first, and what follows."""
-    summary, ladder = comparison.summary, Ladder.of(comparison.summary)
+    summary, ladder = comparison.summary_values, Ladder.of(comparison.summary_values)
     for split, part in summary["splits"].items():
         target.print(_levels(summary, split, part, ladder))
         pairs = part["differences"]

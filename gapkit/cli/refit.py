@@ -186,7 +186,7 @@ def _run(
         for number, split in enumerate(_SPLITS, 1):
             models = {_OLD: model, **others, _NEW: new.model}
             compared = compare_encoders(models, ready[split][:evaluate], seed=draw_of(split, config.seed))
-            summaries[split] = compared.summary()
+            summaries[split] = compared.summary_values
             progress(Progress(config.epochs + number, steps, f"bounds {split}"))
     return new, summaries
 

@@ -1,7 +1,7 @@
 """``gapkit report``: the report of a finished run once more, from its stored results; no model, no data, no GPU."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,13 +70,9 @@ def formats_of(text: str) -> tuple[str, ...]:
 
 def rendered(documents: Mapping[str, "Document"]) -> dict[str, bytes]:
     """Render documents by the names of their files, before anything is written."""
-    from gapkit.report import render, render_pdf
+    from gapkit.report import as_bytes
 
-    renderers: dict[str, Callable[[Document], bytes]] = {
-        ".html": lambda document: render(document).encode("utf-8", "backslashreplace"),
-        ".pdf": render_pdf,
-    }
-    return {name: renderers[Path(name).suffix](document) for name, document in documents.items()}
+    return {name: as_bytes(document, Path(name).suffix) for name, document in documents.items()}
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:

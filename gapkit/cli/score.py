@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gapkit.checkpoints import Loaded
-    from gapkit.ood.score import Scored
+    from gapkit.ood import Scored
     from gapkit.results import Result
 
 __all__ = ["score"]
@@ -190,8 +190,8 @@ def _analyze(model: Any, sets: Mapping[str, "Tensor"], spec: Any, **options: Any
 
 
 def _scored(result: "Result", sets: Mapping[str, "Tensor"], names: Mapping[str, str], seed: int) -> "Scored":
+    from gapkit.ood import describe, scores, separate
     from gapkit.ood.complexity import compressed_nats, image_obstacle
-    from gapkit.ood.score import describe, scores, separate
 
     arrays = [x.numpy() for x in sets.values()]
     obstacle = image_obstacle(*arrays)
@@ -202,7 +202,7 @@ def _scored(result: "Result", sets: Mapping[str, "Tensor"], names: Mapping[str, 
         found = separate(tables["reference"], tables["other"], seed=seed)
     else:
         found = describe(tables["other"])
-    return replace(found, values={**found.values, "notes": notes}, run=result.run)
+    return replace(found, summary_values={**found.summary_values, "notes": notes}, run=result.run)
 
 
 def _from_runs(
@@ -213,7 +213,7 @@ def _from_runs(
     Raises:
         InputError: a folder without a run, or runs of different checkpoints.
     """
-    from gapkit.ood.score import describe, scores, separate
+    from gapkit.ood import describe, scores, separate
     from gapkit.results import Result
 
     other = Result.load(run)
@@ -221,7 +221,7 @@ def _from_runs(
     notes = ["Input complexity is left out: a run does not keep its data"]
     if reference is None:
         found = describe(table)
-        return replace(found, values={**found.values, "notes": notes}, run=other.run)
+        return replace(found, summary_values={**found.summary_values, "notes": notes}, run=other.run)
     base = Result.load(reference)
     models = [each.run.get("checkpoint") for each in (base, other)]
     hashes = [each.get("sha256") if isinstance(each, Mapping) else None for each in models]
@@ -232,14 +232,14 @@ def _from_runs(
         notes.append("The two runs have different settings, which may account for a part of the differences")
     found = separate(scores(base, reference_split, _name_of(reference)), table, seed=seed)
     both = {"reference": dict(base.run), "other": dict(other.run)}
-    return replace(found, values={**found.values, "notes": notes}, run=both)
+    return replace(found, summary_values={**found.summary_values, "notes": notes}, run=both)
 
 
 def _print(target: Console, scored: "Scored") -> None:
     """Print the areas under the curves, or the medians of a single data set, and the verdict in words."""
     from gapkit.ood.words import LABELS, area
 
-    separation, sets = scored.values["separation"], scored.values["sets"]
+    separation, sets = scored.summary_values["separation"], scored.summary_values["sets"]
     title = ", ".join(f"{each['name']}: {each['datapoints']} datapoints" for each in sets.values())
     table = Table(title=Text(title), title_justify="left")
     headings = (

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,21 +20,25 @@ from gapkit.comparison.ladders import common_ladder
 from gapkit.comparison.series import find_series
 from gapkit.comparison.words import sentences
 from gapkit.core.errors import InputError
+from gapkit.core.views import view
 from gapkit.ladder import Ladder, error_of, family_sides, side_name
 from gapkit.results import Result
+from gapkit.results.summary_frame import summary_frame
+from gapkit.results.with_errors import WithErrors
 
 __all__ = ["Comparison", "compare"]
 
 _CHANGED, _CHANGED_AT_LEAST = 50, 5
+_FURTHER = ("left_out", "direction", "wins", "losses", "ties", "clear_wins", "clear_losses")  # told of a difference
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tables have no truth value: a comparison equals itself
 class Comparison:
     """Runs against the first of them.
 
     Attributes:
-        summary: what ``comparison.json`` holds: ``ladder``, the rungs and gaps of all runs; ``reference``, the first
-            run's name; ``runs``, the facts of each;
+        summary_values: what ``comparison.json`` holds: ``ladder``, the rungs and gaps of all runs; ``reference``, the
+            first run's name; ``runs``, the facts of each;
             ``splits``, for each split the ``levels`` of every run over the datapoints that all share, the
             ``differences`` of every other run from the first over the datapoints that the two share, and the datapoints
             that ``changed`` most; ``series`` if the runs are checkpoints of one training; ``notes``. All in nats.
@@ -41,30 +46,57 @@ class Comparison:
             :func:`gapkit.comparison.differences.paired`.
     """
 
-    summary: Mapping[str, Any]
+    summary_values: Mapping[str, Any]
     datapoints: pd.DataFrame
 
     def sentences(self, split: str | None = None) -> list[str]:
         """What follows from a split, the first one if none is named, in words, the most important first."""
-        return sentences(self.summary, split)
+        return sentences(self.summary_values, split)
+
+    @property
+    def summary(self) -> WithErrors:
+        """The mean differences from the first run, in nats: a row for each ``split``, ``run`` and ``quantity``.
+
+        Columns are those of :attr:`gapkit.results.Result.summary`, and ``left_out``, ``direction``, ``wins``,
+        ``losses``, ``ties``, ``clear_wins`` and ``clear_losses``, see
+        :func:`gapkit.comparison.differences.summarise_pair`.
+        """
+        rows = {
+            (split, run, quantity): values
+            for split, part in self.summary_values["splits"].items()
+            for run, pair in part["differences"].items()
+            for quantity, values in pair["quantities"].items()
+        }
+        note = f"nats, minus {self.summary_values['reference']}"
+        return summary_frame(rows, ("split", "run", "quantity"), _FURTHER, note)
+
+    @property
+    def table(self) -> WithErrors:
+        """A copy of the differences of each datapoint, in nats, that is printed as ``difference ± error``."""
+        return WithErrors(self.datapoints)
 
     def to_frame(self) -> pd.DataFrame:
-        """The mean differences as a table: a row for each split, run and quantity; in nats."""
-        rows = []
-        for split, part in self.summary["splits"].items():
-            for name, pair in part["differences"].items():
-                for quantity, values in pair["quantities"].items():
-                    low, high = values["ci95"] or (None, None)
-                    least, most = values["range"] or (None, None)
-                    plain = {key: value for key, value in values.items() if key not in ("ci95", "range", "shortfall")}
-                    place = {"split": split, "run": name, "reference": self.summary["reference"], "quantity": quantity}
-                    rows.append(place | plain | {"ci95_low": low, "ci95_high": high, "min": least, "max": most})
-        return pd.DataFrame(rows)
+        """A plain copy of the same table."""
+        return self.datapoints.copy()
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report, a page of HTML or a PDF by the ending of the name; see :func:`gapkit.report.write_report`.
+
+        Raises:
+            InputError: another ending, a folder, or a place that cannot be written to.
+        """
+        written: Path = view("report")(self, path)
+        return written
+
+    def __repr__(self) -> str:
+        reference, splits = self.summary_values["reference"], self.summary_values["splits"]
+        others = ", ".join(name for name in self.summary_values["runs"] if name != reference)
+        return f"<gapkit.Comparison of {others} with {reference}: {', '.join(splits)}>"
 
     def _repr_html_(self) -> str:
         """A summary card for notebooks."""
         said = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in self.sentences())
-        return f"<div><b>gapkit</b>{said}{self.to_frame().to_html(float_format='{:.3f}'.format, na_rep='')}</div>"
+        return f"<div><b>gapkit</b>{said}{self.summary._repr_html_()}</div>"
 
 
 def compare(runs: Mapping[str, Result]) -> Comparison:
@@ -88,7 +120,7 @@ def compare(runs: Mapping[str, Result]) -> Comparison:
         >>> results = {
         ...     name: analyze(build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,)), x, effort="quick") for name in "ab"
         ... }
-        >>> compare(results).to_frame()["quantity"].tolist()[:3]
+        >>> compare(results).summary["mean"].loc["test", "b"].index.tolist()[:3]
         ['log_px', 'elbo_star', 'elbo']
     """
     if len(runs) < 2:

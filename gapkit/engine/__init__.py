@@ -1,7 +1,7 @@
 """From settings to a result: plan the units, run the stages, gather the rows."""
 
 from gapkit.doctor import checked_device
-from gapkit.engine.certify import Certificate, certify
+from gapkit.engine.certify import BdmcCertificate, certify
 from gapkit.engine.encoders import check_encoder_names
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.progress import Progress
@@ -12,7 +12,7 @@ from gapkit.engine.store import Memory, Store
 __all__ = [
     "EFFORTS",
     "AnalysisSpec",
-    "Certificate",
+    "BdmcCertificate",
     "Memory",
     "Progress",
     "Store",

@@ -30,32 +30,52 @@ from gapkit.local import Bank
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.results.summary import summarise_values
+from gapkit.results.summary_frame import summary_frame
 from gapkit.results.verdict import certificate_sentence
+from gapkit.results.with_errors import WithErrors
 from gapkit.target import Target
 from gapkit.target.simulate import simulate
 
-__all__ = ["Certificate", "certify", "sandwiches"]
+__all__ = ["BdmcCertificate", "certify", "sandwiches"]
 
 
 @dataclass(frozen=True)
-class Certificate:
+class BdmcCertificate:
     """What bidirectional Monte Carlo found.
 
     Attributes:
         datapoints: one row per simulated datapoint: ``lower``, ``upper``, ``gap`` in nats and acceptance rates.
-        summary: mean, error over datapoints and 95% interval of ``lower``, ``upper`` and ``gap``, and the median of
-            ``gap``, which a few noisy datapoints hardly move; the mean gap also bounds the Jeffreys divergence between
-            the posterior and the ends of the chains.
+        summary_values: mean, error over datapoints and 95% interval of ``lower``, ``upper`` and ``gap``, and the median
+            of ``gap``, which a few noisy datapoints hardly move; the mean gap also bounds the Jeffreys divergence
+            between the posterior and the ends of the chains.
         settings: what was run.
     """
 
     datapoints: pd.DataFrame
-    summary: Mapping[str, Any]
+    summary_values: Mapping[str, Any]
     settings: Mapping[str, Any]
 
     def sentence(self) -> str:
         """The outcome in words."""
-        return certificate_sentence(self.summary)
+        return certificate_sentence(self.summary_values)
+
+    @property
+    def summary(self) -> WithErrors:
+        """``lower``, ``upper`` and ``gap`` in nats, with their errors and 95% intervals, a row for each ``quantity``.
+
+        Columns are those of :attr:`gapkit.results.Result.summary`, and ``left_out``; printed, the error over datapoints
+        stands beside the mean.
+        """
+        return summary_frame(self.summary_values, further=("left_out",))
+
+    @property
+    def table(self) -> WithErrors:
+        """A copy of the table that is printed as ``value ± error``, in nats."""
+        return WithErrors(self.datapoints)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A plain copy of the same table."""
+        return self.datapoints.copy()
 
 
 def certify(
@@ -68,7 +88,7 @@ def certify(
     device: torch.device | str = "cpu",
     allow: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
-) -> Certificate:
+) -> BdmcCertificate:
     """Simulate data from the model and bracket their log p(x) with forward and backward AIS.
 
     The start of the chains is the mixture of fitted modes, as in an analysis with the same settings.
@@ -91,7 +111,7 @@ def certify(
     Example:
         >>> from gapkit.models.reference import build
         >>> certificate = certify(build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,)), num_datapoints=10)
-        >>> abs(certificate.summary["gap"]["mean"]) < 0.1
+        >>> bool(abs(certificate.summary.loc["gap", "mean"]) < 0.1)
         True
     """
     if num_datapoints < 2:
@@ -106,7 +126,7 @@ def certify(
         widened = bool(misses(like, bank, spec)["widen"])
         found = sandwiches(like, bank, spec, num_datapoints, progress, widened=widened)
     settings = {**spec.to_dict(), "num_datapoints": num_datapoints, "seconds": time.time() - began}
-    return Certificate(found.datapoints, found.summary, settings)
+    return BdmcCertificate(found.datapoints, found.summary_values, settings)
 
 
 def sandwiches(
@@ -117,7 +137,7 @@ def sandwiches(
     progress: Callable[[Progress], None] | None = None,
     *,
     widened: bool = False,
-) -> Certificate:
+) -> BdmcCertificate:
     """Certify with a bank of starts at hand; ``like`` is any target of the model, which is frozen and in its place."""
     x, latents = _simulated(like.model, num_datapoints, spec, like.device)
     # Chains begin at the mixture of modes, for which the Gaussian fits are enough.
@@ -152,7 +172,7 @@ def sandwiches(
     }
     gaps = used["gap"].to_numpy(float)
     summary["gap"]["median"] = float(np.nanmedian(gaps)) if np.isfinite(gaps).any() else None
-    return Certificate(frame, summary, {})
+    return BdmcCertificate(frame, summary, {})
 
 
 def _proposal(batch: stages.Batch, bank: Bank | None, spec: AnalysisSpec, widened: bool) -> Mixture:

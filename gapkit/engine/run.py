@@ -261,7 +261,7 @@ def _certificate(
         words = str(error).strip().splitlines() or [type(error).__name__]
         return {"skipped": f"the model cannot be simulated from ({words[0]})"}, {}
     columns = ("lower", "lower_se", "upper", "upper_se", "acceptance_forward", "acceptance_backward")
-    return found.summary, {f"simulated_{name}": found.datapoints[name].to_numpy(float) for name in columns}
+    return found.summary_values, {f"simulated_{name}": found.datapoints[name].to_numpy(float) for name in columns}
 
 
 def _versions() -> dict[str, str]:

@@ -6,7 +6,7 @@ from gapkit.models.heads import HEADS
 from gapkit.models.likelihoods import LIKELIHOODS, Likelihood
 from gapkit.models.native import load_model, read_payload, rebuild, save_model
 from gapkit.models.pair import PairModel, from_pair
-from gapkit.models.posterior import Posterior
+from gapkit.models.posterior import PosteriorEncoder
 from gapkit.models.priors import GaussianMixturePrior, VampPrior, standard_normal
 from gapkit.models.protocol import LatentModel
 from gapkit.models.reference import BUILDERS, build, conv_vae, mlp_vae
@@ -20,7 +20,7 @@ __all__ = [
     "LatentModel",
     "Likelihood",
     "PairModel",
-    "Posterior",
+    "PosteriorEncoder",
     "VampPrior",
     "build",
     "check_support",

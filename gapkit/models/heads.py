@@ -22,12 +22,12 @@ from gapkit.families.flow import CouplingFlow
 from gapkit.families.gaussian import DiagonalGaussian
 from gapkit.families.low_rank import LowRankGaussian
 
-__all__ = ["HEADS", "Auxiliary", "Flow", "FullRank", "Head", "LowRank", "MeanField", "make_head"]
+__all__ = ["HEADS", "Auxiliary", "Flow", "FullRank", "LowRank", "MeanField", "PosteriorHead", "make_head"]
 
 _SMALL = 0.1  # how far an untrained encoder's output moves what should start at rest
 
 
-class Head(nn.Module):
+class PosteriorHead(nn.Module):
     """What every head has; its arguments are the latent dimension and then its options, all whole numbers.
 
     Attributes:
@@ -44,7 +44,7 @@ class Head(nn.Module):
         self.latent, self.options = latent, options
 
 
-class MeanField(Head):
+class MeanField(PosteriorHead):
     """N(m, diag(s^2)) as a pair: the encoder's mean and log variance.
 
     Example:
@@ -64,7 +64,7 @@ class MeanField(Head):
         return mean, logvar
 
 
-class FullRank(Head):
+class FullRank(PosteriorHead):
     """N(m, L L') with L = diag(s) (I + N / sqrt(D)), N strictly lower triangular.
 
     Rows of L are measured in standard deviations, so that the correlations do not change with the scales.
@@ -90,7 +90,7 @@ class FullRank(Head):
         return MultivariateNormal(mean, scale_tril=tril, validate_args=False)
 
 
-class LowRank(Head):
+class LowRank(PosteriorHead):
     """N(m, diag(s) (I + W W') diag(s)) with W of R columns: :class:`gapkit.families.LowRankGaussian`.
 
     W starts at small random columns, the same for every x. A column and its negative are the same posterior, so an
@@ -125,7 +125,7 @@ class LowRank(Head):
         return TransportDistribution(q, validate_args=False)
 
 
-class Flow(Head):
+class Flow(PosteriorHead):
     """Coupling layers on noise, then an affine map: :class:`gapkit.families.CouplingFlow` with biases from x.
 
     Source: Dinh, Sohl-Dickstein, Bengio, "Density Estimation using Real NVP" (2017),
@@ -158,7 +158,7 @@ class Flow(Head):
         return TransportDistribution(q, validate_args=False)
 
 
-class Auxiliary(Head):
+class Auxiliary(PosteriorHead):
     """A flow over z and as many auxiliary variables v, with r(v|z): :class:`gapkit.families.AuxiliaryFlow`.
 
     v starts at N(0, I) whatever x and z are, and so does r.
@@ -247,7 +247,7 @@ def _mean_and_scale(flat: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (0.5 * logvar).exp()
 
 
-HEADS: dict[str, Callable[..., Head]] = {
+HEADS: dict[str, Callable[..., PosteriorHead]] = {
     "mean_field": MeanField,
     "full_rank": FullRank,
     "low_rank": LowRank,
@@ -256,7 +256,7 @@ HEADS: dict[str, Callable[..., Head]] = {
 }
 
 
-def make_head(name: str, latent: int, options: Mapping[str, int] | None = None) -> Head:
+def make_head(name: str, latent: int, options: Mapping[str, int] | None = None) -> PosteriorHead:
     """Return the head of a posterior.
 
     Args:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gapkit.core.errors import InputError
-from gapkit.models.heads import Head
+from gapkit.models.heads import PosteriorHead
 
 __all__ = ["ACTIVATIONS", "ConvDecoder", "ConvEncoder", "MlpDecoder", "MlpEncoder", "activation", "mlp"]
 
@@ -61,7 +61,7 @@ class MlpEncoder(nn.Module):
         torch.Size([3, 2])
     """
 
-    def __init__(self, x_shape: Sequence[int], head: Head, hidden: Sequence[int], act: str) -> None:
+    def __init__(self, x_shape: Sequence[int], head: PosteriorHead, hidden: Sequence[int], act: str) -> None:
         super().__init__()
         self.net = mlp((math.prod(x_shape), *hidden, head.size), act)
         self.head = head
@@ -108,7 +108,7 @@ class ConvEncoder(nn.Module):
     """
 
     def __init__(
-        self, x_shape: Sequence[int], head: Head, channels: Sequence[int], hidden: Sequence[int], act: str
+        self, x_shape: Sequence[int], head: PosteriorHead, channels: Sequence[int], hidden: Sequence[int], act: str
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []

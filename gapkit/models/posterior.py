@@ -10,7 +10,7 @@ from gapkit.core.errors import InputError
 from gapkit.models.likelihoods.reading import SPREADS, scale_of
 from gapkit.models.support import describe
 
-__all__ = ["ENCODER_OUTPUTS", "Posterior", "read_posterior"]
+__all__ = ["ENCODER_OUTPUTS", "PosteriorEncoder", "read_posterior"]
 
 ENCODER_OUTPUTS = (*(f"mean_{s}" for s in SPREADS), *(f"chunk_{s}" for s in SPREADS), "distribution")
 _SAY = "say what the encoder returns (encoder_output=, --encoder-output)"
@@ -102,7 +102,7 @@ def read_posterior(output: Any, kind: str, num_datapoints: int) -> Distribution:
     return q
 
 
-class Posterior(nn.Module):
+class PosteriorEncoder(nn.Module):
     """An encoder that returns distributions, for instance for :class:`gapkit.models.VampPrior`.
 
     Args:
@@ -111,7 +111,7 @@ class Posterior(nn.Module):
 
     Example:
         >>> import torch
-        >>> Posterior(nn.Linear(6, 4), "chunk_logvar")(torch.zeros(3, 6)).event_shape
+        >>> PosteriorEncoder(nn.Linear(6, 4), "chunk_logvar")(torch.zeros(3, 6)).event_shape
         torch.Size([2])
     """
 

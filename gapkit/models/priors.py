@@ -76,7 +76,7 @@ class VampPrior(nn.Module):
     Reference: Tomczak & Welling, "VAE with a VampPrior" (2018), https://arxiv.org/abs/1705.07120, equation 9.
 
     Args:
-        encode: data -> q(z|x), for instance ``gapkit.models.Posterior(encoder, "mean_logvar")``; a module is
+        encode: data -> q(z|x), for instance ``gapkit.models.PosteriorEncoder(encoder, "mean_logvar")``; a module is
             registered, so that its weights move and are saved with the prior.
         pseudo_inputs: the u_k, shape (K, *x_shape); learned.
 
@@ -103,7 +103,8 @@ class VampPrior(nn.Module):
             asked = (
                 f"a VampPrior of {count} pseudo-inputs, whose encode returns a distribution of batch shape ({count},)"
             )
-            raise InputError(asked, describe(q), 'wrap the encoder: Posterior(encoder, encoder_output="mean_logvar")')
+            do = 'wrap the encoder: PosteriorEncoder(encoder, encoder_output="mean_logvar")'
+            raise InputError(asked, describe(q), do)
         return _mixture(torch.zeros(count, dtype=self.pseudo_inputs.dtype, device=self.pseudo_inputs.device), q)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gapkit.core.errors import InputError
-from gapkit.models.heads import Head, make_head
+from gapkit.models.heads import PosteriorHead, make_head
 from gapkit.models.likelihoods import Likelihood, parse, spec
 from gapkit.models.nets import ConvDecoder, ConvEncoder, MlpDecoder, MlpEncoder
 from gapkit.models.pair import PairModel, from_pair
@@ -52,7 +52,7 @@ def _common(
     likelihood: str | Likelihood,
     posterior: str,
     posterior_options: Mapping[str, int] | None,
-) -> tuple[dict[str, Any], Head, tuple[int, ...]]:
+) -> tuple[dict[str, Any], PosteriorHead, tuple[int, ...]]:
     """Return the JSON-able part that all builders share, the encoder's head and the shape of the decoder's output."""
     law = parse(likelihood) if isinstance(likelihood, str) else likelihood
     config: dict[str, Any] = {

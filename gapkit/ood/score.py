@@ -5,123 +5,20 @@ those that the encoder serves badly. The other scores come with an analysis for 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gapkit.core.errors import InputError
-from gapkit.core.files import read_json, read_parquet, require_file, write_atomically, write_json
 from gapkit.ladder import Gap, error_of
-from gapkit.ood.roc import auc, auc_difference, false_positives, roc_curve
-from gapkit.ood.words import LABELS, score_verdict
-from gapkit.results import Result, check_folder
-from gapkit.results.format import opened, stamped
+from gapkit.ood.roc import auc, auc_difference, false_positives
+from gapkit.ood.scored import ROLES, SCORES, Scored, known_values
+from gapkit.results import Result
 
-__all__ = ["SCORES", "Scored", "describe", "scores", "separate"]
+__all__ = ["describe", "scores", "separate"]
 
-SCORES = tuple(LABELS)
-ROLES = ("reference", "other")
-_TABLE, _CSV, _VALUES = "scores.parquet", "scores.csv", "score.json"
 _QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Scores of a data set and, if there is a reference, how well they tell the two apart.
-
-    Attributes:
-        table: one row per datapoint, see :func:`scores`; the column ``data`` names its data set.
-        values: ``sets``, by role (``reference``, ``other``) the name, the statuses and the quantiles of each score;
-            and with a reference ``separation``: for each of the ``scores`` the area under the ROC curve and the false
-            positives with their 95% intervals, the ``order`` from the largest area down, and the ``differences`` of
-            the largest one from the others, on the same datapoints.
-        run: settings and provenance, of one analysis or of two.
-    """
-
-    table: pd.DataFrame
-    values: Mapping[str, Any]
-    run: Mapping[str, Any] = field(default_factory=dict)
-
-    def verdict(self) -> list[str]:
-        """What was found, in sentences."""
-        return score_verdict(self.values)
-
-    def to_frame(self) -> pd.DataFrame:
-        """A copy of the table."""
-        return self.table.copy()
-
-    def summary(self) -> pd.DataFrame:
-        """One row per score, from the largest area under the ROC curve down; no rows without a reference."""
-        separation = self.values.get("separation") or {"order": []}
-        rows = {}
-        for name in separation["order"]:
-            found = separation["scores"][name]
-            low, high = found["ci95"] or (None, None)
-            rows[name] = {"auc": found["auc"], "ci95_low": low, "ci95_high": high, "fpr95": found["fpr95"]}
-        return pd.DataFrame.from_dict(rows, orient="index", columns=["auc", "ci95_low", "ci95_high", "fpr95"])
-
-    def known(self, score: str, role: str) -> np.ndarray:
-        """A score of one of the sets, without the datapoints that have none; infinite ones are kept.
-
-        Raises:
-            InputError: there is no such score, or no set of that role.
-        """
-        if role not in self.values["sets"] or score not in self.table:
-            there = f"{', '.join(n for n in SCORES if n in self.table)} of {', '.join(self.values['sets'])}"
-            raise InputError(f"the score {score!r} of {role}", f"the scores {there}", "use one of these")
-        return _known(self.table[self.table["data"] == self.values["sets"][role]["name"]], score)
-
-    def roc(self, score: str = "regret") -> pd.DataFrame:
-        """The ROC curve of a score: ``threshold``, share of the reference and of the other set from there on.
-
-        Raises:
-            InputError: there is no such score, or no reference.
-        """
-        reference, other = (self.known(score, role) for role in ROLES)
-        if min(len(reference), len(other)) == 0:
-            return pd.DataFrame({"threshold": [], "false_positives": [], "true_positives": []}, dtype=float)
-        threshold, false, true = roc_curve(reference, other)
-        return pd.DataFrame({"threshold": threshold, "false_positives": false, "true_positives": true})
-
-    def save(self, folder: str | Path) -> Path:
-        """Write ``scores.parquet``, ``scores.csv`` and ``score.json``, each one wholly or not at all.
-
-        Raises:
-            InputError: the folder is not empty, or cannot be written.
-        """
-        folder = Path(folder)
-        check_folder(folder)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / _TABLE, lambda path: self.table.to_parquet(path, index=False))
-            write_atomically(folder / _CSV, lambda path: self.table.to_csv(path, index=False))
-            write_json(folder / _VALUES, stamped({"verdict": self.verdict(), **self.values, "run": self.run}))
-        except OSError as error:
-            raise InputError(f"write the scores to {folder}", str(error), "choose another folder (--out)") from error
-        return folder
-
-    @staticmethod
-    def load(folder: str | Path) -> "Scored":
-        """Read saved scores.
-
-        Raises:
-            InputError: the folder holds no scores.
-        """
-        folder = Path(folder)
-        missing = [name for name in (_TABLE, _VALUES) if not (folder / name).is_file()]
-        if missing:
-            raise InputError(f"the scores in {folder}", f"no {', '.join(missing)}", "give the --out of gapkit score")
-        asked, again = f"the scores in {folder}", "score the data again"
-        values = opened(read_json(folder / _VALUES, f"{asked}, {_VALUES}", again), f"{asked}, {_VALUES}")
-        if not isinstance(values, dict) or not {"run", "sets", "separation", "verdict"} <= set(values):
-            raise InputError(f"{asked}, {_VALUES}", "a damaged file: not what gapkit score writes", again)
-        run = values.pop("run")
-        del values["verdict"]
-        require_file(folder / _TABLE, f"{asked}, {_TABLE}")
-        return Scored(read_parquet(folder / _TABLE, f"{asked}, {_TABLE}"), values, run)
 
 
 def scores(
@@ -215,7 +112,7 @@ def separate(
         ]
     sets = {role: _set(table) for role, table in zip(ROLES, tables, strict=True)}
     common = [name for name in SCORES if all(name in table for table in tables)]
-    found = {name: _separation(_known(tables[0], name), _known(tables[1], name), seed) for name in common}
+    found = {name: _separation(known_values(tables[0], name), known_values(tables[1], name), seed) for name in common}
     order = sorted(common, key=lambda name: -1.0 if found[name]["auc"] is None else found[name]["auc"], reverse=True)
     best = order[0]
     values = {
@@ -241,11 +138,6 @@ def _table(data: Result | pd.DataFrame, name: str) -> pd.DataFrame:
 
 def _run_of(data: Mapping[str, Result | pd.DataFrame]) -> dict[str, Any]:
     return {role: dict(each.run) for role, each in data.items() if isinstance(each, Result) and each.run}
-
-
-def _known(table: pd.DataFrame, score: str) -> np.ndarray:
-    values = table[score].to_numpy(float)
-    return values[~np.isnan(values)]
 
 
 def _set(table: pd.DataFrame) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def score_verdict(values: Mapping[str, Any]) -> list[str]:
     """Return sentences: does likelihood regret tell the sets apart, do others do it better, and cautions.
 
     Args:
-        values: see :class:`gapkit.ood.score.Scored`.
+        values: see :class:`gapkit.ood.Scored`.
     """
     separation = values.get("separation")
     if separation is None:

@@ -48,7 +48,7 @@ def ladders(comparison: Comparison, ax: Axes | None = None, split: str | None = 
     """
     name, part = part_of(comparison, split)
     levels = part["levels"]
-    runs = some_of([run for run in comparison.summary["runs"] if run in levels], _MOST_LADDERS)
+    runs = some_of([run for run in comparison.summary_values["runs"] if run in levels], _MOST_LADDERS)
     with style():
         ax = ax if ax is not None else new_axes(5.2, 1.35 + 0.52 * max(len(runs), 3))
         ax.set_title(_title(name, part, len(runs), len(levels)), parse_math=False)
@@ -68,7 +68,7 @@ def far_apart(levels: Mapping[str, Mapping[str, Any]], ladder: Ladder) -> bool:
 
 def _draw_ladders(ax: Axes, levels: Mapping[str, Mapping[str, Any]], comparison: Comparison) -> None:
     ends: list[float] = []
-    ladder, reference = Ladder.of(comparison.summary), comparison.summary["reference"]
+    ladder, reference = Ladder.of(comparison.summary_values), comparison.summary_values["reference"]
     rungs, gaps, colors = ladder.rungs[::-1], ladder.gaps[::-1], colors_of(ladder.gaps)
     markers, apart = marks(rungs), far_apart(levels, ladder)
     for row, values in enumerate(levels.values()):
@@ -150,7 +150,7 @@ def differences(comparison: Comparison, ax: Axes | None = None, split: str | Non
     name, part = part_of(comparison, split)
     pairs = {run: pair for run, pair in part["differences"].items() if pair["used"]}
     runs = some_of(list(pairs), len(_PALETTE))
-    reference, words = short(comparison.summary["reference"]), _words(Ladder.of(comparison.summary), kind)
+    reference, words = short(comparison.summary_values["reference"]), _words(Ladder.of(comparison.summary_values), kind)
     with style():
         ax = (
             ax
@@ -251,7 +251,7 @@ def part_of(comparison: Comparison, split: str | None) -> tuple[str, Mapping[str
     Raises:
         InputError: the runs do not share such a split.
     """
-    splits = comparison.summary["splits"]
+    splits = comparison.summary_values["splits"]
     name = next(iter(splits)) if split is None else split
     if name not in splits:
         raise InputError(f"split {name!r}", f"the splits {', '.join(splits)}", "use one of these")

@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
 
-from gapkit.ood.score import Scored
+from gapkit.ood import Scored
 from gapkit.ood.words import LABELS, area
 from gapkit.plots.names import shortened
 from gapkit.plots.style import COLORS, new_axes, style, write_note
@@ -28,17 +28,17 @@ def roc(scored: Scored, ax: Axes | None = None) -> Axes:
     the other set.
 
     Args:
-        scored: of two data sets, see :func:`gapkit.ood.score.separate`.
+        scored: of two data sets, see :func:`gapkit.ood.separate`.
         ax: where to draw; None makes a figure of its own.
     """
-    separation = scored.values.get("separation") or {"order": (), "scores": {}}
+    separation = scored.summary_values.get("separation") or {"order": (), "scores": {}}
     with style():
         ax = ax if ax is not None else new_axes(5.3, 2.9)
         drawn = [name for name in separation["order"] if separation["scores"][name]["auc"] is not None]
         if not drawn:
             write_note(ax, "no finite scores of both sets" if separation["order"] else "no reference to compare with")
             return ax
-        sets = scored.values["sets"]
+        sets = scored.summary_values["sets"]
         ax.plot([0, 1], [0, 1], color=COLORS["guide"], linestyle="--", linewidth=1, zorder=1, label="chance: 0.50")
         for name in drawn:
             curve, found = scored.roc(name), separation["scores"][name]
@@ -79,7 +79,7 @@ def roc(scored: Scored, ax: Axes | None = None) -> Axes:
 
 
 def _mark_alarm(ax: Axes, scored: Scored) -> None:
-    found = scored.values["separation"]["scores"].get("regret")
+    found = scored.summary_values["separation"]["scores"].get("regret")
     if found is None or found["fpr95"] is None or found["threshold95"] is None:
         return
     curve = scored.roc("regret")

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from gapkit.core.errors import InputError
-from gapkit.ood.score import SCORES, Scored
+from gapkit.ood import SCORES, Scored
 from gapkit.ood.words import LABELS
 from gapkit.plots.names import shortened
 from gapkit.plots.style import COLORS, new_axes, style, write_note
@@ -33,13 +33,13 @@ def score_histogram(scored: Scored, score: str = "regret", ax: Axes | None = Non
     Raises:
         InputError: there is no such score.
     """
-    if score not in scored.table:
-        known = ", ".join(name for name in SCORES if name in scored.table)
+    if score not in scored.datapoints:
+        known = ", ".join(name for name in SCORES if name in scored.datapoints)
         raise InputError(f"the score {score!r}", f"the scores {known}", "use one of these")
     with style():
         ax = ax if ax is not None else new_axes(4.6, 2.5)
         ax.set_title(LABELS[score])
-        values = {role: scored.known(score, role) for role in scored.values["sets"]}
+        values = {role: scored.known(score, role) for role in scored.summary_values["sets"]}
         finite = [numbers[np.isfinite(numbers)] for numbers in values.values()]
         if not any(len(numbers) for numbers in finite):
             write_note(ax, "no finite values")
@@ -51,7 +51,7 @@ def score_histogram(scored: Scored, score: str = "regret", ax: Axes | None = Non
                 continue
             counts, _ = np.histogram(np.clip(numbers, low, high), edges)
             line, face = _ROLES[role]
-            name = scored.values["sets"][role]["name"]
+            name = scored.summary_values["sets"][role]["name"]
             ax.stairs(
                 counts / len(numbers),
                 edges,
@@ -75,7 +75,7 @@ def score_histogram(scored: Scored, score: str = "regret", ax: Axes | None = Non
 
 def score_histograms(scored: Scored) -> Axes:
     """Draw the histograms of all scores on one figure, likelihood regret first; return the first Axes."""
-    names = [name for name in SCORES if name in scored.table]
+    names = [name for name in SCORES if name in scored.datapoints]
     rows = (len(names) + 1) // 2
     with style():
         figure = Figure(figsize=(5.3, 1.55 * rows + 0.5), layout="constrained")

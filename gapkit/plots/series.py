@@ -45,7 +45,7 @@ def series(comparison: Comparison, ax: Axes | None = None, split: str | None = N
     if kind not in KINDS:
         raise InputError(f"a series of {kind!r}", "no such kind", f"use {' or '.join(KINDS)}")
     name, part = part_of(comparison, split)
-    found = comparison.summary["series"]
+    found = comparison.summary_values["series"]
     numbers = {run: number for run, number in (found or {"numbers": {}})["numbers"].items() if run in part["levels"]}
     with style():
         ax = ax if ax is not None else new_axes(5.2, 3.3)
@@ -54,7 +54,7 @@ def series(comparison: Comparison, ax: Axes | None = None, split: str | None = N
             write_note(ax, "no finite values in common" if found else "not the checkpoints of one training")
             return ax
         levels = [part["levels"][run] for run in numbers]
-        _draw(ax, list(numbers.values()), levels, kind, Ladder.of(comparison.summary))
+        _draw(ax, list(numbers.values()), levels, kind, Ladder.of(comparison.summary_values))
         ax.set_xlabel(_AXIS[found["axis"]])
     return ax
 

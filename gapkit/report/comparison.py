@@ -31,7 +31,7 @@ def build_comparison(comparison: Comparison, failed: Mapping[str, str] | None = 
         comparison: of runs.
         failed: why runs that were to be compared are missing, by name.
     """
-    summary = comparison.summary
+    summary = comparison.summary_values
     main, *further = summary["splits"]
     sections = (
         Section("failed", "Runs that failed", _failed(failed or {})),
@@ -71,17 +71,17 @@ def _failed(failed: Mapping[str, str]) -> tuple[Block, ...]:
 
 
 def _series(comparison: Comparison, split: str, number: int) -> tuple[Block, ...]:
-    found = comparison.summary["series"]
+    found = comparison.summary_values["series"]
     return draw_series(comparison, split, number) if found else ()
 
 
 def _ladders(comparison: Comparison, split: str, number: int) -> tuple[Block, ...]:
-    part = comparison.summary["splits"][split]
+    part = comparison.summary_values["splits"][split]
     levels, missing = part["levels"], _missing(part)
     figures = draw_ladders(comparison, split, number)
     if not levels:
         return (*figures, Text((missing,))) if missing else figures
-    table = levels_table(part, split, number, Ladder.of(comparison.summary), missing)
+    table = levels_table(part, split, number, Ladder.of(comparison.summary_values), missing)
     return (*figures, table)
 
 
@@ -96,18 +96,18 @@ def _missing(part: Mapping[str, Any]) -> str:
 
 
 def _differences(comparison: Comparison, split: str, number: int) -> tuple[Block, ...]:
-    reference = comparison.summary["reference"]
-    pairs = comparison.summary["splits"][split]["differences"]
+    reference = comparison.summary_values["reference"]
+    pairs = comparison.summary_values["splits"][split]["differences"]
     few = any_range(values for pair in pairs.values() for values in pair["quantities"].values())
     notes = (_DIFFERENCE_NOTE.format(reference), *((RANGE_NOTE,) if few else ()), WINS_NOTE)
-    tables = difference_tables(pairs, reference, split, number, Ladder.of(comparison.summary))
+    tables = difference_tables(pairs, reference, split, number, Ladder.of(comparison.summary_values))
     return (*draw_differences(comparison, split, number), *tables, Text(notes, "note"))
 
 
 def _changed(comparison: Comparison, split: str, number: int) -> tuple[Block, ...]:
-    rows = comparison.summary["splits"][split]["changed"]
-    reference = comparison.summary["reference"]
-    return (changed_table(rows, reference, split, number, Ladder.of(comparison.summary)),) if rows else ()
+    rows = comparison.summary_values["splits"][split]["changed"]
+    reference = comparison.summary_values["reference"]
+    return (changed_table(rows, reference, split, number, Ladder.of(comparison.summary_values)),) if rows else ()
 
 
 def _further(comparison: Comparison, split: str, number: int) -> Section:

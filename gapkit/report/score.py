@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from gapkit.core.files import write_atomically, write_text
-from gapkit.ood.score import SCORES, Scored
+from gapkit.ood import SCORES, Scored
 from gapkit.ood.words import LABELS, area, capital
 from gapkit.plots import roc, score_histograms
 from gapkit.report.blocks import (
@@ -85,10 +85,10 @@ def _with_checkpoint(run: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _separation(scored: Scored) -> tuple[Block, ...]:
-    values = scored.values.get("separation")
+    values = scored.summary_values.get("separation")
     if values is None:
         return ()
-    sets = scored.values["sets"]
+    sets = scored.summary_values["sets"]
     pair = f"{sets['other']['name']} from {sets['reference']['name']}"
     return (
         _figure(lambda: roc(scored), "roc-curves", ROC_CAPTION, _describe_roc(scored)),
@@ -151,7 +151,7 @@ def _interval(ends: list[float] | None) -> Interval:
 
 
 def _describe_roc(scored: Scored) -> str:
-    values = scored.values["separation"]
+    values = scored.summary_values["separation"]
     known = [name for name in values["order"] if values["scores"][name]["auc"] is not None]
     if not known:
         return "ROC curves: no finite scores of both sets, in nats."
@@ -160,8 +160,8 @@ def _describe_roc(scored: Scored) -> str:
 
 
 def _spread(scored: Scored) -> tuple[Block, ...]:
-    sets = scored.values["sets"]
-    names = [name for name in SCORES if name in scored.table]
+    sets = scored.summary_values["sets"]
+    names = [name for name in SCORES if name in scored.datapoints]
     columns, rows = [Column("score", "Score", "text")], []
     for role in sets:
         heading = f"{capital(_ROLE_NAMES[role])}: median" if len(sets) > 1 else "Median"
@@ -199,7 +199,7 @@ def _describe_spread(sets: Mapping[str, Any], names: list[str]) -> str:
 
 
 def _unusual(scored: Scored) -> tuple[Block, ...]:
-    table = scored.table
+    table = scored.datapoints
     rows = table.sort_values("regret", ascending=False, kind="stable", na_position="last").head(_MOST)
     names = [name for name in SCORES if name in table and name != "regret"]
     shown = "" if len(rows) == len(table) else f", of {len(table)} datapoints"
@@ -218,7 +218,7 @@ def _unusual(scored: Scored) -> tuple[Block, ...]:
         on_paper=_MOST_ON_PAPER,
         source="scores.parquet",
     )
-    statuses = _statuses(scored.values["sets"])
+    statuses = _statuses(scored.summary_values["sets"])
     return (most, Heading("What the statuses mean"), statuses) if statuses.rows else (most,)
 
 
@@ -243,7 +243,7 @@ def _definitions(scored: Scored) -> Definitions:
     ours = [
         entry
         for entry in SCORE_DEFINITIONS
-        if (entry[0] != "Input complexity" or "input_complexity" in scored.table)
-        and (scored.values.get("separation") or entry[0] not in _PAIRED)
+        if (entry[0] != "Input complexity" or "input_complexity" in scored.datapoints)
+        and (scored.summary_values.get("separation") or entry[0] not in _PAIRED)
     ]
     return Definitions(tuple(Term(*entry) for entry in (*(general[name] for name in _TERMS), *ours)))

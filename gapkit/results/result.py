@@ -17,7 +17,9 @@ from gapkit.results.card import card, one_line
 from gapkit.results.format import FORMAT, NOTE, stamped
 from gapkit.results.pictures import PlotAttribute
 from gapkit.results.stored import read_details, read_run, read_summary, read_table
+from gapkit.results.summary_frame import summary_frame
 from gapkit.results.verdict import Decision, decide, trust, verdict
+from gapkit.results.with_errors import WithErrors
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -37,6 +39,23 @@ class Result:
         run: settings, versions, checkpoint hash, seconds per stage.
         details: arrays for pictures of a few datapoints, by name; empty where none were made.
         plot: the pictures of :mod:`gapkit.plots`: ``result.plot.ladder()``; ``dir(result.plot)`` lists them.
+
+    Example:
+        >>> from gapkit.ladder import STANDARD, error_of
+        >>> from gapkit.results.summary import summarise
+        >>> rows = {"split": "test", "index": [0, 1], "status": "ok", "start": 0, "log_px_source": "mixture"}
+        >>> for name, value in {"elbo": [-4.0, -3.0], "elbo_star": [-3.0, -2.5], "log_px": [-2.0, -2.0]}.items():
+        ...     rows |= {name: value, error_of(name): 0.1}
+        >>> rows |= {name: [0.0, 1.0] for name in (*STANDARD.names, *STANDARD.contrasts()) if name not in rows}
+        >>> rows |= {error_of(name): 0.1 for name in (*STANDARD.names, *STANDARD.contrasts())}
+        >>> table = pd.DataFrame(rows)
+        >>> result = Result(table, summarise(table), {})
+        >>> result.table[["index", "elbo", "elbo_se"]].pipe(WithErrors)
+           index          elbo
+        0      0  -4.00 ± 0.10
+        1      1  -3.00 ± 0.10
+        >>> result.summary.loc["elbo", "mean"]
+        np.float64(-3.5)
     """
 
     datapoints: pd.DataFrame
@@ -55,26 +74,24 @@ class Result:
         """A copy of the table, one row per datapoint."""
         return self.datapoints.copy()
 
-    def summary(self) -> pd.DataFrame:
-        """The main quantities as a small table, in nats: mean, both standard errors, 95% interval, range, how many.
+    @property
+    def table(self) -> WithErrors:
+        """A copy of the table that is printed with its errors: ``value ± error``, in nats, where there is ``NAME_se``.
 
-        Fewer than 10 datapoints have no interval.
+        One row per datapoint; what is taken from it is an ordinary DataFrame, as :meth:`to_frame` returns.
         """
-        rows = {}
-        for name, values in self.summary_values["quantities"].items():
-            low, high = values["ci95"] or (None, None)
-            least, most = values.get("range") or (None, None)
-            rows[name] = {
-                "mean": values["mean"],
-                "se_monte_carlo": values["se_monte_carlo"],
-                "se_datapoints": values["se_datapoints"],
-                "ci95_low": low,
-                "ci95_high": high,
-                "min": least,
-                "max": most,
-                "count": values["count"],
-            }
-        return pd.DataFrame.from_dict(rows, orient="index")
+        return WithErrors(self.datapoints)
+
+    @property
+    def summary(self) -> WithErrors:
+        """The main quantities as a small table, in nats: a row for each of ``quantity``.
+
+        ``mean``; ``se_monte_carlo``, its error from sampling noise and unfinished fits, and ``se_datapoints``, that
+        over datapoints; the 95% interval from ``ci95_low`` to ``ci95_high``, NaN for fewer than 10 datapoints; ``min``,
+        ``max`` and ``count``. Printed, the error over datapoints stands beside the mean. Of several splits it is the
+        first.
+        """
+        return summary_frame(self.summary_values["quantities"])
 
     def decision(self) -> Decision:
         """What to do first, as a value; ``unknown`` where fits or evidence do not carry an advice."""
@@ -96,6 +113,15 @@ class Result:
         """
         tree: DataTree = view("to_arviz")(self)
         return tree
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report, a page of HTML or a PDF by the ending of the name; see :func:`gapkit.report.write_report`.
+
+        Raises:
+            InputError: another ending, a folder, or a place that cannot be written to.
+        """
+        written: Path = view("report")(self, path)
+        return written
 
     def to_csv(self, path: str | Path) -> Path:
         """Write the whole table as CSV, wholly or not at all; a file that is there is replaced.

@@ -23,17 +23,19 @@ from gapkit.models.encoding import encoded
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.results.summary import difference_of_means, summarise_values
+from gapkit.results.summary_frame import summary_frame
 from gapkit.results.verdict import plus_minus
+from gapkit.results.with_errors import WithErrors
 from gapkit.target import Target
 
-__all__ = ["Comparison", "compare_encoders", "in_words", "require_one_decoder"]
+__all__ = ["EncoderComparison", "compare_encoders", "in_words", "require_one_decoder"]
 
 _UNIT = 100  # datapoints computed together: memory stays bounded
 _PROBES = 4  # latents at which decoders are held against each other
 
 
 @dataclass(frozen=True)
-class Comparison:
+class EncoderComparison:
     """L[q] of several encoders and their differences, in nats.
 
     Attributes:
@@ -44,12 +46,21 @@ class Comparison:
     bounds: Mapping[str, Difference]
     differences: Mapping[tuple[str, str], Difference]
 
-    def summary(self) -> dict[str, Any]:
-        """Means with Monte Carlo errors, errors over datapoints and 95% intervals.
+    @property
+    def summary(self) -> WithErrors:
+        """The means in nats, with their errors and 95% intervals: a row for each ``encoder`` and each difference.
 
-        Returns:
-            ``bounds`` by name and ``differences`` by "one minus other", every pair in both directions; see
-            :func:`gapkit.results.summary.summarise_values`.
+        Differences are called "one minus other", every pair in both directions. Columns are those of
+        :attr:`gapkit.results.Result.summary`; printed, the error over datapoints stands beside the mean.
+        """
+        values = self.summary_values
+        return summary_frame({**values["bounds"], **values["differences"]}, ("encoder",))
+
+    @property
+    def summary_values(self) -> dict[str, Any]:
+        """The same as ``bounds`` by name and ``differences`` by "one minus other".
+
+        Of each what :func:`gapkit.results.summary.summarise_values` tells, in nats.
         """
         return {
             "bounds": {name: _summary(values) for name, values in self.bounds.items()},
@@ -59,7 +70,7 @@ class Comparison:
 
 def compare_encoders(
     models: Mapping[str, LatentModel], x: Tensor, *, elbo: Elbo | None = None, seed: int | Key = 0
-) -> Comparison:
+) -> EncoderComparison:
     """Compare encoders that share a decoder and a prior.
 
     Args:
@@ -79,8 +90,8 @@ def compare_encoders(
         >>> from gapkit.training import RefitConfig, refit
         >>> given, x = build("mlp_vae", x_shape=(4,), latent=2, hidden=(8,)), torch.ones(50, 4)
         >>> new = refit(given, x, RefitConfig(epochs=20, batch_size=10, learning_rate=0.01)).model
-        >>> gain = compare_encoders({"given": given, "new": new}, x).summary()["differences"]["new minus given"]
-        >>> gain["mean"] > 4 * gain["se_monte_carlo"]
+        >>> gain = compare_encoders({"given": given, "new": new}, x).summary.loc["new minus given"]
+        >>> bool(gain["mean"] > 4 * gain["se_monte_carlo"])
         True
     """
     elbo = elbo or Elbo(num_samples=1000, antithetic=True)
@@ -101,7 +112,7 @@ def compare_encoders(
             bounds[name].append(Difference(estimate.value, estimate.std_error))
         for one, other in pairs:
             differences[one, other].append(gap(found[one], found[other]))
-    return Comparison(
+    return EncoderComparison(
         {name: _joined(parts) for name, parts in bounds.items()},
         {pair: _joined(parts) for pair, parts in differences.items()},
     )
@@ -134,8 +145,8 @@ def in_words(
     Errors after ± are standard errors over datapoints. A part is said to be there if its 95% interval is above 0.
 
     Args:
-        summaries: :meth:`Comparison.summary` of ``test`` data and, where the gain on them is to be distinguished from
-            what does not generalise, of ``train`` data.
+        summaries: :attr:`EncoderComparison.summary_values` of ``test`` data and, where the gain on them is to be
+            distinguished from what does not generalise, of ``train`` data.
         start: where the new encoder started, one of ``gapkit.training.refit_config.STARTS``.
         new: its name in the comparisons.
         old: the name of the encoder that the refit began with; further ones are compared in sentences of their own.

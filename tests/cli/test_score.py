@@ -12,7 +12,7 @@ from gapkit.engine import analyze, spec_for
 from gapkit.inputs.data import binarize, load
 from gapkit.models.native import load_model, save_model
 from gapkit.models.reference import build
-from gapkit.ood.score import Scored
+from gapkit.ood import Scored
 
 FILES = ["score.html", "score.json", "score.pdf", "scores.csv", "scores.parquet"]
 

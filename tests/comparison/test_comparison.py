@@ -41,7 +41,7 @@ def spread(count=60, seed=0, encoder=0.0, family=0.0, model=0.0, noise=0.05, run
 
 
 def pair_of(comparison, name="b", split="test"):
-    return comparison.summary["splits"][split]["differences"][name]
+    return comparison.summary_values["splits"][split]["differences"][name]
 
 
 def test_differences_are_those_of_the_tables():
@@ -64,7 +64,7 @@ def test_differences_are_those_of_the_tables():
 def test_pairing_sees_what_two_separate_means_do_not():
     """Levels spread by 15 nats over datapoints; a change of 0.5 in every one of them is plain to see."""
     comparison = compare({"a": spread(seed=1), "b": spread(seed=2, model=0.5)})
-    levels = comparison.summary["splits"]["test"]["levels"]
+    levels = comparison.summary_values["splits"]["test"]["levels"]
     difference = pair_of(comparison)["quantities"]["log_px"]
     assert levels["a"]["log_px"]["se_datapoints"] > 1
     assert difference["se_datapoints"] < 1e-6
@@ -164,7 +164,7 @@ def test_datapoints_are_joined_by_split_and_index():
 def test_the_datapoints_that_changed_most_come_first():
     a, b = spread(seed=1), spread(seed=2)
     b = changed(b, total_gap=b.to_frame()["total_gap"] + np.where(np.arange(60) == 41, -9.0, 0.0))
-    rows = compare({"a": a, "b": b}).summary["splits"]["test"]["changed"]
+    rows = compare({"a": a, "b": b}).summary_values["splits"]["test"]["changed"]
     assert rows[0]["index"] == 41
     sizes = [abs(row["total_gap"]) for row in rows]
     assert sizes == sorted(sizes, reverse=True)
@@ -174,7 +174,7 @@ def test_the_datapoints_that_changed_most_come_first():
 def test_levels_are_over_what_all_runs_share():
     short = three().to_frame().head(2)
     comparison = compare({"a": three(), "b": Result(short, summarise(short), {})})
-    part = comparison.summary["splits"]["test"]
+    part = comparison.summary_values["splits"]["test"]
     assert (part["datapoints"], part["used"]) == (2, 2)
     assert part["levels"]["a"]["elbo"]["mean"] == pytest.approx(-93.5)
 
@@ -193,11 +193,11 @@ def test_what_is_not_finite_is_left_out_and_counted():
 def test_nothing_finite():
     comparison = compare({"a": nothing(), "b": nothing(), "c": make([-1.0] * 2, [-0.5] * 2, [-0.2] * 2)})
     assert "b against a: no datapoint has finite numbers in both runs." in comparison.sentences()
-    part = comparison.summary["splits"]["test"]
+    part = comparison.summary_values["splits"]["test"]
     assert part["not_finite"] == ["a", "b"]
     assert set(part["levels"]) == {"c"}
     assert part["changed"] == []
-    assert comparison.to_frame()["mean"].isna().all()
+    assert comparison.summary["mean"].isna().all()
 
 
 def test_one_datapoint_has_no_interval():
@@ -223,10 +223,10 @@ def test_several_splits():
     a = join(twelve(), three(split="train"), three(split="odd"))
     b = join(three(split="train"), changed(twelve(), amortization_gap=twelve().to_frame()["amortization_gap"] - 1))
     comparison = compare({"a": a, "b": b})
-    assert list(comparison.summary["splits"]) == ["test", "train"]
+    assert list(comparison.summary_values["splits"]) == ["test", "train"]
     assert "no difference" in comparison.sentences("train")[0]
     assert "the amortization gap (the encoder's part) is 1.00" in comparison.sentences()[0]
-    assert any("the split odd of a" in note for note in comparison.summary["notes"])
+    assert any("the split odd of a" in note for note in comparison.summary_values["notes"])
     assert set(comparison.to_frame()["split"]) == {"test", "train"}
 
 
@@ -236,7 +236,7 @@ def test_labels_of_one_run_or_of_both_change_nothing():
     for labels in ([0, 1] * 30, ["x", "y"] * 30):
         for first, second in ((with_labels(one, labels), two), (with_labels(one, labels), with_labels(two, labels))):
             found = compare({"a": first, "b": second})
-            assert found.summary == plain.summary
+            assert found.summary_values == plain.summary_values
             pd.testing.assert_frame_equal(found.datapoints, plain.datapoints, check_exact=True)
 
 
@@ -248,15 +248,36 @@ def test_a_family_that_both_fitted_is_compared_too():
     assert "elbo_star_full_rank" not in pair_of(compare(both))["quantities"]  # it is L[q*] itself
 
 
-def test_the_table_has_a_row_for_everything():
+def test_the_summary_has_a_row_for_everything():
     runs = {name: spread(seed=seed) for seed, name in enumerate("abc")}
     comparison = compare(runs)
-    frame = comparison.to_frame()
-    assert len(frame) == 2 * (len(STANDARD.names) + 1)
-    row = frame[(frame["run"] == "c") & (frame["quantity"] == "elbo")].iloc[0]
-    low, high = pair_of(comparison, "c")["quantities"]["elbo"]["ci95"]
-    assert (row["ci95_low"], row["ci95_high"], row["reference"]) == (low, high, "a")
-    assert "against" in comparison._repr_html_()
+    summary = comparison.summary
+    assert summary.index.names == ["split", "run", "quantity"]
+    assert len(summary) == 2 * (len(STANDARD.names) + 1)
+    values = pair_of(comparison, "c")["quantities"]["elbo"]
+    row = summary.loc[("test", "c", "elbo")]
+    assert row[["ci95_low", "ci95_high"]].tolist() == values["ci95"]
+    assert row[["mean", "count", "direction", "wins"]].tolist() == [
+        *(values[key] for key in ("mean", "count", "direction", "wins"))
+    ]
+    assert f"{values['mean']:.3f} ± {values['se_datapoints']:.3f}" in repr(summary)
+    assert "minus a" in repr(summary)
+    assert "ties" in repr(summary)
+    assert type(summary.loc["test"]) is pd.DataFrame
+    assert repr(comparison) == "<gapkit.Comparison of b, c with a: test>"
+    card = comparison._repr_html_()
+    assert "against" in card
+    assert "±" in card
+
+
+def test_the_table_is_that_of_the_datapoints():
+    comparison = compare({"a": spread(seed=1), "b": spread(seed=2)})
+    table, frame = comparison.table, comparison.to_frame()
+    pd.testing.assert_frame_equal(pd.DataFrame(table), comparison.datapoints, check_exact=True)
+    pd.testing.assert_frame_equal(frame, comparison.datapoints, check_exact=True)
+    assert "±" in repr(table)
+    table["elbo"] = frame["elbo"] = 0.0
+    assert (comparison.datapoints["elbo"] != 0).all()
 
 
 def test_it_is_public():
@@ -269,7 +290,7 @@ def with_data(**changes):
 
 
 def test_the_same_data_under_another_name_are_the_same():
-    assert compare({"a": with_data(), "b": with_data(source="digits.npz")}).summary["notes"]
+    assert compare({"a": with_data(), "b": with_data(source="digits.npz")}).summary_values["notes"]
 
 
 @pytest.mark.parametrize(
@@ -294,24 +315,24 @@ def test_different_data_are_refused(one, other, words):
 
 def test_a_shorter_part_of_the_same_source_is_taken_and_told():
     short = {"test": {"datapoints": 2, "sha256": "b" * 64}}
-    notes = compare({"a": with_data(), "b": with_data(splits=short, limit=2)}).summary["notes"]
+    notes = compare({"a": with_data(), "b": with_data(splits=short, limit=2)}).summary_values["notes"]
     assert any("taken to begin alike" in note and "they hold 2 and 3 datapoints" in note for note in notes)
 
 
 def test_runs_that_do_not_know_their_data_are_compared_with_a_word_on_it():
-    notes = compare({"a": three(), "b": three(), "c": three()}).summary["notes"]
+    notes = compare({"a": three(), "b": three(), "c": three()}).summary_values["notes"]
     assert notes == ["Nothing says whether a, b and c saw the same data; datapoints are joined by split and index."]
 
 
 def test_other_settings_and_families_are_told():
     a = {"settings": {"seed": 0, "elbo": {"num_samples": 128}}, "families": {"split": "mean_field"}}
     b = {"settings": {"seed": 1, "elbo": {"num_samples": 1000}}, "families": {"split": "flow"}}
-    notes = " ".join(compare({"a": three(run=a), "b": three(run=b)}).summary["notes"])
+    notes = " ".join(compare({"a": three(run=a), "b": three(run=b)}).summary_values["notes"])
     assert "seed (1 and 0)" in notes
     assert "elbo: num samples (1000 and 128)" in notes
     assert "b splits the gap in the family flow, a in mean field" in notes
     assert "share seed" not in notes
-    notes = " ".join(compare({"a": three(run=a), "b": three(run=a)}).summary["notes"])
+    notes = " ".join(compare({"a": three(run=a), "b": three(run=a)}).summary_values["notes"])
     assert "a and b share seed and settings" in notes
     assert "differ" not in notes.replace("differences", "")
 
@@ -398,7 +419,7 @@ def test_a_series_tells_of_its_last_checkpoint_and_of_the_extremes():
     said = comparison.sentences()
     assert said[0].startswith("c against a: the amortization gap")
     assert not any("b against" in sentence for sentence in said)
-    levels = comparison.summary["splits"]["test"]["levels"]
+    levels = comparison.summary_values["splits"]["test"]["levels"]
     assert f"highest mean L[q] is that of epoch 3 ({levels['c']['elbo']['mean']:.2f} nats)" in said[-1]
     assert f"amortization gap that of epoch 2 ({levels['b']['amortization_gap']['mean']:.2f} nats)" in said[-1]
 

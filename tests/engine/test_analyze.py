@@ -55,7 +55,7 @@ def test_gaps_of_the_seeded_ppca(seed):
 
 def test_rotated_ppca_has_no_approximation_gap():
     model = ppca(rotated=True)
-    summary = gapkit.analyze(model, model.sample(30, 0)).summary()
+    summary = gapkit.analyze(model, model.sample(30, 0)).summary
     gap = summary.loc["approximation_gap"]
     assert abs(gap["mean"]) < 4 * gap["se_monte_carlo"] + 1e-4
 

@@ -23,7 +23,12 @@ def test_the_sandwich_holds_the_truth():
     frame = certificate.datapoints
     for side in (exact - frame["lower"], frame["upper"] - exact):
         assert side.mean() > -4 * side.std() / 60**0.5
-    assert certificate.summary["gap"]["mean"] < 0.05
+    assert certificate.summary.loc["gap", "mean"] < 0.05
+    assert certificate.summary.loc["gap", "mean"] == certificate.summary_values["gap"]["mean"]
+    assert certificate.summary.index.tolist() == ["lower", "upper", "gap"]
+    assert repr(certificate.summary).count("±") == 1 + 3
+    assert "±" in repr(certificate.table)
+    assert certificate.to_frame().equals(frame)
     assert "60 datapoints" in certificate.sentence()
     assert len(frame) == 60
     again = gapkit.certify(model, num_datapoints=60, seed=3).datapoints

@@ -243,7 +243,7 @@ def test_certify_in_float64_with_a_plain_prior():
         def decode(self, z):
             return Independent(Bernoulli(logits=self.decoder(z)), 1)
 
-    assert gapkit.certify(Double(), num_datapoints=4, effort="quick").summary["gap"]["left_out"] == 0
+    assert gapkit.certify(Double(), num_datapoints=4, effort="quick").summary.loc["gap", "left_out"] == 0
 
 
 def test_supports_with_bounds_of_their_own():

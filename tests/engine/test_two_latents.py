@@ -65,7 +65,7 @@ def test_an_encoder_in_the_wrong_mode_is_found_out(two_latents):
     error = fooled.to_frame()["log_px"] - truth
     assert abs(error.mean()) < 0.02
     assert error.abs().max() < 0.5
-    gaps = [result.summary()["mean"] for result in (fooled, honest)]
+    gaps = [result.summary["mean"] for result in (fooled, honest)]
     assert gaps[0]["amortization_gap"] > gaps[1]["amortization_gap"] + 5
     assert abs(gaps[0]["approximation_gap"] - gaps[1]["approximation_gap"]) < 0.05
     assert fooled.decision().action == "encoder"

@@ -9,7 +9,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 
 from gapkit.core.errors import InputError
 from gapkit.models.pair import from_pair
-from gapkit.models.posterior import ENCODER_OUTPUTS, Posterior
+from gapkit.models.posterior import ENCODER_OUTPUTS, PosteriorEncoder
 from gapkit.models.priors import GaussianMixturePrior, VampPrior
 from gapkit.models.protocol import LatentModel
 
@@ -74,7 +74,7 @@ def test_full_covariance_posterior_and_images_as_latents():
         MultivariateNormal(torch.zeros(2), torch.eye(2)),
         lambda: Independent(Normal(torch.zeros(2), torch.ones(2)), 1),
         GaussianMixturePrior(2, 3),
-        VampPrior(Posterior(nn.Linear(6, 4), "chunk_logvar"), torch.rand(3, 6)),
+        VampPrior(PosteriorEncoder(nn.Linear(6, 4), "chunk_logvar"), torch.rand(3, 6)),
     ],
     ids=["name", "distribution", "function", "mixture", "vamp"],
 )

@@ -16,7 +16,7 @@ from torch.distributions import (
 )
 
 from gapkit.core.errors import InputError
-from gapkit.models.posterior import Posterior
+from gapkit.models.posterior import PosteriorEncoder
 from gapkit.models.priors import GaussianMixturePrior, VampPrior, moved, standard_normal
 
 
@@ -51,7 +51,7 @@ def test_gaussian_mixture_integrates_to_one():
 
 
 def test_vamp_prior_is_the_mixture_of_posteriors():
-    prior = VampPrior(Posterior(nn.Linear(6, 4), "chunk_logvar"), torch.rand(3, 6))
+    prior = VampPrior(PosteriorEncoder(nn.Linear(6, 4), "chunk_logvar"), torch.rand(3, 6))
     z = torch.randn(5, 2)
     q = prior.encode(prior.pseudo_inputs)
     torch.testing.assert_close(prior().log_prob(z), q.log_prob(z[:, None]).logsumexp(1) - math.log(3))

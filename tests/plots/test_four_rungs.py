@@ -132,7 +132,7 @@ def test_bars_of_results_with_different_ladders_share_their_colours():
 
 
 def test_a_run_has_a_bar_and_a_number_for_every_gap():
-    ax, levels = ladders(compared()), compared().summary["splits"]["test"]["levels"]
+    ax, levels = ladders(compared()), compared().summary_values["splits"]["test"]["levels"]
     for row, run in enumerate(levels):
         bars = [line for line in ax.lines if line.get_linewidth() == 6 and line.get_ydata()[0] == row]
         drawn = {line.get_color(): tuple(line.get_xdata()) for line in bars}

@@ -76,7 +76,7 @@ def numbers_in(values):
 
 
 def stored(comparison, folder):
-    write_json(folder / "comparison.json", comparison.summary)
+    write_json(folder / "comparison.json", comparison.summary_values)
     return set(numbers_in(json.loads((folder / "comparison.json").read_text())))
 
 
@@ -152,7 +152,7 @@ def test_the_page_begins_with_the_sentences():
 def test_the_table_of_differences_is_that_of_the_comparison():
     comparison, document = case("two runs"), document_of("two runs")
     rows = {row.name: row.cells for row in document.table("differences-1-1").rows}
-    frame = comparison.to_frame().set_index("quantity")
+    frame = comparison.summary.loc["test", "b"]
     assert set(rows) == set(frame.index)
     words = {"higher": ("higher", "larger"), "lower": ("lower", "smaller"), "unclear": ("not enough",) * 2}
     for name, cells in rows.items():
@@ -169,7 +169,7 @@ def test_the_table_of_differences_is_that_of_the_comparison():
 def test_many_runs_share_one_table():
     comparison, document = case("many runs"), document_of("many runs")
     rows = document.table("differences-1").rows
-    assert len(rows) == len(comparison.to_frame()) == 4 * 7
+    assert len(rows) == len(comparison.summary) == 4 * 7
     assert document.table("differences-1").interactive
     assert document.title == "Inference gaps over training, epoch 1 to 5"
 

@@ -6,7 +6,7 @@ import time
 import pypdfium2
 import pytest
 
-from gapkit.report import build, render_pdf, write_pdf
+from gapkit.report import build, render_pdf, write_report
 from gapkit.report.blocks import Column, Definitions, Document, Row, Section, Table, Term, Text
 from gapkit.report.wording import DEFINITIONS
 from tests.report.test_report import ODD, join, large, many, odd, three, with_extras, with_labels
@@ -165,9 +165,9 @@ def test_pictures_are_vectors_and_stay_inside_the_page():
 
 def test_the_same_document_gives_the_same_bytes(tmp_path):
     result = three()
-    first = write_pdf(result, tmp_path / "one.pdf").read_bytes()
+    first = write_report(result, tmp_path / "one.pdf").read_bytes()
     assert first.startswith(b"%PDF-")
-    assert write_pdf(result, str(tmp_path / "two.pdf")).read_bytes() == first
+    assert write_report(result, str(tmp_path / "two.pdf")).read_bytes() == first
     assert b"CreationDate" not in first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.pdf", "two.pdf"]
 

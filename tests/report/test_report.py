@@ -15,7 +15,7 @@ from gapkit.engine import analyze
 from gapkit.ladder import STANDARD, in_order, quantity
 from gapkit.local import FAMILIES
 from gapkit.models.reference import build as build_model
-from gapkit.report import build, render, write_html
+from gapkit.report import build, render, write_report
 from gapkit.report.blocks import Interval, PlusMinus, Range
 from gapkit.report.formats import as_text, nats, percent
 from gapkit.results import Result
@@ -425,9 +425,9 @@ def strings(value, name=""):
 
 
 def test_the_same_result_gives_the_same_bytes(real, tmp_path):
-    first = write_html(real, tmp_path / "one.html").read_bytes()
+    first = write_report(real, tmp_path / "one.html").read_bytes()
     real.save(tmp_path / "run")
-    again = write_html(Result.load(tmp_path / "run"), str(tmp_path / "two.html")).read_bytes()
+    again = write_report(Result.load(tmp_path / "run"), str(tmp_path / "two.html")).read_bytes()
     assert again.count(b"<svg") >= 2
     assert again == first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.html", "run", "two.html"]

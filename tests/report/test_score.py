@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gapkit.ood.score import Scored, describe, scores, separate
+from gapkit.ood import Scored, describe, scores, separate
 from gapkit.report import render, score_wording
 from gapkit.report.blocks import Interval, PlusMinus, Table
 from gapkit.report.score import build_score, write_score
@@ -37,7 +37,7 @@ def full(other="letters"):
     table = scores(Result(frame, odd.summary_values, {}), name=other, complexity=np.linspace(480, 590, 27))
     found = separate(reference, table)
     run = {"checkpoint": {"name": "model.pt", "sha256": "ab" * 32}, "settings": {"effort": "quick"}, "warnings": []}
-    return Scored(found.table, {**found.values, "notes": []}, run)
+    return Scored(found.datapoints, {**found.summary_values, "notes": []}, run)
 
 
 ODD = {
@@ -107,8 +107,8 @@ def test_every_number_is_in_the_files(name, text_of, tmp_path):
 
 def test_a_wrong_number_would_be_noticed():
     found, document = built("full")
-    known = Known(leaves(dict(found.values)))
-    assert f"{found.values['separation']['scores']['regret']['auc']:.3f}" in known
+    known = Known(leaves(dict(found.summary_values)))
+    assert f"{found.summary_values['separation']['scores']['regret']['auc']:.3f}" in known
     worse = replace(document, verdict=(f"{document.verdict[0]} And 7.12345 nats.",))
     assert "7.12345" in numbers_of(of_html(worse))
     assert "7.12345" not in known
@@ -116,7 +116,7 @@ def test_a_wrong_number_would_be_noticed():
 
 def test_every_cell_is_the_number_of_its_row_and_column():
     found, document = built("full")
-    values = found.values
+    values = found.summary_values
     for row in document.table("scores").rows:
         _, auc, interval, lead, lead_interval = row.cells
         own = values["separation"]["scores"][row.name]
@@ -187,7 +187,7 @@ def test_the_order_of_the_page():
 def test_the_figures_are_those_of_the_scores():
     found, document = built("full")
     roc, histograms = document.figures()
-    areas = found.values["separation"]["scores"]
+    areas = found.summary_values["separation"]["scores"]
     assert f"likelihood regret {areas['regret']['auc']:.2f}" in roc.alt
     assert "Histograms of 5 scores" in histograms.alt
 

@@ -10,6 +10,7 @@ import torch
 
 import gapkit
 from gapkit.core.errors import InputError
+from gapkit.ladder import STANDARD
 from gapkit.models.reference import build
 from gapkit.results import Result
 from gapkit.results.summary import summarise, summarise_values
@@ -45,7 +46,7 @@ def test_another_run_is_never_overwritten(result, tmp_path):
 
 
 def test_summary_and_card(result):
-    summary = result.summary()
+    summary = result.summary
     frame = result.to_frame()
     assert summary.loc["total_gap", "mean"] == pytest.approx(frame["total_gap"].mean())
     assert "amortization" in result._repr_html_()  # more in test_card.py
@@ -53,8 +54,37 @@ def test_summary_and_card(result):
     assert (result.to_frame()["elbo"] != 0).all()  # a copy
 
 
+def test_the_table_shows_its_errors_and_is_a_copy(result):
+    frame, table = result.to_frame(), result.table
+    pd.testing.assert_frame_equal(pd.DataFrame(table), frame, check_exact=True)
+    assert type(frame) is type(table.head()) is pd.DataFrame
+    value, error = frame.loc[0, ["elbo", "elbo_se"]]
+    with pd.option_context("display.max_columns", None):
+        printed = repr(table)
+    assert "±" in printed
+    assert f"{value:.1f}" in printed
+    assert "elbo_se" not in printed
+    assert error > 0
+    table["elbo"] = 0.0
+    assert (result.datapoints["elbo"] != 0).all()
+
+
+def test_the_summary_shows_its_errors(result):
+    quantities = result.summary_values["quantities"]
+    summary = result.summary
+    assert summary.index.tolist() == list(quantities)
+    assert summary.index.name == "quantity"
+    for name, values in quantities.items():
+        expected = [values[key] for key in ("mean", "se_monte_carlo", "count")]
+        np.testing.assert_array_equal(summary.loc[name, ["mean", "se_monte_carlo", "count"]], np.array(expected, float))
+    assert repr(summary).count("±") > len(STANDARD.names)
+    assert "nats" in repr(summary)
+    assert "±" in summary._repr_html_()
+    assert type(summary.round(2)) is pd.DataFrame
+
+
 def test_parts_of_the_mean_gap_sum_to_the_total(result):
-    means = result.summary()["mean"]
+    means = result.summary["mean"]
     assert means["amortization_gap"] + means["approximation_gap"] == pytest.approx(means["total_gap"])
 
 

@@ -15,7 +15,7 @@ import torch
 from gapkit.core.errors import InputError
 from gapkit.engine import analyze
 from gapkit.models.reference import build
-from gapkit.report import write_html
+from gapkit.report import write_report
 from gapkit.results import Result
 from gapkit.trackers import (
     MlflowTracker,
@@ -42,7 +42,7 @@ def real(tmp_path_factory):
     x = (torch.rand(12, 6, generator=torch.Generator().manual_seed(1)) < 0.5).float()
     result = analyze(model, {"test": x[:6], "train": x[6:]}, effort="quick", provenance=PROVENANCE)
     folder = result.save(tmp_path_factory.mktemp("runs") / "first run")
-    write_html(result, folder / "report.html")
+    write_report(result, folder / "report.html")
     for name in ("model.pt", ".report.html.half"):  # neither is sent
         (folder / name).write_text("")
     return result, folder

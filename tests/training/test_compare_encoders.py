@@ -53,7 +53,7 @@ def test_neither_order_nor_company_changes_a_number(compared):
     for pair, values in compared.differences.items():
         assert torch.equal(turned.differences[pair].value, values.value)
         assert torch.equal(turned.differences[pair].std_error, values.std_error)
-    assert compared.summary()["differences"] == turned.summary()["differences"]
+    assert compared.summary_values["differences"] == turned.summary_values["differences"]
     rest = compare_encoders(MODELS, X[100:], elbo=Elbo(num_samples=400), seed=Key(3, tuple(range(100, 130))))
     torch.testing.assert_close(rest.bounds["given"].value, compared.bounds["given"].value[100:])
     other = compare_encoders(MODELS, X[100:], elbo=Elbo(num_samples=400), seed=4)
@@ -61,7 +61,7 @@ def test_neither_order_nor_company_changes_a_number(compared):
 
 
 def test_the_summary_is_that_of_the_values(compared):
-    summary = compared.summary()
+    summary = compared.summary_values
     gain = summary["differences"]["best minus given"]
     values = compared.differences["best", "given"]
     assert gain["mean"] == pytest.approx(values.value.mean().item())
@@ -70,6 +70,15 @@ def test_the_summary_is_that_of_the_values(compared):
     assert summary["bounds"].keys() == MODELS.keys()
     assert len(summary["differences"]) == 6
     json.dumps(summary, allow_nan=False)
+
+
+def test_the_summary_is_shown_with_errors(compared):
+    table, values = compared.summary, compared.summary_values
+    assert table.index.tolist() == [*values["bounds"], *values["differences"]]
+    gain = values["differences"]["best minus given"]
+    assert table.loc["best minus given", "mean"] == gain["mean"]
+    assert f"{gain['mean']:.2f}" in repr(table)
+    assert repr(table).count("±") == 1 + 9
 
 
 def test_what_cannot_be_compared():

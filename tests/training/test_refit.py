@@ -9,7 +9,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, kl_divergence
 
 from gapkit.core.errors import GapkitWarning, InputError
-from gapkit.models import Posterior, VampPrior, build, from_pair, load_model, save_model
+from gapkit.models import PosteriorEncoder, VampPrior, build, from_pair, load_model, save_model
 from gapkit.target.simulate import simulate
 from gapkit.training import RefitConfig, refit
 from tests.yardsticks import ppca
@@ -292,7 +292,7 @@ def test_shared_weights_stay_and_are_named():
 
 def test_an_encoder_that_is_the_priors_as_well():
     encoder = nn.Linear(6, 4)
-    prior = VampPrior(Posterior(encoder, "chunk_logvar"), torch.rand(3, 6))
+    prior = VampPrior(PosteriorEncoder(encoder, "chunk_logvar"), torch.rand(3, 6))
     model = from_pair(encoder, nn.Linear(2, 6), prior=prior, encoder_output="chunk_logvar")
     with pytest.raises(InputError, match="prior's"):
         refit(model, torch.ones(20, 6))

@@ -53,7 +53,9 @@ _NOTE = (
     "what the fits of q* may have left. Whiskers are the 95% intervals of the "
     "gaps, which are differences within each datapoint; those of the bounds are far wider."
 )
-_MORE = "More: <code>.plot.ladder()</code>, <code>.summary()</code>, <code>.to_frame()</code>."
+_MORE = (
+    "More: <code>.plot.ladder()</code>, <code>.summary</code>, <code>.table</code>, <code>.report('page.html')</code>."
+)
 
 
 def card(summary: Mapping[str, Any]) -> str:

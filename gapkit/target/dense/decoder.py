@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gapkit.target.dense.activations import Activation
-from gapkit.target.dense.heads import Head
+from gapkit.target.dense.heads import LikelihoodHead
 from gapkit.target.dense.workspace import Workspace
 
 __all__ = ["BoundDecoder", "DenseDecoder", "Layer"]
@@ -33,7 +33,7 @@ class DenseDecoder:
         head: makes the likelihood for data of shape (B, M).
     """
 
-    def __init__(self, layers: Sequence[Layer], head: Callable[[Tensor, Workspace], Head | None]) -> None:
+    def __init__(self, layers: Sequence[Layer], head: Callable[[Tensor, Workspace], LikelihoodHead | None]) -> None:
         self._head = head
         self.layers = tuple(Layer(w.detach(), None if b is None else b.detach(), f) for w, b, f in layers)
         self._cast: dict[torch.dtype, tuple[Layer, ...]] = {layers[0].weight.dtype: self.layers}
@@ -102,7 +102,7 @@ class BoundDecoder(NamedTuple):
     """Log p(x|z) for B datapoints; latents have shape (S, B, D)."""
 
     decoder: DenseDecoder
-    head: Head
+    head: LikelihoodHead
     num_datapoints: int
 
     def value(self, z: Tensor) -> Tensor:

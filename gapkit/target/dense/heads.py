@@ -15,10 +15,10 @@ from torch.nn.functional import softplus
 from gapkit.models.distributions import CrossEntropy
 from gapkit.target.dense.workspace import Workspace
 
-__all__ = ["BernoulliHead", "Head", "NormalHead", "head_of"]
+__all__ = ["BernoulliHead", "LikelihoodHead", "NormalHead", "head_of"]
 
 
-class Head(Protocol):
+class LikelihoodHead(Protocol):
     """A likelihood bound to data x of shape (B, M); the chain's output comes as (S, B, M) and may be overwritten."""
 
     def value(self, output: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ class NormalHead:
         return self._inverse.to(output.dtype)
 
 
-def head_of(base: Distribution, x: Tensor, work: Workspace) -> Head | None:
+def head_of(base: Distribution, x: Tensor, work: Workspace) -> LikelihoodHead | None:
     """Return the head of a decoded distribution's innermost part, for data x of shape (B, M); None if there is none.
 
     The caller makes sure that the chain's output is the distribution's first parameter, and checks the outcome.
