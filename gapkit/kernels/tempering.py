@@ -13,11 +13,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gapkit.core.ranges import check_ranges, share, whole
 from gapkit.kernels.noise import MoveNoise
 from gapkit.kernels.path import GeometricPath
 from gapkit.kernels.pilot import Mover, Tuning, conditional_ess
 
-__all__ = ["Tempering", "resampled", "tempered"]
+__all__ = ["RANGES", "Tempering", "resampled", "tempered"]
+
+RANGES = {
+    "num_stages": whole(1),
+    "moves": whole(1),
+    "num_leapfrogs": whole(1),
+    "share": share(zero=False, one=False),
+    "acceptance": share(zero=False, one=False),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +39,13 @@ class Tempering:
         num_leapfrogs: gradients of a transition.
         share: conditional effective sample size of a stage.
         acceptance: aimed at by the steps, which adapt all the way: no weight rests on these moves.
+
+    Raises:
+        InputError: a setting out of its range.
+
+    Example:
+        >>> Tempering(moves=6).num_stages
+        16
     """
 
     num_stages: int = 16
@@ -37,6 +53,9 @@ class Tempering:
     num_leapfrogs: int = 4
     share: float = 0.5
     acceptance: float = 0.75
+
+    def __post_init__(self) -> None:
+        check_ranges("tempering", self, RANGES)
 
 
 def tempered(path: GeometricPath, z: Tensor, beta: Tensor, noise: MoveNoise, settings: Tempering) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gapkit.core.randomness import Key
+from gapkit.core.ranges import check_ranges, whole
 from gapkit.kernels.noise import MoveNoise
 from gapkit.kernels.path import GeometricPath
 from gapkit.kernels.pilot import conditional_ess
@@ -19,7 +20,9 @@ from gapkit.kernels.tempering import Tempering, resampled, tempered
 from gapkit.local.starts import Bank
 from gapkit.target import PriorProposal, Target
 
-__all__ = ["Route", "travel"]
+__all__ = ["RANGES", "Route", "travel"]
+
+RANGES = {"num_particles": whole(1), "rounds": whole(1)}
 
 _INDEPENDENT = 32  # effective draws of the prior for each particle, where the bank can carry them
 
@@ -32,11 +35,21 @@ class Route:
         num_particles: per datapoint; each further round has twice as many.
         rounds: how often it is gone while new modes turn up.
         tempering: how the particles get to the posterior.
+
+    Raises:
+        InputError: a setting out of its range.
+
+    Example:
+        >>> Route(num_particles=16).rounds
+        3
     """
 
     num_particles: int = 32
     rounds: int = 3
     tempering: Tempering = field(default_factory=Tempering)
+
+    def __post_init__(self) -> None:
+        check_ranges("the route from the prior", self, RANGES)
 
 
 def travel(target: Target, bank: Bank, key: Key, route: Route, number: int) -> Tensor:
