@@ -1,8 +1,8 @@
-"""Certify AIS on a model: bounds on both sides of log p(x) for data simulated from the model itself.
+"""Certify AIS on a model by bidirectional Monte Carlo (BDMC) on data simulated from the model itself.
 
-On real data the truth is unknown; on simulated data an exact posterior draw is at hand, and bidirectional Monte Carlo
-brackets the truth with the very settings that an analysis uses. A small sandwich says that AIS with these settings and
-starts can be trusted on this decoder, for data like the model's own.
+On real data log p(x) is unknown. A simulated datapoint comes with an exact posterior draw, from which reverse AIS gives
+an upper bound on log p(x) beside the lower bound of AIS, with the same settings as in an analysis. A small sandwich
+says that AIS with these settings and starts can be trusted on this decoder, for data like the model's own.
 """
 
 import time
@@ -39,7 +39,7 @@ __all__ = ["Certificate", "certify", "sandwiches"]
 
 @dataclass(frozen=True)
 class Certificate:
-    """What bidirectional Monte Carlo found.
+    """The bounds that bidirectional Monte Carlo (BDMC) found.
 
     Attributes:
         datapoints: one row per simulated datapoint: ``lower``, ``upper``, ``gap`` in nats and acceptance rates.
@@ -69,7 +69,7 @@ def certify(
     allow: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
 ) -> Certificate:
-    """Simulate data from the model and bracket their log p(x) with forward and backward AIS.
+    """Simulate data from the model and bracket their log p(x) with AIS and reverse AIS (BDMC).
 
     The start of the chains is the mixture of fitted modes, as in an analysis with the same settings.
 
@@ -118,7 +118,7 @@ def sandwiches(
     *,
     widened: bool = False,
 ) -> Certificate:
-    """Certify with a bank of starts at hand; ``like`` is any target of the model, which is frozen and in its place."""
+    """Certify with a given bank of starts; ``like`` is any target of the model, which is frozen and in its place."""
     x, latents = _simulated(like.model, num_datapoints, spec, like.device)
     # Chains begin at the mixture of modes, for which the Gaussian fits are enough.
     spec = replace(spec, families=("mean_field",))

@@ -41,7 +41,8 @@ class AnalysisSpec:
         evidence: how log p(x) is estimated, from the mixture of fitted modes.
         fit: budget of the local fits.
         route: of particles from the prior to the posterior, which looks for modes that the fits missed.
-        route_control: share of the datapoints, chosen at random, for which it is gone although nothing is in doubt.
+        route_control: share of the datapoints, chosen at random, for which the route is run although nothing suggests
+            missed modes.
         bank_prior: latents drawn from the prior for the bank of starts.
         bank_data: encodings of other data in the bank, at most.
         certificate: datapoints simulated from the model on which AIS is certified from both sides; 0 skips it.
@@ -91,7 +92,7 @@ class AnalysisSpec:
 def _quick() -> AnalysisSpec:
     return AnalysisSpec(
         effort="quick",
-        unit_size=200,  # twice as many at once: small budgets pay most for what every step costs beside its products
+        unit_size=200,  # twice as many at once: with small budgets the fixed cost of a step counts most
         bank_data=4000,
         elbo=Elbo(num_samples=128, antithetic=True),
         iwae=Iwae(num_samples=256),

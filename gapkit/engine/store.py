@@ -12,7 +12,7 @@ __all__ = ["Memory", "Store"]
 
 
 class Store(Protocol):
-    """Keeps finished units. What is in it is not done again."""
+    """Keeps finished units. What is in it is not computed again."""
 
     def get(self, split: str, unit: Unit) -> Finished | None:
         """The unit, if it is there."""
@@ -31,7 +31,7 @@ class Memory:
     """Keeps finished units as long as it lives; of what they offer for pictures, only what would be chosen by now.
 
     Args:
-        num_chosen: how many datapoints are looked at in the end; None keeps all that is offered.
+        num_chosen: how many datapoints are shown in detail; None keeps all that is offered.
 
     Example:
         >>> list(Memory())

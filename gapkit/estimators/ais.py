@@ -2,7 +2,8 @@
 
 Source: Neal, "Annealed Importance Sampling" (2001), https://arxiv.org/abs/physics/9803008; for decoders Wu, Burda,
 Salakhutdinov, Grosse (2017), https://arxiv.org/abs/1611.04273. Chains move in the whitened coordinates of the start:
-from a fitted q* the path is short, where one from the prior is long.
+from a fitted q* the path is short, from the prior it is long. The same chains run backward (reverse AIS) give an upper
+bound; both together are bidirectional Monte Carlo, :mod:`gapkit.estimators.bdmc`.
 """
 
 from collections.abc import Callable, Sequence
@@ -125,7 +126,7 @@ class Ais:
         """Estimate log p(x): x has shape (B, *x_shape), the estimate (B,), in nats.
 
         Raises:
-            InputError: a precision that the device has not.
+            InputError: a precision that the device does not support.
         """
         with bound_inputs(model, x, q, seed) as (target, proposal, key):
             return self.estimate(self.forward(self.plans(target, with_density(proposal), key)), key)
@@ -142,7 +143,7 @@ class Ais:
         return _gather(plans, chains)
 
     def backward(self, plans: Sequence[Plan], z: Tensor) -> tuple[Run, Tensor]:
-        """The reversed chains, from posterior draws of shape (S, B, D), with the same temperatures and steps."""
+        """Reverse AIS: chains from posterior draws of shape (S, B, D), with the same temperatures and steps."""
 
         def chains(plan: Plan) -> Run:
             start = z[:, plan.rows]
@@ -151,7 +152,7 @@ class Ais:
         return _gather(plans, chains)
 
     def estimate(self, outcome: tuple[Run, Tensor], key: Key) -> Estimate:
-        """The bound that weighted chains give."""
+        """The lower bound that weighted chains give."""
         run, counts = outcome
         log_w, nonfinite = without_nan(run.log_w)
         diagnostics = {
@@ -166,7 +167,7 @@ class Ais:
     def ends(self, outcome: tuple[Run, Tensor], key: Key) -> Tensor:
         """Where the weighted chains ended, drawn again in proportion to their weights: shape (S, B, D).
 
-        These are posterior draws as far as AIS has converged, so reversed chains from them give an *approximate* upper
+        These are posterior draws as far as AIS has converged, so reverse AIS from them gives an *approximate* upper
         bound: on real data there is no exact draw to start from, and a mode that the forward chains missed is missing
         here too.
         """
@@ -179,7 +180,7 @@ class Ais:
         return run.z.gather(0, chosen.unsqueeze(-1).expand_as(run.z))
 
     def estimate_above(self, outcome: tuple[Run, Tensor], key: Key) -> Estimate:
-        """The bound from above that reversed chains give."""
+        """The upper bound that reverse AIS gives."""
         run, counts = outcome
         # An undefined weight counts as an inverse of zero: that can only raise the bound.
         inverse, nonfinite = without_nan(-run.log_w)
@@ -195,9 +196,9 @@ class Ais:
         """Pilot runs, and the frozen runs that follow from them, for parts of the batch.
 
         Raises:
-            InputError: a precision that the device has not.
+            InputError: a precision that the device does not support.
         """
-        gradient_dtype(self.precision, target.dtype, target.device)  # refuses what the device has not, before any work
+        gradient_dtype(self.precision, target.dtype, target.device)  # refuses what the device lacks, before any work
         path = GeometricPath(target, proposal, proposal.whitening(), self.precision)
         everyone = torch.arange(target.num_datapoints, device=target.device)
         if self.schedule != "adaptive":

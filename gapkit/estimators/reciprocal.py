@@ -46,7 +46,7 @@ class ReciprocalIs:
 
     Diagnostics: ``khat`` of the ratios f(z) / p(x, z) (see ``gapkit.core.khat_limit.good_k``: above it f is wider than
     the posterior somewhere), ``ess`` of the ratios, ``acceptance``, ``rhat`` of log p(x, z) over the chains (clearly
-    above 1 they have not converged, and the bound is none), ``nonfinite``.
+    above 1 they have not converged, and the value is no bound), ``nonfinite``.
 
     Attributes:
         num_chains: independent chains per datapoint, at least 4.

@@ -1,9 +1,9 @@
-"""A route to the posterior that owes nothing to the encoder or to the fitted modes: tempering from the prior.
+"""A route to the posterior that does not depend on the encoder or the fitted modes: tempering from the prior.
 
-Importance sampling and annealed importance sampling from the fitted modes see only what those cover. Here a population
-of the prior's draws, as many as the bank holds and decoded already, is weighted by the likelihood as far as it can
-carry it, and then tempered to the posterior. Where it ends in places that the proposal does not cover, it has found
-what the fits missed.
+Importance sampling and annealed importance sampling (AIS) from the fitted modes reach only what those cover. Here the
+bank's draws from the prior, which are decoded already, get importance weights at the inverse temperature up to which
+their effective sample size is large enough; particles drawn by these weights are then tempered to the posterior. Where
+they end in places that the proposal does not cover, the fits missed a mode.
 """
 
 from dataclasses import dataclass, field
@@ -24,16 +24,16 @@ __all__ = ["RANGES", "Route", "travel"]
 
 RANGES = {"num_particles": whole(1), "rounds": whole(1)}
 
-_INDEPENDENT = 32  # effective draws of the prior for each particle, where the bank can carry them
+_INDEPENDENT = 32  # effective draws of the prior for each particle, where the bank has them
 
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """Settings of the route.
+    """Settings of the route from the prior.
 
     Attributes:
         num_particles: per datapoint; each further round has twice as many.
-        rounds: how often it is gone while new modes turn up.
+        rounds: how often it is run, at most, while new modes are found.
         tempering: how the particles get to the posterior.
 
     Raises:

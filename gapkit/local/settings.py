@@ -42,7 +42,7 @@ class FitSettings:
         climb_steps: Newton steps from every start to the mode above it, at least 12 for at most 10 latents; 0
             leaves starts where they are.
         warm_steps: half as many natural-gradient steps follow for the modes that are left.
-        coarse_samples: samples of each step from a start, even, where a model's curvature is not to be had.
+        coarse_samples: samples of each step from a start, even, where a model's curvature is not available.
         warm_samples: samples of each natural-gradient step, even.
         polish_steps: path-gradient steps of the best mode; a long one is half as long in the
             mean-field family.
