@@ -109,10 +109,10 @@ def test_progress_counts_the_further_stage(linear):
     assert (seen[-1].done, sum(step.stage == "details" for step in seen)) == (seen[-1].total, 1)
 
 
-@pytest.mark.parametrize("changes", [{"details": -1}, {"iwae": Iwae(num_samples=0)}])
-def test_settings_out_of_range(changes):
+@pytest.mark.parametrize("made", [lambda: spec(details=-1), lambda: spec(iwae=Iwae(num_samples=0))])
+def test_settings_out_of_range(made):
     with pytest.raises(InputError):
-        spec(**changes)
+        made()
 
 
 # ---- the latents, and the bound against draws
