@@ -13,7 +13,7 @@ from gapkit.ladder import STANDARD
 from gapkit.results import Result
 from gapkit.results.summary import summarise
 from gapkit.results.verdict import plus_minus
-from tests.report.test_report import join, make, nothing, three, twelve, with_labels
+from tests.results.by_hand import join, make, nothing, three, twelve, with_labels
 
 DATA = {
     "source": "digits",

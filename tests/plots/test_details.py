@@ -22,7 +22,7 @@ from gapkit.report.figures.details import DETAILS
 from gapkit.results import Result
 from gapkit.results.iwae_curve import group_sizes, grouped_bounds, summarise_iwae_curve
 from gapkit.results.latent_use import summarise_latents
-from tests.report.test_report import ODD, join, make
+from tests.results.by_hand import ODD, join, make
 
 PLOTS = [latents, iwae_curve, gallery, contours]
 SPLIT = 'a <script>"x"</script> $y_ 🙂'

@@ -20,7 +20,7 @@ from gapkit.plots.style import COLORS
 from gapkit.results import Result
 from gapkit.results.summary import summarise
 from tests.plots.test_plots import make
-from tests.report.test_report import ODD
+from tests.results.by_hand import ODD
 
 PLOTS = [weights, sandwich, certificate]
 RUN = {

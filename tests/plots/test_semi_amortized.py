@@ -15,7 +15,7 @@ from gapkit.results import Result
 from gapkit.results.step_gains import summarise_curve
 from gapkit.results.summary import summarise
 from tests.plots.test_plots import bars, make, result_of, texts
-from tests.results.test_step_gains import table
+from tests.results.local_steps import table
 
 SHARES = {0: 0.0, 1: [0.5, 0.4, 0.3, 0.6] * 3, 5: 0.92, 20: 0.99}
 

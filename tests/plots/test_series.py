@@ -14,7 +14,7 @@ from gapkit.core.errors import InputError
 from gapkit.ladder import STANDARD
 from gapkit.plots import differences, ladders, series
 from gapkit.plots.style import COLORS, colors_of
-from tests.report.test_report import join, make, nothing, three, twelve
+from tests.results.by_hand import join, make, nothing, three, twelve
 
 PLOTS = {
     "ladders": ladders,
