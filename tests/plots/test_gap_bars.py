@@ -13,7 +13,7 @@ from gapkit.core.errors import InputError
 from gapkit.plots import gap_bars
 from gapkit.plots.style import COLORS
 from gapkit.results.verdict import plus_minus
-from tests.plots.test_plots import make, result_of
+from tests.plots.tables import make, result_of
 from tests.results.by_hand import ODD
 
 NAMES = {

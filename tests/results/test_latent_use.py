@@ -14,7 +14,7 @@ from gapkit.results import Result
 from gapkit.results.latent_use import ACTIVE, collapse_sentence, mutual_information, summarise_latents, summarise_use
 from gapkit.results.summary import summarise
 from gapkit.results.verdict import verdict
-from tests.plots.test_plots import make
+from tests.plots.tables import make
 from tests.results.latents import noise, with_active
 from tests.yardsticks import LinearGaussian
 
