@@ -13,7 +13,7 @@ from gapkit.models import save_model
 from gapkit.models.reference import build
 from gapkit.results import Result
 from gapkit.trackers import MlflowTracker, TensorBoardTracker
-from tests.cli.test_analyze_cli import FILES as WITH_REPORT
+from tests.cli.run_files import FILES as WITH_REPORT
 from tests.results.by_hand import three
 from tests.trackers import readers, test_trackers
 
