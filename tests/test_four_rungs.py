@@ -17,8 +17,8 @@ from gapkit.report import build, build_comparison, render, render_pdf
 from gapkit.results import Result
 from gapkit.results.summary import summarise
 from tests.four_rungs import FOUR, four_rungs
-from tests.report.test_pdf import pages_of
-from tests.report.test_report import Page, twelve
+from tests.report.pages import Page, pages_of
+from tests.results.by_hand import twelve
 
 TWO = Ladder((STANDARD.top, STANDARD.bottom), (Gap("inference_gap", "inference gap", "encoder"),))
 LABELS = [part.label for part in FOUR.steps()]

@@ -1,4 +1,7 @@
-"""The house: rooms on storeys; imports go down, also those by a string; no module at the root, none too long."""
+"""The house: rooms on storeys; imports go down, also those by a string; no module at the root, none too long.
+
+Its tests stand in rooms of the same names, and share what they share through helper modules.
+"""
 
 import ast
 import re
@@ -39,6 +42,8 @@ STOREYS = [
 AT_THE_ROOT = {"__init__.py", "__main__.py", "version.py", "py.typed"}
 PRESENTATION = ("results", "comparison", "plots", "report", "trackers")
 LONGEST = 300  # lines of a module
+TESTS = Path(__file__).parent
+LONGEST_TESTS = 320  # lines of a file of tests
 
 
 def _modules():
@@ -147,3 +152,24 @@ def test_every_room_can_be_entered_first(room):
     code = f"import {'.'.join(['gapkit', room]).strip('.')}"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def _tests():
+    return {path.relative_to(TESTS): path.read_text() for path in sorted(TESTS.rglob("*.py"))}
+
+
+def test_no_test_imports_from_another():
+    """What two files share is in a helper module or in conftest.py; also code that a test runs in another process."""
+    another = {str(path) for path, text in _tests().items() if re.search(r"\btests\.(?:\w+\.)*test_\w+", text)}
+    assert not another
+
+
+def test_no_file_of_tests_is_long():
+    long = {str(path) for path, text in _tests().items() if len(text.splitlines()) > LONGEST_TESTS}
+    assert not long
+
+
+def test_tests_stand_in_rooms_of_the_package():
+    of_the_whole = {"exact", "hostile"}  # analyses of exact models; hostile files at the command line
+    rooms = {path.parent.parts[0] for path in _tests() if len(path.parts) > 1}
+    assert rooms <= {*STOREYS, *of_the_whole}

@@ -1,1 +1,1 @@
-"""What everything stands on: errors, numbers, random keys, intervals, files. Knows nothing of models."""
+"""What everything stands on: errors, ranges, numbers, random keys, intervals, files. Knows nothing of models."""

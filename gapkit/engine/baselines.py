@@ -88,7 +88,7 @@ def baselines(
     for split, x in ready.items():
         try:
             seen = observation(like, x)
-        except Exception as error:  # whatever a user's distribution does when asked, the table stands
+        except Exception as error:  # a user's distribution may raise anything, and the table does not need it
             seen = Observation("unknown", None)
             facts: dict[str, Any] = {"skipped": reason(error)}
         else:

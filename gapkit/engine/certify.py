@@ -1,8 +1,8 @@
-"""Certify AIS on a model: bounds on both sides of log p(x) for data simulated from the model itself.
+"""Certify AIS on a model by bidirectional Monte Carlo (BDMC) on data simulated from the model itself.
 
-On real data the truth is unknown; on simulated data an exact posterior draw is at hand, and bidirectional Monte Carlo
-brackets the truth with the very settings that an analysis uses. A small sandwich says that AIS with these settings and
-starts can be trusted on this decoder, for data like the model's own.
+On real data log p(x) is unknown. A simulated datapoint comes with an exact posterior draw, from which reverse AIS gives
+an upper bound on log p(x) beside the lower bound of AIS, with the same settings as in an analysis. A small sandwich
+says that AIS with these settings and starts can be trusted on this decoder, for data like the model's own.
 """
 
 import time
@@ -41,7 +41,7 @@ __all__ = ["BdmcCertificate", "certify", "sandwiches"]
 
 @dataclass(frozen=True)
 class BdmcCertificate:
-    """What bidirectional Monte Carlo found.
+    """The bounds that bidirectional Monte Carlo (BDMC) found.
 
     Attributes:
         datapoints: one row per simulated datapoint: ``lower``, ``upper``, ``gap`` in nats and acceptance rates.
@@ -89,7 +89,7 @@ def certify(
     allow: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
 ) -> BdmcCertificate:
-    """Simulate data from the model and bracket their log p(x) with forward and backward AIS.
+    """Simulate data from the model and bracket their log p(x) with AIS and reverse AIS (BDMC).
 
     The start of the chains is the mixture of fitted modes, as in an analysis with the same settings.
 

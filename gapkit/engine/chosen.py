@@ -1,4 +1,4 @@
-"""The datapoints that are looked at in the end, with what was fitted to them: offered by units, chosen from all."""
+"""The datapoints that are shown in detail, with what was fitted to them: offered by units, chosen from all."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Datapoints of the first split that are looked at in the end.
+    """Datapoints of the first split that are shown in detail.
 
     Attributes:
         worst: those with the largest total gaps.

@@ -37,8 +37,8 @@ def posterior_map(
         target: one datapoint, of two or more latents.
         densities: q and fitted ones, each a batch of one; that of the encoder comes first.
         draws: from the posterior, shape (M, D).
-        others: further draws, independent of these, from which the plane is chosen: draws look farther from q than
-            they are on a plane that was chosen by them.
+        others: further draws, independent of these, from which the plane is chosen: on a plane chosen by the same draws
+            they would look farther from q than they are.
         key: of the datapoint.
 
     Returns:
@@ -90,7 +90,7 @@ def plane_of(draws: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarra
     """The plane in which the posterior is farthest from q: displaced from its mean, or wider.
 
     Its axes are the two leading principal ones of the draws in the coordinates (z - loc) / scale, about q's mean. In
-    the coordinates of z itself they would be those of the widest latents, which say nothing where latents have
+    the coordinates of z itself they would be those of the widest latents, which are uninformative where latents have
     collapsed to the prior.
 
     Args:

@@ -1,8 +1,8 @@
-"""Do the numbers still move with more work? A few datapoints once more, with other amounts of it.
+"""Do the estimates still change with larger budgets? A few datapoints again, with other budgets.
 
-The hardest and some typical datapoints of the first unit are looked at one by one: AIS is run again with fewer and more
+The hardest and some typical datapoints of the first unit are computed one by one: AIS is run again with fewer and more
 temperatures, and q* is fitted again with fewer steps, on random numbers of their own. So the table is the same with and
-without, and what is found says for this very model and data whether the budgets were enough.
+without, and the outcome shows for this model and these data whether the budgets were enough.
 """
 
 from collections.abc import Sequence
@@ -84,7 +84,7 @@ def _chosen(table: pd.DataFrame, count: int) -> list[int]:
 
 
 def _temperatures(found: Convergence, part: Batch, proposal: Mixture | None, table: pd.DataFrame, ais: Ais) -> None:
-    """AIS and chains sent back, with several numbers of temperatures, in nats above the reported log p(x)."""
+    """AIS and reverse AIS, with several numbers of temperatures, in nats above the reported log p(x)."""
     if proposal is None:
         raise ValueError("the modes of a datapoint cannot be taken out of their batch")
     counts = sorted({max(_FEWEST, round(times * ais.num_temperatures)) for times in _TIMES})
@@ -139,7 +139,7 @@ def _stacked(name: str, curve: Sequence[Difference]) -> dict[str, np.ndarray]:
 def _means(curve: Sequence[Difference]) -> list[dict[str, Any]]:
     """Means over the datapoints that are finite everywhere, with their Monte Carlo errors and 95% intervals.
 
-    These datapoints were chosen, so that the intervals are about them and say nothing of others.
+    These datapoints were chosen, so that the intervals are about them alone.
     """
     values, errors = (torch.stack([getattr(gap, part) for gap in curve]).double() for part in ("value", "std_error"))
     used = (values.isfinite() & errors.isfinite()).all(0)

@@ -140,7 +140,7 @@ def posterior_draws(
         stage: names the noise.
 
     Returns:
-        Shape (count, D); and how many independent draws the weights are worth.
+        Shape (count, D); and the effective sample size of the importance weights.
 
     Raises:
         ValueError: there is no proposal, or no draw has a posterior density.
@@ -153,7 +153,7 @@ def posterior_draws(
 
 
 def _resampled(z: Tensor, log_w: Tensor, key: Key, stage: str, count: int) -> tuple[Tensor, float]:
-    """Choose among draws z, shape (S, 1, D), in proportion to their weights; also how many these are worth.
+    """Choose among draws z, shape (S, 1, D), by their importance weights; also their effective sample size.
 
     Raises:
         ValueError: no draw has a posterior density.

@@ -57,7 +57,7 @@ def check_encoders(
         model: the analysed model; it and the encoders are frozen and where the data are.
         encoders: by name.
         x: data in the form that the analysed model wants, shape (N, *x_shape).
-        key: of the latents at which decoders are held against each other.
+        key: of the latents at which decoders are compared.
         inputs: what encoders are given for the data; None gives them the data.
         allow: names of checks that may fail.
 

@@ -1,8 +1,9 @@
-"""Look for modes that the fits missed, by a route that owes them nothing, and measure anew where there are any.
+"""Search for modes that the fits missed, by a route from the prior, and estimate again where there are any.
 
-The route is gone for a control subset that is chosen at random, for datapoints that give cause for doubt (their
-evidence is weak, or has several modes, or new modes kept coming), and for all of them where the search is seen to
-miss modes: on data simulated from the model, whose latents are known, or on the control subset.
+The route (:mod:`gapkit.local.route`) does not depend on the fits. It is run for a control subset that is chosen at
+random, for doubtful datapoints (their evidence is weak, or has several modes, or new modes kept coming), and for all of
+them where the search is found to miss modes: on data simulated from the model, whose latents are known, or on the
+control subset.
 """
 
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from gapkit.local.blocks import block_size, blocks_with
 
 __all__ = ["LOOKED", "Again", "Explored", "explore", "wanted"]
 
-# Why the route was gone for a datapoint.
+# Why the route was run for a datapoint.
 LOOKED = ("", "control", "doubt", "all")
 _SIGMAS = 2.0
 _SEVERAL = 1.2  # modes, effectively
@@ -32,7 +33,7 @@ _TOGETHER, _FEWEST = 5, 10  # datapoints of the control subset: neighbours, and 
 
 @dataclass(frozen=True)
 class Again:
-    """Some datapoints of a unit, measured again with what the route found.
+    """Some datapoints of a unit, estimated again with what the route found.
 
     Attributes:
         rows: their places in the unit, shape (P,).
@@ -59,11 +60,11 @@ class Explored:
     """What the route found in a unit.
 
     Attributes:
-        looked: why it was gone for a datapoint, index into ``LOOKED``, shape (B,).
+        looked: why it was run for a datapoint, index into ``LOOKED``, shape (B,).
         gained: posterior mass that it alone found, shape (B,): modes, and where known ones go on beyond the proposal;
-            NaN where it was not gone.
+            NaN where it was not run.
         unseen: posterior mass that may still be in modes that nothing found, shape (B,).
-        again: those that were measured anew.
+        again: those that were estimated again.
         weak: whether it leaves the first estimate without the support that it needs, shape (B,).
     """
 
@@ -77,7 +78,7 @@ class Explored:
 def wanted(
     batch: stages.Batch, fitted: LocalFits, top: Evidence, spec: AnalysisSpec, size: int, *, everyone: bool
 ) -> Tensor:
-    """Why the route is gone for each datapoint, index into ``LOOKED``, shape (B,); ``size`` datapoints are in all."""
+    """Why the route is run for each datapoint, index into ``LOOKED``, shape (B,); ``size`` datapoints are in all."""
     if everyone:
         return torch.full_like(top.reason, LOOKED.index("all"))
     search = fitted.search
@@ -88,13 +89,13 @@ def wanted(
 
 
 def _control(key: Key, share: float) -> Tensor:
-    """The control subset, shape (B,): neighbours together, because what is measured together costs little more."""
+    """The control subset, shape (B,): neighbours together, because a block costs little more than one of them."""
     first = tuple(index - index % _TOGETHER for index in key.indices)
     return Key(key.seed, first).streams("route/control", torch.float64).uniform(1)[0] < share
 
 
 def _blocks(looked: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Blocks of a unit for those that are looked at: the control subset's neighbours together, others in a size."""
+    """Blocks of a unit for those the route is run for: the control subset's neighbours together, others in a size."""
     control = looked == LOOKED.index("control")
     together = torch.zeros_like(control)
     for block, _ in blocks_with(control, _TOGETHER):
@@ -106,11 +107,11 @@ def _blocks(looked: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
 def explore(
     batch: stages.Batch, bank: Bank | None, fitted: LocalFits, top: Evidence, spec: AnalysisSpec, looked: Tensor
 ) -> Explored:
-    """Go the route for the datapoints that are looked at.
+    """Run the route for the datapoints that were chosen.
 
     Args:
         batch: a unit.
-        bank: whose draws from the prior the route begins with; without any nothing is looked at.
+        bank: whose draws from the prior the route begins with; without any it is not run.
         fitted: its fits.
         top: its estimates of log p(x).
         spec: settings.

@@ -51,7 +51,7 @@ class Gathered:
         frames: the table of each split.
         beside: what the summary of each split holds beside the table: ``latents``, ``latents_star`` (of q*) and
             ``iwae_curve``.
-        chosen: datapoints of the first split that are looked at in the end.
+        chosen: datapoints of the first split that are shown in detail.
         curves: L[q] after local steps, of each unit that has them.
         skipped: why some have none.
         watched: how AIS and fits came to rest.
@@ -70,7 +70,7 @@ class Gathered:
 
     @property
     def misses(self) -> bool:
-        """Whether the search is seen to miss modes, so that it should be widened for all."""
+        """Whether the search is found to miss modes, so that it should be widened for all."""
         return self.control["missed"] >= max(_FEWEST, _SHARE * self.control["count"])
 
 
@@ -153,7 +153,7 @@ def _beside(work: Work, split: str, parts: Sequence[Finished], table: pd.DataFra
     left_se = np.hypot(table[error_of(top)].to_numpy(float), table[error_of("iwae")].to_numpy(float))
     try:
         latents = latent_health({part.unit.number: part.q for part in parts}, work.like, seed)
-    except Exception as error:  # whatever a model's prior does, the table stands
+    except Exception as error:  # a model's prior may raise anything, and the table does not need it
         latents = {"skipped": reason(error)}
     curve = summarise_iwae_curve(bounds, spec.iwae.num_samples, table[top].to_numpy(float), left_se)
     star = latent_use({part.unit.number: part.q_star for part in parts})

@@ -70,7 +70,7 @@ def latent_health(kept: Mapping[int, Marginals | None], like: Target, seed: int)
 
 
 def latent_use(kept: Mapping[int, Marginals | None]) -> dict[str, Any]:
-    """Which latents the fitted q* tell datapoints apart by, see :func:`gapkit.results.latent_use.summarise_use`.
+    """Which latents of the fitted q* differ between datapoints, see :func:`gapkit.results.latent_use.summarise_use`.
 
     Args:
         kept: by the number of the unit.
@@ -82,7 +82,7 @@ def latent_use(kept: Mapping[int, Marginals | None]) -> dict[str, Any]:
 
 
 def standard_normal_prior(like: Target) -> bool:
-    """Whether the model's prior is standard normal; it may be any distribution, and is asked at a few points."""
+    """Whether the model's prior is standard normal; it may be any distribution, and is evaluated at a few points."""
     probe = torch.linspace(-2.0, 2.0, 3 * like.dim, dtype=like.dtype, device=like.device).reshape(3, 1, -1)
     with torch.no_grad():
         return torch.allclose(like.log_prior(probe).flatten(), standard_normal_log_prob(probe).flatten(), atol=1e-4)

@@ -27,9 +27,9 @@ _SIMULATED, _MISSED = 20, 2
 _FURTHER, _SHARE = 40, 0.05  # more of them where one was missed, and the share of all that is no chance then
 _SIGMAS, _CHANCE = 2.0, 2.0  # of the latents beyond the proposals: errors, and as many more
 _AGAIN = 30  # datapoints that the wide search is tried on
-# Nats that the bound from above is off by itself: chains sent back hardly reach the defensive parts of their start.
+# Nats that the bound from above is off by itself: reverse AIS hardly reaches the defensive parts of the start.
 _OWN = 0.05
-_FEWEST_GAPS, _WIDEST = 4, 4.0  # sandwiches of AIS that say something together, and nats that one of them counts for
+_FEWEST_GAPS, _WIDEST = 4, 4.0  # sandwiches of BDMC that a mean needs, and nats that one counts for at most
 
 
 def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, Any]:
@@ -50,7 +50,7 @@ def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, 
         if missed and not widen:  # one is as likely by chance as by a tenth of all data: look at more
             missed, count = missed + _missed(like, bank, spec, count, _FURTHER), count + _FURTHER
             widen = missed >= _SHARE * count
-    except Exception as error:  # whatever a model does when it is drawn from, the analysis goes on
+    except Exception as error:  # a model may raise anything when it is drawn from, and the analysis goes on
         return {"skipped": reason(error), "widen": False}
     return {"simulated": count, "missed": missed, "widen": widen}
 
@@ -60,16 +60,16 @@ def still_missing(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mappin
 
     The latents of a simulated datapoint are an exact draw from its posterior. Where log p(x) is importance sampling's,
     they lie beyond its proposal (where the posterior's density is e^2 times its own or more) with the probability of
-    the posterior mass there. The weights account for as much of it as they have seen; what they have not seen is
-    missing from log p(x). Where it is that of AIS, chains sent back from them give a bound from above: the truth lies
-    between the two, about half way.
+    the posterior mass there. The importance weights account for the part of it that draws reached; the rest is missing
+    from log p(x). Where log p(x) is that of AIS, reverse AIS from these latents gives an upper bound (BDMC): log p(x)
+    lies between the two, about half way.
 
     Returns:
-        ``simulated_again``, of how many datapoints importance sampling gave log p(x), so that they tell something;
-        ``beyond``, the latents of how many lie beyond the proposal; ``expected``, how many should by the weights'
-        account; and ``unseen``, the posterior mass that is missed on average over data of the model: their
-        difference, as a share, where it is not chance. ``annealed_again``, of how many AIS gave it; and of four or
-        more ``apart``, how far the bounds of these are apart on average, in nats, each counted up to 4, and
+        ``simulated_again``, of how many datapoints importance sampling gave log p(x), which are the ones that this
+        tests; ``beyond``, the latents of how many lie beyond the proposal; ``expected``, how many should according to
+        the importance weights; and ``unseen``, the posterior mass that is missed on average over data of the model:
+        their difference, as a share, where it is not chance. ``annealed_again``, of how many AIS gave it; and of four
+        or more ``apart``, how far the bounds of these are apart on average, in nats, each counted up to 4, and
         ``unseen_annealed``, the posterior mass that half of it is, where it is clearly more than 0.05 nats. Or
         ``skipped_again``, why it could not be tried.
     """
@@ -136,10 +136,10 @@ def _unreached(like: Target, bank: Bank, spec: AnalysisSpec) -> Mapping[str, Any
 
 
 def _apart(gap: Tensor) -> Mapping[str, Any]:
-    """What the sandwiches of AIS say together: values of shape (N,), in nats; each counts up to 4."""
+    """The mean of the sandwiches of AIS (BDMC): values of shape (N,), in nats; each counts up to 4."""
     if len(gap) < _FEWEST_GAPS:
         return {"annealed_again": len(gap)}
-    gap = gap.clamp(-_WIDEST, _WIDEST)  # what one very wide one says is that it is wide
+    gap = gap.clamp(-_WIDEST, _WIDEST)  # one very wide sandwich must not make the mean
     mean, error = float(gap.mean()), float(gap.std()) / math.sqrt(len(gap))
     clear = mean > _SIGMAS * error + _OWN
     unseen = 1.0 - math.exp(-0.5 * mean) if clear else 0.0

@@ -27,7 +27,7 @@ __all__ = ["Prepared", "prepared"]
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is to be analysed, in its place and looked at: nothing of it is refused any more.
+    """What is to be analysed, on its device and checked: nothing of it is refused any more.
 
     Attributes:
         data: by split.

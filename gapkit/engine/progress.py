@@ -1,4 +1,4 @@
-"""How far a run is, and where its seconds go."""
+"""How far a run is, and how long its stages took."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Progress:
-    """What a progress callback hears after every stage: ``done`` of ``total`` stage runs, and the stage's name."""
+    """What a progress callback is given after every stage: ``done`` of ``total`` stage runs, and the stage's name."""
 
     done: int
     total: int

@@ -14,7 +14,7 @@ from gapkit.local.modes import Modes
 
 __all__ = ["NEWS", "Search", "rounds"]
 
-NEWS = 0.005  # of the posterior, in modes that were missed, that makes a datapoint be measured anew
+NEWS = 0.005  # of the posterior, in modes that were missed, from which on a datapoint is estimated again
 _CLIMBED, _PATIENT = 16, 2  # particles in uncovered places that are climbed from in a round; times as many where cheap
 
 

@@ -1,4 +1,4 @@
-"""An analysis: resolve the settings, prepare, share a bank of starts, run the units, gather, and look closer."""
+"""An analysis: resolve the settings, prepare, share a bank of starts, run the units, gather, and make the details."""
 
 import platform
 import time
@@ -82,9 +82,9 @@ def analyze(
             split may have none. They become the column ``label``, the gaps (in nats) are summarised by class, and
             they have no influence on any other number. Floats that are not whole make a column and no classes.
         other_x: data whose encodings serve as starts of the fits (training data, say); None takes the analysed data
-            themselves, so that a datapoint's further starts then depend on the company it is analysed in.
-        encoder_x: what the encoder is given in the place of ``x``, of the same shape: grey pixels, say, for a model
-            that was trained on them, where ``x`` are binary samples. ``other_x`` must be of the same form.
+            themselves, so that a datapoint's further starts then depend on the others in the run.
+        encoder_x: what the encoder is given in place of ``x``, of the same shape: grey pixels, say, for a model that
+            was trained on them, where ``x`` are binary samples. ``other_x`` must be of the same form.
         original_x: the data before they were binarised; only looked at, to notice an encoder that was trained on them.
         allow: names of checks (``gapkit.doctor.CHECKS``) whose failing is known and does not stop the analysis; the
             verdict then begins with them.
@@ -257,7 +257,7 @@ def _certificate(
     """
     try:
         found = sandwiches(like, bank, spec, spec.certificate, widened=widened)
-    except Exception as error:  # whatever a model does when it is drawn from, the analysis before it stands
+    except Exception as error:  # a model may raise anything when it is drawn from, and the analysis does not need it
         words = str(error).strip().splitlines() or [type(error).__name__]
         return {"skipped": f"the model cannot be simulated from ({words[0]})"}, {}
     columns = ("lower", "lower_se", "upper", "upper_se", "acceptance_forward", "acceptance_backward")

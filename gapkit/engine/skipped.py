@@ -1,4 +1,4 @@
-"""Parts of an analysis that may be left out: whatever a model does there, the table stands and the reason is kept."""
+"""Parts of an analysis that may fail: the table does not need them, and the reason is kept."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

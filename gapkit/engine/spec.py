@@ -5,11 +5,25 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from gapkit.core.errors import InputError
+from gapkit.core.ranges import check_ranges, each, one_of, share, whole
 from gapkit.estimators import Ais, Elbo, Iwae
 from gapkit.estimators.evidence import Policy
 from gapkit.local import FAMILIES, STEPS, FitSettings, Route, check_steps
 
-__all__ = ["EFFORTS", "AnalysisSpec", "resolve", "spec_for"]
+__all__ = ["EFFORTS", "RANGES", "AnalysisSpec", "resolve", "spec_for"]
+
+RANGES = {
+    "seed": whole(0),
+    "unit_size": whole(1),
+    "families": each(one_of(*FAMILIES)),
+    "route_control": share(zero=True, one=True),
+    "bank_prior": whole(2),
+    "bank_data": whole(1),
+    "certificate": whole(2, or_zero="for none"),  # a mean over simulated datapoints needs 2
+    "semi_amortized": whole(0, or_zero="for no curve"),
+    "details": whole(0, or_zero="for no pictures"),
+    "convergence": whole(0, or_zero="for no check"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +41,8 @@ class AnalysisSpec:
         evidence: how log p(x) is estimated, from the mixture of fitted modes.
         fit: budget of the local fits.
         route: of particles from the prior to the posterior, which looks for modes that the fits missed.
-        route_control: share of the datapoints, chosen at random, for which it is gone although nothing is in doubt.
+        route_control: share of the datapoints, chosen at random, for which the route is run although nothing suggests
+            missed modes.
         bank_prior: latents drawn from the prior for the bank of starts.
         bank_data: encodings of other data in the bank, at most.
         certificate: datapoints simulated from the model on which AIS is certified from both sides; 0 skips it.
@@ -38,6 +53,13 @@ class AnalysisSpec:
             also a few posteriors are mapped. 0 leaves both out; the table is the same with and without.
         convergence: on how many datapoints of the first unit, half of them the hardest, AIS is run with other numbers
             of temperatures and q* fitted with fewer steps, to see whether the budgets were enough; 0 leaves it out.
+
+    Raises:
+        InputError: a setting out of its range.
+
+    Example:
+        >>> AnalysisSpec(seed=3, certificate=0).unit_size
+        100
     """
 
     seed: int = 0
@@ -59,29 +81,8 @@ class AnalysisSpec:
     convergence: int = 8
 
     def __post_init__(self) -> None:
-        if self.unit_size < 1:
-            raise InputError(f"unit_size={self.unit_size}", "a unit holds at least one datapoint", "use 1 or more")
-        if self.seed < 0:
-            raise InputError(f"seed={self.seed}", "seeds are not negative", "use 0 or more")
-        if self.certificate < 0 or self.certificate == 1:
-            found = "a mean over simulated datapoints needs at least 2"
-            raise InputError(f"certificate={self.certificate}", found, "use 0 for none, or 50")
-        if self.semi_amortized < 0:
-            found = "a number of datapoints is not negative"
-            raise InputError(f"semi_amortized={self.semi_amortized}", found, "use 0 for none, or 100")
-        if self.details < 0:
-            found = "a number of datapoints is not negative"
-            raise InputError(f"details={self.details}", found, "use 0 for none, or 8")
-        if self.convergence < 0:
-            found = "a number of datapoints is not negative"
-            raise InputError(f"convergence={self.convergence}", found, "use 0 for none, or 8")
-        if self.iwae.num_samples < 1:
-            found = "at least 1 is needed"
-            raise InputError(f"IWAE with {self.iwae.num_samples} samples", found, "raise num_samples")
+        check_ranges("an analysis", self, RANGES)
         check_steps(self.semi_amortized_steps)
-        for name in self.families:
-            if name not in FAMILIES:
-                raise InputError(f"family {name!r}", "no such family", f"use one of {', '.join(FAMILIES)}")
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as plain values, for ``run.json``."""
@@ -91,7 +92,7 @@ class AnalysisSpec:
 def _quick() -> AnalysisSpec:
     return AnalysisSpec(
         effort="quick",
-        unit_size=200,  # twice as many at once: small budgets pay most for what every step costs beside its products
+        unit_size=200,  # twice as many at once: with small budgets the fixed cost of a step counts most
         bank_data=4000,
         elbo=Elbo(num_samples=128, antithetic=True),
         iwae=Iwae(num_samples=256),

@@ -1,6 +1,6 @@
 """The stages of a work unit: bounds, fits, evidence.
 
-Each stage is a function of the batch and of what earlier stages gave; none remembers anything.
+Each stage is a function of the batch and of what earlier stages gave; none keeps any state.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether an estimate of log p(x) has support from particles that owe its proposal nothing."""
+"""Whether an estimate of log p(x) has support from particles that do not depend on its proposal."""
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ __all__ = ["gap_of_chains", "lacking", "latents_beyond", "modes_missing", "part_
 
 _UNCOVERED = 6.0  # nats by which the posterior's density may exceed the proposal's at a posterior draw
 _FAR = 12.0  # nats, and one for each latent, below the best particle: what lies lower has no mass
-_LACKING = 0.08  # of the particles, beyond the proposal, that makes a datapoint be measured anew
+_LACKING = 0.08  # of the particles, beyond the proposal, from which on a datapoint is estimated again
 _ARRIVED = 0.1  # of the particles, at places that are not unlikely
 _RISEN = 0.3  # nats that the fitted modes had left out before the proposal was adapted
 
@@ -33,8 +33,8 @@ def lacking(target: Target, z: Tensor, top: Evidence, key: Key) -> tuple[Tensor,
     """Where particles lie beyond a proposal, for datapoints that have more there than its weights account for.
 
     A mode that is known may reach further than its proposal does: along a curve, into a funnel, far out in a tail.
-    Importance weights do not see what is never drawn; the share of the posterior that they say lies beyond the proposal
-    (the diagnostic ``beyond`` of the mixture's estimate) is then smaller than that of the particles.
+    Importance weights know nothing of places that are never drawn; the share of the posterior that by them lies beyond
+    the proposal (the diagnostic ``beyond`` of the mixture's estimate) is then smaller than that of the particles.
 
     Args:
         target: B datapoints.
@@ -90,7 +90,7 @@ def latents_beyond(target: Target, z: Tensor, top: Evidence) -> tuple[Tensor, Te
 
 
 def gap_of_chains(target: Target, z: Tensor, top: Evidence, key: Key, ais: Ais) -> Tensor:
-    """How far log p(x) of AIS lies below the bound of chains sent back from exact posterior draws: shape (B,), nats.
+    """How far log p(x) of AIS lies below the upper bound of reverse AIS from exact posterior draws: shape (B,), nats.
 
     NaN where AIS did not give it, or where its start belongs to its batch.
 
@@ -114,8 +114,8 @@ def gap_of_chains(target: Target, z: Tensor, top: Evidence, key: Key, ais: Ais) 
 def unconfirmed(top: Evidence, lacks: Tensor, arrived: Tensor) -> Tensor:
     """Whether importance sampling stands without support, shape (B,).
 
-    A proposal that was adapted to its own draws knows what they have seen. Where particles are seen beyond it, or where
-    adapting found much more and no particle could follow it there, nothing else says that this is all.
+    A proposal that was adapted to its own draws covers what these reached. Where particles lie beyond it, or where
+    adaptation raised log p(x) by much and no particle reached the same places, more may be missing.
     """
     return (top.source == SOURCES.index("mixture")) & (lacks | ((top.risen > _RISEN) & ~arrived))
 

@@ -25,10 +25,10 @@ _UNSEEN = 0.05
 
 @dataclass(frozen=True)
 class Sought:
-    """How modes were looked for beside the fits.
+    """How modes were searched for beside the fits.
 
     Attributes:
-        looked: why the independent route was gone for each datapoint, in a word; empty where it was not.
+        looked: why the independent route was run for each datapoint, in a word; empty where it was not.
         gained: posterior mass of the modes that it alone found, shape (B,).
         unseen: posterior mass that may be in modes that nothing found, shape (B,).
         least: what is known to be missed on data of the model, by the source of log p(x) (``SOURCES``).
@@ -61,7 +61,7 @@ def rows(
         fitted: the fits.
         top: log p(x).
         others: L[q'] of further encoders.
-        sought: how modes were looked for.
+        sought: how modes were searched for.
         ladder: of three rungs, for log p(x), L[q*] and L[q].
     """
     unseen = sought.unseen.maximum(sought.unseen.new_tensor(sought.least)[top.source])  # NaN stays

@@ -48,7 +48,7 @@ class Work:
         spec: settings.
         encoders: further ones, by name.
         curve: for which units local steps are taken.
-        widened: whether the independent route is gone for every datapoint.
+        widened: whether the independent route is run for every datapoint.
         missed: posterior mass that is known to be missed on data of the model, by the source of log p(x).
         identity: of model, starts and whatever else all stages are made of; empty where no outputs are to be kept.
         identities: of the further encoders, by name.
@@ -83,7 +83,7 @@ class Finished:
         grouped: its IWAE bounds with fewer draws.
         q: means and deviations of the encoder's posteriors; None where they are not Gaussian.
         q_star: of the fitted ones, of the family of the split where that is Gaussian, else factorised ones.
-        chosen: its datapoints that may be looked at in the end.
+        chosen: its datapoints that may be shown in detail.
         curve: L[q] after local steps, where they are taken.
         watched: how AIS and fits came to rest, where that is looked at.
         work: decoder evaluations that were made now.
@@ -238,7 +238,7 @@ def _mended(
     others: Mapping[str, Estimate],
     sought: Sought,
 ) -> tuple[pd.DataFrame, list[tuple[Again, pd.DataFrame]]]:
-    """The table with the rows of datapoints that were measured anew in their places, and the tables of their blocks."""
+    """The table with the rows of datapoints that were estimated again put in, and the tables of their blocks."""
     parts = []
     for again in explored.again:
         block, rows = again.block, again.rows.tolist()
@@ -259,7 +259,7 @@ def _chosen(
     parts: list[tuple[Again, pd.DataFrame]],
     size: int,
 ) -> Chosen:
-    """The datapoints of a unit that may be looked at: each with the fits that its row of the table is of."""
+    """The datapoints of a unit that may be shown in detail: each with the fits that its row of the table is of."""
     total = STANDARD.total.name
     known = table[total].where(np.arange(len(table)) < unit.size)
     anew = [row for again, _ in parts for row in again.rows.tolist()]

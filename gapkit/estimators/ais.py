@@ -2,7 +2,8 @@
 
 Source: Neal, "Annealed Importance Sampling" (2001), https://arxiv.org/abs/physics/9803008; for decoders Wu, Burda,
 Salakhutdinov, Grosse (2017), https://arxiv.org/abs/1611.04273. Chains move in the whitened coordinates of the start:
-from a fitted q* the path is short, where one from the prior is long.
+from a fitted q* the path is short, from the prior it is long. The same chains run backward (reverse AIS) give an upper
+bound; both together are bidirectional Monte Carlo, :mod:`gapkit.estimators.bdmc`.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,17 +13,41 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from gapkit.core.errors import InputError
 from gapkit.core.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
 from gapkit.core.randomness import Key
+from gapkit.core.ranges import above, check_ranges, one_of, optional, share, whole
 from gapkit.estimators.protocol import Bound, Estimate, bound_inputs, without_nan
 from gapkit.families.protocol import Proposal, can_be_cut, with_density
-from gapkit.kernels import Annealing, GeometricPath, MoveNoise, Run, Tuning, learn_curve, learn_steps, temperatures
+from gapkit.kernels import (
+    SCHEDULES,
+    Annealing,
+    GeometricPath,
+    MoveNoise,
+    Run,
+    Tuning,
+    learn_curve,
+    learn_steps,
+    temperatures,
+)
 from gapkit.models.protocol import LatentModel
 from gapkit.target import Target
-from gapkit.target.precision import gradient_dtype
+from gapkit.target.precision import PRECISIONS, gradient_dtype
 
-__all__ = ["Ais", "Plan"]
+__all__ = ["RANGES", "Ais", "Plan"]
+
+RANGES = {
+    "num_chains": whole(1),
+    "num_temperatures": whole(1),
+    "num_leapfrogs": whole(1),
+    "schedule": one_of("adaptive", *sorted(SCHEDULES)),
+    "conditional_ess": share(zero=False, one=False),
+    "acceptance": share(zero=False, one=False),
+    "pilot_chains": whole(0, or_zero="for no pilot"),
+    "step": optional(above(0)),
+    "jitter": share(zero=True, one=True),
+    "refresh": share(zero=False, one=True),
+    "precision": one_of(*PRECISIONS),
+}
 
 
 @dataclass(frozen=True)
@@ -67,6 +92,9 @@ class Ais:
             estimate stays valid; see :mod:`gapkit.target.precision`.
         stage: names the noise.
 
+    Raises:
+        InputError: a setting out of its range.
+
     Example:
         >>> from gapkit.models.reference import build
         >>> model = build("mlp_vae", x_shape=(4,), latent=2, hidden=(8,))
@@ -89,13 +117,16 @@ class Ais:
     precision: str = "full"
     stage: str = "ais"
 
+    def __post_init__(self) -> None:
+        check_ranges("AIS", self, RANGES)
+
     def __call__(
         self, model: LatentModel | Target, x: Tensor, q: Distribution | Proposal, seed: int | Key = 0
     ) -> Estimate:
         """Estimate log p(x): x has shape (B, *x_shape), the estimate (B,), in nats.
 
         Raises:
-            InputError: a setting out of range, an unknown schedule, or a precision that the device has not.
+            InputError: a precision that the device does not support.
         """
         with bound_inputs(model, x, q, seed) as (target, proposal, key):
             return self.estimate(self.forward(self.plans(target, with_density(proposal), key)), key)
@@ -112,7 +143,7 @@ class Ais:
         return _gather(plans, chains)
 
     def backward(self, plans: Sequence[Plan], z: Tensor) -> tuple[Run, Tensor]:
-        """The reversed chains, from posterior draws of shape (S, B, D), with the same temperatures and steps."""
+        """Reverse AIS: chains from posterior draws of shape (S, B, D), with the same temperatures and steps."""
 
         def chains(plan: Plan) -> Run:
             start = z[:, plan.rows]
@@ -121,7 +152,7 @@ class Ais:
         return _gather(plans, chains)
 
     def estimate(self, outcome: tuple[Run, Tensor], key: Key) -> Estimate:
-        """The bound that weighted chains give."""
+        """The lower bound that weighted chains give."""
         run, counts = outcome
         log_w, nonfinite = without_nan(run.log_w)
         diagnostics = {
@@ -136,7 +167,7 @@ class Ais:
     def ends(self, outcome: tuple[Run, Tensor], key: Key) -> Tensor:
         """Where the weighted chains ended, drawn again in proportion to their weights: shape (S, B, D).
 
-        These are posterior draws as far as AIS has converged, so reversed chains from them give an *approximate* upper
+        These are posterior draws as far as AIS has converged, so reverse AIS from them gives an *approximate* upper
         bound: on real data there is no exact draw to start from, and a mode that the forward chains missed is missing
         here too.
         """
@@ -149,7 +180,7 @@ class Ais:
         return run.z.gather(0, chosen.unsqueeze(-1).expand_as(run.z))
 
     def estimate_above(self, outcome: tuple[Run, Tensor], key: Key) -> Estimate:
-        """The bound from above that reversed chains give."""
+        """The upper bound that reverse AIS gives."""
         run, counts = outcome
         # An undefined weight counts as an inverse of zero: that can only raise the bound.
         inverse, nonfinite = without_nan(-run.log_w)
@@ -165,9 +196,9 @@ class Ais:
         """Pilot runs, and the frozen runs that follow from them, for parts of the batch.
 
         Raises:
-            InputError: a setting out of range, or an unknown schedule.
+            InputError: a precision that the device does not support.
         """
-        self._check(target)
+        gradient_dtype(self.precision, target.dtype, target.device)  # refuses what the device lacks, before any work
         path = GeometricPath(target, proposal, proposal.whitening(), self.precision)
         everyone = torch.arange(target.num_datapoints, device=target.device)
         if self.schedule != "adaptive":
@@ -215,18 +246,6 @@ class Ais:
 
     def _first_step(self, target: Target) -> float:
         return self.step or 1.6 * target.dim**-0.25
-
-    def _check(self, target: Target) -> None:
-        gradient_dtype(self.precision, target.dtype, target.device)
-        if self.schedule == "adaptive" and self.num_temperatures < 1:
-            raise InputError(f"{self.num_temperatures} temperatures", "AIS needs at least 1", "ask for 1 or more")
-        if min(self.num_chains, self.num_leapfrogs) < 1:
-            asked = f"AIS with {self.num_chains} chains and {self.num_leapfrogs} leapfrogs"
-            raise InputError(asked, "both must be at least 1", "raise the smaller one")
-        for name in ("conditional_ess", "refresh"):
-            value = getattr(self, name)
-            if not 0.0 < value <= 1.0 or (name == "conditional_ess" and value == 1.0):
-                raise InputError(f"AIS with {name}={value}", "it is a share", "choose a number above 0 and below 1")
 
 
 def _gather(plans: Sequence[Plan], chains: Callable[[Plan], Run]) -> tuple[Run, Tensor]:

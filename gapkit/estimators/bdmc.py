@@ -1,9 +1,10 @@
-"""Bidirectional Monte Carlo: log p(x) between a lower and an upper bound, on data simulated from the model.
+"""Bidirectional Monte Carlo (BDMC): log p(x) between a lower and an upper bound, on data simulated from the model.
 
-Forward chains from the start give AIS, a lower bound in expectation; backward chains from an exact posterior draw give
-an upper one. Their difference also bounds, in expectation, the Jeffreys divergence (both KL divergences added) between
-the posterior and where the forward chains end. Source: Grosse, Ghahramani, Adams (2015),
-https://arxiv.org/abs/1511.02543, section 3; Grosse, Ancha, Roy (2016), https://arxiv.org/abs/1606.02275, section 3.
+AIS, forward from the start, gives a lower bound in expectation; reverse AIS, backward from an exact posterior draw,
+gives an upper one, from the mean of the inverse importance weights. Their difference also bounds, in expectation, the
+Jeffreys divergence (both KL divergences added) between the posterior and where the forward chains end. Source: Grosse,
+Ghahramani, Adams (2015), https://arxiv.org/abs/1511.02543, section 3; Grosse, Ancha, Roy (2016),
+https://arxiv.org/abs/1606.02275, section 3.
 """
 
 from dataclasses import dataclass, field
@@ -25,8 +26,8 @@ __all__ = ["Bdmc", "Sandwich"]
 class Sandwich:
     """Two bounds on log p(x), shape (B,) each, in nats.
 
-    The backward chains of a datapoint share one exact posterior draw, so the upper bound's ``std_error`` knows only
-    the noise of the moves: judge the sandwich by its mean over datapoints and their spread.
+    The backward chains of a datapoint share one exact posterior draw, so the upper bound's ``std_error`` holds only the
+    noise of the moves: judge the sandwich by its mean over datapoints and their spread.
     """
 
     lower: Estimate
@@ -40,7 +41,7 @@ class Sandwich:
 
 @dataclass(frozen=True, kw_only=True)
 class Bdmc:
-    """Forward and backward AIS with the same path, temperatures and frozen step sizes.
+    """BDMC: AIS and reverse AIS with the same path, temperatures and frozen step sizes.
 
     Attributes:
         ais: settings of both runs.
@@ -65,7 +66,7 @@ class Bdmc:
         posterior_draws: Tensor,
         seed: int | Key = 0,
     ) -> Sandwich:
-        """Bound log p(x) from both sides.
+        """Bound log p(x) from both sides: shape (B,) each, in nats.
 
         Args:
             model: the model that the data were simulated from.

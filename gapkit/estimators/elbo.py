@@ -12,6 +12,7 @@ from torch.distributions import Distribution
 
 from gapkit.core.errors import InputError
 from gapkit.core.randomness import Key
+from gapkit.core.ranges import check_ranges, even, whole
 from gapkit.estimators.protocol import Bound, Estimate, blocks, bound_inputs
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.families.gaussian import standard_normal_log_prob
@@ -19,7 +20,10 @@ from gapkit.families.protocol import Draws, Posterior, noise_dim
 from gapkit.models.protocol import LatentModel
 from gapkit.target import Target
 
-__all__ = ["Elbo"]
+__all__ = ["RANGES", "Elbo"]
+
+RANGES = {"num_samples": whole(1)}
+_ANTITHETIC = {"num_samples": even(2)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,9 @@ class Elbo:
         analytic_kl: replace E_q[log p(z) - log q(z)] by its closed form (standard normal prior, Gaussian q). This is
             not always the lower variance: at q equal to the posterior the plain form has none at all.
         stage: names the noise; estimates with equal stage, seed and number of samples share it.
+
+    Raises:
+        InputError: fewer than one sample, or an odd number of antithetic ones.
 
     Example:
         >>> from gapkit.models.reference import build
@@ -46,16 +53,19 @@ class Elbo:
     analytic_kl: bool = False
     stage: str = "elbo"
 
+    def __post_init__(self) -> None:
+        check_ranges("the ELBO", self, RANGES)
+        if self.antithetic:
+            check_ranges("an antithetic ELBO", self, _ANTITHETIC)
+
     def __call__(
         self, model: LatentModel | Target, x: Tensor, q: Distribution | Draws, seed: int | Key = 0
     ) -> Estimate:
         """Estimate L[q]: x has shape (B, *x_shape), the estimate (B,), in nats.
 
         Raises:
-            InputError: an odd number of antithetic samples, or an analytic KL where there is none.
+            InputError: an analytic KL where there is none, or antithetic draws of a q that is no transport of noise.
         """
-        if self.num_samples < 1 or (self.antithetic and self.num_samples % 2):
-            raise InputError(f"{self.num_samples} samples", "antithetic draws come in pairs", "ask for an even number")
         with bound_inputs(model, x, q, seed) as (target, proposal, key):
             if self.analytic_kl:
                 draws = self._log_likelihoods(target, proposal, key) - _gaussian_kl(target, proposal).double()

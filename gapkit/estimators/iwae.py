@@ -10,16 +10,18 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from gapkit.core.errors import InputError
 from gapkit.core.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
 from gapkit.core.pareto import pareto_k
 from gapkit.core.randomness import Key
+from gapkit.core.ranges import check_ranges, whole
 from gapkit.estimators.protocol import Bound, Estimate, blocks, bound_inputs, without_nan
 from gapkit.families.protocol import Draws
 from gapkit.models.protocol import LatentModel
 from gapkit.target import Target
 
-__all__ = ["Iwae"]
+__all__ = ["RANGES", "Iwae"]
+
+RANGES = {"num_samples": whole(1)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,9 @@ class Iwae:
         num_samples: k, the draws per datapoint.
         stage: names the noise.
 
+    Raises:
+        InputError: fewer than one sample.
+
     Example:
         >>> from gapkit.models.reference import build
         >>> model = build("mlp_vae", x_shape=(4,), latent=2, hidden=(8,))
@@ -46,16 +51,17 @@ class Iwae:
     num_samples: int = 1000
     stage: str = "iwae"
 
+    def __post_init__(self) -> None:
+        check_ranges("IWAE", self, RANGES)
+
     def __call__(
         self, model: LatentModel | Target, x: Tensor, q: Distribution | Draws, seed: int | Key = 0
     ) -> Estimate:
         """Estimate the bound: x has shape (B, *x_shape), the estimate (B,), in nats.
 
         Raises:
-            InputError: fewer than one sample.
+            InputError: q cannot be drawn from.
         """
-        if self.num_samples < 1:
-            raise InputError(f"IWAE with {self.num_samples} samples", "at least 1 is needed", "raise num_samples")
         with bound_inputs(model, x, q, seed) as (target, proposal, key):
             return self.estimate(self.log_weights(target, proposal, key), key)
 

@@ -21,7 +21,7 @@ from gapkit.target import Target, as_proposal
 __all__ = ["Bound", "Estimate", "Estimator", "blocks", "bound_inputs", "without_nan"]
 
 
-# Latents of a block fit the caches, and arrays of their size are quickly had; larger ones are no faster.
+# Latents of a block fit the caches, and arrays of their size are quickly allocated; larger ones are no faster.
 _LARGEST_BLOCK, _VALUES_PER_BLOCK = 512, 250_000
 
 

@@ -17,6 +17,7 @@ from gapkit.core.errors import InputError
 from gapkit.core.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
 from gapkit.core.pareto import pareto_k
 from gapkit.core.randomness import Key
+from gapkit.core.ranges import check_ranges, even, one_of, share, whole
 from gapkit.estimators.protocol import Bound, Estimate, bound_inputs, without_nan
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.families.protocol import Proposal, with_density
@@ -24,7 +25,16 @@ from gapkit.kernels import GeometricPath, MoveNoise, Tuning, sample_posterior
 from gapkit.models.protocol import LatentModel
 from gapkit.target import Target
 
-__all__ = ["ReciprocalIs"]
+__all__ = ["RANGES", "ReciprocalIs"]
+
+RANGES = {
+    "num_chains": whole(4),
+    "num_warmup": whole(0),
+    "num_draws": even(4),
+    "num_leapfrogs": whole(1),
+    "density": one_of("full_rank", "mean_field"),
+    "acceptance": share(zero=False, one=False),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +46,7 @@ class ReciprocalIs:
 
     Diagnostics: ``khat`` of the ratios f(z) / p(x, z) (see ``gapkit.core.khat_limit.good_k``: above it f is wider than
     the posterior somewhere), ``ess`` of the ratios, ``acceptance``, ``rhat`` of log p(x, z) over the chains (clearly
-    above 1 they have not converged, and the bound is none), ``nonfinite``.
+    above 1 they have not converged, and the value is no bound), ``nonfinite``.
 
     Attributes:
         num_chains: independent chains per datapoint, at least 4.
@@ -46,6 +56,9 @@ class ReciprocalIs:
         density: ``full_rank`` or ``mean_field``: the family of f.
         acceptance: the acceptance rate that the warm-up aims at.
         stage: names the noise.
+
+    Raises:
+        InputError: too few chains or draws, or the prior as density, which is the harmonic mean.
 
     Example:
         >>> from gapkit.models.reference import build
@@ -63,15 +76,20 @@ class ReciprocalIs:
     acceptance: float = 0.8
     stage: str = "reciprocal"
 
+    def __post_init__(self) -> None:
+        if self.density == "prior":
+            raise InputError(
+                "reciprocal importance sampling with the prior as density: the harmonic mean",
+                "its ratios 1 / p(x|z) have no finite variance, so any number of draws misses log p(x) by nats "
+                "while looking steady",
+                "use density='full_rank' or 'mean_field'",
+            )
+        check_ranges("reciprocal importance sampling", self, RANGES)
+
     def __call__(
         self, model: LatentModel | Target, x: Tensor, q: Distribution | Proposal, seed: int | Key = 0
     ) -> Estimate:
-        """Bound log p(x) from above: x has shape (B, *x_shape), the estimate (B,), in nats.
-
-        Raises:
-            InputError: too few chains or draws, or the prior as density, which is the harmonic mean.
-        """
-        self._check()
+        """Bound log p(x) from above: x has shape (B, *x_shape), the estimate (B,), in nats."""
         with bound_inputs(model, x, q, seed) as (target, proposal, key):
             proposal = with_density(proposal)
             path = GeometricPath(target, proposal, proposal.whitening())
@@ -96,22 +114,6 @@ class ReciprocalIs:
             noise_name = (self.stage, key, self.num_chains)
             return Estimate.from_draws(
                 -log_mean_exp(chains), -log_mean_exp_influence(chains), Bound.UPPER, noise_name, diagnostics
-            )
-
-    def _check(self) -> None:
-        if self.density == "prior":
-            raise InputError(
-                "reciprocal importance sampling with the prior as density: the harmonic mean",
-                "its ratios 1 / p(x|z) have no finite variance, so any number of draws misses log p(x) by nats "
-                "while looking steady",
-                "use density='full_rank' or 'mean_field'",
-            )
-        if self.density not in ("full_rank", "mean_field"):
-            raise InputError(f"density {self.density!r}", "no such family here", "use full_rank or mean_field")
-        if self.num_chains < 4 or self.num_draws < 4 or self.num_draws % 2 or self.num_leapfrogs < 1:
-            found = f"{self.num_chains} chains, {self.num_draws} draws, {self.num_leapfrogs} leapfrogs"
-            raise InputError(
-                "reciprocal importance sampling", found, "use at least 4 chains, 4 draws (even), 1 leapfrog"
             )
 
     def _fit(self, draws: Tensor) -> DiagonalGaussian | FullRankGaussian:

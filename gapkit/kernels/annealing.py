@@ -1,9 +1,9 @@
-"""Runs of chains along a geometric path: forward to the posterior, or back from it.
+"""Runs of chains along a geometric path: forward to the posterior (AIS), or backward from it (reverse AIS).
 
-Forward, chains start at q0 and the weight's mean is p(x); backward, they start at exact posterior draws and the mean of
-the weight's inverse is 1/p(x). Sources: Neal, "Annealed Importance Sampling" (2001), equations 4 to 11; Grosse,
-Ghahramani, Adams, "Sandwiching the marginal likelihood using bidirectional Monte Carlo" (2015),
-https://arxiv.org/abs/1511.02543.
+Forward, chains start at q0 and the mean of the importance weight is p(x); backward, they start at exact posterior draws
+and the mean of its inverse is 1/p(x). Both together are bidirectional Monte Carlo (BDMC). Sources: Neal, "Annealed
+Importance Sampling" (2001), equations 4 to 11; Grosse, Ghahramani, Adams, "Sandwiching the marginal likelihood using
+bidirectional Monte Carlo" (2015), https://arxiv.org/abs/1511.02543.
 """
 
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ __all__ = ["Annealing", "Run", "jittered"]
 
 
 class Run(NamedTuple):
-    """What a run gives.
+    """The outcome of a run.
 
     Attributes:
-        log_w: log weights of the chains, shape (S, B), float64.
+        log_w: log importance weights of the chains, shape (S, B), float64.
         acceptance: mean acceptance of the moves, shape (B,).
         z: where the chains end, shape (S, B, D).
     """
@@ -75,7 +75,7 @@ class Annealing:
     def backward(self, z: Tensor, noise: MoveNoise) -> Run:
         """From posterior draws, shape (S, B, D), to q0: the weights that the reversed chains would have had.
 
-        Every step of ``forward`` is undone in reverse: momenta are turned round, moved with, and then refreshed.
+        Every step of ``forward`` is undone in reverse: momenta are negated, moved with, and then refreshed.
         """
         state = self.path.evaluate(self.path.transport.inverse(z))
         log_w, accepted = self._zeros(state)

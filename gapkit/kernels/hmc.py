@@ -36,8 +36,8 @@ def transition(
         num_leapfrogs: L >= 1.
 
     Returns:
-        The chains after; their momenta, turned round where the proposal was rejected, which a partial refresh needs;
-        and the acceptance probabilities, shape (S, B); a diverged proposal counts 0.
+        The chains after; their momenta, negated where the proposal was rejected, which a partial refresh needs; and the
+        acceptance probabilities, shape (S, B); a diverged proposal counts 0.
     """
     size = step.unsqueeze(-1)
     u, p = state.u, torch.addcmul(momentum, size, state.grad(beta), value=0.5)

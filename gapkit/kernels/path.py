@@ -66,7 +66,7 @@ class GeometricPath:
         log_joint, grad_z = self.target.log_joint_and_grad(z, self.precision)
         log_det = self.transport.log_abs_det(u)
         log_base, grad_base = self._base(u, z, log_det)
-        log_base = log_base.to(log_joint.dtype)  # a likelihood that needs the digits comes in float64
+        log_base = log_base.to(log_joint.dtype)  # a likelihood that needs the precision comes in float64
         return State(u, log_base, grad_base, log_joint + log_det, self.transport.pull_gradient(u, grad_z))
 
     def grad(self, u: Tensor, beta: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """A pilot run, with chains of its own, that learns what the weighted run then uses frozen: steps and temperatures.
 
-Weights of a chain that adapts itself are not valid: hence a run apart, whose weights nobody uses.
-Source of the conditional effective sample size: Zhou, Johansen, Aston, "Toward automatic model comparison: an adaptive
-sequential Monte Carlo approach" (2016), https://arxiv.org/abs/1303.3123, section 3.3.
+Weights of a chain that adapts itself are not valid: hence a separate run, whose weights are not used. Source of the
+conditional effective sample size: Zhou, Johansen, Aston, "Toward automatic model comparison: an adaptive sequential
+Monte Carlo approach" (2016), https://arxiv.org/abs/1303.3123, section 3.3.
 """
 
 import math
@@ -20,19 +20,20 @@ __all__ = ["Curve", "Mover", "Tuning", "conditional_ess", "learn_curve", "learn_
 
 _LEARNING_RATE = 0.2
 _LOG_SMALLEST_STEP = math.log(1e-5)
-# The pilot of an adaptive schedule goes in strides of this conditional effective sample size, with some moves at each.
+# The pilot of an adaptive schedule advances in strides of this conditional effective sample size, with some moves at
+# each.
 _STRIDE_ESS, _MOVES_PER_STRIDE, _MOST_STRIDES = 0.8, 3, 200
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """How a pilot's chains move, and toward what they adapt.
+    """How a pilot's chains move, and the acceptance rate that their steps adapt to.
 
     Attributes:
         num_leapfrogs: gradients per move.
         jitter: each step is multiplied by a uniform draw from [1 - jitter, 1 + jitter].
         first: first step size.
-        acceptance: aimed at.
+        acceptance: the acceptance rate to adapt to.
     """
 
     num_leapfrogs: int

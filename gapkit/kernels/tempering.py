@@ -1,11 +1,11 @@
-"""Tempering: a population goes from one density to another in stages that it chooses itself.
+"""Tempering: a population goes from one density to another in adaptive stages.
 
 At every stage the inverse temperature grows until the population's conditional effective sample size falls to a share,
-and then the population moves. It is not resampled by its weights: what is wanted here are places, not weights, and
-after a few stages resampling leaves the copies of one or two particles, which know one or two modes. Each particle
-finds a mode of its own instead.
-Sources: Neal, "Annealed Importance Sampling" (2001), https://arxiv.org/abs/physics/9803008; for the stages Zhou,
-Johansen, Aston, "Toward automatic model comparison" (2016), https://arxiv.org/abs/1303.3123, section 3.3.
+and then the population moves. It is not resampled by its weights: the aim is to find modes, not to weight them, and
+after a few stages resampling leaves copies of one or two particles, which cover one or two modes. Without it each
+particle finds a mode of its own. Sources: Neal, "Annealed Importance Sampling" (2001),
+https://arxiv.org/abs/physics/9803008; for the stages Zhou, Johansen, Aston, "Toward automatic model comparison" (2016),
+https://arxiv.org/abs/1303.3123, section 3.3.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gapkit.core.ranges import check_ranges, share, whole
 from gapkit.kernels.noise import MoveNoise
 from gapkit.kernels.path import GeometricPath
 from gapkit.kernels.pilot import Mover, Tuning, conditional_ess
 
-__all__ = ["Tempering", "resampled", "tempered"]
+__all__ = ["RANGES", "Tempering", "resampled", "tempered"]
+
+RANGES = {
+    "num_stages": whole(1),
+    "moves": whole(1),
+    "num_leapfrogs": whole(1),
+    "share": share(zero=False, one=False),
+    "acceptance": share(zero=False, one=False),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +34,18 @@ class Tempering:
     """How a population is tempered. Costs ``1 + num_stages * moves * num_leapfrogs`` gradients a particle.
 
     Attributes:
-        num_stages: stages, the same for every datapoint: those that arrive early go on moving at the cold end.
+        num_stages: stages, the same for every datapoint: those that reach the posterior early go on moving there.
         moves: transitions at each.
         num_leapfrogs: gradients of a transition.
         share: conditional effective sample size of a stage.
-        acceptance: aimed at by the steps, which adapt all the way: no weight rests on these moves.
+        acceptance: the acceptance rate that steps adapt to, all the way: no importance weight depends on these moves.
+
+    Raises:
+        InputError: a setting out of its range.
+
+    Example:
+        >>> Tempering(moves=6).num_stages
+        16
     """
 
     num_stages: int = 16
@@ -37,6 +53,9 @@ class Tempering:
     num_leapfrogs: int = 4
     share: float = 0.5
     acceptance: float = 0.75
+
+    def __post_init__(self) -> None:
+        check_ranges("tempering", self, RANGES)
 
 
 def tempered(path: GeometricPath, z: Tensor, beta: Tensor, noise: MoveNoise, settings: Tempering) -> Tensor:
@@ -58,7 +77,7 @@ def tempered(path: GeometricPath, z: Tensor, beta: Tensor, noise: MoveNoise, set
         energy = (mover.state.log_target - mover.state.log_base).double()
         beta = _next(energy, beta, settings.share)
         if stage == settings.num_stages - 1:
-            beta = torch.ones_like(beta)  # for those that are not there yet a leap
+            beta = torch.ones_like(beta)  # those that have not reached the posterior jump there
         for _ in range(settings.moves):
             mover(beta)
     return path.transport.forward(mover.state.u)

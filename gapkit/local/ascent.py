@@ -1,10 +1,10 @@
 """Climb log p(x, z) from a point to the mode above it, for many starts at once, by damped Newton steps.
 
-A start says where to look and nothing about the posterior's width, so it is climbed from as a point: the scale of the
-encoder's q, which may be wrong by any factor, plays no part, and draws that are too wide cannot mix two modes. A step
-is the curvature's Newton step times a length that a line search chooses; where it is right, as for a linear decoder
-with Gaussian noise, one step lands, from however far away.
-Source: Nocedal & Wright, "Numerical Optimization" (2006), sections 3.1 and 10.3 (line search, Gauss-Newton).
+A start gives a place and no width, so the climb treats it as a point: the scale of the encoder's q, which may be wrong
+by any factor, is not used, and draws that are too wide cannot mix two modes. A step is the curvature's Newton step
+times a length that a line search chooses; where it is exact, as for a linear decoder with Gaussian noise, one step
+reaches the mode from any distance. Source: Nocedal & Wright, "Numerical Optimization" (2006), sections 3.1 and 10.3
+(line search, Gauss-Newton).
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Work on some datapoints of a batch without a trace in the others, not even in the last bit.
+"""Work on some datapoints of a batch without changing the others, not even in the last bit.
 
 Matrix products round differently for other shapes and places. If the datapoints that need more work were gathered into
 one batch, a datapoint that drops out would move all that follow it. So they are worked on in blocks of fixed
@@ -16,7 +16,7 @@ _SIZE, _FEW_LATENTS = 5, 10
 
 
 def block_size(dim: int) -> int:
-    """How many datapoints to a block of expensive work: posteriors of few latents are often bent, and fast."""
+    """How many datapoints to a block of expensive work: posteriors of few latents are often curved, and cheap."""
     return _SIZE if dim <= _FEW_LATENTS else 1
 
 
@@ -25,7 +25,7 @@ def blocks_with(wanted: Tensor, size: int = _SIZE) -> Iterator[tuple[Tensor, Ten
 
     Args:
         wanted: bools of shape (B,).
-        size: datapoints of a block; one for work of which a datapoint needs so much that company would be expensive.
+        size: datapoints of a block; 1 for work that is too expensive to do for a whole block.
 
     Yields:
         The datapoints of a block, shape (P,), and the places in it of the wanted ones.

@@ -1,8 +1,8 @@
-"""L[q] of a fit that may take fewer steps: how soon does it come to rest at its optimum?
+"""L[q] of a fit that may take fewer steps: how soon does it converge to its optimum?
 
 A fit that has converged would have ended at the same bound with half of its steps. So the datapoints are fitted again
-with a share of the steps, from the same place and on noise that begins alike; no step of the fit itself is watched,
-because watching would cost time in its innermost loop, and the average over a stretch is what a fit returns.
+with a share of the steps, from the same place and on the same first draws; no step of the fit itself is watched,
+because that would cost time in its innermost loop, and the average over a stretch is what a fit returns.
 """
 
 from collections.abc import Mapping

@@ -3,8 +3,8 @@
 For Gaussians it is the gain that a Newton step promises (half the squared gradient in natural units, the "Newton
 decrement": Boyd & Vandenberghe, "Convex Optimization" (2004), section 9.5.1, https://stanford.edu/~boyd/cvxbook/). The
 squared length of a noisy mean is biased upward by its own noise, so it is taken from products of means of different
-blocks of draws: zero on average at the optimum, and now and then negative. Other families have no such coordinates;
-there it is extrapolated from what the last steps gained, as if the shortfall fell as one over their number.
+blocks of draws: zero on average at the optimum, and sometimes negative. Other families have no such coordinates; there
+it is extrapolated from the gain of the last steps, as if the shortfall fell as one over the number of steps.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,8 @@ class Certificate:
         gap: the estimate, shape (B,), in nats; by noise it may be negative.
         std_error: its standard error, shape (B,), in nats.
         gradient_norm: length of the gradient in the family's natural units, shape (B,); NaN where it has none.
-        doubtful: where L[q] curves so weakly that steps in these units go nowhere, shape (B,); None for nowhere.
+        doubtful: where L[q] is so flat that steps in these units make no progress, shape (B,); None where it is so for
+            none.
     """
 
     gap: Tensor

@@ -6,8 +6,8 @@
 With C C' the inverse of the curvature of -log p(x, z) under q these are the natural coordinates of the family: at a
 Gaussian target a gradient is a Newton step. On fixed draws L[q] is a function without noise, whose gradients can be
 compared with each other (a sample average approximation: Giordano, Ingram, Broderick, "Black Box Variational Inference
-with a Deterministic Objective" (2024), https://arxiv.org/abs/2304.05527). What a Gaussian target of the same curvature
-would add by the accident of the draws is taken out, value and gradient alike; at the origin that leaves the path
+with a Deterministic Objective" (2024), https://arxiv.org/abs/2304.05527). The sampling noise of a Gaussian target of
+the same curvature is subtracted (a control variate) from value and gradient; at the origin that leaves the path
 gradient.
 """
 
@@ -48,7 +48,7 @@ class Chart(Protocol):
 
 
 def suited_root(root: Tensor | None, scale: Tensor) -> Tensor:
-    """A root of a covariance whose precision has the diagonal that a mean-field optimum of these scales tells of.
+    """A root of a covariance whose precision has the diagonal that a mean-field optimum of these scales implies.
 
     Where L[q] is stationary in sigma_i, the curvature of -log p(x, z) under q is 1 / sigma_i^2 along axis i: it need
     not be that of the wider Gaussian which a mode was fitted with. Correlations are kept.

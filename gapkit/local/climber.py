@@ -22,7 +22,7 @@ __all__ = ["Climber", "as_starts", "finished"]
 
 @dataclass(frozen=True)
 class Climber:
-    """How starts of a batch are climbed from."""
+    """How to climb from the starts of a batch."""
 
     target: Target
     key: Key
@@ -30,7 +30,7 @@ class Climber:
     curvature: Curvature | None
 
     def climb(self, modes: Modes, rows: Tensor, stage: str) -> Modes:
-        """From starts to modes, or on with modes, (K, P) of the datapoints ``rows``, (P,); dead ones stay dead."""
+        """From starts to modes, or on with modes, (K, P) of the datapoints ``rows``, (P,); absent ones stay so."""
         count, number = len(modes.loc), len(rows)
         flat = rows.repeat(count)
         target, key = self.target.select(flat), self.key.select(flat)
@@ -62,7 +62,7 @@ class Climber:
 
 
 def as_starts(target: Target, loc: Tensor, scale: Tensor, exists: Tensor | None = None) -> Modes:
-    """Starts of shape (K, B, D) as modes; those that are not numbers do not exist."""
+    """Starts of shape (K, B, D) as modes; NaN marks a start that does not exist."""
     sound = (loc.isfinite() & scale.isfinite() & (scale > 0)).all(-1)
     exists = sound if exists is None else exists & sound
     scale = torch.where(exists.unsqueeze(-1), scale, 1.0)
@@ -73,8 +73,8 @@ def as_starts(target: Target, loc: Tensor, scale: Tensor, exists: Tensor | None 
 def finished(climber: Climber, modes: Modes) -> Modes:
     """Fit the Gaussians of the modes that are left: every batch has a fixed shape.
 
-    Everyone's first mode together, then the second of the blocks of datapoints that have one, then the third and
-    fourth, the fifth to eighth, and so on.
+    The first mode of every datapoint together, then the second of the blocks of datapoints that have one, then the
+    third and fourth, the fifth to eighth, and so on.
     """
     alive = modes.alive()
     order = (~alive).to(torch.int8).argsort(dim=0, stable=True)  # dead ones come last
@@ -89,7 +89,7 @@ def finished(climber: Climber, modes: Modes) -> Modes:
             part = Modes(*(getattr(modes, name)[chosen, rows] for name in ("loc", "tril", "level", "hits")))
             part = climber.climb(part, block, "fit")
             chosen, rows = chosen[:, places], block[places].expand(len(numbers), -1)
-            # A fit that came to nothing leaves the Gaussian of the mode as it was.
+            # A fit that failed leaves the Gaussian of the mode as it was.
             there = alive[chosen, rows] & part.select(places).alive()
             out = out.replaced(part.select(places), chosen[there], rows[there], there)
         begin, size = begin + size, begin + size
@@ -109,7 +109,7 @@ def _averaged(
 
     if settings.patient(target.dim):
         # Gauss-Newton leaves out the decoder's own curvature, which can be most of it at a lesser mode that nothing
-        # else polishes: a proposal of the wrong width there is a wrong log p(x). Path gradients know all of it.
+        # else polishes: a proposal of the wrong width there makes log p(x) wrong. Path gradients include all of it.
         steps = range(4 * settings.warm_steps)
         return polish_full_rank(target, begin.gaussian(), noise, steps, settings.polish_samples)
     return warm_start(target, begin, curvature, noise, steps, settings.warm_samples).gaussian()
@@ -120,7 +120,7 @@ def _without_curvature(
 ) -> tuple[Gaussian, Tensor]:
     """Path-gradient steps of factorised Gaussians, and their scales in the form of ``tril``.
 
-    Such a step knows less than one with curvature, but costs only its gradients: more of them are taken.
+    Such a step uses no curvature and costs only its gradients: more of them are taken.
     """
     streams = key.streams(f"modes/{stage}", target.dtype, target.device)
     diagonal = DiagonalGaussian(loc, tril if tril.dim() == 2 else tril.diagonal(dim1=-2, dim2=-1))

@@ -1,9 +1,8 @@
 """The averaged curvature of log p(x, z) that natural-gradient steps need, without asking the user for anything.
 
-Gauss-Newton from the decoder's Jacobian (forward mode, positive definite by construction) where it can be had;
-exact Hessians by double backward, with eigenvalues clamped from below, where it cannot; None where both fail or cost
-too much.
-Source: Martens, "New insights and perspectives on the natural gradient method" (2020),
+Gauss-Newton from the decoder's Jacobian (forward mode, positive definite by construction) where that is available;
+exact Hessians by double backward, with eigenvalues clamped from below, where it is not; None where both fail or cost
+too much. Source: Martens, "New insights and perspectives on the natural gradient method" (2020),
 https://arxiv.org/abs/1412.1193, section 8.
 """
 
@@ -39,9 +38,9 @@ _FEW_LATENTS = 10  # up to here precisions in double cost nothing beside the dec
 def precision_dtype(target: Target) -> torch.dtype:
     """The type that precisions of the posterior are added up, inverted and solved with.
 
-    Data that say much of a few directions and nothing of the others (one pixel and two latents) make precisions whose
+    Data that inform about a few directions and not about the others (one pixel and two latents) make precisions whose
     smallest eigenvalue is the prior's, and less than the rounding of the largest in single precision: a Newton step
-    would then go anywhere. So these are in double: always where latents are few, because it costs nothing there.
+    would then be noise. So these are in double: always where latents are few, because it costs nothing there.
     """
     deficient = target.dim <= _FEW_LATENTS or target.x[0].numel() < target.dim
     return torch.float64 if deficient and target.device.type != "mps" else target.dtype  # which has no doubles

@@ -87,7 +87,7 @@ class Fitter(Protocol):
         ...
 
     def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[Any, Tensor] | None:
-        """Another place to polish from for some datapoints, and which, shape (P,); None where one will do."""
+        """Another place to polish from for some datapoints, and which, shape (P,); None where one is enough."""
         ...
 
     def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:

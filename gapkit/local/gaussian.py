@@ -55,8 +55,8 @@ def _certificate(job: Job, stage: str, q: Any, start: Tensor, make: Callable[[Jo
 def _newton_gain(job: Job, stage: str, chart: Chart) -> Certificate:
     """From ``certificate_samples`` fresh draws in blocks of antithetic pairs: the gain of a Newton step.
 
-    The coordinates of a chart are natural if L[q] curves by one in them. Along the gradient that is looked up, with a
-    second gradient on the draws of one block; where it curves much less, as much more is left to gain.
+    The coordinates of a chart are natural if L[q] curves by one in them. Along the gradient that curvature is measured,
+    with a second gradient on the draws of one block; where it is much less than one, the gain is larger in proportion.
     """
     noise = job.noise(f"certificate/{stage}")
     samples = job.settings.certificate_samples
@@ -139,7 +139,7 @@ class MeanFieldFitter:
 
     @staticmethod
     def _elsewhere(job: Job, q: DiagonalGaussian, start: Tensor) -> Tensor:
-        """Where q's own scales tell of another curvature than its mode's along some axis: bools of shape (B,)."""
+        """Where q's own scales imply another curvature than its mode's along some axis: bools of shape (B,)."""
         root = _root(job, start)
         if root is None:
             return torch.zeros_like(start, dtype=torch.bool)
@@ -191,7 +191,7 @@ class FullRankFitter:
         return _certificate(job, stage, q, start, lambda part, few, _: FullRankChart(part.target, few))
 
     def climb(self, job: Job, q: FullRankGaussian, start: Tensor, steps: range, wanted: Tensor) -> FullRankGaussian:
-        """Newton steps, where the draws are many for so many numbers; elsewhere the polish that follows must do."""
+        """Newton steps, where the draws are many for so many numbers; elsewhere only the polish that follows."""
         if _DRAWS_PER_LATENT * job.target.dim > _climb_samples(job):
             return q
         climbed: FullRankGaussian = _climb(job, q, lambda q: FullRankChart(job.target, q), steps, wanted)

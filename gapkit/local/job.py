@@ -33,10 +33,10 @@ class Job:
         target: their posteriors, unnormalised.
         key: seed and indices.
         settings: budgets.
-        judge: the ELBO estimator whose value stands in the table.
+        judge: the ELBO estimator whose value the table holds.
         modes: Gaussians around the modes that were found, K starts each.
         encoder: the encoder's q.
-        encoder_elbo: L[q] of it, as it stands in the table.
+        encoder_elbo: L[q] of it, as in the table.
         family: the name of the family, which names its noise.
     """
 
@@ -54,7 +54,7 @@ class Job:
         return replace(self, family=family)
 
     def select(self, rows: Tensor) -> "Job":
-        """The job of some datapoints: rows has shape (P,); the encoder's q, of which nobody asks then, stays."""
+        """The job of some datapoints: rows has shape (P,); the encoder's q, which is not used then, stays."""
         return replace(self, target=self.target.select(rows), key=self.key.select(rows), modes=self.modes.select(rows))
 
     def noise(self, stage: str, dim: int | None = None) -> Callable[[int], Tensor]:
@@ -74,7 +74,7 @@ class Job:
         return select(self.target, self.target.x, q, self.key)
 
     def judged(self, q: Posterior) -> Estimate:
-        """L[q] as it stands in the table."""
+        """L[q] as in the table."""
         return self.judge(self.target, self.target.x, q, self.key)
 
     def best_start(self, candidates: list[G]) -> tuple[G, Tensor]:

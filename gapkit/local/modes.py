@@ -87,7 +87,7 @@ class Modes:
         return Modes(self.loc[order, rows], self.tril[order, rows], self.level[order, rows], self.hits[order, rows])
 
     def weights(self) -> Tensor:
-        """Each mode's share of the posterior, as far as its level tells: shape (K, B)."""
+        """Each mode's share of the posterior, as estimated by its level: shape (K, B)."""
         return torch.softmax(torch.where(self.alive(), self.level, -torch.inf), 0).nan_to_num(0.0)
 
     def effective(self) -> Tensor:
@@ -108,7 +108,7 @@ class Modes:
         return Mixture(self._weights().log(), tuple(self.gaussian(k) for k in range(len(self.loc))))
 
     def spread_out(self) -> Gaussian:
-        """The Gaussian of that mixture's mean and covariance: where a flow may begin that is to cover all modes."""
+        """The Gaussian of that mixture's mean and covariance: a start for a flow that should cover all modes."""
         weights = self._weights().unsqueeze(-1)
         there = weights > 0
         loc = torch.where(there, self.loc, 0.0)
@@ -122,7 +122,7 @@ class Modes:
         return FullRankGaussian(mean, torch.linalg.cholesky_ex((weights.unsqueeze(-1) * inner).sum(0))[0])
 
     def mixture(self, encoder: Transport, best: Tensor, optimum: Gaussian) -> Mixture:
-        """Pool all modes and the encoder's q, with the polished optimum in the place of the best mode.
+        """Pool all modes and the encoder's q, with the polished optimum in place of the best mode.
 
         Args:
             encoder: the encoder's q.
@@ -134,7 +134,7 @@ class Modes:
         loc[best, rows] = optimum.loc
         tril[best, rows] = optimum.scale if isinstance(optimum, DiagonalGaussian) else optimum.scale_tril
         usable = self.level.isfinite()
-        usable[best, rows] = True  # without a single usable mode the optimum still stands in the best one's place
+        usable[best, rows] = True  # without a usable mode the optimum still takes the place of the best one
         usable &= loc.isfinite().all(-1)
         level = torch.where(usable, self.level.nan_to_num(neginf=0.0), -torch.inf)
         share = torch.softmax(level, 0).nan_to_num(0.0)
@@ -161,8 +161,8 @@ def without_duplicates(modes: Modes, keep_within: float) -> Modes:
     whitener = _whitener(modes.tril)
     rows = torch.arange(level.shape[1], device=level.device)
     for late in range(1, len(level)):
-        # The better of the two says how far is far. A narrow mode inside a wide one is another mode: the wide one may
-        # stand at a saddle between several.
+        # Distance is measured in deviations of the better fit of the two. A narrow mode inside a wide one is another
+        # mode: the wide one may stand at a saddle between several.
         apart = modes.loc[late] - modes.loc[:late]
         theirs, ours = _squared(whitener[:late], apart), _squared(whitener[late].expand_as(whitener[:late]), apart)
         later_is_better = modes.level[late] > modes.level[:late]

@@ -8,8 +8,8 @@ q approaches the posterior; Roeder, Wu, Duvenaud 2017, https://arxiv.org/abs/170
 
 with Phi the lower part of a matrix and half its diagonal. At a Gaussian target both are Newton steps, so a = 1 would
 land at once without noise; a falls as 1/t against the noise. At a Gaussian target with precision P, sigma r u of the
-mean-field step is noisy through sigma u (P - diag P) sigma u, whose mean is zero whatever P: with P known about right
-from the mode it is taken out (a control variate), which leaves the noise of what is not Gaussian.
+mean-field step is noisy through sigma u (P - diag P) sigma u, whose mean is zero whatever P: with an approximate P from
+the mode it is subtracted (a control variate), which leaves the noise of what is not Gaussian.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ def bounded(step: Tensor, limit: float) -> Tensor:
 def polish_steps(steps: range) -> Iterator[tuple[float, float]]:
     """Size and averaging weight of each step: sizes fall as 1/t, and iterates are averaged.
 
-    The first stretch comes from afar and averages its second half only; those that go on from it average all.
+    The first stretch starts far from the optimum and averages its second half only; later ones average all iterates.
     """
     half = len(steps) // 2 if steps.start == 0 else 0
     for position, t in enumerate(steps):

@@ -1,8 +1,8 @@
-"""Newton steps for Gaussians whose natural coordinates are not what they should be: along the ridge of a banana, say.
+"""Newton steps for Gaussians whose natural coordinates are badly scaled: along the ridge of a banana, say.
 
 There the curvature under a narrow q is a small share of that of the mode, and a natural-gradient step covers as small
-a share of the way. The curvature is therefore asked of the gradients themselves: conjugate gradients need only its
-products with a few directions, which are differences of gradients on the same draws.
+a share of the way. The curvature is therefore estimated from the gradients themselves: conjugate gradients need only
+its products with a few directions, which are differences of gradients on the same draws.
 Source: Steihaug, "The conjugate gradient method and trust regions in large scale optimization" (1983); Nocedal &
 Wright, "Numerical Optimization" (2006), algorithms 4.1 and 7.2.
 """
@@ -18,9 +18,9 @@ from gapkit.local.chart import Chart
 
 __all__ = ["climb", "curvature_along"]
 
-_APART = 0.05  # of two gradients whose difference tells the curvature, in natural units
+_APART = 0.05  # of two gradients whose difference gives the curvature, in natural units
 _PRODUCTS = 6  # products with the curvature in a step
-_ENOUGH = 0.1  # of the gradient left: a step that is solved as well as that will do
+_ENOUGH = 0.1  # of the gradient left, below which a step counts as solved
 _FLAT = 1e-3  # curvature below which a direction counts as having none
 _FIRST_RADIUS, _LARGEST_RADIUS = 2.0, 20.0  # of the trust region, in natural units
 
@@ -49,7 +49,7 @@ def climb(
         q: where to begin, B datapoints.
         u: antithetic noise, shape (S, B, D).
         steps: at most.
-        tolerance: a datapoint from which a step promises less, in nats, has arrived.
+        tolerance: a datapoint from which a step promises less, in nats, has converged.
         wanted: for whom, shape (B,); None is for all. The others stay where they are.
 
     Returns:

@@ -17,7 +17,7 @@ __all__ = ["Climber", "best_of", "placed", "polished", "stretches"]
 
 @runtime_checkable
 class Climber(Protocol):
-    """A fitter that can take Newton steps where its certificate doubts the coordinates it is made in."""
+    """A fitter that can take Newton steps where its certificate finds its coordinates badly scaled."""
 
     def climb(self, job: Job, q: Any, start: Tensor, steps: range, wanted: Tensor) -> Any:
         """Take them for those wanted, shape (B,); the steps of the polish that follows name the noise."""
@@ -64,7 +64,7 @@ def _climbed(job: Job, fitter: Any, best: Any, certificate: Certificate, start: 
 def stretches(job: Job, fitter: Fitter, begin: Any, start: Tensor, steps: int) -> tuple[Any, Any]:
     """The outcomes of the two stretches of a polish of so many steps.
 
-    The first stretch comes from afar; the second, from where the first ended, averages all its iterates.
+    The first stretch starts far from the optimum; the second, from where the first ended, averages all its iterates.
     """
     first = fitter.polish(job, begin, start, range(steps // 3))
     return first, fitter.polish(job, first, start, range(steps // 3, steps))
@@ -73,7 +73,7 @@ def stretches(job: Job, fitter: Fitter, begin: Any, start: Tensor, steps: int) -
 def best_of(job: Job, fitter: Fitter, outcomes: list[Any], start: Tensor, steps: range) -> tuple[Any, Certificate]:
     """The last of what the stretches gave, and its certificate on fresh noise.
 
-    An earlier one is taken only where it is better on fixed noise by three paired errors: where a stretch went astray.
+    An earlier one is taken only where it is better on fixed noise by three paired errors: where a stretch diverged.
     Choosing the highest instead would choose by noise, which costs more than it gains.
     """
     *earlier, last = outcomes
@@ -88,7 +88,7 @@ def best_of(job: Job, fitter: Fitter, outcomes: list[Any], start: Tensor, steps:
     if certificate is None:
         stage, share = f"certificate/{job.family}/{steps.stop}", steps.start / max(1, len(steps))
         certificate = from_gain(job.level(best, stage), job.level(earlier[-1], stage), share)
-        # Where the last stretch went astray nothing is known of what a better one would have gained.
+        # Where the last stretch diverged the gain of a better one is unknown.
         certificate = replace(certificate, gap=torch.where(number == 0, certificate.gap, torch.nan))
     return best, certificate
 

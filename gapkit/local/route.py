@@ -1,9 +1,9 @@
-"""A route to the posterior that owes nothing to the encoder or to the fitted modes: tempering from the prior.
+"""A route to the posterior that does not depend on the encoder or the fitted modes: tempering from the prior.
 
-Importance sampling and annealed importance sampling from the fitted modes see only what those cover. Here a population
-of the prior's draws, as many as the bank holds and decoded already, is weighted by the likelihood as far as it can
-carry it, and then tempered to the posterior. Where it ends in places that the proposal does not cover, it has found
-what the fits missed.
+Importance sampling and annealed importance sampling (AIS) from the fitted modes reach only what those cover. Here the
+bank's draws from the prior, which are decoded already, get importance weights at the inverse temperature up to which
+their effective sample size is large enough; particles drawn by these weights are then tempered to the posterior. Where
+they end in places that the proposal does not cover, the fits missed a mode.
 """
 
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gapkit.core.randomness import Key
+from gapkit.core.ranges import check_ranges, whole
 from gapkit.kernels.noise import MoveNoise
 from gapkit.kernels.path import GeometricPath
 from gapkit.kernels.pilot import conditional_ess
@@ -19,24 +20,36 @@ from gapkit.kernels.tempering import Tempering, resampled, tempered
 from gapkit.local.starts import Bank
 from gapkit.target import PriorProposal, Target
 
-__all__ = ["Route", "travel"]
+__all__ = ["RANGES", "Route", "travel"]
 
-_INDEPENDENT = 32  # effective draws of the prior for each particle, where the bank can carry them
+RANGES = {"num_particles": whole(1), "rounds": whole(1)}
+
+_INDEPENDENT = 32  # effective draws of the prior for each particle, where the bank has them
 
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """Settings of the route.
+    """Settings of the route from the prior.
 
     Attributes:
         num_particles: per datapoint; each further round has twice as many.
-        rounds: how often it is gone while new modes turn up.
+        rounds: how often it is run, at most, while new modes are found.
         tempering: how the particles get to the posterior.
+
+    Raises:
+        InputError: a setting out of its range.
+
+    Example:
+        >>> Route(num_particles=16).rounds
+        3
     """
 
     num_particles: int = 32
     rounds: int = 3
     tempering: Tempering = field(default_factory=Tempering)
+
+    def __post_init__(self) -> None:
+        check_ranges("the route from the prior", self, RANGES)
 
 
 def travel(target: Target, bank: Bank, key: Key, route: Route, number: int) -> Tensor:

@@ -29,7 +29,7 @@ from gapkit.target import Target
 
 __all__ = ["Found", "Further", "find_modes", "search_on"]
 
-# Modes with less of the posterior than this are not news.
+# Modes with less of the posterior than this do not count as new.
 _NEWS = 0.005
 
 
@@ -41,7 +41,7 @@ class Found:
         modes: what was found.
         starts: how many starts were climbed, shape (B,).
         unseen: estimated posterior mass in modes that were not found, shape (B,); 0 where all peaks of the bank were
-            climbed, and NaN where there was one start only, which tells nothing.
+            climbed, and NaN where there was one start only, too few for an estimate.
     """
 
     modes: Modes
@@ -51,7 +51,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Further:
-    """What starts from elsewhere add to the modes that are known.
+    """What starts from another search add to the modes that are known.
 
     Attributes:
         modes: the known ones and the new ones.
@@ -168,7 +168,7 @@ class _Waiting:
 
 
 def search_on(target: Target, key: Key, settings: FitSettings, known: Modes, starts: Tensor, scale: Tensor) -> Further:
-    """Climb from starts that were found elsewhere, and see whether they lead to modes that are not known yet.
+    """Climb from starts of another search, and see whether they lead to modes that are not known yet.
 
     Args:
         target: B datapoints.

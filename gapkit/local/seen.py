@@ -33,7 +33,7 @@ def finished(
 ) -> LocalFit:
     """The outcome of a polish, or a member that is known already where that is better.
 
-    Where such a member is clearly better the polish ended in a lesser place, and is done again from the member.
+    Where such a member is clearly better the polish ended at a lower optimum, and is done again from the member.
     """
     fit = _judged(job, best, certificate, steps, start)
     for member in fitter.known(job, found):

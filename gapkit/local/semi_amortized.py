@@ -3,15 +3,15 @@
     q_0 = the encoder's q,     q_t+1 = one natural-gradient step from q_t,     L[q_k] for k = 0, 1, 2, 5, ...
 
 A step is one step of the polish (path gradients, natural coordinates, sizes min(1/2, 8 / (t + 8)), and none longer than
-one standard deviation of q; see :mod:`gapkit.local.natural`), in the encoder's own family and with nothing but q to go
-by: the mean of a factorised Gaussian is preconditioned by its own variances, as they are at that step.
+one standard deviation of q; see :mod:`gapkit.local.natural`), in the encoder's own family and from q alone: the mean of
+a factorised Gaussian is preconditioned by its own variances, as they are at that step.
 
 The iterate after k steps is q_k itself. The polish returns the average over a stretch of steps, which would make L
 after 10 steps depend on whether 5 were asked for as well; here every step is a stretch of its own, and the average over
 one iterate is that iterate. L[q_k] is not kept above L[q]: where a step loses, the curve says so. Mean-field steps
-swing to and fro at first where the posterior's latents are correlated so strongly that half a step is too long.
+oscillate at first where the posterior's latents are correlated so strongly that half a step is too long.
 
-The source trains the encoder through such steps; here an encoder that was trained without them is asked what they add.
+The source trains the encoder through such steps; here they are applied to an encoder that was trained without them.
 Source: Kim, Wiseman, Miller, Sontag & Rush, "Semi-Amortized Variational Autoencoders" (2018),
 https://arxiv.org/abs/1802.02550, section 3.
 """

@@ -2,7 +2,29 @@
 
 from dataclasses import dataclass
 
-__all__ = ["FitSettings"]
+from gapkit.core.ranges import above, check_ranges, even, share, whole
+
+__all__ = ["RANGES", "FitSettings"]
+
+RANGES = {
+    "num_starts": whole(0, or_zero="for none"),
+    "most_starts": whole(0),
+    "unseen": share(zero=True, one=True),
+    "climb_steps": whole(0, or_zero="for none"),
+    "warm_steps": whole(0, or_zero="for none"),
+    "coarse_samples": even(2),
+    "warm_samples": even(2),
+    "polish_steps": whole(0, or_zero="for none"),
+    "polish_samples": even(2),
+    "select_samples": even(2),
+    "more_rounds": whole(0, or_zero="for none"),
+    "certificate_samples": whole(2),
+    "gradient_steps": whole(1),
+    "gradient_samples": even(2),
+    "num_components": whole(1),
+    "tolerance": above(0, "0.02"),
+    "keep_within": above(0, "12"),
+}
 
 _FEW_LATENTS = 10
 
@@ -20,7 +42,7 @@ class FitSettings:
         climb_steps: Newton steps from every start to the mode above it, at least 12 for at most 10 latents; 0
             leaves starts where they are.
         warm_steps: half as many natural-gradient steps follow for the modes that are left.
-        coarse_samples: samples of each step from a start, even, where a model's curvature is not to be had.
+        coarse_samples: samples of each step from a start, even, where a model's curvature is not available.
         warm_samples: samples of each natural-gradient step, even.
         polish_steps: path-gradient steps of the best mode; a long one is half as long in the
             mean-field family.
@@ -36,6 +58,13 @@ class FitSettings:
         tolerance: a fit counts as converged unless its certificate says that more than this is left to gain, in nats,
             by two standard errors.
         keep_within: modes this many nats below the best are dropped.
+
+    Raises:
+        InputError: a setting out of its range.
+
+    Example:
+        >>> FitSettings(num_starts=0).polish_steps
+        100
     """
 
     num_starts: int = 3
@@ -56,6 +85,9 @@ class FitSettings:
     num_components: int = 4
     tolerance: float = 0.02
     keep_within: float = 12.0
+
+    def __post_init__(self) -> None:
+        check_ranges("local fits", self, RANGES)
 
     def starts(self, dim: int) -> int:
         """How many starts from the bank a posterior in ``dim`` dimensions gets.

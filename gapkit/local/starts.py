@@ -1,7 +1,7 @@
 """Several starts per datapoint, from a bank of latents that is decoded once and scored against all datapoints.
 
-An encoder that sits in a wrong or lesser mode takes a local fit with it, and no weight diagnostic notices: importance
-weights look healthy because they never see what is missing. The remedy is to look elsewhere cheaply: latents drawn
+An encoder at a wrong or minor mode leads the local fit there too, and no diagnostic of the importance weights shows it:
+they look healthy because no draw reaches the mode that is missing. The remedy is a cheap global search: latents drawn
 from the prior and encodings of other data are decoded once, one matrix product scores every datapoint against all of
 them, and the peaks of the scores become further starts of the fit.
 

@@ -7,9 +7,9 @@ For mean m and precision P, with z_s = m + L u_s and averages over s,
 Source: Khan & Nielsen, "Fast yet Simple Natural-Gradient Descent for Variational Inference in Complex Models" (2018),
 https://arxiv.org/abs/1807.04489, equations 8 and 9.
 
-A step many standard deviations long is no matter of noise but of trust: it is shortened, or taken whole, by what
-log p(x, z) is at its end (Nocedal & Wright, "Numerical Optimization" (2006), section 3.1). So a linear-Gaussian
-posterior is hit exactly from millions of standard deviations away, and a bent one is approached without a leap.
+A step many standard deviations long gets a line search on log p(x, z), which shortens it or takes it whole (Nocedal &
+Wright, "Numerical Optimization" (2006), section 3.1). So a linear-Gaussian posterior is reached exactly from millions
+of standard deviations away, and a curved one in steps that are not too long.
 """
 
 import math
@@ -146,7 +146,7 @@ def _step(target: Target, now: _State, curvature: Curvature, u: Tensor) -> _Stat
     fine = (failed == 0) & step.isfinite().all(-1) & new_scale.isfinite().all(-1).all(-1)
     long = fine & (share * torch.where(now.far, 1.0, _LONG) < 1.0)
     taken = torch.where(long, _searched(target, now.mean, step, share, long), rho * share)
-    lost = ~fine & (now.age < 0)  # nothing was ever known here: look closer to the mean
+    lost = ~fine & (now.age < 0)  # no gradient was finite here so far: draw closer to the mean
     return _State(
         torch.where(fine[:, None], now.mean + taken[:, None] * step, now.mean),
         torch.where(fine[:, None, None], moved, torch.where(lost[:, None, None], _SHRUNK**2, 1.0) * now.precision),

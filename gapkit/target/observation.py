@@ -50,7 +50,7 @@ def stored_values(dist: Distribution) -> int:
 def fisher_features(dist: Distribution, x: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return phi and w, both (N, M), such that the Fisher information of z is sum_m w_m (dphi_m/dz)(dphi_m/dz)'.
 
-    The weights are constants: they carry no derivative, which forward mode would have to push along for nothing.
+    The weights are constants: they carry no derivative, which forward mode would have to compute for nothing.
 
     Exact for Bernoulli, categorical, normal and every one-parameter exponential family (there phi is the mean and
     1/w the variance); expected information, which is positive where the Hessian is not, of Student-t (for fixed degrees
@@ -59,8 +59,8 @@ def fisher_features(dist: Distribution, x: Tensor | None = None) -> tuple[Tensor
     quasi-likelihood for anything else with mean and variance.
 
     Far from its location a heavy-tailed density curves much less than on average. Given the data, its information is
-    spread by the weights of iteratively reweighted least squares, whose mean it keeps: then a Newton step from afar is
-    neither timid nor, being less than twice as long as that of the majorising parabola, a leap.
+    spread by the weights of iteratively reweighted least squares, whose mean it keeps: then a Newton step from far away
+    is not too short, nor too long: it is less than twice as long as that of the majorising parabola.
 
     Args:
         dist: p(x|z) with batch shape (N,).

@@ -1,7 +1,7 @@
 """How precisely gradients are computed. Energies and weights always keep the model's own floating-point type.
 
-A leapfrog trajectory is reversible and keeps volume whatever deterministic function stands in the gradient's place, so
-rounding it coarsely costs acceptance and never correctness: the Metropolis test uses full-precision energies.
+A leapfrog trajectory is reversible and keeps volume whatever deterministic function replaces the gradient, so rounding
+it coarsely costs acceptance and never correctness: the Metropolis test uses full-precision energies.
 """
 
 import contextlib

@@ -33,7 +33,7 @@ class PriorProposal:
     def draw(self, streams: Streams, num_samples: int) -> tuple[Tensor, Tensor]:
         """Return z of shape (S, B, D) and log p(z) of shape (S, B).
 
-        A distribution's own ``sample`` knows only the global generator, so each datapoint's draws are made on a seed
+        A distribution's own ``sample`` uses the global generator only, so each datapoint's draws are made on a seed
         taken from its stream: unlike those of a transport, draws of one call are not the continuation of another's.
         """
         # Two uniforms of 24 bits each make a seed that no two datapoints are likely to share.

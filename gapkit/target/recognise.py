@@ -113,7 +113,8 @@ def as_proposal(
 ) -> Proposal:
     """Accept a proposal, a posterior of batch shape (B,), or a prior of batch shape () for B datapoints.
 
-    A posterior without a density of z passes too: it serves those who only draw, and its draws carry their weights.
+    A posterior without a density of z passes too: it is enough for estimators that only draw, and its draws carry what
+    their importance weights need.
     """
     if not isinstance(q, Distribution):
         return cast(Proposal, q)

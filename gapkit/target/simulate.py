@@ -33,7 +33,7 @@ def simulate(model: LatentModel, count: int, seed: int = 0) -> tuple[Tensor, Ten
     weight = next((p for p in weights if p.is_floating_point()), None)
     with torch.no_grad(), unvalidated(), seeded(seed, "simulate"):
         prior = model.prior()
-        if weight is not None:  # a prior made of plain tensors knows nothing of the model's type and device
+        if weight is not None:  # a prior made of plain tensors does not follow the model's type and device
             prior = moved(prior, weight.dtype, weight.device)
         z = prior.sample((count,))
         x = model.decode(z).sample()

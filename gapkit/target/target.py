@@ -46,8 +46,8 @@ class Target:
 
     Attributes:
         work: what has been evaluated so far, for this target and all that share its count.
-        in_double: whether log p(x|z) is taken and summed in float64, because its own type has not the digits; then it
-            is returned in float64 too. Gradients keep the type of the latents.
+        in_double: whether log p(x|z) is taken and summed in float64, because its own type is not precise enough; then
+            it is returned in float64 too. Gradients keep the type of the latents.
     """
 
     def __init__(

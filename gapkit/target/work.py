@@ -1,4 +1,4 @@
-"""How much a calculation has asked of the decoder: the currency that methods are compared in."""
+"""How much a calculation has used the decoder: the unit in which the costs of methods are compared."""
 
 from dataclasses import dataclass
 
@@ -34,5 +34,5 @@ class Work:
         return Work(self.values - other.values, self.gradients - other.gradients, self.columns - other.columns)
 
     def copy(self) -> "Work":
-        """Note down the count of this moment."""
+        """Return a copy of the present count."""
         return Work(self.values, self.gradients, self.columns)

@@ -4,21 +4,31 @@ import warnings
 from dataclasses import dataclass, fields
 
 from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.core.ranges import above, check_ranges, each, one_of, optional, share, whole
 from gapkit.models.heads import HEADS
 
-__all__ = ["MODELS", "TrainConfig"]
+__all__ = ["MODELS", "RANGES", "TrainConfig"]
 
 MODELS = {"mlp": "mlp_vae", "conv": "conv_vae"}  # short name -> reference builder
-CHOICES = {
-    "model": tuple(MODELS),
-    "posterior": tuple(HEADS),
-    "optimizer": ("adam", "adagrad"),
-    "objective": ("elbo", "iwae"),
-    "annealing": ("none", "kl", "entropy"),
-    "binarize": ("none", "threshold", "dynamic", "sample"),
+RANGES = {
+    "model": one_of(*MODELS),
+    "hidden": optional(each(whole(1))),
+    "latent": whole(1),
+    "posterior": one_of(*HEADS),
+    "epochs": whole(1),
+    "batch_size": whole(1),
+    "learning_rate": above(0, "0.001"),
+    "optimizer": one_of("adam", "adagrad"),
+    "objective": one_of("elbo", "iwae"),
+    "num_samples": whole(1),
+    "annealing": one_of("none", "kl", "entropy"),
+    "annealing_epochs": whole(0),
+    "binarize": one_of("none", "threshold", "dynamic", "sample"),
+    "early_stopping": whole(0, or_zero="to never stop early"),
+    "validation_fraction": share(zero=False, one=False),
+    "checkpoint_every": whole(0, or_zero="for none"),
+    "seed": whole(0),
 }
-AT_LEAST_ONE = ("latent", "epochs", "batch_size", "num_samples")
-AT_LEAST_ZERO = ("annealing_epochs", "early_stopping", "checkpoint_every", "seed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,25 +94,12 @@ class TrainConfig:
         bernoulli = self.likelihood.partition(":")[0] == "bernoulli"
         if self.binarize is None:
             object.__setattr__(self, "binarize", "dynamic" if bernoulli else "none")
+        check_ranges("training", self, RANGES)
         if self.hidden is not None:
             object.__setattr__(self, "hidden", tuple(self.hidden))
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                found = f"{name} is {getattr(self, name)!r}"
-                raise InputError("train a model", found, f"use {', '.join(known)}")
-        for names, least in ((AT_LEAST_ONE, 1), (AT_LEAST_ZERO, 0)):
-            for name in names:
-                if getattr(self, name) < least:
-                    raise InputError("train a model", f"{name} is {getattr(self, name)}", f"use {least} or more")
-        if self.hidden and min(self.hidden) < 1:
-            raise InputError("train a model", f"hidden is {self.hidden}", "use widths of 1 or more")
-        if not 0 < self.learning_rate < float("inf"):
-            raise InputError("train a model", f"learning_rate is {self.learning_rate}", "use a positive number")
-        if not 0 < self.validation_fraction < 1:
-            raise InputError("train a model", f"validation_fraction is {self.validation_fraction}", "use e.g. 0.1")
         if (self.annealing == "none") != (self.annealing_epochs == 0):
             found = f"annealing is {self.annealing!r} and annealing_epochs is {self.annealing_epochs}"
-            raise InputError("train a model", found, "set both, e.g. annealing='kl' with annealing_epochs=50")
+            raise InputError("training with annealing", found, "set both, e.g. annealing='kl' with annealing_epochs=50")
         if self.annealing_epochs > self.epochs:
             text = f"annealing over {self.annealing_epochs} of {self.epochs} epochs: the weight never reaches 1"
             warnings.warn(text, GapkitWarning, stacklevel=3)

@@ -1,20 +1,26 @@
 """How another encoder is trained: settings and their ranges."""
 
-import math
 import warnings
 from dataclasses import dataclass, fields
 
-from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.core.errors import GapkitWarning
+from gapkit.core.ranges import above, check_ranges, one_of, whole
 
-__all__ = ["AT_LEAST", "CHOICES", "STARTS", "RefitConfig"]
+__all__ = ["RANGES", "STARTS", "RefitConfig"]
 
 STARTS = ("fine_tune", "fresh", "larger")
-CHOICES = {
-    "start": STARTS,
-    "on": ("data", "samples", "mixture"),
-    "binarize": ("none", "threshold", "sample", "dynamic"),
+RANGES = {
+    "start": one_of(*STARTS),
+    "on": one_of("data", "samples", "mixture"),
+    "factor": above(1, "2"),
+    "epochs": whole(1),
+    "batch_size": whole(1),
+    "learning_rate": above(0, "0.001"),
+    "num_samples": whole(1),
+    "num_draws": whole(1),
+    "binarize": one_of("none", "threshold", "sample", "dynamic"),
+    "seed": whole(0),
 }
-AT_LEAST = {"epochs": 1, "batch_size": 1, "num_samples": 1, "num_draws": 1, "seed": 0}
 _FACTOR = 2.0
 
 
@@ -58,17 +64,7 @@ class RefitConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                found = f"{name} is {getattr(self, name)!r}"
-                raise InputError("refit an encoder", found, f"use {', '.join(known)}")
-        for name, least in AT_LEAST.items():
-            if getattr(self, name) < least:
-                raise InputError("refit an encoder", f"{name} is {getattr(self, name)}", f"use {least} or more")
-        if not 0 < self.learning_rate < math.inf:
-            raise InputError("refit an encoder", f"learning_rate is {self.learning_rate}", "use a positive number")
-        if not 1 < self.factor < math.inf:
-            raise InputError("a larger encoder", f"factor is {self.factor}", "use more than 1, e.g. 2")
+        check_ranges("refitting an encoder", self, RANGES)
         if self.factor != _FACTOR and self.start != "larger":
             text = f"factor={self.factor:g} has no effect on start={self.start!r}: it is for start='larger'"
             warnings.warn(text, GapkitWarning, stacklevel=3)

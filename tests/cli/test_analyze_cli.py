@@ -12,8 +12,7 @@ from gapkit.inputs.data import load
 from gapkit.models.native import save_model
 from gapkit.models.reference import build
 from gapkit.results import Result
-
-FILES = ["datapoints.parquet", "details.npz", "report.html", "report.pdf", "run.json", "summary.json"]
+from tests.cli.run_files import FILES, MODEL_FILE
 
 
 @pytest.fixture
@@ -99,36 +98,6 @@ def test_several_labels_of_a_datapoint_are_left_aside(gapkit, checkpoint, tmp_pa
     )
     assert code == 0, err
     assert "label" not in Result.load("run").to_frame()
-
-
-MODEL_FILE = """
-import torch
-from torch import nn
-from torch.distributions import Bernoulli, Independent, Normal
-
-class Net(nn.Module):
-    def __init__(self, latent=2):
-        super().__init__()
-        self.enc, self.drop, self.dec = nn.Linear(6, 2 * latent), nn.Dropout(), nn.Linear(latent, 6)
-        self.latent = latent
-    def encode(self, x):
-        mean, logvar = self.enc(x).chunk(2, -1)
-        return Independent(Normal(mean, (logvar / 2).exp()), 1)
-    def decode(self, z):
-        return Independent(Bernoulli(logits=self.drop(self.dec(z))), 1)
-    def prior(self):
-        return Independent(Normal(torch.zeros(self.latent), 1.0), 1)
-
-class Plain(Net):
-    prior = None
-    def encode(self, x):
-        return self.enc(x).chunk(2, -1)
-    def decode(self, z):
-        return self.dec(z)
-
-class Latent:
-    pass
-"""
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from gapkit.models import save_model
 from gapkit.models.reference import build
 from gapkit.results import Result
 from gapkit.trackers import MlflowTracker, TensorBoardTracker
-from tests.cli.test_analyze_cli import FILES as WITH_REPORT
-from tests.report.test_report import three
+from tests.cli.run_files import FILES as WITH_REPORT
+from tests.results.by_hand import three
 from tests.trackers import readers, test_trackers
 
 place = test_trackers.place  # the fixture that keeps trackers in a folder, away from any server

@@ -13,8 +13,7 @@ from gapkit.core.errors import InputError
 from gapkit.inputs.data import load
 from gapkit.results import Result
 from gapkit.training import TrainConfig, train
-from tests.report.test_numbers import uneven
-from tests.report.test_report import nothing, three
+from tests.results.by_hand import nothing, three, uneven
 
 FILES = ["compare.html", "compare.pdf", "comparison.json"]
 WORDS = ("--effort", "quick", "--limit", 20)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from gapkit.results import Result
-from tests.report.test_report import ODD
+from tests.results.by_hand import ODD
 
 
 @pytest.fixture

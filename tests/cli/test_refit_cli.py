@@ -14,7 +14,7 @@ from gapkit.models import load_model, save_model
 from gapkit.training import RefitConfig
 from gapkit.training import refit as run_refit
 from gapkit.training.compare_encoders import compare_encoders
-from tests.cli.test_analyze_cli import MODEL_FILE
+from tests.cli.run_files import MODEL_FILE
 
 OPTIONS = ("--data", "digits", "--limit", 300, "--evaluate", 60)
 

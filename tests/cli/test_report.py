@@ -9,7 +9,8 @@ import pytest
 
 from gapkit.report import build, render
 from gapkit.results import Result
-from tests.report.test_report import Page, nothing, three
+from tests.report.pages import Page
+from tests.results.by_hand import nothing, three
 
 FILES = ["datapoints.parquet", "run.json", "summary.json"]
 

@@ -15,7 +15,7 @@ from gapkit.core.intervals import difference_interval, likelihood_interval, mean
 from gapkit.core.sample_size import FEWEST
 from gapkit.results.summary import difference_of_means, summarise, summarise_values
 from gapkit.results.verdict import verdict
-from tests.report.test_report import make, twelve
+from tests.results.by_hand import make, twelve
 
 KIND = {kind.name.split(",")[0]: kind for kind in KINDS}
 # Least coverage aimed for, by kind and n.

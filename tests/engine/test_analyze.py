@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from torch import nn
-from torch.distributions import Bernoulli, Categorical, Independent, MixtureSameFamily, Normal
+from torch.distributions import Independent, Normal
 
 import gapkit
 from gapkit.core.errors import GapkitWarning, InputError
@@ -16,6 +16,7 @@ from gapkit.engine import plan_units, spec_for
 from gapkit.estimators import Ais
 from gapkit.local import FitSettings
 from gapkit.models.reference import build
+from tests.engine.odd_models import Brittle, Unusual
 from tests.yardsticks import ppca
 
 COLUMNS = [
@@ -157,28 +158,6 @@ def test_quick_runs_ais_only_where_needed(small):
     assert (frame["ais"].isna() == (frame["log_px_source"] == "mixture")).all()
 
 
-class Unusual:
-    """A latent of two axes under a learned mixture prior, and a decoder that is undefined for some z."""
-
-    def __init__(self, hole=False):
-        torch.manual_seed(0)
-        self.net = nn.Sequential(nn.Flatten(), nn.Linear(6, 5))
-        self.hole = hole
-
-    def encode(self, x):
-        return Independent(Normal(torch.tanh(x[:, :6]).reshape(-1, 2, 3), 0.7), 2)
-
-    def decode(self, z):
-        logits = self.net(z)
-        if self.hole:
-            logits = torch.where(z.flatten(1)[:, :1] > 0.8, torch.nan, logits)
-        return Independent(Bernoulli(logits=torch.cat([logits, logits], 1)), 1)
-
-    def prior(self):
-        parts = Independent(Normal(torch.tensor([-1.0, 1.0]).reshape(2, 1, 1).expand(2, 2, 3), 1.0), 2)
-        return MixtureSameFamily(Categorical(logits=torch.zeros(2)), parts)
-
-
 def test_any_latent_shape_and_any_prior():
     x = torch.bernoulli(torch.full((6, 10), 0.5), generator=torch.Generator().manual_seed(1))
     frame = gapkit.analyze(Unusual(), x, spec(evidence=EVERYWHERE)).to_frame()
@@ -193,20 +172,6 @@ def test_an_undefined_decoder_flags_and_finishes():
     assert len(frame) == 3
     assert (frame["status"] != "ok").all()
     assert np.isfinite(frame["log_px"]).all()
-
-
-class Brittle:
-    """A decoder that returns NaN for one kind of datapoint's latents only: the others must not notice."""
-
-    def encode(self, x):
-        return Independent(Normal(torch.where(x[:, :2] > 0.5, 30.0, 0.0), 0.5), 1)
-
-    def decode(self, z):
-        logits = torch.where(z.abs().amax(1, keepdim=True) > 10, torch.nan, z)
-        return Independent(Bernoulli(logits=logits.repeat(1, 3)), 1)
-
-    def prior(self):
-        return Independent(Normal(torch.zeros(2), 1.0), 1)
 
 
 def test_one_bad_datapoint_does_not_spoil_the_others():

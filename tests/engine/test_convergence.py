@@ -14,7 +14,7 @@ from gapkit.engine import spec_for
 from gapkit.estimators import Ais
 from gapkit.local import FitSettings
 from gapkit.report import build, render
-from tests.engine.test_details import Shaped, bits
+from tests.engine.odd_models import Shaped, bits
 from tests.yardsticks import ppca
 
 

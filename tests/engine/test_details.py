@@ -4,46 +4,22 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from torch import nn
 from torch.distributions import (
-    Bernoulli,
-    Categorical,
-    Distribution,
-    Independent,
-    MultivariateNormal,
     Normal,
-    TransformedDistribution,
-    Uniform,
 )
-from torch.distributions.transforms import AffineTransform
 
 import gapkit
-from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.core.errors import InputError
 from gapkit.core.randomness import Key
-from gapkit.engine import spec_for
 from gapkit.estimators import Ais, Iwae
-from gapkit.local import FitSettings
 from gapkit.models.reference import build
 from gapkit.results import Result
 from gapkit.results.iwae_curve import group_sizes
 from gapkit.target import Target, recognise
-from tests.yardsticks import GridModel, LinearGaussian, ppca
-
-
-def spec(**changes):
-    fit = FitSettings(num_starts=1, polish_steps=40, select_samples=32, certificate_samples=64, gradient_steps=60)
-    quick = spec_for("quick", fit=fit)
-    policy = replace(quick.evidence, ais=Ais(num_chains=4, num_temperatures=3))
-    return replace(quick, **{"unit_size": 8, "evidence": policy, **changes})
-
-
-def short(**changes):
-    """Where the numbers do not matter."""
-    fit = FitSettings(num_starts=0, polish_steps=6, select_samples=16, certificate_samples=16, gradient_steps=20)
-    return spec(**{"fit": fit, **changes})
+from tests.engine.cheap import spec
+from tests.yardsticks import GridModel, ppca
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +85,10 @@ def test_progress_counts_the_further_stage(linear):
     assert (seen[-1].done, sum(step.stage == "details" for step in seen)) == (seen[-1].total, 1)
 
 
-@pytest.mark.parametrize("changes", [{"details": -1}, {"iwae": Iwae(num_samples=0)}])
-def test_settings_out_of_range(changes):
+@pytest.mark.parametrize("made", [lambda: spec(details=-1), lambda: spec(iwae=Iwae(num_samples=0))])
+def test_settings_out_of_range(made):
     with pytest.raises(InputError):
-        spec(**changes)
+        made()
 
 
 # ---- the latents, and the bound against draws
@@ -127,17 +103,6 @@ def test_divergences_are_the_encoders(linear):
     np.testing.assert_allclose(values["mean_variance"], q.loc.var(0))
     assert (values["datapoints"], values["dimensions"], values["mixture_datapoints"]) == (20, 3, 20)
     assert 0 < values["mutual_information"]["mean"] < np.log(20)
-
-
-def test_a_full_rank_encoder_has_no_mutual_information():
-    model = ppca("posterior")
-    x = model.sample(9, 0)
-    values = gapkit.analyze(model, x, spec()).summary_values["splits"]["test"]["latents"]
-    q = MultivariateNormal(model.posterior_mean(x), model.covariance)
-    prior = MultivariateNormal(torch.zeros(3).double(), torch.eye(3).double())
-    exact = torch.distributions.kl_divergence(q, prior)
-    assert values["kl"]["mean"] == pytest.approx(float(exact.mean()))
-    assert "factorised" in values["missing"]["mutual_information"]
 
 
 def test_every_split_has_its_own(linear):
@@ -236,131 +201,6 @@ def test_posterior_samples_are_from_the_posterior(method, linear):
     assert squares.max() < 25
 
 
-class Shaped(nn.Module):
-    """Two latents behind a likelihood of the test's choice."""
-
-    def __init__(self, likelihood, latent=2, values=6):
-        super().__init__()
-        torch.manual_seed(0)
-        self.net, self.latent, self.likelihood = nn.Linear(latent, values), latent, likelihood
-
-    def encode(self, x):
-        loc = 0.1 * x.float().flatten(1)[:, : self.latent]
-        return Independent(Normal(loc, torch.full_like(loc, 0.7)), 1)
-
-    def decode(self, z):
-        return self.likelihood(self.net(z))
-
-    def prior(self):
-        return Independent(Normal(torch.zeros(self.latent), torch.ones(self.latent)), 1)
-
-
-def bits(count=9, size=6):
-    return torch.bernoulli(torch.full((count, size), 0.5), generator=torch.Generator().manual_seed(1))
-
-
-def test_levels_have_a_mean_too():
-    def levels(out):
-        return Independent(Categorical(logits=out.reshape(-1, 3, 2)), 1)
-
-    model = Shaped(levels)
-    result = gapkit.analyze(model, bits(3, size=3), short())
-    assert ((result.details["worst_under_q"] > 0) & (result.details["worst_under_q"] < 1)).all()
-    assert "skipped" not in result.run["details"]
-
-
-class NoMean(Distribution):
-    """A likelihood that can be evaluated, and nothing else."""
-
-    arg_constraints = {}  # noqa: RUF012 (torch's own pattern)
-
-    def __init__(self, inner):
-        self.inner = inner
-        super().__init__(inner.batch_shape, inner.event_shape, validate_args=False)
-
-    @property
-    def support(self):
-        return self.inner.support
-
-    def log_prob(self, value):
-        return self.inner.log_prob(value)
-
-    @property
-    def mean(self):
-        if FITTED[0]:
-            raise RuntimeError("this likelihood\nhas no mean")
-        return self.inner.mean
-
-    @property
-    def variance(self):
-        return self.inner.variance
-
-
-FITTED = [False]
-
-
-def test_a_model_that_cannot_be_decoded_for_pictures_is_analysed_all_the_same():
-    def plain(out):
-        return Independent(Bernoulli(logits=out), 1)
-
-    def odd(out):
-        return NoMean(plain(out))
-
-    whole = gapkit.analyze(Shaped(odd), bits(), spec())
-
-    def stop(step):
-        FITTED[0] = step.stage == "route"  # the fits use the mean for their curvature
-
-    try:
-        result = gapkit.analyze(Shaped(odd), bits(), spec(unit_size=9), progress=stop)
-    finally:
-        FITTED[0] = False
-    assert result.run["details"]["skipped"] == {"gallery": "RuntimeError: this likelihood"}
-    assert "worst_x" not in result.details
-    assert "contours_index" in result.details  # the other part stands
-    pd.testing.assert_frame_equal(result.to_frame(), whole.to_frame(), rtol=1e-3, atol=1e-2)
-
-
-def test_an_encoder_that_belongs_to_its_batch():
-    class Moved(Shaped):
-        def encode(self, x):
-            return TransformedDistribution(super().encode(x), [AffineTransform(0.1 * x[:, :2], 1.5, event_dim=1)])
-
-    model = Moved(lambda out: Independent(Bernoulli(logits=out), 1))
-    result = gapkit.analyze(model, bits(), spec(families=("mean_field",)))
-    assert "skipped" not in result.run["details"]
-    assert result.details["worst_under_q"].shape == (8, 6)
-    assert result.details["contours_columns"].tolist()[:3] == ["true posterior", "q", "q* mean field"]
-    assert result.summary_values["splits"]["test"]["latents"] == {"skipped": "q(z|x) is not Gaussian"}
-
-
-def test_a_single_latent_has_pictures_and_no_map():
-    result = gapkit.analyze(Shaped(lambda out: Independent(Bernoulli(logits=out), 1), latent=1), bits(), spec())
-    assert "two latent dimensions" in result.run["details"]["skipped"]["contours"]
-    assert result.details["worst_posterior_sample"].shape == (8, 6)
-
-
-def test_another_prior_has_no_closed_form():
-    class Bounded(Shaped):
-        def prior(self):
-            return Independent(Uniform(-4 * torch.ones(2), 4 * torch.ones(2)), 1)
-
-    result = gapkit.analyze(Bounded(lambda out: Independent(Bernoulli(logits=out), 1)), bits(3), short())
-    values = result.summary_values["splits"]["test"]["latents"]
-    assert values["kl"] is None
-    assert "not standard normal" in values["missing"]["kl"]
-    assert values["mutual_information"]["mean"] >= 0
-
-
-def test_where_nothing_is_finite_there_is_nothing_to_look_at():
-    model = Shaped(lambda out: Independent(Bernoulli(logits=out * torch.nan), 1))
-    with pytest.warns(GapkitWarning, match="none for 4 of 4"):
-        result = gapkit.analyze(model, bits(4), short(), allow=["finite"])
-    assert result.details == {}
-    assert result.run["details"]["skipped"] == {"all": "no datapoint has a finite gap"}
-    assert result.summary_values["splits"]["test"]["iwae_curve"]["datapoints"] == 0
-
-
 # ---- maps
 
 
@@ -424,74 +264,6 @@ def test_the_plane_of_more_latents(linear):
         np.testing.assert_allclose(maps["contours_log_density"][row][3][near], whole[near], atol=0.5)
         assert np.isnan(maps["contours_log_density"][row][0]).all()
         assert maps["contours_inside"][row][3] == pytest.approx(0.95, abs=0.06)
-
-
-def test_the_plane_is_where_q_is_worst():
-    """Six latents of which the encoder errs in one alone: the first axis is that one, however wide the others are."""
-
-    class Shifted(LinearGaussian):
-        def encode(self, x):
-            q = super().encode(x)
-            shift = torch.zeros(6, dtype=torch.float64)
-            shift[4] = 3.0
-            return Independent(Normal(q.base_dist.loc + shift * q.base_dist.scale, q.base_dist.scale), 1)
-
-    model = Shifted(np.diag([0.1, 0.1, 0.1, 0.1, 5.0, 1.0]))
-    result = gapkit.analyze(model, model.sample(6, 0), spec())
-    for row, index in enumerate(result.details["contours_index"].tolist()):
-        scale = recognise(model.encode(model.sample(6, 0))).scale[index].numpy()
-        first = result.details["contours_plane"][row][1] * scale
-        assert abs(first[4]) > 0.98
-        assert np.abs(result.details["contours_points"][row][:, 0].mean()) == pytest.approx(3.0, abs=0.4)
-        assert result.details["contours_inside"][row][1] < 0.45
-        assert result.details["contours_inside"][row][2] > 0.85
-
-
-@pytest.mark.parametrize("family", ["low_rank", "auxiliary", "mixture"])
-def test_maps_of_every_family(family):
-    model = ppca("scaled", 0.8)
-    x = model.sample(3, 0)
-    result = gapkit.analyze(model, x, short(families=("mean_field", family), details=2))
-    maps = result.details
-    assert "skipped" not in result.run["details"]
-    assert maps["contours_columns"].tolist()[-1] == f"q* {family.replace('_', ' ')}"
-    for row in range(len(maps["contours_index"])):
-        cell = np.diff(maps["contours_x"][row])[0] * np.diff(maps["contours_y"][row])[0]
-        total = np.exp(maps["contours_log_density"][row][3]).sum() * cell
-        assert total == pytest.approx(1.0, abs=0.06)
-
-
-def test_a_flat_cloud_of_draws_has_no_plane():
-    from gapkit.engine.contours import plane_of
-
-    with pytest.raises(ValueError, match="too few"):
-        plane_of(np.ones((50, 4)), np.zeros(4), np.ones(4))
-
-
-def test_a_mixture_of_wide_gaussians_in_the_plane():
-    from gapkit.engine.contours import _log_density
-    from gapkit.families.gaussian_mixture import GaussianMixture
-
-    generator = torch.Generator().manual_seed(0)
-    tril = torch.randn(1, 2, 3, 3, generator=generator).tril()
-    tril.diagonal(dim1=-2, dim2=-1).abs_()
-    q = GaussianMixture(torch.randn(1, 2, generator=generator), torch.randn(1, 2, 3, generator=generator), tril)
-    plane = np.random.default_rng(0).normal(size=(3, 3))
-    grid = np.random.default_rng(1).normal(size=(5, 2))
-    target = Target(ppca(), ppca().sample(1, 0))
-    found = _log_density(q, plane, grid, target)
-    axes = torch.tensor(plane[1:]).float()
-    parts = [
-        MultivariateNormal(
-            axes @ (q.means[0, k] - torch.tensor(plane[0]).float()), (axes @ tril[0, k]) @ (axes @ tril[0, k]).T
-        )
-        for k in range(2)
-    ]
-    points = torch.tensor(grid).float()
-    exact = torch.logsumexp(
-        torch.stack([w + p.log_prob(points) for w, p in zip(q.log_weights[0].log_softmax(0), parts, strict=True)]), 0
-    )
-    np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-4)
 
 
 # ---- files

@@ -13,24 +13,12 @@ from gapkit.estimators import Ais, Elbo, Iwae
 from gapkit.local import FitSettings
 from gapkit.models.freeze import frozen
 from gapkit.target import PriorProposal
+from tests.engine.odd_models import Simple
 from tests.yardsticks import ppca
 
 
 def spec(**changes):
     return spec_for("quick", **{"unit_size": 8, **changes})
-
-
-class Simple:
-    """Bernoulli data of six bits from two latents; methods are replaced one by one."""
-
-    def encode(self, x):
-        return Independent(Normal(x[:, :2] - 0.5, 0.8), 1)
-
-    def decode(self, z):
-        return Independent(Bernoulli(logits=z.repeat(1, 3)), 1)
-
-    def prior(self):
-        return Independent(Normal(torch.zeros(2), 1.0), 1)
 
 
 def bits(count=8, width=6, seed=0):

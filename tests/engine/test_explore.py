@@ -15,7 +15,7 @@ from gapkit.estimators.evidence import Policy
 from gapkit.families import DiagonalGaussian, Mixture
 from gapkit.local import FitSettings
 from tests.estimators.evidence.shapes import evidence, ring
-from tests.local.test_search import Squares
+from tests.local.targets import Squares
 
 
 def log_px(x, sigma=0.3):

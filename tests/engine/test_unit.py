@@ -1,61 +1,24 @@
 """A unit is a pure function, and one that fails leaves the others as they are."""
 
 import gc
-import hashlib
 import subprocess
 import sys
 import weakref
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 import gapkit
 from gapkit import GapkitWarning
-from gapkit.engine import spec_for
-from gapkit.engine.bank import build_shared_bank
-from gapkit.engine.curve import plan_curve
 from gapkit.engine.gather import gather
-from gapkit.engine.plan import plan_units
 from gapkit.engine.store import Collected
-from gapkit.engine.unit import Work, run_unit
+from gapkit.engine.unit import run_unit
 from gapkit.models.freeze import frozen
-from gapkit.models.reference import build
-from gapkit.target import Target
+from tests.engine.units import SPEC, digest, made
 
-SPEC = spec_for("quick", unit_size=8, semi_amortized=20, details=3)
 ROOT = Path(__file__).parents[2]
-
-
-def made():
-    """Three units of a small model with weights of its own, and what they share."""
-    torch.manual_seed(3)
-    model = build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,))
-    x = (torch.rand(20, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
-    families = {"encoder": "mean_field", "split": "mean_field", "fitted": ["mean_field", "full_rank"]}
-    like = Target(model, x[:1])
-    data = {"test": x}
-    with frozen(model):
-        bank = build_shared_bank(like, data, None, SPEC)
-    work = Work(like, data, data, bank, SPEC, {}, plan_curve(SPEC, "test", len(x), families))
-    return model, work, plan_units(len(x), SPEC.unit_size)
-
-
-def digest(finished):
-    """Of every number and word that a unit gives; not of its seconds."""
-    found = hashlib.sha256()
-    for table in (finished.table, finished.curve):
-        for name in table:
-            column = table[name].to_numpy()
-            found.update(name.encode() + (column.tobytes() if column.dtype.kind in "if" else "|".join(column).encode()))
-    for part in (finished.grouped.value, finished.q.loc, finished.q.scale, finished.q_star.loc, finished.q_star.scale):
-        found.update(np.ascontiguousarray(part).tobytes())
-    for kept in (*finished.chosen.worst, *finished.chosen.typical):
-        found.update(f"{kept.index} {kept.gap!r}".encode() + kept.fits["mean_field"].loc.numpy().tobytes())
-    found.update(f"{finished.work} {sorted(finished.skipped.items())}".encode())
-    return found.hexdigest()
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +41,9 @@ def test_a_unit_gives_the_same_bytes_again_and_without_its_neighbours(once):
 def test_a_unit_gives_the_same_bytes_in_another_process(once):
     code = (
         "import torch; torch.set_num_threads(1)\n"
-        "from tests.engine.test_unit import digest, frozen, made, run_unit\n"
+        "from gapkit.engine.unit import run_unit\n"
+        "from gapkit.models.freeze import frozen\n"
+        "from tests.engine.units import digest, made\n"
         "model, work, units = made()\n"
         "with frozen(model):\n"
         "    print(digest(run_unit(work, 'test', units[2])))\n"

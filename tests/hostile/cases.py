@@ -11,6 +11,7 @@ import pytest
 import torch
 
 MODEL, DATA, RUN = "good.pt", "good.npz", "run"  # what lies in the folder of every case
+ABSENT = "absent.npz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,3 +71,16 @@ def changed_model(folder, change, name="bad.pt"):
     payload = torch.load(folder / MODEL, weights_only=True)
     payload = change(payload) or payload
     torch.save(payload, folder / name)
+
+
+def data_case(kind, make, name, *more, told=None, codes=(2,)):
+    words = ("analyze", MODEL, "--data", name, "--effort", "quick", "--limit", "6", *more)
+    return Case(f"data-{kind}", make, words, name if told is None else told, codes)
+
+
+def analyze_words(name="bad.pt", *more):
+    return ("analyze", name, "--data", ABSENT, *more)
+
+
+def checkpoint_case(kind, make, told="bad.pt", words=None, codes=(2,)):
+    return Case(f"checkpoint-{kind}", make, words or analyze_words(), told, codes)

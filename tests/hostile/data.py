@@ -1,19 +1,17 @@
 """Hostile data. Where rows can be read they are of another size than the model's, so that no analysis follows."""
 
-import io
 import os
 import struct
 import zipfile
-import zlib
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from PIL import Image
 
-from tests.hostile.cases import DATA, MODEL, Canary, Case, packed, parts_of
+from tests.hostile.cases import DATA, Canary, data_case, packed, parts_of
+from tests.hostile.images import images
 
 _DTYPES = ("<f4", "<f8", "<i8", "|u1", "<U5", "|S3", "<c16", "<M8[s]", "|O", "|V8", "<f2", ">f4", "<U999999999", "x")
 _SHAPES = {
@@ -28,11 +26,6 @@ _SHAPES = {
     "true": (True, 8),
     "short": (5, 8, 8),
 }
-
-
-def _case(kind, make, name, *more, told=None, codes=(2,)):
-    words = ("analyze", MODEL, "--data", name, "--effort", "quick", "--limit", "6", *more)
-    return Case(f"data-{kind}", make, words, name if told is None else told, codes)
 
 
 def _npy(shape=(4, 8, 8), descr="<f4", fortran=False, body=1024, version=1, header=None, length=None):
@@ -72,8 +65,8 @@ def _arrays():
         "pickle": b"\x80\x04cos\nsystem\n.",
     }
     for label, content in odd.items():
-        yield _case(f"npy-{label}", _written("bad.npy", content), "bad.npy")
-        yield _case(f"npz-{label}", _written("bad.npz", packed({"x_test.npy": content})), "bad.npz")
+        yield data_case(f"npy-{label}", _written("bad.npy", content), "bad.npy")
+        yield data_case(f"npz-{label}", _written("bad.npz", packed({"x_test.npy": content})), "bad.npz")
     for seed in range(8):
 
         def flipped(folder, seed=seed):
@@ -83,9 +76,9 @@ def _arrays():
                 content[place] ^= 1 << int(rng.integers(0, 8))
             (folder / "bad.npz").write_bytes(content)
 
-        yield _case(f"npz-flip-{seed}", flipped, "bad.npz", "--split", "test", "--family", "none", told="")
+        yield data_case(f"npz-flip-{seed}", flipped, "bad.npz", "--split", "test", "--family", "none", told="")
     for place in (3, 50, 300, -30, -5):
-        yield _case(
+        yield data_case(
             f"npz-cut-{place}",
             lambda folder, place=place: (folder / "bad.npz").write_bytes((folder / DATA).read_bytes()[:place]),
             "bad.npz",
@@ -115,22 +108,28 @@ def _arrays():
 
         return change
 
-    yield _case("npy-objects", objects, "bad.npy")
-    yield _case("npz-objects", objects, "bad.npz")
-    yield _case("npz-labels-of-objects", labels_of_objects, "bad.npz")
-    yield _case("npz-encrypted", field(6, 8, 1), "bad.npz")
-    yield _case("npz-method", field(8, 10, 97), "bad.npz")
-    yield _case("npz-empty", _written("bad.npz", packed({})), "bad.npz")
-    yield _case("npz-names", _written("bad.npz", packed({f"\x1b[2J{i}.npy": b"" for i in range(20_000)})), "bad.npz")
-    yield _case("npz-headers", _bomb(_npy(header=b" " * 10**8, version=2, body=0)), "bad.npz")
-    yield _case("npz-not-npy", _written("bad.npz", packed({"x_test.npy": b"hello"})), "bad.npz")
+    yield data_case("npy-objects", objects, "bad.npy")
+    yield data_case("npz-objects", objects, "bad.npz")
+    yield data_case("npz-labels-of-objects", labels_of_objects, "bad.npz")
+    yield data_case("npz-encrypted", field(6, 8, 1), "bad.npz")
+    yield data_case("npz-method", field(8, 10, 97), "bad.npz")
+    yield data_case("npz-empty", _written("bad.npz", packed({})), "bad.npz")
+    yield data_case(
+        "npz-names", _written("bad.npz", packed({f"\x1b[2J{i}.npy": b"" for i in range(20_000)})), "bad.npz"
+    )
+    yield data_case("npz-headers", _bomb(_npy(header=b" " * 10**8, version=2, body=0)), "bad.npz")
+    yield data_case("npz-not-npy", _written("bad.npz", packed({"x_test.npy": b"hello"})), "bad.npz")
     lengths = {"x_test.npy": _npy(), "y_test.npy": _npy(shape=(3,))}
-    yield _case("npz-labels", _written("bad.npz", packed(lengths)), "bad.npz")
-    yield _case("npz-one-row-bomb", _bomb(_npy(shape=(3, 10**8), body=0), zeros=12 * 10**8), "bad.npz", "--limit", "2")
-    yield _case("npz-rows", _bomb(_npy(shape=(10**6, 65), descr="<f4", body=0), zeros=260 * 10**6), "bad.npz", told="")
-    yield _case("npy-sparse", _sparse, "bad.npy", told="")
-    yield _case("npy-key", _written("bad.npy", _npy()), "bad.npy", "--data-key", "x")
-    yield _case("npz-key", lambda folder: None, DATA, "--data-key", "\x1b[2J")
+    yield data_case("npz-labels", _written("bad.npz", packed(lengths)), "bad.npz")
+    yield data_case(
+        "npz-one-row-bomb", _bomb(_npy(shape=(3, 10**8), body=0), zeros=12 * 10**8), "bad.npz", "--limit", "2"
+    )
+    yield data_case(
+        "npz-rows", _bomb(_npy(shape=(10**6, 65), descr="<f4", body=0), zeros=260 * 10**6), "bad.npz", told=""
+    )
+    yield data_case("npy-sparse", _sparse, "bad.npy", told="")
+    yield data_case("npy-key", _written("bad.npy", _npy()), "bad.npy", "--data-key", "x")
+    yield data_case("npz-key", lambda folder: None, DATA, "--data-key", "\x1b[2J")
 
 
 def _bomb(head, zeros=0):
@@ -180,7 +179,7 @@ def _tables():
         "zip": packed({"a.csv": row}),
     }
     for label, content in texts.items():
-        yield _case(
+        yield data_case(
             f"csv-{label}", _written("bad.csv", content), "bad.csv", told="" if label in ("wide", "twice") else None
         )
 
@@ -208,7 +207,7 @@ def _tables():
     }
     readable = ("bomb", "columns", "twice", "null")
     for label, make in tables.items():
-        yield _case(f"parquet-{label}", make, "bad.parquet", told="" if label in readable else None)
+        yield data_case(f"parquet-{label}", make, "bad.parquet", told="" if label in readable else None)
     for seed in range(10):
 
         def flipped(folder, seed=seed):
@@ -219,9 +218,9 @@ def _tables():
                 content[place] ^= 1 << int(rng.integers(0, 8))
             (folder / "bad.parquet").write_bytes(content)
 
-        yield _case(f"parquet-flip-{seed}", flipped, "bad.parquet", "--family", "none", told="")
+        yield data_case(f"parquet-flip-{seed}", flipped, "bad.parquet", "--family", "none", told="")
     for place in (2, 100, 2000, -100, -4):
-        yield _case(
+        yield data_case(
             f"parquet-cut-{place}",
             lambda folder, place=place: (folder / "bad.parquet").write_bytes(
                 (folder / "good.parquet").read_bytes()[:place]
@@ -237,79 +236,24 @@ def _parquet_bomb(folder):
             writer.write_table(block)
 
 
-def _png(width, height, chunks=()):
-    """A PNG of so many pixels, in few bytes."""
-
-    def chunk(kind, content):
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + head
-        + b"".join(chunks)
-        + chunk(b"IDAT", zlib.compress(b"\0" * 10**6))
-        + chunk(b"IEND", b"")
-    )
-
-
-def _images():
-    def folder_of(files):
-        def make(folder):
-            (folder / "images").mkdir()
-            for name, content in files.items():
-                (folder / "images" / name).write_bytes(content)
-
-        return make
-
-    def image(mode, size=(8, 8), form="PNG"):
-        buffer = io.BytesIO()
-        Image.new(mode, size).save(buffer, form)
-        return buffer.getvalue()
-
-    cases = {
-        "none": {},
-        "text": {"a.png": b"hello"},
-        "empty": {"a.png": b""},
-        "bomb": {"a.png": _png(60_000, 60_000)},
-        "large": {"a.png": _png(10_000, 10_000)},
-        "zero": {"a.png": _png(0, 8)},
-        "cut": {"a.png": image("L")[:45]},
-        "sizes": {"a.png": image("L"), "b.png": image("L", (9, 9))},
-        "modes": {"a.png": image("L"), "b.png": image("RGB")},
-        "sixteen": {"a.png": image("I;16")},
-        "postscript": {"a.png": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n(canary) (w) file\n"},
-        "gif": {"a.png": image("L", form="GIF")},
-        "escape": {"\x1b[2J.png": b"hello"},
-    }
-    for label, files in cases.items():
-        yield _case(f"images-{label}", folder_of(files), "images")
-
-    def pipes(folder):
-        (folder / "images").mkdir()
-        os.mkfifo(folder / "images" / "a.png")
-        (folder / "images" / "b.png").symlink_to("b.png")
-        (folder / "images" / "c.png").mkdir()
-
-    yield _case("images-pipes", pipes, "images")
-
-
 def _places():
-    yield _case("missing", lambda folder: None, "gone.npz")
-    yield _case("loop", lambda folder: (folder / "bad.npz").symlink_to("bad.npz"), "bad.npz")
-    yield _case("link", lambda folder: (folder / "bad.npz").symlink_to("gone.npz"), "bad.npz")
-    yield _case("pipe", lambda folder: os.mkfifo(folder / "bad.npz"), "bad.npz")
-    yield _case("device", lambda folder: (folder / "bad.npz").symlink_to("/dev/zero"), "bad.npz")
-    yield _case("folder", lambda folder: (folder / "bad.npz").mkdir(), "bad.npz")
-    yield _case("suffix", lambda folder: (folder / "bad.xyz").write_bytes(b"1"), "bad.xyz")
-    yield _case(
+    yield data_case("missing", lambda folder: None, "gone.npz")
+    yield data_case("loop", lambda folder: (folder / "bad.npz").symlink_to("bad.npz"), "bad.npz")
+    yield data_case("link", lambda folder: (folder / "bad.npz").symlink_to("gone.npz"), "bad.npz")
+    yield data_case("pipe", lambda folder: os.mkfifo(folder / "bad.npz"), "bad.npz")
+    yield data_case("device", lambda folder: (folder / "bad.npz").symlink_to("/dev/zero"), "bad.npz")
+    yield data_case("folder", lambda folder: (folder / "bad.npz").mkdir(), "bad.npz")
+    yield data_case("suffix", lambda folder: (folder / "bad.xyz").write_bytes(b"1"), "bad.xyz")
+    yield data_case(
         "name-escape", lambda folder: (folder / "\x1b[2J.npz").write_bytes(b"1"), "\x1b[2J.npz", told="x1b[2J.npz"
     )
-    yield _case("name-bytes", lambda folder: (folder / "\udcff.npz").write_bytes(b"1"), "\udcff.npz", told=".npz")
-    yield _case("name-long", lambda folder: None, "y" * 5000 + ".npz", told="")
-    yield _case("name-nobody", lambda folder: None, "~nobody/x.npz")
-    yield _case("code-missing", lambda folder: None, "gone.py:f")
-    yield _case("code-broken", lambda folder: (folder / "m.py").write_text("raise RuntimeError('\\x1b[2J')"), "m.py:f")
+    yield data_case("name-bytes", lambda folder: (folder / "\udcff.npz").write_bytes(b"1"), "\udcff.npz", told=".npz")
+    yield data_case("name-long", lambda folder: None, "y" * 5000 + ".npz", told="")
+    yield data_case("name-nobody", lambda folder: None, "~nobody/x.npz")
+    yield data_case("code-missing", lambda folder: None, "gone.py:f")
+    yield data_case(
+        "code-broken", lambda folder: (folder / "m.py").write_text("raise RuntimeError('\\x1b[2J')"), "m.py:f"
+    )
     for label, value in {
         "tensor": torch.ones(3),
         "list": [1],
@@ -317,10 +261,10 @@ def _places():
         "nothing": {},
         "sparse": torch.eye(3).to_sparse(),
     }.items():
-        yield _case(f"pt-{label}", lambda folder, value=value: torch.save(value, folder / "bad.pt"), "bad.pt")
+        yield data_case(f"pt-{label}", lambda folder, value=value: torch.save(value, folder / "bad.pt"), "bad.pt")
     wide = torch.zeros(1).expand(10**6, 10**4)
-    yield _case("pt-view", lambda folder: torch.save({"x": wide}, folder / "bad.pt"), "bad.pt")
-    yield _case("pt-canary", lambda folder: torch.save({"x": Canary()}, folder / "bad.pt"), "bad.pt")
+    yield data_case("pt-view", lambda folder: torch.save({"x": wide}, folder / "bad.pt"), "bad.pt")
+    yield data_case("pt-canary", lambda folder: torch.save({"x": Canary()}, folder / "bad.pt"), "bad.pt")
 
 
-CASES = (*_arrays(), *_tables(), *_images(), *_places())
+CASES = (*_arrays(), *_tables(), *images(), *_places())

@@ -13,7 +13,7 @@ from gapkit.integrations import arviz as export
 from gapkit.integrations.arviz import to_arviz
 from gapkit.results import Result
 from gapkit.version import __version__
-from tests.report.test_report import ODD, join, make, three, with_labels
+from tests.results.by_hand import ODD, join, make, three, with_labels
 
 arviz_base = pytest.importorskip("arviz_base")
 

@@ -15,14 +15,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.datasets import load_digits
-from torch import nn
-from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
+from torch.distributions import Bernoulli, Independent
 from torch.utils.data import DataLoader, TensorDataset
 
 from gapkit import GapkitWarning, InputError, analyze, from_pair
 from gapkit.integrations.lightning import GapCallback, _refuse_spread_weights
 from gapkit.ladder import STANDARD
+from tests.integrations.lightning_vae import DIGITS, HELD_OUT, PACKAGES, package, same_state, train, vae_class
 
 # Warnings of lightning and pytorch_lightning.
 pytestmark = [
@@ -33,97 +32,6 @@ pytestmark = [
     # "You defined a `validation_step` but have no `val_dataloader`": on purpose, in training without validation.
     pytest.mark.filterwarnings("ignore:You defined a `validation_step` but have no `val_dataloader`"),
 ]
-
-PACKAGES = ("lightning.pytorch", "pytorch_lightning")
-DIGITS = torch.tensor(load_digits().data > 8, dtype=torch.float32)
-HELD_OUT = DIGITS[1500:1520]
-
-
-class Wave(nn.Module):
-    """No activation that gapkit has gradients of its own for: local fits need autograd, which validation turns off."""
-
-    def forward(self, z):
-        return torch.sin(z)
-
-
-def package(name="lightning.pytorch"):
-    return __import__(name, fromlist=["Trainer"])
-
-
-def vae_class(base):
-    """A VAE of 2 latents as a module of one of the two Lightnings."""
-
-    class Vae(base):
-        def __init__(self, tensors=False, dropout=0.0):
-            super().__init__()
-            self.encoder = nn.Sequential(nn.Linear(64, 16), nn.Tanh(), nn.Dropout(dropout), nn.Linear(16, 4))
-            self.decoder = nn.Sequential(nn.Linear(2, 16), Wave(), nn.Linear(16, 64))
-            self.norm = nn.BatchNorm1d(64)
-            self.tensors, self.modes = tensors, []
-
-        def posterior(self, x):
-            mean, logvar = self.encoder(self.norm(x)).chunk(2, -1)
-            return Independent(Normal(mean, (logvar / 2).exp()), 1)
-
-        def encode(self, x):
-            if self.tensors:
-                return self.encoder(self.norm(x)).chunk(2, -1)
-            return self.posterior(x)
-
-        def decode(self, z):
-            return self.decoder(z) if self.tensors else Independent(Bernoulli(logits=self.decoder(z)), 1)
-
-        def prior(self):
-            return Independent(Normal(torch.zeros(2), torch.ones(2)), 1)
-
-        def loss(self, x):
-            q = self.posterior(x)
-            p = Independent(Bernoulli(logits=self.decoder(q.rsample())), 1)
-            return (kl_divergence(q, self.prior()) - p.log_prob(x)).mean()
-
-        def training_step(self, batch, _):
-            self.modes.append((self.training, self.norm.training, torch.is_grad_enabled()))
-            # Training that uses every source of random numbers there is.
-            noise = 0.01 * (random.random() + np.random.rand())  # noqa: NPY002
-            return self.loss((batch[0] + noise * torch.rand_like(batch[0])).clamp(0, 1).round())
-
-        def validation_step(self, batch, _):
-            self.log("val_loss", self.loss(batch[0]))
-
-        def configure_optimizers(self):
-            return torch.optim.Adam(self.parameters(), 1e-2)
-
-    return Vae
-
-
-def train(callbacks, epochs=4, name="lightning.pytorch", validation=True, model=None, folder=None, **settings):
-    """Train on 200 digits in two batches an epoch; the same seeds whatever the callbacks are."""
-    lightning = package(name)
-    lightning.seed_everything(1, verbose=False)
-    model = model or vae_class(lightning.LightningModule)()
-    logger = __import__(f"{name}.loggers", fromlist=["CSVLogger"]).CSVLogger(folder) if folder else False
-    trainer = lightning.Trainer(
-        **{
-            "max_epochs": epochs,
-            "accelerator": "cpu",
-            "callbacks": callbacks,
-            "logger": logger,
-            "enable_checkpointing": False,
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-            "log_every_n_steps": 1,
-            **settings,
-        }
-    )
-    batches = DataLoader(TensorDataset(DIGITS[:200]), 100, shuffle=True)
-    held_out = DataLoader(TensorDataset(HELD_OUT), 20) if validation else None
-    trainer.fit(model, batches, held_out)
-    return trainer, model
-
-
-def same_state(one, other):
-    state, again = one.state_dict(), other.state_dict()
-    return state.keys() == again.keys() and all(torch.equal(state[key], again[key]) for key in state)
 
 
 @pytest.mark.parametrize("name", PACKAGES)
@@ -347,14 +255,15 @@ def test_of_two_processes_only_the_first_analyses_and_training_is_the_same(tmp_p
     script = tmp_path / "train.py"
     script.write_text(
         "import sys, torch\n"
-        "from tests.integrations.test_lightning import GapCallback, HELD_OUT, train\n"
+        "from gapkit.integrations.lightning import GapCallback\n"
+        "from tests.integrations.lightning_vae import HELD_OUT, train\n"
         "callback, kept = GapCallback(HELD_OUT, 2, limit=4), []\n"
         "for callbacks in ([callback], []):\n"
         "    trainer, model = train(callbacks, strategy='ddp', devices=2)\n"
         "    kept.append((trainer.global_rank, model.state_dict(), dict(trainer.callback_metrics)))\n"
         "torch.save((list(callback.history), kept), f'{sys.argv[1]}/{trainer.global_rank}.pt')\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(script), str(tmp_path)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -7,7 +7,7 @@ from gapkit.core.randomness import Key
 from gapkit.local import FitSettings, build_bank, fit
 from gapkit.target import Target, as_proposal
 
-__all__ = ["Curved", "banana", "fits_of", "two_modes"]
+__all__ = ["Curved", "Squares", "banana", "fits_of", "two_modes"]
 
 
 class Curved:
@@ -46,3 +46,19 @@ def fits_of(model, x, families=(), settings=None, num_bank=2000):
     bank = build_bank(target, q.loc, num_bank, 0) if num_bank else None
     key = Key(0, tuple(range(len(x))))
     return fit(target, q, bank, key, settings or FitSettings(), families=families), target, key
+
+
+class Squares:
+    """x ~ N(z^2, sigma^2), z ~ N(0, 4 I): a coordinate whose x is far above sigma has two modes."""
+
+    def __init__(self, dim, sigma=0.3):
+        self.dim, self.sigma = dim, sigma
+
+    def encode(self, x):
+        return Independent(Normal(x.abs().sqrt(), 0.1 * torch.ones_like(x)), 1)
+
+    def decode(self, z):
+        return Independent(Normal(z.square(), self.sigma), 1)
+
+    def prior(self):
+        return Independent(Normal(torch.zeros(self.dim), 2.0 * torch.ones(self.dim)), 1)

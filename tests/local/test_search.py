@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from torch.distributions import Independent, Normal
 
 from gapkit.core.randomness import Key
 from gapkit.families import DiagonalGaussian
@@ -13,23 +12,8 @@ from gapkit.local.ascent import ascend_points
 from gapkit.local.curvature import available
 from gapkit.local.modes import Modes, without_duplicates
 from gapkit.target import Target
+from tests.local.targets import Squares
 from tests.yardsticks import ppca
-
-
-class Squares:
-    """x ~ N(z^2, sigma^2), z ~ N(0, 4 I): a coordinate whose x is far above sigma has two modes."""
-
-    def __init__(self, dim, sigma=0.3):
-        self.dim, self.sigma = dim, sigma
-
-    def encode(self, x):
-        return Independent(Normal(x.abs().sqrt(), 0.1 * torch.ones_like(x)), 1)
-
-    def decode(self, z):
-        return Independent(Normal(z.square(), self.sigma), 1)
-
-    def prior(self):
-        return Independent(Normal(torch.zeros(self.dim), 2.0 * torch.ones(self.dim)), 1)
 
 
 def sought(model, x, q=None, settings=None, with_bank=True):

@@ -10,20 +10,8 @@ from sklearn.metrics import roc_auc_score
 from gapkit.core.errors import InputError
 from gapkit.ood import SCORES, Scored, describe, scores, separate
 from gapkit.results import Result
-from tests.report.test_report import join, make, nothing, three
-
-
-def sample(regret, elbo=-100.0, spread=5.0, count=60, seed=0, **changes):
-    """A result whose regrets have a given mean; bounds have another order than regrets."""
-    rng = np.random.default_rng(seed)
-    level = rng.normal(elbo, spread, count)
-    gap = rng.gamma(4.0, regret / 4.0, count)
-    return make(level, level + gap, level + gap + rng.gamma(2.0, 0.5, count), **changes)
-
-
-def pair(**changes):
-    """Another set with larger regrets and with higher bounds: likelihood points the wrong way."""
-    return separate(sample(3.0), sample(8.0, elbo=-85.0, seed=1), names=("mnist", "letters"), **changes)
+from tests.ood.samples import pair, sample
+from tests.results.by_hand import join, make, nothing, three
 
 
 def test_scores_are_the_columns_of_the_result():

@@ -10,7 +10,7 @@ from gapkit.plots import class_gaps
 from gapkit.plots.style import colors_of
 from gapkit.results import Result
 from gapkit.results.summary import summarise
-from tests.test_classes import classes_of, labelled
+from tests.results.labelled import classes_of, labelled
 
 KINDS = ("approximation_gap", "amortization_gap")
 SHADES = colors_of(STANDARD.gaps)

@@ -12,15 +12,14 @@ from gapkit.plots.style import COLORS
 from gapkit.report import build, render
 from gapkit.report.blocks import Figure
 from gapkit.report.figures import as_svg
-from gapkit.report.figures.evidence import EVIDENCE
 from gapkit.results import Result
 from gapkit.results.summary import summarise
-from tests.plots.test_plots import make
+from tests.plots.evidence import WATCHED
+from tests.plots.tables import make
 
 COUNTS, STEPS = [5, 10, 20, 40], [0, 3, 12, 48]
 RUN = {"settings": {"fit": {"tolerance": 0.02}, "evidence": {"ais": {"acceptance": 0.75}}}}
 PLOTS = [ais_convergence, fit_convergence, simulated]
-WATCHED = [drawing for drawing in EVIDENCE if drawing.name in ("simulated", "ais-convergence", "fit-convergence")]
 
 
 def summarised(values, errors):

@@ -14,9 +14,8 @@ from gapkit.report.figures.evidence import EVIDENCE
 from gapkit.results import Result
 from gapkit.results.summary import summarise
 from gapkit.results.verdict import plus_minus
-from tests.plots.test_convergence import WATCHED
-from tests.plots.test_evidence import RUN, SIMULATED, frame, result
-from tests.report.test_report import ODD
+from tests.plots.evidence import RUN, SIMULATED, WATCHED, frame, result
+from tests.results.by_hand import ODD
 
 # Those of a few watched or simulated datapoints have tests beside their plots.
 MINE = [drawing for drawing in (*BOUNDS, *EVIDENCE) if drawing not in WATCHED]

@@ -13,8 +13,8 @@ from gapkit.core.errors import InputError
 from gapkit.plots import gap_bars
 from gapkit.plots.style import COLORS
 from gapkit.results.verdict import plus_minus
-from tests.plots.test_plots import make, result_of
-from tests.report.test_report import ODD
+from tests.plots.tables import make, result_of
+from tests.results.by_hand import ODD
 
 NAMES = {
     COLORS["family"].lower(): "approximation_gap",

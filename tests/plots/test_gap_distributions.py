@@ -7,7 +7,7 @@ from gapkit.ladder import STANDARD
 from gapkit.plots import gap_distributions
 from gapkit.plots.style import colors_of
 from gapkit.results import Result
-from tests.plots.test_plots import make, result_of
+from tests.plots.tables import make, result_of
 
 SHADES = colors_of(STANDARD.all_gaps)
 GAPS = tuple(SHADES)

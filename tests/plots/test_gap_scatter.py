@@ -10,7 +10,8 @@ from gapkit.ladder import STANDARD
 from gapkit.plots import gap_scatter
 from gapkit.plots.style import COLORS, colors_of
 from gapkit.results import Result
-from tests.plots.test_plots import make, points, result_of, texts
+from tests.plots.drawn import points, texts
+from tests.plots.tables import make, result_of
 
 
 def frame(count=40, seed=0, **columns):

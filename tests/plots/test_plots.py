@@ -12,40 +12,15 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from gapkit.core.errors import InputError
-from gapkit.ladder import STANDARD, summarised
+from gapkit.ladder import STANDARD
 from gapkit.plots import gap_distributions, gap_scatter, ladder
 from gapkit.plots.style import COLORS, colors_of
 from gapkit.results import Result
 from gapkit.results.summary import summarise
+from tests.plots.drawn import bars, points, texts
+from tests.plots.tables import make, result_of
 
 PLOTS = [ladder, gap_scatter, gap_distributions]
-
-
-def make(elbo, elbo_star, log_px, status="ok", split="test", source="mixture"):
-    """A table by hand: three rungs per datapoint, the rest follows."""
-    elbo, elbo_star, log_px = (np.asarray(values, float) for values in (elbo, elbo_star, log_px))
-    columns = {
-        "elbo": elbo,
-        "elbo_star": elbo_star,
-        "log_px": log_px,
-        "iwae": elbo,
-        "pooled": log_px,
-        "ais": np.full(len(elbo), np.nan),
-        "total_gap": log_px - elbo,
-        "amortization_gap": elbo_star - elbo,
-        "approximation_gap": log_px - elbo_star,
-        "amortization_minus_approximation": 2 * elbo_star - elbo - log_px,
-    }
-    columns |= {"mode_gap": np.zeros(len(elbo)), "optimality_gap": np.zeros(len(elbo))}
-    assert set(columns) == set(summarised(columns))
-    columns["elbo_star_full_rank"] = elbo_star + 0.1
-    frame = pd.DataFrame(columns).assign(**{f"{name}_se": 0.05 for name in columns})
-    return frame.assign(index=range(len(elbo)), split=split, status=status, log_px_source=source, start=0)
-
-
-def result_of(*frames):
-    table = pd.concat(frames, ignore_index=True)
-    return Result(table, summarise(table), {})
 
 
 @pytest.fixture
@@ -66,19 +41,6 @@ def twelve():
     apart = np.repeat(np.arange(4.0), 3)
     elbo, star, log_px = np.tile([[-95.0, -92.0, -99.0], [-90.0, -91.0, -93.0], [-89.0, -90.5, -90.0]], 4)
     return result_of(make(elbo - apart, star - 0.5 * apart, log_px))
-
-
-def texts(ax):
-    return [text.get_text() for text in ax.texts]
-
-
-def bars(ax):
-    """The bars of the gaps by colour, each as (from, to)."""
-    return {line.get_color(): tuple(line.get_xdata()) for line in ax.lines if line.get_linewidth() == 6}
-
-
-def points(ax):
-    return np.concatenate([np.asarray(part.get_offsets()) for part in ax.collections])
 
 
 def test_the_ladder_shows_the_means_and_the_gaps_between_them(three):

@@ -10,8 +10,8 @@ from gapkit.core.errors import InputError
 from gapkit.ood import SCORES, describe, scores, separate
 from gapkit.ood.words import LABELS, area
 from gapkit.plots import roc, score_histogram, score_histograms
-from tests.ood.test_score import pair, sample
-from tests.report.test_report import make, nothing
+from tests.ood.samples import pair, sample
+from tests.results.by_hand import make, nothing
 
 
 def curves(ax):

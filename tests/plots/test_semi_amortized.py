@@ -14,8 +14,9 @@ from gapkit.plots.style import COLORS
 from gapkit.results import Result
 from gapkit.results.step_gains import summarise_curve
 from gapkit.results.summary import summarise
-from tests.plots.test_plots import bars, make, result_of, texts
-from tests.results.test_step_gains import table
+from tests.plots.drawn import bars, texts
+from tests.plots.tables import make, result_of
+from tests.results.local_steps import table
 
 SHARES = {0: 0.0, 1: [0.5, 0.4, 0.3, 0.6] * 3, 5: 0.92, 20: 0.99}
 

@@ -1,18 +1,17 @@
 """The page in a real browser: sorting, filtering, themes and narrow screens, without any network."""
 
 import os
-import re
 import shutil
 import time
-from dataclasses import replace
-from functools import cache
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from gapkit.report import build, render
-from gapkit.report.blocks import Caption, Column, Document, Figure, Interval, PlusMinus, Row, Section, Table
-from tests.report.test_report import join, large, make, many, three, with_extras, with_labels
+from gapkit.report.blocks import Caption, Document, Figure, Section
+from tests.report.browsed import KINDS, background, click, document_of, luminance, names, page_of, picture_colours
+from tests.report.pages import large
+from tests.results.by_hand import join, make, three, with_labels
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 BROWSER = os.environ.get("GAPKIT_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -20,70 +19,6 @@ LIGHT, DARK = "rgb(255, 255, 255)", "rgb(21, 23, 26)"
 WORST = "#worst-table"
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser: none of {', '.join(BROWSERS)} on PATH")
-
-KINDS = Document(
-    "All kinds of columns",
-    (),
-    (
-        Section(
-            "kinds",
-            "All kinds",
-            (
-                Table(
-                    "all-kinds",
-                    "Every kind of column",
-                    (
-                        Column("name", "Name", "text"),
-                        Column("nats", "Nats"),
-                        Column("count", "Count", "count"),
-                        Column("percent", "Percent", "percent"),
-                        Column("interval", "Interval"),
-                        Column("plus", "Plus"),
-                    ),
-                    (
-                        Row("a", ("run 10", 9.5, 100, 0.5, Interval(2.0, 3.0), PlusMinus(-1.0, 0.1))),
-                        Row("b", ("run 9", None, 20, None, Interval(None, None), PlusMinus(None, None))),
-                        Row("c", ("Run 2", -10.25, 3, -0.1, Interval(-30.0, 40.0), PlusMinus(100.0, 9.0))),
-                        Row("d", ("alpha", float("inf"), None, 1.2, Interval(10.0, 11.0), PlusMinus(20.0, 0.1))),
-                        Row("e", ("beta", float("nan"), 1, 0.09, Interval(-4.0, 0.0), PlusMinus(3.0, 0.1))),
-                    ),
-                    interactive=True,
-                ),
-            ),
-        ),
-    ),
-)
-
-
-def long_names():
-    """The table of all kinds, whose rows are called by long names."""
-    (section,) = KINDS.sections
-    (table,) = section.blocks
-    rows = tuple(replace(row, cells=(LONG, *row.cells[1:])) for row in table.rows)
-    return replace(KINDS, sections=(replace(section, blocks=(replace(table, rows=rows),)),))
-
-
-@cache
-def document_of(name):
-    return long_names() if name == "long names" else build(DOCUMENTS[name]())
-
-
-@cache
-def page_of(name):
-    return render(document_of(name))
-
-
-LONG = "a_name_without_any_space_" * 6
-LONG_RUN = {"checkpoint": {"name": LONG, "sha256": "ab" * 32}, "settings": {LONG: LONG}, "warnings": [LONG]}
-DOCUMENTS = {
-    "three": three,
-    "many": lambda: many(400),
-    "rich": with_extras,
-    "long": lambda: with_labels(
-        join(with_extras(), three(split=LONG), make([-95], [-90], [-89], status=LONG), run=LONG_RUN),
-        [f"{LONG}{number}" for number in range(16)],
-    ),
-}
 
 
 @pytest.fixture(scope="module")
@@ -115,14 +50,6 @@ def visit(browser, tmp_path):
         context.close()
     assert messages == []
     assert {url for url in requests if not url.startswith("data:")} == {(tmp_path / "report.html").as_uri()}
-
-
-def names(page, table="#all-kinds"):
-    return page.eval_on_selector_all(f"{table} tbody tr:not([hidden])", "rows => rows.map(row => row.dataset.row)")
-
-
-def click(page, label, table="#all-kinds"):
-    page.click(f"{table} thead button:text-is('{label}')")
 
 
 @pytest.mark.parametrize(
@@ -242,16 +169,6 @@ def test_the_page_can_be_used_with_the_keyboard_alone(visit):
     assert names(page) == ["c", "b", "a"]
 
 
-def background(page):
-    return page.evaluate("() => getComputedStyle(document.body).backgroundColor")
-
-
-def picture_colours(page):
-    return set(
-        page.eval_on_selector_all("figure:not(.photographic) svg *", "all => all.map(e => getComputedStyle(e).fill)")
-    )
-
-
 @pytest.mark.parametrize(("scheme", "own", "other"), [("light", LIGHT, DARK), ("dark", DARK, LIGHT)])
 def test_the_theme_button_goes_round(visit, scheme, own, other):
     page = visit(page_of("three"), color_scheme=scheme)
@@ -312,12 +229,6 @@ def test_pictures_of_data_stay_as_they_are(visit, scheme):
     fills = page.eval_on_selector_all("#a, #b", "all => all.map(element => getComputedStyle(element).fill)")
     assert fills == [LIGHT, "rgb(0, 0, 0)"]
     assert page.locator(".picture").evaluate("at => getComputedStyle(at).backgroundColor") == LIGHT
-
-
-def luminance(colour):
-    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 @pytest.mark.parametrize("width", [320, 390, 768])

@@ -11,9 +11,10 @@ from gapkit.comparison import compare
 from gapkit.core.files import write_json
 from gapkit.report import build_comparison, render, render_pdf
 from gapkit.report.blocks import FactSheet, Interval, PlusMinus, Table
-from tests.plots.test_series import ODD, checkpoints, odd
-from tests.report.test_numbers import of_html, of_pdf, uneven
-from tests.report.test_report import Page, join, make, nothing, strings, three
+from tests.comparison.checkpoints import ODD, checkpoints, odd
+from tests.report.pages import Page, strings
+from tests.report.shown import of_html, of_pdf
+from tests.results.by_hand import join, make, nothing, three, uneven
 
 RUN = {
     "data": {"source": "digits", "binarize": "none", "splits": {"test": {"datapoints": 3, "sha256": "a" * 64}}},

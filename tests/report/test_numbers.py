@@ -4,23 +4,21 @@ import json
 import re
 from dataclasses import asdict, replace
 from functools import cache
-from html.parser import HTMLParser
-from numbers import Real
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from gapkit.core import phrases
-from gapkit.report import build, captions, render, render_pdf, wording
+from gapkit.report import build, captions, wording
 from gapkit.report.blocks import Document, FactSheet, Interval, PlusMinus, Range, Table
 from gapkit.report.formats import as_text
 from gapkit.results import Result
 from gapkit.results.status import STATUSES
 from gapkit.results.summary import summarise
-from tests.report.test_pdf import pages_of
-from tests.report.test_report import join, make, nothing, three, with_extras, with_labels
-from tests.results.test_latent_use import with_active
+from tests.report.shown import NUMBER, constants, leaves, of_html, of_pdf
+from tests.results.by_hand import join, make, nothing, three, uneven, with_extras, with_labels
+from tests.results.latents import with_active
 from tests.results.verdict import builder as verdicts
 
 # Numbers of the software itself: the level of all intervals, the share of a gap that counts as closed, the zero of
@@ -29,48 +27,9 @@ OWN = {"95%", "90%", "0"}
 # Of the rules that a verdict states: a gap nobody acts on, and what is shown as nothing.
 BOUNDS = {"0.05", "0.001", "0.02"}
 ROWS = re.compile(r"The 200 largest|The first 20 of \d+ rows")
-NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?%?(?![\w])")
-
-
-class Words(HTMLParser):
-    """The text of a page without its pictures, scripts and styles."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.deep, self.text = 0, ""
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.deep += tag in ("svg", "script", "style")
-        self.text += " "
-
-    def handle_endtag(self, tag):
-        self.deep -= tag in ("svg", "script", "style")
-        self.text += " "
-
-    def handle_data(self, data):
-        self.text += "" if self.deep else data
-
-
-def of_html(result_document):
-    return Words(render(result_document)).text
-
-
-def of_pdf(result_document):
-    pages = [re.sub(r"\d+ / \d+\s*$", "", page) for page in pages_of(render_pdf(result_document))]
-    return "\n".join(pages).replace("\u200b", "")
 
 
 FORMATS = pytest.mark.parametrize("text_of", [of_html, of_pdf], ids=["html", "pdf"])
-
-
-def constants(value):
-    """All sentences of the software that hold no number of a result."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | tuple | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from constants(item)
 
 
 SENTENCES = [vars(words)[name] for words in (wording, captions, phrases) for name in words.__all__]
@@ -117,22 +76,6 @@ class Files:
             scale = 100 if key[1] else 1
             self.written[key] = {f"{abs(scale * value):.{decimals}f}" for value in self.values if np.isfinite(value)}
         return digits in self.written[key]
-
-
-def leaves(value):
-    if isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from leaves(item)
-    elif isinstance(value, Real) and not isinstance(value, bool):
-        yield float(value)
-
-
-def uneven(count=12, seed=0, **changes):
-    """Datapoints whose numbers have many digits, so that none is found by chance."""
-    rng = np.random.default_rng(seed)
-    log_px = rng.normal(-93, 9, count)
-    elbo_star = log_px - rng.lognormal(0.3, 0.6, count)
-    return make(elbo_star - rng.lognormal(0.9, 0.7, count), elbo_star, log_px, **changes)
 
 
 def rich():

@@ -9,7 +9,8 @@ import pytest
 from gapkit.report import build, render_pdf, write_report
 from gapkit.report.blocks import Column, Definitions, Document, Row, Section, Table, Term, Text
 from gapkit.report.wording import DEFINITIONS
-from tests.report.test_report import ODD, join, large, many, odd, three, with_extras, with_labels
+from tests.report.pages import large, odd, pages_of
+from tests.results.by_hand import ODD, join, many, three, with_extras, with_labels
 
 HOSTILE = (
     '#import "@preview/x:1.0.0"',
@@ -27,14 +28,6 @@ HOSTILE = (
     "~ -- --- ... https://example.org",
     "smile \U0001f600 and snow \u2603",
 )
-
-
-def pages_of(pdf):
-    document = pypdfium2.PdfDocument(pdf)
-    try:
-        return [page.get_textpage().get_text_range() for page in document]
-    finally:
-        document.close()
 
 
 def squash(text):

@@ -15,9 +15,10 @@ from gapkit.report.blocks import Interval, PlusMinus, Table
 from gapkit.report.score import build_score, write_score
 from gapkit.results import Result
 from gapkit.results.status import STATUSES
-from tests.ood.test_score import sample
-from tests.report.test_numbers import NUMBER, constants, leaves, of_html, of_pdf
-from tests.report.test_report import Page, make, nothing, three
+from tests.ood.samples import sample
+from tests.report.pages import Page
+from tests.report.shown import NUMBER, constants, leaves, of_html, of_pdf
+from tests.results.by_hand import make, nothing, three
 
 # Numbers of the software: the level of intervals and of what is found, chance, and the rows on screen and on paper.
 OWN = {"95%", "5%", "90%", "0", "0.5", "1", "200", "20"}

@@ -12,7 +12,8 @@ from playwright.sync_api import sync_playwright
 from gapkit.ladder import STANDARD
 from gapkit.results import Result
 from gapkit.results.summary import summarise
-from tests.report.test_report import ODD, Page, join, make, three, twelve
+from tests.report.pages import Page
+from tests.results.by_hand import ODD, join, make, three, twelve
 
 RUNGS = [rung.name for rung in STANDARD.rungs]
 GAPS = {gap.name: tuple(rung.name for rung in STANDARD.ends(gap)) for gap in STANDARD.all_gaps}

@@ -14,7 +14,8 @@ from gapkit.results import Result
 from gapkit.results.latent_use import ACTIVE, collapse_sentence, mutual_information, summarise_latents, summarise_use
 from gapkit.results.summary import summarise
 from gapkit.results.verdict import verdict
-from tests.plots.test_plots import make
+from tests.plots.tables import make
+from tests.results.latents import noise, with_active
 from tests.yardsticks import LinearGaussian
 
 
@@ -22,10 +23,6 @@ def some(count=50, dim=4, seed=0):
     rng = np.random.default_rng(seed)
     loc, scale = rng.normal(size=(count, dim)), rng.uniform(0.1, 1.5, (count, dim))
     return loc, scale, np.log(scale).sum(1)
-
-
-def noise(draws, count, dim, seed=1):
-    return np.random.default_rng(seed).normal(size=(draws, count, dim))
 
 
 def test_divergences_are_those_of_torch():
@@ -111,13 +108,6 @@ def test_the_mixture_may_be_of_fewer_datapoints():
     assert (values["datapoints"], values["mixture_datapoints"]) == (50, 20)
     assert values["mutual_information"] == first["mutual_information"]
     assert values["aggregate_kl"] == first["aggregate_kl"]
-
-
-def with_active(variances, count=4000):
-    rng = np.random.default_rng(0)
-    loc = rng.normal(size=(count, len(variances))) * np.sqrt(variances)
-    scale = np.full_like(loc, 0.9)
-    return summarise_latents(loc, scale, np.log(scale).sum(1), noise(2, 50, len(variances)))
 
 
 @pytest.mark.parametrize(

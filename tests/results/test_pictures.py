@@ -16,7 +16,7 @@ from PIL import Image
 import gapkit.plots
 from gapkit.plots import gap_scatter, ladder
 from gapkit.results import Result
-from tests.report.test_report import three
+from tests.results.by_hand import three
 
 
 def of_a_result():

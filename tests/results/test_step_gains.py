@@ -3,25 +3,12 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from gapkit.results.step_gains import summarise_curve
 from gapkit.results.summary import summarise_values
 from gapkit.results.verdict import verdict
-
-GAPS = np.tile([1.0, 4.0, 2.0, 5.0], 3)
-
-
-def table(shares, gaps=GAPS, error=0.01):
-    """One row per datapoint and number of steps; ``shares`` by number of steps, one for each datapoint or for all."""
-    parts = []
-    for steps, share in shares.items():
-        gain = np.asarray(share) * gaps
-        values = {"elbo": -90.0 + gain, "gain": gain, "left": gaps - gain}
-        part = pd.DataFrame({"index": range(len(gaps)), "steps": steps, **values})
-        parts.append(part.assign(elbo_se=0.1, gain_se=error, left_se=error))
-    return pd.concat(parts, ignore_index=True)
+from tests.results.local_steps import GAPS, table
 
 
 def by_steps(summary):

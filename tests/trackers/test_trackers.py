@@ -27,7 +27,7 @@ from gapkit.trackers import (
     track,
     tracker,
 )
-from tests.report.test_report import ODD, join, three
+from tests.results.by_hand import ODD, join, three
 from tests.trackers import readers
 
 KINDS = ("tensorboard", "mlflow", "wandb")

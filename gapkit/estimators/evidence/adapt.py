@@ -20,11 +20,11 @@ from gapkit.target import Target
 __all__ = ["adapted", "can_refine"]
 
 _AT_MOST = 2  # times the rounds that a policy asks for
-# Refinement is worth its while where the body of the weights becomes so much more even, or is so even.
+# Refinement is worthwhile where the body of the weights becomes so much more even, or is so even.
 _BETTER, _WELL = 1.15, 0.6
 _PATIENT_DIM = 5  # up to so many latents a posterior is found in the end
 _FEWEST_DRAWS = 1000  # of a round
-_DRAWS_PER_DIM = 30  # of a round: with fewer, pieces of a posterior cannot be told from noise
+_DRAWS_PER_DIM = 30  # of a round: with fewer, pieces of a posterior cannot be distinguished from noise
 
 
 def can_refine(target: Target, proposal: Mixture, policy: Policy) -> bool:
@@ -82,9 +82,9 @@ def _refined(
 ) -> Pool | None:
     """Some rounds of draws for adaptation alone, then estimates on fresh draws until their weights can be trusted.
 
-    An estimate that cannot be trusted becomes the material of the next round. In many dimensions pieces of a posterior
-    are no better than the whole, and the best looking of several such estimates would be the lowest: None is given
-    where the body of the weights is no more even than it was.
+    The draws of an estimate that cannot be trusted are used for adaptation in the next round. In many dimensions pieces
+    of a posterior are no better than the whole, and the best looking of several such estimates would be the lowest:
+    None is given where the body of the weights is no more even than it was.
     """
     stage, before = policy.pooled.stage, body(without_nan(log_w)[0])
     policy = replace(policy, pooled=replace(policy.pooled, num_samples=_draws(policy)))

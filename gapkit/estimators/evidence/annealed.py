@@ -1,8 +1,8 @@
 """Annealed importance sampling in rounds, until it is stable and not only of small noise.
 
-A round's noise says nothing about its bias: chains that hardly moved agree with each other. Two things do: the gap
-between the bound of the chains and that of chains sent back from their ends, and the change from one round to the next.
-What is left of both goes into the claimed error.
+A round's noise does not show its bias: chains that hardly moved agree with each other. Two things do: the gap between
+the lower bound of AIS and the approximate upper bound of reverse AIS from where its chains ended, and the change from
+one round to the next. What is left of both goes into the claimed error.
 """
 
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class Annealed:
 
     Attributes:
         estimate: of the last round; its error holds the noise and what may be left of the bias.
-        upper: the approximate bound from above of the same round.
+        upper: the approximate upper bound of reverse AIS in the same round.
         open: the bounds are further apart than their errors and the target say, or rounds differ by more: (B,).
     """
 
@@ -43,9 +43,9 @@ class Annealed:
 def starting(proposal: Mixture) -> Tensor:
     """Log weights of the mixture that AIS starts from, shape (K, B): without the encoder's q, which is the last one.
 
-    It is there for importance weights. Where chains sent back cannot reach it, its share of the start is missing in
-    their weights (5% of it would put the upper bound 0.05 nats too high) and the chains that start there are wasted.
-    It stays where there is nothing else.
+    It is there for importance weights. Where reverse AIS cannot reach it, its share of the start is missing in the
+    importance weights (5% of it would put the upper bound 0.05 nats too high) and the chains that start there are
+    wasted. It stays where there is nothing else.
     """
     others = torch.logsumexp(proposal.log_weights[:-1], 0) if len(proposal.components) > 1 else None
     if others is None:
@@ -106,7 +106,7 @@ def _run(target: Target, proposal: Mixture, key: Key, ais: Ais, rows: Tensor, ba
         plans = ais.plans(target, proposal, key)
         forward = ais.forward(plans)
         ends = ais.ends(forward, key)
-        # The bound from above is there to see a bias: it can do with fewer chains than the estimate.
+        # The upper bound of reverse AIS shows a bias: it needs fewer chains than the estimate.
         return ais.estimate(forward, key), ais.estimate_above(
             ais.backward(plans, ends[:: max(1, len(ends) // back)]), key
         )
@@ -121,7 +121,7 @@ def _beyond(difference: Tensor, one: Estimate, other: Estimate) -> Tensor:
 def _round(ais: Ais, number: int, *, long: bool) -> Ais:
     """Each round costs four times the one before: twice the temperatures, and twice the chains or leapfrogs.
 
-    Noise asks for chains; bias asks for moves that go further.
+    Noise needs more chains; bias needs longer moves.
     """
     if number == 0:
         return ais

@@ -12,7 +12,7 @@ from torch import Tensor
 __all__ = ["Blend", "effective", "log_density", "shrunk", "tempered"]
 
 _LOG_2PI = math.log(2.0 * math.pi)
-# Covariances are believed as far as there are draws for them: this many effective draws a dimension count for nothing.
+# Covariances are shrunk toward known ones: as many effective draws a dimension as this have no weight at all.
 _DRAWS_PER_DIM = 2.0
 _NARROWEST, _WIDEST = 1e-4, 1e4
 
@@ -127,7 +127,7 @@ def effective(weights: Tensor) -> float:
 def tempered(log_w: Tensor, at_least: float) -> Tensor:
     """Normalised weights (N,), flattened by a power just so that they are worth a number of draws.
 
-    Adaptation to a single heavy draw is adaptation to noise.
+    Adaptation to a single heavy weight is adaptation to noise.
     """
     low, high = 0.0, 1.0
     weights = torch.softmax(log_w, 0)

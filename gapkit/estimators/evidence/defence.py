@@ -7,8 +7,8 @@ from gapkit.families.protocol import Transport
 
 __all__ = ["defended", "wider_factors"]
 
-# Shares of copies wider by one, two and three steps. Most is for the tails; the widest are there to notice, by a heavy
-# weight, that a posterior goes on where its Gaussian ends.
+# Shares of copies wider by one, two and three steps. Most is for the tails; the widest detect, by a heavy importance
+# weight, a posterior that extends beyond its Gaussian.
 _SHARES = (0.11, 0.02, 0.02)
 
 
@@ -20,8 +20,8 @@ def wider_factors(dim: int, count: int) -> list[float]:
 def defended(proposal: Mixture) -> Mixture:
     """Add wider copies of the heaviest Gaussian: a defensive component for importance weights.
 
-    A fitted Gaussian is narrower than the posterior in the tails, and it is the tails that ruin weights. The copies are
-    wider by factors that cost few effective samples in any dimension. AIS needs no such help: it moves.
+    A fitted Gaussian is narrower than the posterior in the tails, and its tails make importance weights heavy. The
+    copies are wider by factors that cost few effective samples in any dimension. AIS needs no such help: it moves.
     Source: Hesterberg, "Weighted Average Importance Sampling and Defensive Mixture Distributions" (1995).
     """
     frame = proposal.whitening()

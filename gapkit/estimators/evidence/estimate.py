@@ -1,7 +1,7 @@
 """One estimate of log p(x) per datapoint, and as much work for each as it needs.
 
 1. Importance sampling from the pooled proposals (all modes found and the encoder's q, balance heuristic) for everyone,
-   with more draws where the weights can be trusted but the error is above the target.
+   with more draws where the importance weights can be trusted but the error is above the target.
 2. Where they cannot (Pareto k-hat), where the bound still rises with the number of samples, or where draws would run
    out: the mixture is adapted to its weights, and fresh draws are made from the outcome.
 3. Annealed importance sampling from the same proposals where that was not enough, and on a random control subset; then
@@ -9,8 +9,8 @@
 
 The maximum of several noisy lower bounds is biased upward, so estimates are chosen by diagnostics and never by their
 value. One exception is a test, not a choice by value: AIS that lies above the pooled estimate by more than four
-standard errors and half a nat has seen a part of the posterior that all proposals missed; it is taken and the datapoint
-flagged.
+standard errors and half a nat has reached a part of the posterior that all proposals missed; it is taken and the
+datapoint flagged.
 """
 
 import torch
@@ -62,7 +62,8 @@ def estimate_evidence(target: Target, proposal: Mixture, key: Key, policy: Polic
     )
     few_chains = ais.estimate.diagnostics["ess"] < min(4.0, 0.25 * policy.ais.num_chains)
     weak = ~(sound & steady) & (few_chains | ~use_ais)
-    # Where pieces helped and weights are heavy all the same, more was there at every round: AIS starts at these pieces.
+    # Where pieces helped and weights are still heavy, every round found more of the posterior: AIS starts at these
+    # pieces.
     weak |= use_ais & (ais.open | (refined & ~sound))
     return Evidence(
         chosen,
@@ -82,7 +83,7 @@ def estimate_evidence(target: Target, proposal: Mixture, key: Key, policy: Polic
 
 def _reasons(pool: Pool, sound: Tensor, steady: Tensor, key: Key, policy: Policy) -> Tensor:
     """Why AIS is run for each datapoint: indices into ``REASONS``, shape (B,)."""
-    small = pool.noise <= policy.target_se  # what a sound tail may hide is claimed; AIS is not asked for it
+    small = pool.noise <= policy.target_se  # what a sound tail may hide is claimed; AIS is not run for it
     control = key.streams("control", torch.float64, sound.device).uniform(1)[0] < policy.control
     reason = torch.zeros_like(pool.samples)
     for number, holds in reversed(list(enumerate((~sound, ~steady, ~small, control), 2))):

@@ -26,13 +26,13 @@ class Evidence:
         mixture: importance sampling from ``proposal``.
         samples: draws it had, shape (B,).
         ais: annealed importance sampling; NaN where it was not run.
-        upper: an approximate upper bound, from chains sent back from where those of AIS ended, in the same round; NaN
-            where AIS was not run.
+        upper: an approximate upper bound: reverse AIS from where the chains of AIS ended, in the same round; NaN where
+            AIS was not run.
         disagree: AIS found clearly more than the proposals cover, shape (B,).
         weak: neither estimate can be trusted by its own diagnostics, shape (B,).
         proposal: what importance sampling drew from in the end: the fitted modes, the encoder's q, a wider copy, and
             what refinement added. A posterior draw z is covered where log p(x, z) - log p(x) - log q(z) is not large.
-        refined: whether the mixture was adapted to its weights, shape (B,).
+        refined: whether the mixture was adapted to its importance weights, shape (B,).
         risen: by how much that raised importance sampling's estimate, shape (B,), in nats; 0 without.
     """
 

@@ -1,4 +1,4 @@
-"""Gaussians at places where a posterior was seen to go on beyond its proposal."""
+"""Gaussians at places where a posterior extends beyond its proposal."""
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ _SHARE = 0.3  # of the draws, for all pieces of a datapoint
 def with_places(proposal: Mixture, z: Tensor, beyond: Tensor) -> Mixture:
     """Add Gaussians at some of the places, far from each other and as wide as the places around them lie apart.
 
-    They need not fit well: what they are for is that importance weights see these places, and adapt.
+    They need not fit well: they make draws reach these places, so that refinement can adapt to the importance weights.
 
     Args:
         proposal: K components; the encoder's q is the last and stays the last.

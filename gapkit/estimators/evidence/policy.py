@@ -2,12 +2,19 @@
 
 from dataclasses import dataclass, field
 
-from gapkit.core.errors import InputError
+from gapkit.core.ranges import above, check_ranges, one_of, share, whole
 from gapkit.estimators import Ais, Iwae
 
-__all__ = ["METHODS", "Policy"]
+__all__ = ["METHODS", "RANGES", "Policy"]
 
 METHODS = ("auto", "ais")
+RANGES = {
+    "method": one_of(*METHODS),
+    "target_se": above(0, "0.1 nats"),
+    "max_samples": whole(1),
+    "refinements": whole(0, or_zero="for none"),
+    "control": share(zero=True, one=True),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +29,14 @@ class Policy:
         refinements: rounds, each with the draws of ``pooled``, in which the mixture of a datapoint whose weights cannot
             be trusted is adapted to them; 0 leaves mixtures as they are.
         ais: annealed importance sampling of the first round; a second and a third cost 4 and 16 times as much.
-        control: share of the datapoints, chosen at random, that AIS is run for whatever their weights say.
+        control: share of the datapoints, chosen at random, that AIS is run for whatever their importance weights say.
+
+    Raises:
+        InputError: a setting out of its range.
+
+    Example:
+        >>> Policy(target_se=0.05).method
+        'auto'
     """
 
     method: str = "auto"
@@ -34,11 +48,4 @@ class Policy:
     control: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise InputError(f"log p(x) by {self.method!r}", "no such method", f"use one of {', '.join(METHODS)}")
-        if not self.target_se > 0:
-            raise InputError(f"a target of {self.target_se} nats", "errors are positive", "use 0.1, say")
-        if self.refinements < 0:
-            raise InputError(f"refinements={self.refinements}", "a number of rounds", "use 0 for none, or 5")
-        if not 0 <= self.control <= 1:
-            raise InputError(f"control={self.control}", "it is a share of the datapoints", "use a number from 0 to 1")
+        check_ranges("log p(x)", self, RANGES)

@@ -95,11 +95,11 @@ def _pool(log_w: Tensor, key: Key, policy: Policy) -> Pool:
 def _worth_more(pool: Pool, policy: Policy, *, patient: bool) -> Tensor:
     """Whether more draws may make importance sampling good enough, shape (B,).
 
-    Weights that no number of draws can mend, by their k-hat, are left to other means at once.
+    Importance weights whose k-hat is too high for any number of draws go to refinement or AIS at once.
     """
     estimate, samples, target_se = pool.estimate, pool.samples, policy.target_se
     mendable = (estimate.diagnostics["khat"].to(samples.device) < good_k(10**9)) & estimate.value.isfinite()
-    if patient:  # draws are there against noise: twice as many know the tail hardly better
+    if patient:  # draws reduce noise: twice as many hardly improve what is known of the tail
         by_noise = replace(estimate, std_error=pool.noise)
         return mendable & ~settled(by_noise, samples, pool.rise, target_se)
     soon = samples * (estimate.std_error / target_se).square() <= policy.max_samples

@@ -3,7 +3,7 @@
 Each round adds Gaussians at the heaviest draws (incremental mixture importance sampling), fits all shares, means and
 covariances to the weighted draws of all rounds (population Monte Carlo), and draws from the outcome. Rings, bananas and
 funnels are covered by pieces; tails by wider copies, whose share the fit decides on. The draws that the mixture was
-adapted to estimate nothing: estimates on draws that chose their own proposal would be biased.
+adapted to are not used for estimates: estimates on draws that chose their own proposal would be biased.
 
 Sources: Raftery & Bao, "Estimating and projecting trends in HIV/AIDS generalized epidemics using incremental mixture
 importance sampling" (2010), section 3; Cappé et al., "Adaptive importance sampling in general mixture classes" (2008),
@@ -32,7 +32,7 @@ _WHOLE = 2  # Gaussians over everything that was found
 _BASE, _WIDE = 0.2, 0.02  # the mixture and each wider Gaussian keep these shares of the draws whatever the fit says
 _NEGLIGIBLE, _STARTING = 1e-3, 1e-2
 _HEAVY = 4.0  # a draw that weighs so much more than the mean asks for a Gaussian
-_REACHABLE = 100.0  # chains sent back find a wider copy whose volume is no more times the Gaussian's
+_REACHABLE = 100.0  # reverse AIS finds a wider copy whose volume is at most this many times the Gaussian's
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Refinement:
         return _mixture(self._base, self._base.log_weights, _floored(self._blend))
 
     def starting(self) -> Mixture:
-        """What AIS starts from: the same components, without those that chains sent back could not reach."""
+        """What AIS starts from: the same components, without those that reverse AIS could not reach."""
         assert self._blend is not None
         return _mixture(self._base, self._starting, _reachable(self._blend))
 

@@ -1,4 +1,4 @@
-"""How far importance weights can be trusted: their tail, and how much of the mean they have not seen yet."""
+"""How far importance weights can be trusted: their tail, and how much of the mean they may still miss."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from gapkit.estimators import Estimate
 __all__ = ["body", "healthy", "khat_error", "rise_of", "settled", "tail_error"]
 
 _PARTS = 8
-# Tails with a larger shape are nobody's to extrapolate.
+# Tails with a larger shape cannot be extrapolated.
 _STEEPEST = 0.95
 
 

@@ -17,7 +17,7 @@ class Activation(NamedTuple):
     Attributes:
         apply: writes f(x) to ``out``: ``apply(x, out)``; ``out`` may be x itself where ``in_place`` says so.
         backward: ``backward(grad, saved)`` multiplies ``grad`` by f' in place.
-        in_place: f' can be told from f(x), which is then what is saved; else x is.
+        in_place: f' can be computed from f(x), which is then saved; else x is.
     """
 
     apply: Callable[[Tensor, Tensor], Tensor]

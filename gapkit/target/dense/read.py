@@ -67,7 +67,7 @@ def read_dense(model: LatentModel, x: Tensor, latent_shape: torch.Size) -> Dense
     """
     z = _probe(x, latent_shape)
     try:
-        # A decoder may do anything at all; whatever goes wrong here goes wrong again, and is told, in ordinary use.
+        # A decoder may do anything at all; whatever fails here fails again, and is reported, in ordinary use.
         with contextlib.suppress(_NotAChainError, RuntimeError, NotImplementedError, TypeError, ValueError):
             decoder = _read(model, z, x, latent_shape)
             if _agrees(decoder, model, z, x, latent_shape):

@@ -7,110 +7,21 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from gapkit.results.verdict import CONDITIONAL, Decision, decide, trust, verdict
-from tests.results.verdict.builder import beside, finished, sandwich, sound, table, use
+from gapkit.results.verdict import CONDITIONAL, Decision, decide, verdict
+from tests.results.verdict.builder import finished, sandwich, sound, table
+from tests.results.verdict.faults import (
+    ADVICE,
+    FAULTS,
+    FITS,
+    advises,
+    not_converged,
+    overridden,
+    said,
+    split,
+    weak_evidence,
+)
 
 CASES = {"encoder": (3.0, 1.0), "family": (1.0, 3.0), "nothing": (0.005, 0.004)}
-ADVICE = {"encoder": "Fix the encoder", "family": "Fix the posterior family", "nothing": "Leave inference as it is"}
-
-
-def said(summary):
-    return " ".join([*verdict(summary), *trust(summary)])
-
-
-def advises(summary):
-    """The actions whose imperative is among the sentences."""
-    text = said(summary).lower()
-    return {action for action, words in ADVICE.items() if words.lower() in text} | (
-        {"model"}
-        if "work on the model" in text
-        or "look at the model" in text
-        or "mend the training" in text
-        or "check the model first" in text
-        else set()
-    )
-
-
-def split(summary):
-    return summary["splits"]["test"]
-
-
-# Faults of the summary: what each one does to it, and the advice that it takes away.
-
-
-def not_converged(summary):
-    split(summary)["fit"] = {"budget": 100}
-    split(summary)["unfinished"] = {"datapoints": 100, "mean": 0.2, "se_monte_carlo": 0.3}
-
-
-def fits_far_from_the_optimum(summary):
-    for name, times in (("amortization_gap", 1), ("approximation_gap", 1), ("amortization_minus_approximation", 2)):
-        summary["quantities"][name]["left_to_gain"] = 1.2 * times
-
-
-def weak_evidence(summary):
-    split(summary)["status"] = {"ok": 60, "evidence_weak": 40}
-    split(summary)["unsound"] = 40
-
-
-def wide_sandwich(summary):
-    summary["certificate"] = sandwich(3.0, 19.1)
-
-
-def sandwich_of_noise(summary):
-    summary["certificate"] = sandwich(-2.0, 3.0)
-
-
-def sandwich_that_crosses(summary):
-    summary["certificate"] = sandwich(-4.0, -1.0)
-
-
-def bounds_not_finite(summary):
-    summary["certificate"]["gap"] |= {"mean": None, "ci95": None}
-
-
-def too_few_simulated(summary):
-    summary["certificate"]["gap"] |= {"ci95": None, "range": [0.0, 0.1]}
-
-
-def control_disagrees(summary):
-    split(summary)["checks"]["control"] |= {"mean": 4.0, "se_datapoints": 0.3, "within_two_errors": 1}
-
-
-def no_interval(summary):
-    summary["quantities"]["total_gap"] |= {"ci95": None, "range": [0.0, 9.0]}
-
-
-def few_datapoints(summary):
-    summary["quantities"]["total_gap"] |= {"count": 9, "ci95": None, "range": [0.5, 9.0]}
-
-
-def overridden(summary):
-    summary["findings"] = [
-        {
-            "check": "gradients",
-            "level": "allowed",
-            "asked": "a gradient",
-            "found": "there is none",
-            "do": "remove no_grad",
-        }
-    ]
-
-
-FITS = (not_converged, fits_far_from_the_optimum)
-FAULTS = (
-    *FITS,
-    weak_evidence,
-    wide_sandwich,
-    sandwich_of_noise,
-    sandwich_that_crosses,
-    bounds_not_finite,
-    too_few_simulated,
-    control_disagrees,
-    no_interval,
-    few_datapoints,
-    overridden,
-)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -236,80 +147,6 @@ def test_of_discrete_data_a_thousandth_of_log_px_is_too_small_to_act_on():
     summary["certificate"] = sandwich(0.0, 0.01)
     split(summary)["data"]["discrete"] = False  # a density has no scale of its own
     assert decide(summary).action == "encoder"
-
-
-# The model.
-
-
-def test_a_collapsed_model_is_named_by_q_star():
-    summary = sound(encoder=0.001, family=0.001)
-    split(summary)["latents_star"] = use(0)
-    decision = decide(summary)
-    assert (decision.action, decision.why) == ("model", "collapsed")
-    assert "the posterior has collapsed" in verdict(summary)[0]
-    assert advises(summary) == {"model"}
-    split(summary)["latents_star"] = use(0, datapoints=19)
-    assert decide(summary).why != "collapsed"
-
-
-def test_a_collapse_in_a_summary_with_gaps_leaves_no_advice_on_them():
-    summary = sound()
-    split(summary)["latents_star"] = use(0)
-    assert decide(summary).action == "model"
-    not_converged(summary)
-    assert decide(summary).action == "unknown"
-
-
-def test_an_encoder_that_ignores_x_is_named_and_is_no_collapse():
-    summary = sound()
-    split(summary)["latents"] = use(0)
-    decision = decide(summary)
-    assert (decision.action, decision.why) == ("encoder", "constant_encoder")
-    assert "gives the same q for every x although the decoder uses z" in verdict(summary)[0]
-    assert "collapsed" not in said(summary)
-    split(summary)["latents"] = use(8)
-    assert "The encoder ignores 2 of the 10 latent dimensions that the decoder uses" in said(summary)
-
-
-@pytest.mark.parametrize(("level", "why"), [(-500.0, "baseline"), (-600.0, "coin_flips")])
-def test_a_model_below_a_simple_one_is_the_bottleneck(level, why):
-    summary = sound(log_px=level)
-    first = split(summary)["baselines"]["models"]
-    first[:] = [beside(summary, -206.0), beside(summary, -543.4, "coin_flips")]
-    decision = decide(summary)
-    assert (decision.action, decision.why) == ("model", why)
-    assert advises(summary) == {"model"}
-    assert ("worse than coin flips" in verdict(summary)[0]) == (why == "coin_flips")
-    weak_evidence(summary)  # log p(x) from below: it may be the estimate that is too low
-    assert decide(summary).action == "unknown"
-    assert ("By these numbers the model fits worse than coin flips" in verdict(summary)[0]) == (why == "coin_flips")
-
-
-def test_a_datapoint_whose_log_px_cannot_be_trusted_does_not_make_a_model_the_bottleneck():
-    summary = sound()
-    part = beside(summary, summary["quantities"]["log_px"]["mean"] + 10.0)
-    split(summary)["baselines"]["models"] = [part]
-    assert decide(summary).why == "baseline"
-    part["difference_sound"] = beside(summary, summary["quantities"]["log_px"]["mean"] - 50.0)["difference"]
-    assert decide(summary).action == "encoder"
-
-
-def test_a_model_hardly_better_than_a_simple_one_is_the_bottleneck_where_the_gap_is_tiny():
-    for ahead, gap, action in ((5.0, 1.0, "model"), (5.0, 9.0, "encoder"), (50.0, 1.0, "encoder")):
-        summary = sound(encoder=2 * gap, family=0.5 * gap)
-        level = summary["quantities"]["log_px"]["mean"] - ahead
-        split(summary)["baselines"]["models"] = [beside(summary, level)]
-        assert decide(summary).action == action  # 0.02 nats for each of 784 dimensions: 15.7 nats
-
-
-def test_of_a_cross_entropy_nothing_is_compared():
-    summary = sound(log_px=-600.0)
-    split(summary)["baselines"]["models"] = [beside(summary, -206.0), beside(summary, -543.4, "coin_flips")]
-    summary["target"] = "cross_entropy"
-    text = said(summary)
-    assert decide(summary).action == "encoder"
-    assert text.count("log normaliser") == 1
-    assert not any(words in text for words in ("coin flips", "bits", "factorised", "−log p(x):"))
 
 
 # Findings before the work.
