@@ -99,7 +99,7 @@ def ais_from_optimum(problem: Problem, gold: Gold) -> list[Point]:
     for chains, temperatures, leapfrogs in settings:
         ais = Ais(num_chains=chains, num_temperatures=temperatures, num_leapfrogs=leapfrogs, pilot_chains=2)
         before = problem.target.work.copy()
-        value = ais(problem.target, problem.target.x, problem.full_rank, problem.key).value
+        value = ais.on(problem.target, problem.full_rank, problem.key).value
         work = (problem.target.work - before).equivalents / len(value)
         points.append(Point.of(f"q* full-rank, sigmoid, {chains} x {temperatures} x {leapfrogs}", work, value, gold))
     return points

@@ -95,7 +95,7 @@ def gold(problem: Problem, num_temperatures: int = 1000) -> Gold:
     ais = Ais(num_chains=64, num_temperatures=num_temperatures, num_leapfrogs=2, pilot_chains=8)
     starts: tuple[FullRankGaussian | DiagonalGaussian, ...] = (problem.full_rank, problem.fits.mean_field.q)
     runs = [
-        replace(ais, stage=f"gold/{number}")(problem.target, problem.target.x, start, problem.key).value
+        replace(ais, stage=f"gold/{number}").on(problem.target, start, problem.key).value
         for number, start in enumerate(starts)
     ]
     return Gold(torch.stack(runs).mean(0), rms(runs[0] - runs[1]))

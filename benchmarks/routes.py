@@ -51,7 +51,7 @@ def main() -> None:
             "prior": (replace(long, **_shape(arguments.prior_run), stage="route/prior"), prior),
             "modes": (replace(long, **_shape(arguments.modes_run), stage="route/modes"), modes),
         }
-        levels = {name: ais(target, target.x, start, key).value for name, (ais, start) in routes.items()}
+        levels = {name: ais.on(target, start, key).value for name, (ais, start) in routes.items()}
     better = torch.maximum(levels["prior"], levels["modes"])
     below = better - values
     flagged = torch.tensor((frame["status"] != "ok").to_numpy())

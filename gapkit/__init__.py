@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gapkit.core.errors import GapkitWarning, InputError
     from gapkit.core.randomness import Key
     from gapkit.engine import AnalysisSpec, analyze, certify, spec_for
-    from gapkit.estimators import Ais, Bdmc, Elbo, Estimate, Iwae, ReciprocalIs
+    from gapkit.estimators import Ais, Bdmc, Bound, Elbo, Estimate, Estimator, Iwae, ReciprocalIs
     from gapkit.integrations.arviz import to_arviz
     from gapkit.integrations.progress_bar import progress_bar
     from gapkit.local import FitSettings, fit
@@ -28,9 +28,11 @@ _HOMES = {
     "Ais": "gapkit.estimators",
     "AnalysisSpec": "gapkit.engine",
     "Bdmc": "gapkit.estimators",
+    "Bound": "gapkit.estimators",
     "Comparison": "gapkit.comparison",
     "Elbo": "gapkit.estimators",
     "Estimate": "gapkit.estimators",
+    "Estimator": "gapkit.estimators",
     "FitSettings": "gapkit.local",
     "GapkitWarning": "gapkit.core.errors",
     "InputError": "gapkit.core.errors",
@@ -60,9 +62,11 @@ __all__ = [
     "Ais",
     "AnalysisSpec",
     "Bdmc",
+    "Bound",
     "Comparison",
     "Elbo",
     "Estimate",
+    "Estimator",
     "FitSettings",
     "GapkitWarning",
     "InputError",

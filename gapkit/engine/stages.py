@@ -13,7 +13,6 @@ from gapkit.core.randomness import Key
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.estimators import Estimate
 from gapkit.estimators.evidence import Evidence, estimate_evidence
-from gapkit.estimators.protocol import bound_inputs
 from gapkit.families.protocol import Posterior
 from gapkit.local import Bank, LocalFits, fit, semi_amortized
 from gapkit.models.encoding import encoded
@@ -82,9 +81,8 @@ def select(batch: Batch, rows: Tensor) -> Batch:
 
 def bounds(batch: Batch, spec: AnalysisSpec) -> Bounds:
     """The encoder's IWAE bound, with all draws and with fewer."""
-    with bound_inputs(batch.target, batch.target.x, batch.q, batch.key) as (target, q, key):
-        log_w = spec.iwae.log_weights(target, q, key)
-        return Bounds(spec.iwae.estimate(log_w, key), grouped_bounds(log_w.cpu().numpy()))
+    log_w = spec.iwae.log_weights(batch.target, batch.q, batch.key)
+    return Bounds(spec.iwae.estimate(log_w, batch.key), grouped_bounds(log_w.cpu().numpy()))
 
 
 def fits(batch: Batch, bank: Bank | None, spec: AnalysisSpec, more: Tensor | None = None) -> LocalFits:
@@ -102,7 +100,7 @@ def encoders(batch: Batch, spec: AnalysisSpec, models: Mapping[str, LatentModel]
     found = {}
     for name, model in models.items():
         q = recognise(encoded(model, batch.inputs))
-        found[name] = spec.elbo(batch.target, batch.target.x, q, batch.key)
+        found[name] = spec.elbo.on(batch.target, q, batch.key)
     return found
 
 

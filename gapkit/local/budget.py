@@ -70,7 +70,7 @@ def budget_curve(
     """
     with torch.no_grad(), frozen(target.model):
         modes = find_modes(target, with_density(q), bank, key, settings).modes
-        job = Job(target, key, settings, judge, modes, q, judge(target, target.x, q, key))
+        job = Job(target, key, settings, judge, modes, q, judge.on(target, q, key))
         found: dict[str, LocalFit] = {}
         for name in order(target.dim, family, ()):
             if name == family:

@@ -116,7 +116,7 @@ def fit(
     with torch.no_grad(), frozen(target.model):
         search = find_modes(target, with_density(q), bank, key, settings, more)
         modes = search.modes
-        encoder = judge(target, target.x, q, key)
+        encoder = judge.on(target, q, key)
         job = Job(target, key, settings, judge, modes, q, encoder)
         found: dict[str, LocalFit] = {}
         names = order(target.dim, own, families)

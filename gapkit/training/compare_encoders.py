@@ -24,7 +24,7 @@ from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.results.summary import difference_of_means, summarise_values
 from gapkit.results.verdict import plus_minus
-from gapkit.target import Target
+from gapkit.target import Target, recognise
 
 __all__ = ["Comparison", "compare_encoders", "in_words", "require_one_decoder"]
 
@@ -220,7 +220,7 @@ def _turned(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _bound(model: LatentModel, x: Tensor, elbo: Elbo, key: Key) -> Estimate:
     with frozen(model), torch.no_grad():
-        return elbo(Target(model, x), x, encoded(model, x), key)
+        return elbo.on(Target(model, x), recognise(encoded(model, x)), key)
 
 
 def require_one_decoder(models: Mapping[str, LatentModel], x: Tensor, key: Key) -> None:

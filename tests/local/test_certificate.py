@@ -53,7 +53,7 @@ def certified_beside(model, x, family, apart):
     found = fits_of(model, x, settings).family(family)
     modes = find_modes(target, q, None, key, settings).modes
     with torch.no_grad():
-        job = Job(target, key, settings, judge, modes, q, judge(target, x, q, key), family)
+        job = Job(target, key, settings, judge, modes, q, judge.on(target, q, key), family)
         beside = type(found.q).of(**{**found.q.tensors(), "loc": found.q.loc + apart * found.q.marginal_scale()})
         return beside, FITTERS[family].certify(job, beside, found.start, "test")
 
@@ -91,7 +91,7 @@ def test_the_certificate_covers_the_truth_of_a_bent_posterior(effort):
         judge = Elbo(num_samples=20_000, antithetic=True, stage="truth")
         for name in ("mean_field", "full_rank"):
             found, gold = fits.family(name), best.family(name)
-            left = gap(judge(target, x, gold.q, key), judge(target, x, found.q, key))
+            left = gap(judge.on(target, gold.q, key), judge.on(target, found.q, key))
             same = left.value.abs() < 0.5  # the long fit began with other noise and may have found another mode
             assert float(same.double().mean()) > 0.95
             error = torch.hypot(found.certificate.std_error, left.std_error)

@@ -102,8 +102,8 @@ def test_a_second_mode_is_found_from_the_bank_and_missed_without_it():
     from gapkit.estimators import Iwae
 
     pooled = Iwae(num_samples=2000)
-    several = pooled(target, x, fit(target, q, bank, key).mixture, key)
-    single = pooled(target, x, fit(target, q, None, key).mixture, key)
+    several = pooled.on(target, fit(target, q, bank, key).mixture, key)
+    single = pooled.on(target, fit(target, q, None, key).mixture, key)
     assert float((several.value - truth).abs().max()) < 0.05
     assert float((truth - single.value).min()) > 1.0  # log(1 + e^4) nats are in the other mode ...
     assert float(single.diagnostics["khat"].max()) < 0.7  # ... and no weight diagnostic sees it
