@@ -13,7 +13,7 @@ from gapkit.core.numerics import log_mean_exp
 from gapkit.engine import spec_for
 from gapkit.estimators import Ais, Iwae
 from gapkit.estimators.evidence import Policy, estimate_evidence
-from gapkit.local import FitSettings, fit
+from gapkit.local import FitSettings, fit_batch
 from gapkit.target import PriorProposal, recognise
 
 __all__ = ["Point", "ais_from_optimum", "end_to_end", "policy", "textbook", "work_at"]
@@ -155,7 +155,7 @@ def end_to_end(problem: Problem, gold: Gold) -> list[Point]:
             before = problem.target.work.copy()
             with torch.no_grad():
                 q = recognise(problem.model.encode(problem.target.x))
-            fits = fit(problem.target, q, problem.bank, problem.key, chosen, judge)
+            fits = fit_batch(problem.target, q, problem.bank, problem.key, chosen, judge)
             evidence = estimate_evidence(problem.target, fits.mixture, problem.key, policies()[number])
             work = (problem.target.work - before).equivalents / problem.target.num_datapoints
             samples = policies()[number].pooled.num_samples

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from gapkit.comparison import Comparison, compare
     from gapkit.core.errors import GapkitWarning, InputError
     from gapkit.core.randomness import Key
-    from gapkit.engine import AnalysisSpec, analyze, certify, spec_for
+    from gapkit.engine import AnalysisSpec, Fitted, analyze, certify, fit, spec_for
     from gapkit.estimators import Ais, Bdmc, Bound, Elbo, Estimate, Estimator, Iwae, ReciprocalIs
     from gapkit.integrations.arviz import to_arviz
     from gapkit.integrations.progress_bar import progress_bar
-    from gapkit.local import FitSettings, fit
+    from gapkit.local import FitSettings
     from gapkit.models import LatentModel, from_pair, load_model, save_model
     from gapkit.ood.score import Scored, scores, separate
     from gapkit.results import Result
@@ -34,6 +34,7 @@ _HOMES = {
     "Estimate": "gapkit.estimators",
     "Estimator": "gapkit.estimators",
     "FitSettings": "gapkit.local",
+    "Fitted": "gapkit.engine",
     "GapkitWarning": "gapkit.core.errors",
     "InputError": "gapkit.core.errors",
     "Iwae": "gapkit.estimators",
@@ -46,7 +47,7 @@ _HOMES = {
     "certify": "gapkit.engine",
     "compare": "gapkit.comparison",
     "compare_encoders": "gapkit.training.compare_encoders",
-    "fit": "gapkit.local",
+    "fit": "gapkit.engine",
     "from_pair": "gapkit.models",
     "load_model": "gapkit.models",
     "progress_bar": "gapkit.integrations.progress_bar",
@@ -68,6 +69,7 @@ __all__ = [
     "Estimate",
     "Estimator",
     "FitSettings",
+    "Fitted",
     "GapkitWarning",
     "InputError",
     "Iwae",

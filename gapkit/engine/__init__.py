@@ -3,6 +3,7 @@
 from gapkit.doctor import checked_device
 from gapkit.engine.certify import Certificate, certify
 from gapkit.engine.encoders import check_encoder_names
+from gapkit.engine.fit import Fitted, fit
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.progress import Progress
 from gapkit.engine.run import analyze
@@ -12,12 +13,14 @@ __all__ = [
     "EFFORTS",
     "AnalysisSpec",
     "Certificate",
+    "Fitted",
     "Progress",
     "Unit",
     "analyze",
     "certify",
     "check_encoder_names",
     "checked_device",
+    "fit",
     "plan_units",
     "spec_for",
 ]

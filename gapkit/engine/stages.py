@@ -14,7 +14,7 @@ from gapkit.engine.spec import AnalysisSpec
 from gapkit.estimators import Estimate
 from gapkit.estimators.evidence import Evidence, estimate_evidence
 from gapkit.families.protocol import Posterior
-from gapkit.local import Bank, LocalFits, fit, semi_amortized
+from gapkit.local import Bank, LocalFits, fit_batch, semi_amortized
 from gapkit.models.encoding import encoded
 from gapkit.models.protocol import LatentModel
 from gapkit.results.iwae_curve import GroupedBounds, grouped_bounds
@@ -87,7 +87,7 @@ def bounds(batch: Batch, spec: AnalysisSpec) -> Bounds:
 
 def fits(batch: Batch, bank: Bank | None, spec: AnalysisSpec, more: Tensor | None = None) -> LocalFits:
     """L[q], q* in the Gaussian families and in those asked for, and the mixture of modes; ``more`` are other starts."""
-    return fit(batch.target, batch.q, bank, batch.key, spec.fit, spec.elbo, spec.families, more)
+    return fit_batch(batch.target, batch.q, bank, batch.key, spec.fit, spec.elbo, spec.families, more)
 
 
 def evidence(batch: Batch, fitted: LocalFits, spec: AnalysisSpec) -> Evidence:

@@ -4,7 +4,7 @@ from gapkit.local.budget import BudgetCurve, budget_curve
 from gapkit.local.certificate import Certificate
 from gapkit.local.curvature import MAX_DIM
 from gapkit.local.families import FAMILIES, FITTERS
-from gapkit.local.fit import LocalFits, fit, order, split_family
+from gapkit.local.fit import LocalFits, fit_batch, order, split_family
 from gapkit.local.fitter import FitStatus, LocalFit
 from gapkit.local.route import Route, travel
 from gapkit.local.search import Found, Further, find_modes, search_on
@@ -33,7 +33,7 @@ __all__ = [
     "build_bank",
     "check_steps",
     "find_modes",
-    "fit",
+    "fit_batch",
     "order",
     "search_on",
     "semi_amortized",

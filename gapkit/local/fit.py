@@ -29,7 +29,7 @@ from gapkit.local.starts import Bank
 from gapkit.models.freeze import frozen
 from gapkit.target import Target, family_name
 
-__all__ = ["LocalFits", "fit", "fit_family", "order", "split_family", "stretches"]
+__all__ = ["LocalFits", "fit_batch", "fit_family", "order", "split_family", "stretches"]
 
 _GAUSSIAN = ("mean_field", "full_rank")
 
@@ -78,7 +78,7 @@ class LocalFits:
         return self.found[name]
 
 
-def fit(
+def fit_batch(
     target: Target,
     q: Posterior,
     bank: Bank | None,

@@ -9,7 +9,7 @@ from gapkit.estimators import Elbo, Estimate
 from gapkit.estimators.protocol import Bound
 from gapkit.families import DiagonalGaussian
 from gapkit.ladder.arithmetic import gap
-from gapkit.local import FITTERS, Certificate, FitSettings, FitStatus, find_modes, fit
+from gapkit.local import FITTERS, Certificate, FitSettings, FitStatus, find_modes, fit_batch
 from gapkit.local.certificate import from_gain, squared_mean
 from gapkit.local.job import Job
 from gapkit.models.freeze import frozen
@@ -32,7 +32,7 @@ def lost_by(model, x, q):
 
 
 def fits_of(model, x, settings, seed=0):
-    return fit(Target(model, x), as_proposal(model.encode(x)), None, Key(seed, tuple(range(len(x)))), settings)
+    return fit_batch(Target(model, x), as_proposal(model.encode(x)), None, Key(seed, tuple(range(len(x)))), settings)
 
 
 @pytest.mark.parametrize("rotated", [False, True])
@@ -85,9 +85,9 @@ def test_the_certificate_covers_the_truth_of_a_bent_posterior(effort):
     target, key = Target(model, x), Key(0, tuple(range(200)))
     with frozen(model), torch.no_grad():
         q = as_proposal(model.encode(x))
-        fits = fit(target, q, None, key, settings)
+        fits = fit_batch(target, q, None, key, settings)
         long = FitSettings(num_starts=0, warm_steps=12, polish_steps=1500, polish_samples=64, select_samples=512)
-        best = fit(target, q, None, Key(1, key.indices), long)
+        best = fit_batch(target, q, None, Key(1, key.indices), long)
         judge = Elbo(num_samples=20_000, antithetic=True, stage="truth")
         for name in ("mean_field", "full_rank"):
             found, gold = fits.family(name), best.family(name)

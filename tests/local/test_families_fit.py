@@ -16,7 +16,7 @@ from gapkit.local import (
     FitSettings,
     FitStatus,
     build_bank,
-    fit,
+    fit_batch,
     flows,
     low_rank,
     split_family,
@@ -94,7 +94,7 @@ def test_low_rank_reaches_a_low_rank_posterior():
 
     model, x = Wide(), torch.randn(5, 2, generator=generator).double()
     target, key = Target(model, x), Key(0, tuple(range(5)))
-    fits = fit(target, as_proposal(model.encode(x)), None, key, FitSettings(), families=("low_rank",))
+    fits = fit_batch(target, as_proposal(model.encode(x)), None, key, FitSettings(), families=("low_rank",))
     levels = {name: JUDGE.on(target, found.q, key) for name, found in fits.found.items()}
     assert bool((levels["low_rank"].value >= levels["mean_field"].value - 1e-9).all())
     gained = (levels["low_rank"].value - levels["mean_field"].value) / (
@@ -109,7 +109,9 @@ def test_low_rank_is_fitted_without_full_matrices():
     with frozen(model), torch.no_grad():
         target = Target(model, x)
         settings = FitSettings(num_starts=0, gradient_steps=60)
-        fits = fit(target, as_proposal(model.encode(x)), None, Key(0, (0, 1, 2, 3)), settings, families=("low_rank",))
+        fits = fit_batch(
+            target, as_proposal(model.encode(x)), None, Key(0, (0, 1, 2, 3)), settings, families=("low_rank",)
+        )
     assert set(fits.found) == {"mean_field", "low_rank"}
     assert bool((fits.family("low_rank").elbo.value >= fits.mean_field.elbo.value).all())
 
@@ -127,7 +129,7 @@ def bent():
         target, key = Target(model, x), Key(0, tuple(range(100)))
         q = as_proposal(model.encode(x))
         bank = build_bank(target, q.loc, 2000, 0)
-        fits = fit(target, q, bank, key, families=("mean_field", "low_rank", "flow", "mixture"))
+        fits = fit_batch(target, q, bank, key, families=("mean_field", "low_rank", "flow", "mixture"))
         log_px = Iwae(num_samples=20_000, stage="truth").on(target, fits.mixture, key)
         yield fits, log_px
 
@@ -188,7 +190,7 @@ def test_every_family_can_be_asked_for(family):
     x = model.sample(3, 0)
     target, key = Target(model, x), Key(0, (0, 1, 2))
     settings = FitSettings(num_starts=0, gradient_steps=30, polish_steps=12, more_rounds=0)
-    fits = fit(target, as_proposal(model.encode(x)), None, key, settings, families=(family,))
+    fits = fit_batch(target, as_proposal(model.encode(x)), None, key, settings, families=(family,))
     found = fits.family(family)
     assert fits.own == family
     assert found.elbo.value.shape == (3,)
@@ -241,7 +243,7 @@ def test_a_broken_datapoint_changes_no_bit_of_the_others(kind, where):
             bank = build_bank(target, encoded.loc, 300, 0)
             key = Key(0, tuple(range(23)))
             families = ("mean_field", "flow", "mixture", "low_rank")
-            return fit(target, DiagonalGaussian(loc, q.scale), bank, key, settings, families=families)
+            return fit_batch(target, DiagonalGaussian(loc, q.scale), bank, key, settings, families=families)
 
     whole, spoilt = run(False), run(True)
     rest = torch.arange(23) != 7
@@ -277,7 +279,9 @@ def test_a_datapoint_without_a_finite_optimum_is_told():
 
     model, x = Undefined(inner, "nan"), torch.ones(4, 12)
     with frozen(model), torch.no_grad():
-        fits = fit(Target(model, x), as_proposal(model.encode(x)), None, Key(0, (0, 1, 2, 3)), families=("mean_field",))
+        fits = fit_batch(
+            Target(model, x), as_proposal(model.encode(x)), None, Key(0, (0, 1, 2, 3)), families=("mean_field",)
+        )
     for found in fits.found.values():
         assert bool((found.status == FitStatus.DIVERGED).all())
         assert bool(found.shortfall.isfinite().all())
