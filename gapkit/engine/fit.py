@@ -17,6 +17,7 @@ from gapkit.engine.inputs import Data
 from gapkit.engine.prepared import prepared
 from gapkit.engine.spec import AnalysisSpec, resolve
 from gapkit.engine.unit import seed_of
+from gapkit.ladder import STANDARD, error_of
 from gapkit.ladder.arithmetic import gap
 from gapkit.local import FitStatus, LocalFits
 from gapkit.models.freeze import frozen
@@ -91,15 +92,16 @@ class Fitted:
     @property
     def table(self) -> pd.DataFrame:
         """One row per datapoint, in nats, with the columns that they have in an analysis."""
+        _, star, encoder = STANDARD.rungs
         numbers = {
-            "elbo": (self.encoder_elbo, self.encoder_std_error),
-            "elbo_star": (self.elbo, self.std_error),
-            "amortization_gap": (self.gap, self.gap_std_error),
-            "optimality_gap": (self.left, self.left_std_error),
+            encoder.name: (self.encoder_elbo, self.encoder_std_error),
+            star.name: (self.elbo, self.std_error),
+            STANDARD.gaps[-1].name: (self.gap, self.gap_std_error),
+            star.shortfall: (self.left, self.left_std_error),
         }
         columns: dict[str, Any] = {"index": range(len(self.status))}
         for name, (value, error) in numbers.items():
-            columns |= {name: value.tolist(), f"{name}_se": error.tolist()}
+            columns |= {name: value.tolist(), error_of(name): error.tolist()}
         return pd.DataFrame(
             {**columns, "fit": self.status, "fit_steps": self.steps.tolist(), "start": self.start.tolist()}
         )
@@ -114,10 +116,11 @@ class Fitted:
             noise = error.square().sum().sqrt() / max(1, len(error))
             return f"{float(value.mean()):.3f} +- {float(noise):.3f}"
 
+        _, star, encoder = STANDARD.rungs
         ends = ", ".join(f"{self.status.count(word)} {word}" for word in dict.fromkeys(self.status))
         return (
-            f"<gapkit.Fitted {self.family}: L[q*] {mean(self.elbo, self.std_error)}, "
-            f"L[q] {mean(self.encoder_elbo, self.encoder_std_error)}, "
+            f"<gapkit.Fitted {self.family}: {star.label} {mean(self.elbo, self.std_error)}, "
+            f"{encoder.label} {mean(self.encoder_elbo, self.encoder_std_error)}, "
             f"left to gain {mean(self.left, self.left_std_error)} nats; {ends}>"
         )
 

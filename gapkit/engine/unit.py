@@ -23,7 +23,7 @@ from gapkit.engine.skipped import left_out
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.table import Sought
 from gapkit.engine.table import rows as rows_of
-from gapkit.estimators import Estimate
+from gapkit.estimators import Estimate, Estimator
 from gapkit.estimators.evidence import SOURCES
 from gapkit.families.gaussian import Affine
 from gapkit.ladder import STANDARD
@@ -50,6 +50,7 @@ class Work:
         curve: for which units local steps are taken.
         widened: whether the independent route is gone for every datapoint.
         missed: posterior mass that is known to be missed on data of the model, by the source of log p(x).
+        bounds: of one's own, by name.
     """
 
     like: Target
@@ -61,6 +62,7 @@ class Work:
     curve: CurvePlan
     widened: bool = False
     missed: Mapping[str, float] = field(default_factory=dict)
+    bounds: Mapping[str, Estimator] = field(default_factory=dict)
 
     @property
     def first(self) -> str:
@@ -85,6 +87,8 @@ class Finished:
         work: decoder evaluations.
         seconds: by stage.
         skipped: why a part that others do not need could not be made, by its name.
+        sides: of log p(x) on which bounds of one's own lie, by name; those that could not be made are not in it.
+        failed: why some of these could not be made, by name.
     """
 
     split: str
@@ -99,6 +103,8 @@ class Finished:
     work: Counted
     seconds: Mapping[str, float]
     skipped: Mapping[str, str]
+    sides: Mapping[str, str] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_unit(work: Work, split: str, unit: Unit, tell: Callable[[str], None] = lambda stage: None) -> Finished:
@@ -117,7 +123,7 @@ def run_unit(work: Work, split: str, unit: Unit, tell: Callable[[str], None] = l
     run_stage, before = Stopwatch(0, lambda step: tell(step.stage)), work.like.work.copy()
     key = Key(seed_of(spec.seed, split), unit.indices)
     batch = stages.make_batch(work.like, work.data[split][indices], key, work.inputs[split][indices])
-    bounds = run_stage("bounds", stages.bounds, batch, spec)
+    bounds = run_stage("bounds", stages.bounds, batch, spec, work.bounds)
     fitted = run_stage("fits", stages.fits, batch, bank, spec)
     top = run_stage("evidence", stages.evidence, batch, fitted, spec)
     looked = wanted(batch, fitted, top, spec, len(work.data[split]), everyone=work.widened)
@@ -127,8 +133,8 @@ def run_unit(work: Work, split: str, unit: Unit, tell: Callable[[str], None] = l
     words = [LOOKED[number] for number in explored.looked.tolist()]
     least = tuple(work.missed.get(source, 0.0) for source in SOURCES)
     sought = Sought(words, explored.gained, explored.unseen, least)
-    table = pd.DataFrame(rows_of(batch, bounds.iwae, fitted, top, others, sought))
-    table, parts = _mended(table, explored, bounds.iwae, others, sought)
+    table = pd.DataFrame(rows_of(batch, bounds.iwae, fitted, top, others, sought, own=bounds.own))
+    table, parts = _mended(table, explored, bounds, others, sought)
     chosen = _chosen(unit, batch, fitted, table, parts, spec.details) if split == work.first else Chosen()
     table = table.head(unit.size)
     watched, curve, skipped = None, None, dict[str, str]()
@@ -152,13 +158,15 @@ def run_unit(work: Work, split: str, unit: Unit, tell: Callable[[str], None] = l
         work.like.work - before,
         run_stage.seconds,
         skipped,
+        {name: bound.bound.value for name, bound in bounds.own.items() if name not in bounds.skipped},
+        bounds.skipped,
     )
 
 
 def _mended(
     table: pd.DataFrame,
     explored: Explored,
-    iwae: Estimate,
+    bounds: stages.Bounds,
     others: Mapping[str, Estimate],
     sought: Sought,
 ) -> tuple[pd.DataFrame, list[tuple[Again, pd.DataFrame]]]:
@@ -167,7 +175,8 @@ def _mended(
     for again in explored.again:
         block, rows = again.block, again.rows.tolist()
         theirs = {name: other.select(block) for name, other in others.items()}
-        new = rows_of(again.batch, iwae.select(block), again.fitted, again.top, theirs, sought.select(block))
+        iwae, own = bounds.iwae.select(block), {name: bound.select(block) for name, bound in bounds.own.items()}
+        new = rows_of(again.batch, iwae, again.fitted, again.top, theirs, sought.select(block), own=own)
         part = pd.DataFrame(new)
         kept = table.drop(index=rows)
         table = pd.concat([kept, part.iloc[again.places.tolist()].set_axis(rows)]).sort_index()
