@@ -4,6 +4,7 @@ from gapkit.doctor import checked_device
 from gapkit.engine.certify import Certificate, certify
 from gapkit.engine.encoders import check_encoder_names
 from gapkit.engine.fit import Fitted, fit
+from gapkit.engine.own_bounds import checked_bounds
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.progress import Progress
 from gapkit.engine.run import analyze
@@ -19,6 +20,7 @@ __all__ = [
     "analyze",
     "certify",
     "check_encoder_names",
+    "checked_bounds",
     "checked_device",
     "fit",
     "plan_units",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -81,7 +81,10 @@ class Estimator(ABC):
 
     Users call it with a model and data, ``estimator(model, x, q, seed)``; an analysis with data that are bound to the
     model already, ``estimator.on(target, q, key)``. An estimator of one's own may have a ``label``, what it is called
-    in tables; the first line of its docstring says what it is.
+    in tables; the first line of its docstring says there what it is.
+
+    Attributes:
+        label: what it is called in tables; empty for the name of its column.
 
     Example:
         >>> from gapkit.models.reference import build
@@ -94,6 +97,8 @@ class Estimator(ABC):
         >>> OneDraw()(model, torch.ones(3, 4), model.encode(torch.ones(3, 4)), seed=1).value.shape
         torch.Size([3])
     """
+
+    label: ClassVar[str] = ""
 
     def __call__(self, model: LatentModel, x: Tensor, q: Distribution | Draws, seed: int | Key = 0) -> Estimate:
         """Estimate for data x of shape (B, *x_shape) with one proposal per datapoint: shape (B,), in nats.

@@ -7,7 +7,7 @@ Bayes" (2014), https://arxiv.org/abs/1312.6114, appendix D, which advises it for
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -52,6 +52,8 @@ class ReciprocalIs(Estimator):
         >>> ReciprocalIs()(model, x, model.encode(x)).bound
         <Bound.UPPER: 'upper'>
     """
+
+    label: ClassVar[str] = "Reciprocal importance sampling"
 
     num_chains: int = 32
     num_warmup: int = 100
