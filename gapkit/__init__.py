@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from gapkit.core.randomness import Key
     from gapkit.engine import AnalysisSpec, Fitted, analyze, certify, fit, spec_for
     from gapkit.estimators import Ais, Bdmc, Bound, Elbo, Estimate, Estimator, Iwae, ReciprocalIs
+    from gapkit.families import Family
     from gapkit.integrations.arviz import to_arviz
     from gapkit.integrations.progress_bar import progress_bar
-    from gapkit.local import FitSettings
+    from gapkit.local import FitSettings, register_family
     from gapkit.models import LatentModel, from_pair, load_model, save_model
     from gapkit.ood.score import Scored, scores, separate
     from gapkit.results import Result
@@ -33,6 +34,7 @@ _HOMES = {
     "Elbo": "gapkit.estimators",
     "Estimate": "gapkit.estimators",
     "Estimator": "gapkit.estimators",
+    "Family": "gapkit.families",
     "FitSettings": "gapkit.local",
     "Fitted": "gapkit.engine",
     "GapkitWarning": "gapkit.core.errors",
@@ -52,6 +54,7 @@ _HOMES = {
     "load_model": "gapkit.models",
     "progress_bar": "gapkit.integrations.progress_bar",
     "refit": "gapkit.training",
+    "register_family": "gapkit.local",
     "save_model": "gapkit.models",
     "scores": "gapkit.ood.score",
     "separate": "gapkit.ood.score",
@@ -68,6 +71,7 @@ __all__ = [
     "Elbo",
     "Estimate",
     "Estimator",
+    "Family",
     "FitSettings",
     "Fitted",
     "GapkitWarning",
@@ -88,6 +92,7 @@ __all__ = [
     "load_model",
     "progress_bar",
     "refit",
+    "register_family",
     "save_model",
     "scores",
     "separate",

@@ -34,7 +34,7 @@ from gapkit.engine.unit import Work, run_unit
 from gapkit.estimators import Estimator
 from gapkit.inputs.data import unpacked
 from gapkit.ladder import STANDARD
-from gapkit.local import Bank
+from gapkit.local import Bank, own_families
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.results import Result
@@ -146,7 +146,8 @@ def analyze(
         datapoints.insert(datapoints.columns.get_loc("index") + 1, "label", labelled)
     certificate, simulated = certified or (None, {})
     curve = ready.curve.summary(gathered.curves, gathered.skipped)
-    ladder = replace(STANDARD, further=described(bounds, gathered.sides))
+    families = (ready.families["encoder"], *ready.families["fitted"])
+    ladder = replace(STANDARD, further=(*described(bounds, gathered.sides), *own_families(families)))
     summary = summarise(datapoints, certificate, ready.families, curve, ladder)
     if ready.examined.weight:
         summary["target"] = ready.examined.weight

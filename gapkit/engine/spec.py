@@ -7,7 +7,7 @@ from typing import Any
 from gapkit.core.errors import InputError
 from gapkit.estimators import Ais, Elbo, Iwae
 from gapkit.estimators.evidence import Policy
-from gapkit.local import FAMILIES, STEPS, FitSettings, Route, check_steps
+from gapkit.local import FITTERS, STEPS, FitSettings, Route, check_steps
 
 __all__ = ["EFFORTS", "AnalysisSpec", "resolve", "spec_for"]
 
@@ -80,8 +80,8 @@ class AnalysisSpec:
             raise InputError(f"IWAE with {self.iwae.num_samples} samples", found, "raise num_samples")
         check_steps(self.semi_amortized_steps)
         for name in self.families:
-            if name not in FAMILIES:
-                raise InputError(f"family {name!r}", "no such family", f"use one of {', '.join(FAMILIES)}")
+            if name not in FITTERS:
+                raise InputError(f"family {name!r}", "no such family", f"use one of {', '.join(FITTERS)}")
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as plain values, for ``run.json``."""

@@ -13,7 +13,7 @@ from gapkit.families.protocol import Posterior
 from gapkit.ladder import STANDARD, Ladder, error_of, side_name
 from gapkit.ladder.arithmetic import Difference, contrasts, decompose
 from gapkit.ladder.arithmetic import gap as gap_of
-from gapkit.local import FitStatus, LocalFits
+from gapkit.local import FAMILIES, FitStatus, LocalFits
 from gapkit.results.status import STATUSES
 from gapkit.target import family_name
 
@@ -137,9 +137,9 @@ def _with_unseen(log_px: Estimate, unseen: Tensor) -> Estimate:
 
 
 def _holds_encoder(family: str, q: Posterior) -> bool:
-    """Whether the encoder's q is a member of the family of q*: mean-field lies within all others."""
+    """Whether the encoder's q is a member of the family of q*: mean-field lies within all others of gapkit's."""
     own = family_name(q)
-    return own in (family, "mean_field")
+    return own == family or (own == "mean_field" and family in FAMILIES)
 
 
 def _status(

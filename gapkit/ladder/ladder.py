@@ -131,6 +131,11 @@ class Ladder:
         """The estimate (``estimate``) or family (``family``) of one's own of that name; None where there is none."""
         return next((part for part in self.further if (part.kind, part.name) == (kind, name)), None)
 
+    def called(self, family: str) -> str:
+        """The name of a family in words."""
+        own = self.own("family", family)
+        return own.label if own else family.replace("_", " ")
+
     @property
     def fitted(self) -> Rung | None:
         """The rung that is found by optimisation: L[q*], under which further families stand as side notes."""

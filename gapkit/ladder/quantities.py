@@ -156,8 +156,7 @@ def _side(name: str, ladder: Ladder) -> Quantity | None:
     if kind in _OF_ENCODERS:
         label, meaning = (text.format(of) for text in _OF_ENCODERS[kind])
         return Quantity(name, kind, label, meaning, of)
-    own = ladder.own("family", of)
-    called = own.label if own else of.replace("_", " ")
+    own, called = ladder.own("family", of), ladder.called(of)
     words = (own and own.meaning) or FAMILIES.get(of, called)
     star, above = ladder.fitted, ladder.above_fitted
     if kind == "family" and star:

@@ -6,6 +6,7 @@ from gapkit.local.curvature import MAX_DIM
 from gapkit.local.families import FAMILIES, FITTERS
 from gapkit.local.fit import LocalFits, fit_batch, order, split_family
 from gapkit.local.fitter import FitStatus, LocalFit
+from gapkit.local.own import GradientFitter, forget_family, own_families, register_family
 from gapkit.local.route import Route, travel
 from gapkit.local.search import Found, Further, find_modes, search_on
 from gapkit.local.semi_amortized import NUM_SAMPLES, STEPS, SemiAmortized, check_steps, semi_amortized, steps_refusal
@@ -25,6 +26,7 @@ __all__ = [
     "FitStatus",
     "Found",
     "Further",
+    "GradientFitter",
     "LocalFit",
     "LocalFits",
     "Route",
@@ -34,7 +36,10 @@ __all__ = [
     "check_steps",
     "find_modes",
     "fit_batch",
+    "forget_family",
     "order",
+    "own_families",
+    "register_family",
     "search_on",
     "semi_amortized",
     "split_family",

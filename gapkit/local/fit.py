@@ -145,7 +145,9 @@ def split_family(own: str, families: Sequence[str]) -> str:
         found = f"the encoder's family is {own!r}, for which there is no fit"
         known = ", ".join(FITTERS)
         raise InputError(
-            "q* in the encoder's own family", found, f"use one of {known} (--family); the gaps then compare families"
+            "q* in the encoder's own family",
+            found,
+            f"use one of {known} (--family), the gaps then compare families; or give it a fit: gapkit.register_family",
         )
     return families[0]
 
