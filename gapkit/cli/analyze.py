@@ -75,9 +75,7 @@ def analyze(
     ] = None,
     bound: Annotated[
         list[str] | None,
-        typer.Option(
-            help="reciprocal (an upper bound), or file.py:name of your own: a further bound as a column; repeat."
-        ),
+        typer.Option(help="Further bound as a column: reciprocal (an upper one), or file.py:name of your own; repeat."),
     ] = None,
     track: Annotated[
         list[str] | None,

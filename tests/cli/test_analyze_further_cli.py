@@ -60,11 +60,21 @@ large = gapkit.Iwae(num_samples=64)
 
 def test_further_bounds_from_start_to_report(gapkit, given, tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
-    bounds = ("--bound", "reciprocal", "--bound", "mine.py:OneDraw", "--bound", "more=mine.py:large")
+    bounds = (
+        "--bound",
+        "reciprocal",
+        "--bound",
+        "mine.py:OneDraw",
+        "--bound",
+        "more=mine.py:large",
+        "--bound",
+        "again=iwae",
+    )
     code, _, err = gapkit("analyze", given, *WORDS, *bounds, "--out", "run", "--format", "html")
     assert code == 0, err
     frame = pd.read_parquet(tmp_path / "run" / "datapoints.parquet")
     assert frame["reciprocal"].mean() > frame["more"].mean() > frame["OneDraw"].mean()
+    assert frame["again"].mean() == pytest.approx(frame["iwae"].mean(), abs=0.5)  # the same bound of more draws
     report = (tmp_path / "run" / "report.html").read_text()
     assert "Reciprocal importance sampling (upper bound)" in report
     assert "The bound of two draws. A lower bound" in report
@@ -90,7 +100,7 @@ BAD = {
     "a column's name": (["--encoder", "star=other.pt"], "another column"),
     "a missing file": (["--encoder", "a=nowhere.pt"], "nowhere.pt"),
     "another decoder": (["--encoder", "a=other.pt"], "different log p(x, z)"),
-    "no such bound": (["--bound", "renyi"], "use reciprocal, or name your own"),
+    "no such bound": (["--bound", "renyi"], "reciprocal, or name your own"),
     "a bound twice": (["--bound", "reciprocal", "--bound", "reciprocal"], "another bound named reciprocal"),
     "a column's name for a bound": (["--bound", "elbo=reciprocal"], "another column"),
     "a bound that is none": (["--bound", "fractions:Fraction"], "gapkit.Estimator"),
