@@ -98,11 +98,16 @@ def described(bounds: Mapping[str, Estimator], sides: Mapping[str, str]) -> tupl
     """
     parts = []
     for name, estimator in bounds.items():
-        side, label = sides.get(name, ""), str(getattr(estimator, "label", "") or name)[: _LONGEST - 14]
+        side, label = sides.get(name, ""), _label(estimator) or name
         meaning = " ".join(filter(None, (_first_line(estimator), _SIDES.get(side, ""))))
         shown = f"{label} (upper bound)" if side == Bound.UPPER.value else label
         parts.append(Further("estimate", name, shown, meaning, side))
     return tuple(parts)
+
+
+def _label(estimator: Estimator) -> str:
+    """In a line, and short enough for what is said of an upper bound behind it."""
+    return " ".join(str(getattr(estimator, "label", "")).split())[: _LONGEST - 14]
 
 
 def _first_line(estimator: Estimator) -> str:

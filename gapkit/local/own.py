@@ -26,6 +26,7 @@ from gapkit.target.recognise import forget_name, name_family
 __all__ = ["GradientFitter", "forget_family", "own_families", "register_family"]
 
 _RATE = 0.03
+_LONGEST = 60  # characters of a label: it heads rows of tables
 _CONTRACT = ("tensors", "of", "push", "log_prob", "select", "marginal_scale")
 _WORDS: dict[str, Further] = {}
 
@@ -55,8 +56,8 @@ def register_family(
         words: what a member is, in a few words after "the best"; empty for the label.
 
     Raises:
-        InputError: a name that makes no column or is gapkit's own, a class that gapkit knows, or one without the
-            methods that a fit needs.
+        InputError: a name that makes no column or is gapkit's own, a label too long for a table, a class that gapkit
+            knows, or one without the methods that a fit needs.
 
     Example:
         >>> from gapkit.families import DiagonalGaussian
@@ -75,6 +76,8 @@ def register_family(
     if name in FAMILIES or name == "se" or name.endswith("_se"):
         found = "one of gapkit's own" if name in FAMILIES else "the name of a column of errors"
         raise InputError(asked, found, do)
+    if len(label) > _LONGEST:
+        raise InputError(asked, f"a label of {len(label)} characters", f"use at most {_LONGEST}")
     needed = _CONTRACT if fitter else (*_CONTRACT, "matching")
     missing = [part for part in needed if not callable(getattr(family, part, None))]
     if missing:

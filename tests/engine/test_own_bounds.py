@@ -92,7 +92,7 @@ def test_it_stands_in_summary_report_and_tracker(result):
     assert quantity("renyi", result.ladder).label == "Rényi bound"
     assert quantity("renyi", result.ladder).kind == "estimate"
     assert quantity("renyi", result.ladder).meaning.startswith("A Rényi bound. A lower bound")
-    assert quantity("above", result.ladder).label == "above (upper bound)"
+    assert quantity("above", result.ladder).label == "Reciprocal importance sampling (upper bound)"
     assert "on average not below log p(x)" in quantity("above", result.ladder).meaning
     assert in_order(["ais", "above", "renyi", "iwae"], result.ladder) == ["iwae", "renyi", "above", "ais"]
     table = next(block for block in build(result).sections[0].blocks if getattr(block, "name", "") == "gaps-1")

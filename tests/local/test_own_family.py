@@ -172,6 +172,11 @@ def test_what_is_no_family_is_refused(name, family, found):
         register_family(name, family)
 
 
+def test_a_label_that_no_stored_run_could_hold_is_refused():
+    with pytest.raises(InputError, match="at most 60"):
+        register_family("laplace", LaplaceMeanField, label="x" * 61)
+
+
 def test_a_class_of_gapkit_keeps_its_name():
     with pytest.raises(InputError, match="mean_field"):
         register_family("laplace", DiagonalGaussian, fitter=FITTERS["mean_field"])
