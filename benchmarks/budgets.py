@@ -99,7 +99,7 @@ class Optimum:
     def shortfall(self, target: Target, q: Any, key: Key, rows: Tensor | None = None) -> Difference:
         """How far members of the family, for some datapoints or all, are below the optimum."""
         if rows is None:
-            return gap(self.elbo, self.judge(target, target.x, q, key))
+            return gap(self.elbo, self.judge.on(target, q, key))
         part = target.select(rows)
         return gap(self.elbo.select(rows), self.judge(part, part.x, q, key.select(rows)))
 
@@ -146,7 +146,7 @@ def begun(batch: Unfitted, settings: FitSettings, key: Key | None = None) -> tup
     """Find the modes: what the fit of any family begins with, and its gradient equivalents per datapoint."""
     key, judge = key or batch.key, Elbo(num_samples=2, antithetic=True)
     with torch.no_grad():
-        encoder = judge(batch.target, batch.target.x, batch.q, key)  # a floor that no fit here needs
+        encoder = judge.on(batch.target, batch.q, key)  # a floor that no fit here needs
         before = batch.target.work.copy()
         modes: Modes = find_modes(batch.target, with_density(batch.q), batch.bank, key, settings).modes
     return Job(batch.target, key, settings, judge, modes, batch.q, encoder), per_datapoint(batch, before)
@@ -192,11 +192,11 @@ def optimum(batch: Unfitted, family: str, num_steps: int, num_samples: int, judg
         assert certificate is not None
         outcomes.append(q)
         certificates.append(certificate)
-    first, second = (judge(batch.target, batch.target.x, q, batch.key) for q in outcomes)
+    first, second = (judge.on(batch.target, q, batch.key) for q in outcomes)
     apart = gap(second, first)
     better = apart.value > 3.0 * apart.std_error
     best = merged(~better, *outcomes)
-    elbo = judge(batch.target, batch.target.x, best, batch.key)
+    elbo = judge.on(batch.target, best, batch.key)
     return Optimum(best, elbo, judge, certificates[0], apart, int(better.sum()))
 
 

@@ -13,7 +13,7 @@ from gapkit.core.numerics import log_mean_exp
 from gapkit.engine import spec_for
 from gapkit.estimators import Ais, Iwae
 from gapkit.estimators.evidence import Policy, estimate_evidence
-from gapkit.local import FitSettings, fit
+from gapkit.local import FitSettings, fit_batch
 from gapkit.target import PriorProposal, recognise
 
 __all__ = ["Point", "ais_from_optimum", "end_to_end", "policy", "textbook", "work_at"]
@@ -99,7 +99,7 @@ def ais_from_optimum(problem: Problem, gold: Gold) -> list[Point]:
     for chains, temperatures, leapfrogs in settings:
         ais = Ais(num_chains=chains, num_temperatures=temperatures, num_leapfrogs=leapfrogs, pilot_chains=2)
         before = problem.target.work.copy()
-        value = ais(problem.target, problem.target.x, problem.full_rank, problem.key).value
+        value = ais.on(problem.target, problem.full_rank, problem.key).value
         work = (problem.target.work - before).equivalents / len(value)
         points.append(Point.of(f"q* full-rank, sigmoid, {chains} x {temperatures} x {leapfrogs}", work, value, gold))
     return points
@@ -155,7 +155,7 @@ def end_to_end(problem: Problem, gold: Gold) -> list[Point]:
             before = problem.target.work.copy()
             with torch.no_grad():
                 q = recognise(problem.model.encode(problem.target.x))
-            fits = fit(problem.target, q, problem.bank, problem.key, chosen, judge)
+            fits = fit_batch(problem.target, q, problem.bank, problem.key, chosen, judge)
             evidence = estimate_evidence(problem.target, fits.mixture, problem.key, policies()[number])
             work = (problem.target.work - before).equivalents / problem.target.num_datapoints
             samples = policies()[number].pooled.num_samples

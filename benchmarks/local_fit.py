@@ -26,7 +26,7 @@ from gapkit.core.files import write_json
 from gapkit.core.randomness import Key
 from gapkit.engine import spec_for
 from gapkit.estimators import Elbo
-from gapkit.local import LocalFits, fit
+from gapkit.local import LocalFits, fit_batch
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.target import Target, recognise
@@ -185,7 +185,7 @@ def _mean_field_alone(batch: Unfitted) -> budgets.Fitted:
 
 def _whole(batch: Unfitted) -> LocalFits:
     spec = spec_for("standard")
-    return fit(batch.target, batch.q, batch.bank, batch.key, spec.fit, spec.elbo)
+    return fit_batch(batch.target, batch.q, batch.bank, batch.key, spec.fit, spec.elbo)
 
 
 def _units(model: LatentModel, x: Tensor, others: Tensor) -> Iterator[Unfitted]:

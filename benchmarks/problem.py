@@ -12,7 +12,7 @@ from gapkit.estimators import Ais
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.families.protocol import Posterior
 from gapkit.inputs.data import binarize, load
-from gapkit.local import Bank, LocalFits, build_bank, fit
+from gapkit.local import Bank, LocalFits, build_bank, fit_batch
 from gapkit.models.protocol import LatentModel
 from gapkit.target import Target, recognise
 from gapkit.training import TrainConfig, train
@@ -85,7 +85,7 @@ def make_problem(model: LatentModel, data: str, count: int) -> Problem:
     """Bind the model to test images and fit q*."""
     batch = unfitted(model, images(data, count), images(data, 10_000, "train"))
     before = batch.target.work.copy()
-    fits = fit(batch.target, batch.q, batch.bank, batch.key)
+    fits = fit_batch(batch.target, batch.q, batch.bank, batch.key)
     work = (batch.target.work - before).equivalents / count
     return Problem(model, batch.target, batch.key, batch.bank, fits, work)
 
@@ -95,7 +95,7 @@ def gold(problem: Problem, num_temperatures: int = 1000) -> Gold:
     ais = Ais(num_chains=64, num_temperatures=num_temperatures, num_leapfrogs=2, pilot_chains=8)
     starts: tuple[FullRankGaussian | DiagonalGaussian, ...] = (problem.full_rank, problem.fits.mean_field.q)
     runs = [
-        replace(ais, stage=f"gold/{number}")(problem.target, problem.target.x, start, problem.key).value
+        replace(ais, stage=f"gold/{number}").on(problem.target, start, problem.key).value
         for number, start in enumerate(starts)
     ]
     return Gold(torch.stack(runs).mean(0), rms(runs[0] - runs[1]))

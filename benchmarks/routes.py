@@ -17,7 +17,7 @@ from gapkit.core.randomness import Key
 from gapkit.doctor.contract import fit_to_model
 from gapkit.engine import spec_for
 from gapkit.estimators import Ais
-from gapkit.local import build_bank, fit
+from gapkit.local import build_bank, fit_batch
 from gapkit.models.freeze import frozen
 from gapkit.target import PriorProposal, Target, recognise
 
@@ -44,14 +44,14 @@ def main() -> None:
         encoded = recognise(model.encode(fit_to_model(model, others)))
         bank = build_bank(target, encoded.loc, 4096, 1)
         thorough = spec_for("thorough").fit
-        modes = fit(target, recognise(model.encode(target.x)), bank, key, thorough).mixture
+        modes = fit_batch(target, recognise(model.encode(target.x)), bank, key, thorough).mixture
         prior = PriorProposal(target.prior, len(x))
         long = Ais(precision=arguments.precision, pilot_chains=8)
         routes = {
             "prior": (replace(long, **_shape(arguments.prior_run), stage="route/prior"), prior),
             "modes": (replace(long, **_shape(arguments.modes_run), stage="route/modes"), modes),
         }
-        levels = {name: ais(target, target.x, start, key).value for name, (ais, start) in routes.items()}
+        levels = {name: ais.on(target, start, key).value for name, (ais, start) in routes.items()}
     better = torch.maximum(levels["prior"], levels["modes"])
     below = better - values
     flagged = torch.tensor((frame["status"] != "ok").to_numpy())

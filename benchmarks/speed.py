@@ -49,7 +49,7 @@ def ais_rate(problem: Problem, num_leapfrogs: int, precision: str) -> tuple[floa
         stage="speed",
     )
     before, start = problem.target.work.copy(), time.perf_counter()
-    estimate = ais(problem.target, problem.target.x, problem.full_rank, problem.key)
+    estimate = ais.on(problem.target, problem.full_rank, problem.key)
     seconds = time.perf_counter() - start
     rate = (problem.target.work - before).gradients / seconds
     return rate, float(estimate.diagnostics["acceptance"].mean())

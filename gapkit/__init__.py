@@ -12,33 +12,14 @@ from gapkit.core.views import register_view
 from gapkit.version import __version__
 
 if TYPE_CHECKING:
-    from gapkit import checkpoints as checkpoints
-    from gapkit import comparison as comparison
-    from gapkit import core as core
-    from gapkit import doctor as doctor
-    from gapkit import engine as engine
-    from gapkit import estimators as estimators
-    from gapkit import families as families
-    from gapkit import inputs as inputs
-    from gapkit import integrations as integrations
-    from gapkit import kernels as kernels
-    from gapkit import ladder as ladder
-    from gapkit import local as local
-    from gapkit import models as models
-    from gapkit import ood as ood
-    from gapkit import plots as plots
-    from gapkit import report as report
-    from gapkit import results as results
-    from gapkit import target as target
-    from gapkit import trackers as trackers
-    from gapkit import training as training
     from gapkit.comparison import Comparison, compare
     from gapkit.core.errors import GapkitWarning, InputError
     from gapkit.core.randomness import Key
-    from gapkit.engine import AnalysisSpec, analyze, certify, spec_for
-    from gapkit.estimators import Ais, Elbo, Estimate, Iwae
+    from gapkit.engine import AnalysisSpec, analyze, certify, fit, spec_for
+    from gapkit.estimators import Ais, Bound, Elbo, Estimate, Estimator, Iwae
+    from gapkit.families import Family
     from gapkit.integrations.progress_bar import progress_bar
-    from gapkit.local import fit
+    from gapkit.local import register_family
     from gapkit.models import LatentModel, from_pair, load_model, save_model
     from gapkit.results import Result
     from gapkit.training import refit
@@ -46,9 +27,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "Ais": "gapkit.estimators",
     "AnalysisSpec": "gapkit.engine",
+    "Bound": "gapkit.estimators",
     "Comparison": "gapkit.comparison",
     "Elbo": "gapkit.estimators",
     "Estimate": "gapkit.estimators",
+    "Estimator": "gapkit.estimators",
+    "Family": "gapkit.families",
     "GapkitWarning": "gapkit.core.errors",
     "InputError": "gapkit.core.errors",
     "Iwae": "gapkit.estimators",
@@ -58,11 +42,12 @@ _HOMES = {
     "analyze": "gapkit.engine",
     "certify": "gapkit.engine",
     "compare": "gapkit.comparison",
-    "fit": "gapkit.local",
+    "fit": "gapkit.engine",
     "from_pair": "gapkit.models",
     "load_model": "gapkit.models",
     "progress_bar": "gapkit.integrations.progress_bar",
     "refit": "gapkit.training",
+    "register_family": "gapkit.local",
     "save_model": "gapkit.models",
     "spec_for": "gapkit.engine",
 }
@@ -92,9 +77,12 @@ _NAMESPACES = (
 __all__ = [
     "Ais",
     "AnalysisSpec",
+    "Bound",
     "Comparison",
     "Elbo",
     "Estimate",
+    "Estimator",
+    "Family",
     "GapkitWarning",
     "InputError",
     "Iwae",
@@ -110,6 +98,7 @@ __all__ = [
     "load_model",
     "progress_bar",
     "refit",
+    "register_family",
     "save_model",
     "spec_for",
 ]

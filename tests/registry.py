@@ -1,6 +1,7 @@
 """Everything exported that must keep a contract; a test asserts that nothing exported is missing here."""
 
 from gapkit.estimators import Ais, Elbo, Iwae, ReciprocalIs
+from tests.own_family import LaplaceMeanField
 
 ESTIMATORS = {
     "ais": Ais(num_chains=16, num_temperatures=10),
@@ -11,3 +12,6 @@ ESTIMATORS = {
 
 # Those that bound log p(x) from above.
 UPPER = {"reciprocal_is"}
+
+# Families that are derived from ``gapkit.Family``.
+OWN_FAMILIES = {"laplace": LaplaceMeanField}

@@ -1,5 +1,6 @@
 """The notebooks run from top to bottom in a real kernel, show what they promise, and their own checks can fail."""
 
+import ast
 import asyncio
 import base64
 import io
@@ -132,7 +133,7 @@ def test_the_quickstart_s_remedy_helps(executed):
 
 def test_the_checks_against_exact_answers_were_made(executed):
     cells = executed["your_own_estimator_and_family"]
-    for ident in ("exact-renyi", "equivalence", "family-check", "analysis-check"):
+    for ident in ("exact-renyi", "equivalence", "column", "family-check", "fit", "analysis-check"):
         assert "assert " in cells[ident]["source"]
     (text,) = shown(cells["exact-renyi"], "text/plain")
     rows = [[float(number) for number in line.split()] for line in text.splitlines()[2:]]
@@ -141,11 +142,33 @@ def test_the_checks_against_exact_answers_were_made(executed):
         assert estimate == pytest.approx(exact, abs=0.02)
         assert largest < 4
         assert 0.5 < rms < 1.5
+    means = {name: row[0] for name, row in table(cells["column"]).items()}
+    assert means["elbo"] < means["renyi"] < means["iwae"] < means["log_px"] + 0.05
+    assert "<gapkit.Fitted laplace: L[q*]" in printed(cells["fit"])
     lost = table(cells["family-check"])
     assert lost["log p(x) - ELBO"] == pytest.approx(lost["exact log p(x) - ELBO"], abs=0.01)
     assert 'class="gapkit-card"' in shown(cells["analysis"], "text/html")[0]
     for ident in ("equivalence", "ladder"):
         assert shown(cells[ident], "image/png")
+
+
+def lines_of(source):
+    """Lines of code of the first class: without blank ones and docstrings."""
+    node = next(part for part in ast.parse(source).body if isinstance(part, ast.ClassDef))
+    documented = [part for part in ast.walk(node) if isinstance(part, ast.ClassDef | ast.FunctionDef)]
+    words = [part.body[0] for part in documented if ast.get_docstring(part)]
+    gone = {line for part in words for line in range(part.lineno, part.end_lineno + 1)}
+    numbers = range(node.lineno - len(node.decorator_list), node.end_lineno + 1)
+    return sum(bool(source.splitlines()[number - 1].strip()) and number not in gone for number in numbers)
+
+
+def test_what_is_ones_own_is_short():
+    """An estimator and the line that makes it a column, a family and the line that registers it: 15 lines each."""
+    code = sources(read("your_own_estimator_and_family"))
+    assert sum("bounds=" in line for line in code["column"].splitlines()) == 1
+    assert lines_of(code["estimator"]) + 1 <= 15
+    assert sum("register_family" in line for line in code["fit"].splitlines()) == 1
+    assert lines_of(code["family"]) + 1 <= 15
 
 
 @pytest.mark.parametrize("name", NAMES)

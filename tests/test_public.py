@@ -10,8 +10,9 @@ import pytest
 import torch
 
 import gapkit
-from gapkit import estimators
-from gapkit.target import Target
+from gapkit import InputError, estimators
+from gapkit.core.randomness import Key
+from gapkit.target import Target, recognise
 from tests.registry import ESTIMATORS
 from tests.yardsticks import ppca
 
@@ -94,6 +95,18 @@ def test_estimator_contract(name):
     assert not torch.equal(estimate.value, ESTIMATORS[name](model, x, q, 4).value)
 
 
+def test_data_are_given_once():
+    """A target holds them already: it has a method of its own, which gives the same numbers."""
+    model = ppca("scaled", 0.8)
+    x = model.sample(4, 0)
+    q, target = recognise(model.encode(x)), Target(model, x)
+    for estimator in ESTIMATORS.values():
+        with pytest.raises(InputError, match=r"estimator\.on"):
+            estimator(target, x, q, 3)
+        assert isinstance(estimator, gapkit.Estimator)
+        assert torch.equal(estimator.on(target, q, Key(3, (0, 1, 2, 3))).value, estimator(model, x, q, 3).value)
+
+
 @pytest.mark.parametrize("count", [1, 7, 512, 700, 1024])
 def test_exactly_the_requested_samples_are_drawn_and_divided_by(count, monkeypatch):
     model = ppca("scaled", 0.8)
@@ -101,7 +114,7 @@ def test_exactly_the_requested_samples_are_drawn_and_divided_by(count, monkeypat
     drawn, original = [], Target.log_joint
     monkeypatch.setattr(Target, "log_joint", lambda self, z: drawn.append(z) or original(self, z))
     target = Target(model, x, max_rows=100)
-    value = estimators.Iwae(num_samples=count)(target, x, model.encode(x), 0).value
+    value = estimators.Iwae(num_samples=count).on(target, recognise(model.encode(x)), Key(0, (0, 1, 2))).value
     z = torch.cat(drawn)
     assert z.shape[0] == count
     log_w = original(target, z) - model.encode(x).log_prob(z)

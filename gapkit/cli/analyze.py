@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gapkit.cli.bounds import bounds_of
 from gapkit.cli.console import print_result
 from gapkit.cli.folder import claim_new_folder, new_folder
 from gapkit.cli.job import Job
@@ -72,6 +73,10 @@ def analyze(
         list[str] | None,
         typer.Option(help="NAME=PATH: another encoder of the same decoder, such as gapkit refit writes; repeat."),
     ] = None,
+    bound: Annotated[
+        list[str] | None,
+        typer.Option(help="Further bound as a column: reciprocal (an upper one), or file.py:name of your own; repeat."),
+    ] = None,
     track: Annotated[
         list[str] | None,
         typer.Option(help="Send the results to tensorboard:FOLDER, mlflow:URI or wandb:PROJECT as well; repeat."),
@@ -115,6 +120,7 @@ def analyze(
         encode_from=encode_from,
         allow=tuple(allow or ()),
         encoders=_encoder_paths(encoder or ()),
+        bounds=bounds_of(bound or ()),
     )
     told = console(errors=True)
     with tracking(track or (), out) as trackers:

@@ -25,6 +25,7 @@ from gapkit.core.errors import InputError
 if TYPE_CHECKING:
     from gapkit.checkpoints import Loaded
     from gapkit.engine import AnalysisSpec
+    from gapkit.estimators import Estimator
     from gapkit.results import Result
 
 __all__ = ["Job", "facts"]
@@ -47,6 +48,7 @@ class Job:
         encode_from: what the encoder is given where data are binarised: ``binary`` or ``original``.
         allow: names of checks that may fail.
         encoders: further encoders' files by name.
+        bounds: further estimators by name.
     """
 
     spec: "AnalysisSpec"
@@ -59,6 +61,7 @@ class Job:
     encode_from: str | None
     allow: tuple[str, ...]
     encoders: Mapping[str, Path]
+    bounds: Mapping[str, "Estimator"] = field(default_factory=dict)
     _loaded: dict[tuple[str, str, DataOptions], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def run(self, checkpoint: Path, console: Console, like: "Result | None" = None) -> "Result":
@@ -106,6 +109,7 @@ class Job:
                 original_x=originals,
                 allow=self.allow,
                 encoders=encoders,
+                bounds=self.bounds,
                 device=self.device,
                 progress=progress,
                 provenance=provenance,

@@ -21,7 +21,7 @@ from gapkit.comparison.series import find_series
 from gapkit.comparison.words import sentences
 from gapkit.core.errors import InputError
 from gapkit.core.views import view
-from gapkit.ladder import Ladder, error_of, family_sides, side_name
+from gapkit.ladder import Ladder, beside, error_of, side_name
 from gapkit.results import Result
 from gapkit.results.summary_frame import summary_frame
 from gapkit.results.with_errors import WithErrors
@@ -208,10 +208,10 @@ def _by_split(name: str, result: Result, splits: list[str], ladder: Ladder) -> d
 
 
 def _further(pairs: pd.DataFrame, same_family: str | None, ladder: Ladder) -> list[str]:
-    """What both runs fitted beside the family of their split; that one's own columns repeat the fitted rung."""
+    """What both runs have beside the family of their split; that one's own columns repeat the fitted rung."""
     names = [str(name).removesuffix("_run") for name in pairs if str(name).endswith("_run")]
     own = side_name("family", str(same_family), ladder) if ladder.fitted else None
-    return [name for name in family_sides(names, ladder) if name != own]
+    return [name for name in beside(names, ladder) if name != own]
 
 
 def _levels(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapkit.ladder import Ladder, error_of, family_sides, is_bound
+from gapkit.ladder import Ladder, beside, error_of, family_sides, is_bound
 from gapkit.results.summary import summarise_values
 
 __all__ = ["finite_rows", "level_summaries", "paired", "shortfalls_of", "summarise_pair"]
@@ -39,7 +39,7 @@ def paired(reference: pd.DataFrame, other: pd.DataFrame, ladder: Ladder) -> pd.D
     shared = reference.index.intersection(other.index, sort=False)
     one, two = reference.loc[shared], other.loc[shared]
     columns: dict[str, Any] = {"index": shared.to_numpy()}
-    for name in (*ladder.names, *(name for name in family_sides(reference, ladder) if name in other)):
+    for name in (*ladder.names, *(name for name in beside(reference, ladder) if name in other)):
         a, b = one[name].to_numpy(float), two[name].to_numpy(float)
         errors = np.hypot(one[error_of(name)].to_numpy(float), two[error_of(name)].to_numpy(float))
         with np.errstate(invalid="ignore"):  # infinity minus infinity; not finite, and left out

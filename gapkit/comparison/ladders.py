@@ -1,16 +1,17 @@
 """The ladder that runs must share to be compared."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gapkit.core.errors import InputError
-from gapkit.ladder import Ladder
+from gapkit.ladder import Further, Ladder
 from gapkit.results import Result
 
 __all__ = ["common_ladder"]
 
 
 def common_ladder(runs: Mapping[str, Result]) -> Ladder:
-    """The ladder of all runs, in the words of the first.
+    """The ladder of all runs, in the words of the first; with the estimates and families of one's own that all have.
 
     Args:
         runs: by name; all are compared with the first.
@@ -25,7 +26,17 @@ def common_ladder(runs: Mapping[str, Result]) -> Ladder:
             found = f"different ladders: {one} in {first}, {other} in {name}"
             do = "compare runs whose rungs and gaps are the same"
             raise InputError(f"compare {name} with {first}", found, do)
-    return reference.ladder
+    shared = [
+        part
+        for part in reference.ladder.further
+        if all(_alike(part, result.ladder.own(part.kind, part.name)) for _, result in others)
+    ]
+    return replace(reference.ladder, further=tuple(shared))
+
+
+def _alike(one: Further, other: Further | None) -> bool:
+    """Estimates of one's own are the same where name and side are; the words may differ."""
+    return other is not None and one.side == other.side
 
 
 def _outline(ladder: Ladder) -> list[tuple[str, ...]]:

@@ -3,6 +3,8 @@
 from gapkit.doctor import checked_device
 from gapkit.engine.certify import BdmcCertificate, certify
 from gapkit.engine.encoders import check_encoder_names
+from gapkit.engine.fit import Fitted, fit
+from gapkit.engine.own_bounds import checked_bounds
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.progress import Progress
 from gapkit.engine.run import analyze
@@ -13,6 +15,7 @@ __all__ = [
     "EFFORTS",
     "AnalysisSpec",
     "BdmcCertificate",
+    "Fitted",
     "Memory",
     "Progress",
     "Store",
@@ -20,7 +23,9 @@ __all__ = [
     "analyze",
     "certify",
     "check_encoder_names",
+    "checked_bounds",
     "checked_device",
+    "fit",
     "plan_units",
     "spec_for",
 ]

@@ -148,7 +148,7 @@ def sandwiches(
         indices = list(unit.indices)
         batch = stages.make_batch(like, x[indices], Key(spec.seed, unit.indices))
         proposal = _proposal(batch, bank, spec, widened)
-        sandwich = Bdmc(ais=spec.evidence.ais)(batch.target, batch.target.x, proposal, latents[indices], batch.key)
+        sandwich = Bdmc(ais=spec.evidence.ais).on(batch.target, proposal, latents[indices], batch.key)
         table = {
             "index": indices,
             "lower": sandwich.lower.value.tolist(),

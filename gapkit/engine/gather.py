@@ -1,7 +1,7 @@
 """From finished units to the tables, summaries and choices of a run; whatever order they came in."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,13 +49,14 @@ class Gathered:
 
     Attributes:
         frames: the table of each split.
-        beside: what the summary of each split holds beside the table: ``latents``, ``latents_star`` (of q*) and
-            ``iwae_curve``.
+        beside: what the summary of each split holds beside the table: ``latents``, ``latents_star`` (of q*),
+            ``iwae_curve``, and ``skipped``, why bounds of one's own have no values somewhere.
         chosen: datapoints of the first split that are shown in detail.
         curves: L[q] after local steps, of each unit that has them.
         skipped: why some have none.
-        watched: how AIS and fits came to rest.
+        watched: how AIS and the fits converged.
         without: which units have no q* of a further family, and why.
+        sides: of log p(x) on which bounds of one's own lie, by name.
         control: of how many datapoints of the control subset (``count``) the route found more (``missed``).
     """
 
@@ -67,6 +68,7 @@ class Gathered:
     watched: Convergence
     without: Sequence[Mapping[str, Any]]
     control: Mapping[str, int]
+    sides: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def misses(self) -> bool:
@@ -116,6 +118,7 @@ def gather(work: Work, finished: Iterable[Finished], failures: Sequence[Failure]
         watched,
         [facts for part in done for facts in _without(part)],
         {"count": len(control), "missed": int((control["route_mass"] > 0).sum())},
+        {name: side for part in done for name, side in part.sides.items()},
     )
 
 
@@ -157,4 +160,6 @@ def _beside(work: Work, split: str, parts: Sequence[Finished], table: pd.DataFra
         latents = {"skipped": reason(error)}
     curve = summarise_iwae_curve(bounds, spec.iwae.num_samples, table[top].to_numpy(float), left_se)
     star = latent_use({part.unit.number: part.q_star for part in parts})
-    return {"latents": latents, "latents_star": star, "iwae_curve": curve}
+    failed = {name: why for part in reversed(parts) for name, why in part.failed.items()}  # the first reason stays
+    skipped = {"skipped": failed} if failed else {}
+    return {"latents": latents, "latents_star": star, "iwae_curve": curve, **skipped}

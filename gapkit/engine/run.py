@@ -25,15 +25,17 @@ from gapkit.engine.identity import identity_of_encoder, identity_of_work
 from gapkit.engine.inputs import Data
 from gapkit.engine.labels import label_column
 from gapkit.engine.misses import misses, still_missing, unreached
+from gapkit.engine.own_bounds import checked_bounds, described, facts, warn_of_skipped
 from gapkit.engine.plan import Unit
 from gapkit.engine.prepared import Prepared, prepared
 from gapkit.engine.progress import Progress, Stopwatch
 from gapkit.engine.spec import AnalysisSpec, resolve
 from gapkit.engine.store import Collected, Memory, Store
 from gapkit.engine.unit import Work, run_unit
+from gapkit.estimators import Estimator
 from gapkit.inputs.data import unpacked
 from gapkit.ladder import STANDARD
-from gapkit.local import Bank
+from gapkit.local import Bank, own_families
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.results import Result
@@ -60,6 +62,7 @@ def analyze(
     original_x: Data = None,
     allow: Sequence[str] = (),
     encoders: Mapping[str, LatentModel] | None = None,
+    bounds: Mapping[str, Estimator] | None = None,
     device: torch.device | str = "cpu",
     progress: Callable[[Progress], None] | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -92,6 +95,9 @@ def analyze(
             their L[q'] on the noise of L[q] become columns ``elbo_NAME``, ``gain_NAME`` (L[q'] minus L[q]) and
             ``left_NAME`` (L[q*] minus L[q']), so that the amortization gap is split into what that encoder reaches
             and what it leaves.
+        bounds: estimators of one's own by name (or of the package's, such as ``gapkit.estimators.ReciprocalIs()``), on the
+            encoder's q: each becomes columns ``NAME`` and ``NAME_se``, in nats, and stands in summary, report and
+            comparison. One that raises has NaN in the datapoints of that unit, and the reason is kept.
         device: where to compute.
         progress: called after every stage.
         provenance: further facts for ``run.json``.
@@ -105,8 +111,8 @@ def analyze(
     Raises:
         InputError: ``spec`` together with ``effort``, ``seed`` or ``family``; the model or the data cannot be analysed,
             a check of the wiring fails that is not in ``allow``, an unknown setting, labels that are not one for each
-            datapoint of a split, or an encoder that does not belong to the model's decoder or whose name would clash
-            with a column.
+            datapoint of a split, an encoder that does not belong to the model's decoder, an estimator that is none,
+            or a name of theirs that would clash with a column.
 
     Example:
         >>> from gapkit.models.reference import build
@@ -123,6 +129,7 @@ def analyze(
         raise InputError("data to analyse", "an empty mapping", "give at least one split")
     device, encoders = checked_device(device), dict(encoders or {})
     check_encoder_names(encoders)
+    bounds = checked_bounds(bounds or {})
     began = time.time()
     with frozen(model), moved_to(model, device), in_place(encoders, device):
         ready = prepared(model, splits, labels, encoder_x, original_x, allow, encoders, spec, device)
@@ -130,7 +137,7 @@ def analyze(
         run_stage = Stopwatch(ready.stages + 3 + (spec.certificate > 0) + (spec.details > 0), progress)
         bank = run_stage("bank", build_shared_bank, like, ready.inputs, other_x, spec)
         search = run_stage("search", misses, like, bank, spec)
-        work = Work(like, ready.data, ready.inputs, bank, spec, encoders, ready.curve)
+        work = Work(like, ready.data, ready.inputs, bank, spec, encoders, ready.curve, bounds=bounds)
         gathered, failures, search = _measured(work, ready, order, run_stage, search, store)
         details = run_stage("details", make_details, gathered.chosen, like, spec, ready.first) if spec.details else None
         plain_x = other_x if encoder_x is None else None  # given in the form that the encoder wants
@@ -145,17 +152,20 @@ def analyze(
         datapoints.insert(datapoints.columns.get_loc("index") + 1, "label", labelled)
     certificate, simulated = certified or (None, {})
     curve = ready.curve.summary(gathered.curves, gathered.skipped)
-    summary = summarise(datapoints, certificate, ready.families, curve)
+    families = (ready.families["encoder"], *ready.families["fitted"])
+    ladder = replace(STANDARD, further=(*described(bounds, gathered.sides), *own_families(families)))
+    summary = summarise(datapoints, certificate, ready.families, curve, ladder)
     if ready.examined.weight:
         summary["target"] = ready.examined.weight
     summary["findings"] = [finding.to_dict() for finding in ready.examined.findings]
     for split, parts in gathered.beside.items():
         summary["splits"][split] |= {**parts, **simple[split]}
+        warn_of_skipped(split, parts.get("skipped", {}))
     summary["effort"], summary["search"] = spec.effort, search
     if gathered.watched.summary:
         summary["splits"][ready.first]["convergence"] = gathered.watched.summary
     run = {
-        "ladder": STANDARD.to_dict(),
+        "ladder": ladder.to_dict(),
         "families": ready.families,
         "settings": spec.to_dict(),
         "versions": _versions(),
@@ -168,6 +178,7 @@ def analyze(
         **({"failed": [failure.to_dict() for failure in failures]} if failures else {}),
         **({"without": list(gathered.without)} if gathered.without else {}),
         **({"encoders": list(encoders)} if encoders else {}),
+        **({"bounds": facts(bounds)} if bounds else {}),
         **({"details": details.facts} if details and details.facts else {}),
         **(provenance or {}),
     }

@@ -5,17 +5,16 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from gapkit.core.errors import InputError
-from gapkit.core.ranges import check_ranges, each, one_of, share, whole
+from gapkit.core.ranges import check_ranges, share, whole
 from gapkit.estimators import Ais, Elbo, Iwae
 from gapkit.estimators.evidence import Policy
-from gapkit.local import FAMILIES, STEPS, FitSettings, Route, check_steps
+from gapkit.local import FITTERS, STEPS, FitSettings, Route, check_steps
 
 __all__ = ["EFFORTS", "RANGES", "AnalysisSpec", "resolve", "spec_for"]
 
 RANGES = {
     "seed": whole(0),
     "unit_size": whole(1),
-    "families": each(one_of(*FAMILIES)),
     "route_control": share(zero=True, one=True),
     "bank_prior": whole(2),
     "bank_data": whole(1),
@@ -83,6 +82,9 @@ class AnalysisSpec:
     def __post_init__(self) -> None:
         check_ranges("an analysis", self, RANGES)
         check_steps(self.semi_amortized_steps)
+        for name in self.families:
+            if name not in FITTERS:
+                raise InputError(f"family {name!r}", "no such family", f"use one of {', '.join(FITTERS)}")
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as plain values, for ``run.json``."""

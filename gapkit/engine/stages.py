@@ -3,16 +3,17 @@
 Each stage is a function of the batch and of what earlier stages gave; none keeps any state.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pandas as pd
 from torch import Tensor
 
 from gapkit.core.randomness import Key
+from gapkit.engine.own_bounds import measured
 from gapkit.engine.spec import AnalysisSpec
-from gapkit.estimators import Estimate
+from gapkit.estimators import Estimate, Estimator
 from gapkit.estimators.evidence import Evidence, estimate_evidence
-from gapkit.estimators.protocol import bound_inputs
 from gapkit.families.protocol import Posterior
 from gapkit.local import Bank, LocalFit, LocalFits, fit_further, fit_gaussian, semi_amortized, split_family
 from gapkit.models.encoding import encoded
@@ -57,10 +58,15 @@ class Batch:
 
 @dataclass(frozen=True)
 class Bounds:
-    """The encoder's IWAE bound, and those with fewer of the same draws."""
+    """The encoder's IWAE bound, those with fewer of the same draws, and bounds of one's own by name.
+
+    Where one of these could not be made its values are NaN, and ``skipped`` has the reason.
+    """
 
     iwae: Estimate
     grouped: GroupedBounds
+    own: Mapping[str, Estimate] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_batch(like: Target, x: Tensor, key: Key, inputs: Tensor | None = None) -> Batch:
@@ -81,11 +87,11 @@ def select(batch: Batch, rows: Tensor) -> Batch:
     return make_batch(batch.target, batch.target.x[rows], batch.key.select(rows), batch.inputs[rows])
 
 
-def bounds(batch: Batch, spec: AnalysisSpec) -> Bounds:
-    """The encoder's IWAE bound, with all draws and with fewer."""
-    with bound_inputs(batch.target, batch.target.x, batch.q, batch.key) as (target, q, key):
-        log_w = spec.iwae.log_weights(target, q, key)
-        return Bounds(spec.iwae.estimate(log_w, key), grouped_bounds(log_w.cpu().numpy()))
+def bounds(batch: Batch, spec: AnalysisSpec, own: Mapping[str, Estimator] | None = None) -> Bounds:
+    """The encoder's IWAE bound, with all draws and with fewer, and bounds of one's own."""
+    log_w = spec.iwae.log_weights(batch.target, batch.q, batch.key)
+    beside, skipped = measured(own or {}, batch.target, batch.q, batch.key)
+    return Bounds(spec.iwae.estimate(log_w, batch.key), grouped_bounds(log_w.cpu().numpy()), beside, skipped)
 
 
 def fits(batch: Batch, bank: Bank | None, spec: AnalysisSpec, more: Tensor | None = None) -> LocalFits:
@@ -111,7 +117,7 @@ def evidence(batch: Batch, fitted: LocalFits, spec: AnalysisSpec) -> Evidence:
 def encoder(batch: Batch, spec: AnalysisSpec, model: LatentModel) -> Estimate:
     """L[q'] of a further encoder, with the analysed model's decoder and the noise of L[q]."""
     q = recognise(encoded(model, batch.inputs))
-    return spec.elbo(batch.target, batch.target.x, q, batch.key)
+    return spec.elbo.on(batch.target, q, batch.key)
 
 
 def curve_rows(batch: Batch, spec: AnalysisSpec, fitted: LocalFits) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from gapkit.families.protocol import Posterior
 from gapkit.ladder import STANDARD, Ladder, error_of, side_name
 from gapkit.ladder.arithmetic import Difference, contrasts, decompose
 from gapkit.ladder.arithmetic import gap as gap_of
-from gapkit.local import FitStatus, LocalFits
+from gapkit.local import FAMILIES, FitStatus, LocalFits
 from gapkit.results.status import STATUSES
 from gapkit.target import family_name
 
@@ -52,6 +52,7 @@ def rows(
     others: Mapping[str, Estimate],
     sought: Sought,
     ladder: Ladder = STANDARD,
+    own: Mapping[str, Estimate] | None = None,
 ) -> dict[str, list[object]]:
     """The unit's rows of the table, column by column; values in nats.
 
@@ -63,6 +64,7 @@ def rows(
         others: L[q'] of further encoders.
         sought: how modes were searched for.
         ladder: of three rungs, for log p(x), L[q*] and L[q].
+        own: bounds of one's own, by name; their diagnostics become columns ``NAME_DIAGNOSTIC``.
     """
     unseen = sought.unseen.maximum(sought.unseen.new_tensor(sought.least)[top.source])  # NaN stays
     top = replace(top, log_px=_with_unseen(top.log_px, unseen))
@@ -100,6 +102,9 @@ def rows(
     add("iwae", iwae)
     table["ess"] = iwae.diagnostics["ess"].tolist()
     table["khat"] = iwae.diagnostics["khat"].tolist()
+    for name, bound in (own or {}).items():
+        add(name, bound)
+        table |= {f"{name}_{of}": values.tolist() for of, values in bound.diagnostics.items()}
     add("pooled", top.mixture)
     table["pooled_khat"] = top.mixture.diagnostics["khat"].tolist()
     table["pooled_samples"] = top.samples.tolist()
@@ -132,9 +137,9 @@ def _with_unseen(log_px: Estimate, unseen: Tensor) -> Estimate:
 
 
 def _holds_encoder(family: str, q: Posterior) -> bool:
-    """Whether the encoder's q is a member of the family of q*: mean-field lies within all others."""
+    """Whether the encoder's q is a member of the family of q*: mean-field lies within all others of gapkit's."""
     own = family_name(q)
-    return own in (family, "mean_field")
+    return own == family or (own == "mean_field" and family in FAMILIES)
 
 
 def _status(

@@ -23,7 +23,7 @@ from gapkit.engine.skipped import left_out
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.table import Sought
 from gapkit.engine.table import rows as rows_of
-from gapkit.estimators import Estimate
+from gapkit.estimators import Estimate, Estimator
 from gapkit.estimators.evidence import SOURCES, Evidence
 from gapkit.families.gaussian import Affine
 from gapkit.ladder import STANDARD
@@ -52,6 +52,7 @@ class Work:
         missed: posterior mass that is known to be missed on data of the model, by the source of log p(x).
         identity: of model, starts and whatever else all stages are made of; empty where no outputs are to be kept.
         identities: of the further encoders, by name.
+        bounds: of one's own, by name.
     """
 
     like: Target
@@ -65,6 +66,7 @@ class Work:
     missed: Mapping[str, float] = field(default_factory=dict)
     identity: str = ""
     identities: Mapping[str, str] = field(default_factory=dict)
+    bounds: Mapping[str, Estimator] = field(default_factory=dict)
 
     @property
     def first(self) -> str:
@@ -90,6 +92,8 @@ class Finished:
         seconds: spent now, by stage.
         skipped: why a part that others do not need could not be made, by its name.
         outputs: of its stages, where the work is to be kept.
+        sides: of log p(x) on which bounds of one's own lie, by name; those that could not be made are not in it.
+        failed: why some of these could not be made, by name.
     """
 
     split: str
@@ -105,6 +109,8 @@ class Finished:
     seconds: Mapping[str, float]
     skipped: Mapping[str, str]
     outputs: Mapping[str, Output] = field(default_factory=dict)
+    sides: Mapping[str, str] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_unit(
@@ -131,7 +137,7 @@ def run_unit(
     batch = stages.make_batch(work.like, work.data[split][indices], key, work.inputs[split][indices])
     made = Made(_identity(work, split, batch), have or {}, work.like.work)
 
-    bounds = made("bounds", spec.iwae, stages.bounds, batch, spec)
+    bounds = made("bounds", (spec.iwae, dict(work.bounds)), stages.bounds, batch, spec, work.bounds)
     tell("bounds")
     fitted = made("fits", (spec.fit, spec.elbo, stages.own(batch, spec)), stages.fits, batch, bank, spec)
     tell("fits")
@@ -148,8 +154,8 @@ def run_unit(
     words = [LOOKED[number] for number in explored.looked.tolist()]
     least = tuple(work.missed.get(source, 0.0) for source in SOURCES)
     sought = Sought(words, explored.gained, explored.unseen, least)
-    table = pd.DataFrame(rows_of(batch, bounds.iwae, fitted, top, others, sought))
-    table, parts = _mended(batch, table, explored, bounds.iwae, others, sought)
+    table = pd.DataFrame(rows_of(batch, bounds.iwae, fitted, top, others, sought, own=bounds.own))
+    table, parts = _mended(batch, table, explored, bounds, others, sought)
     chosen = _chosen(unit, batch, fitted, table, parts, spec.details) if split == work.first else Chosen()
     table = table.head(unit.size)
 
@@ -180,6 +186,8 @@ def run_unit(
         made.seconds,
         made.skipped,
         made.outputs,
+        {name: bound.bound.value for name, bound in bounds.own.items() if name not in bounds.skipped},
+        bounds.skipped,
     )
 
 
@@ -234,7 +242,7 @@ def _mended(
     batch: stages.Batch,
     table: pd.DataFrame,
     explored: Explored,
-    iwae: Estimate,
+    bounds: stages.Bounds,
     others: Mapping[str, Estimate],
     sought: Sought,
 ) -> tuple[pd.DataFrame, list[tuple[Again, pd.DataFrame]]]:
@@ -243,7 +251,8 @@ def _mended(
     for again in explored.again:
         block, rows = again.block, again.rows.tolist()
         theirs = {name: other.select(block) for name, other in others.items()}
-        new = rows_of(again.batch(batch), iwae.select(block), again.fitted, again.top, theirs, sought.select(block))
+        iwae, own = bounds.iwae.select(block), {name: bound.select(block) for name, bound in bounds.own.items()}
+        new = rows_of(again.batch(batch), iwae, again.fitted, again.top, theirs, sought.select(block), own=own)
         part = pd.DataFrame(new)
         kept = table.drop(index=rows)
         table = pd.concat([kept, part.iloc[again.places.tolist()].set_axis(rows)]).sort_index()

@@ -1,4 +1,4 @@
-"""Estimators of bounds on log p(x), one a file: ``(model, x, q, seed) -> Estimate``."""
+"""Estimators of bounds on log p(x), one a file: ``(model, x, q, seed) -> Estimate``, or on a target that is bound."""
 
 from gapkit.estimators.ais import Ais
 from gapkit.estimators.bdmc import Bdmc, Sandwich

@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from gapkit.core.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
 from gapkit.core.randomness import Key
 from gapkit.core.ranges import above, check_ranges, one_of, optional, share, whole
-from gapkit.estimators.protocol import Bound, Estimate, bound_inputs, without_nan
-from gapkit.families.protocol import Proposal, can_be_cut, with_density
+from gapkit.estimators.protocol import Bound, Estimate, Estimator, without_nan
+from gapkit.families.protocol import Posterior, Proposal, can_be_cut, with_density
 from gapkit.kernels import (
     SCHEDULES,
     Annealing,
@@ -29,7 +28,6 @@ from gapkit.kernels import (
     learn_steps,
     temperatures,
 )
-from gapkit.models.protocol import LatentModel
 from gapkit.target import Target
 from gapkit.target.precision import PRECISIONS, gradient_dtype
 
@@ -66,7 +64,7 @@ class Plan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ais:
+class Ais(Estimator):
     """AIS with Hamiltonian transitions; q is the start (the encoder's q, a fitted q*, a mixture, or the prior).
 
     A pilot run with chains of its own learns a step size for every datapoint and temperature, and for the adaptive
@@ -120,16 +118,14 @@ class Ais:
     def __post_init__(self) -> None:
         check_ranges("AIS", self, RANGES)
 
-    def __call__(
-        self, model: LatentModel | Target, x: Tensor, q: Distribution | Proposal, seed: int | Key = 0
-    ) -> Estimate:
-        """Estimate log p(x): x has shape (B, *x_shape), the estimate (B,), in nats.
+    @torch.no_grad()
+    def on(self, target: Target, q: Posterior | Proposal, key: Key) -> Estimate:
+        """Estimate log p(x) of B datapoints: shape (B,), in nats.
 
         Raises:
             InputError: a precision that the device does not support.
         """
-        with bound_inputs(model, x, q, seed) as (target, proposal, key):
-            return self.estimate(self.forward(self.plans(target, with_density(proposal), key)), key)
+        return self.estimate(self.forward(self.plans(target, with_density(q), key)), key)
 
     def forward(self, plans: Sequence[Plan]) -> tuple[Run, Tensor]:
         """The weighted chains of all datapoints, and the number of temperatures of each."""

@@ -9,6 +9,7 @@ https://arxiv.org/abs/1606.02275, section 3.
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -60,7 +61,7 @@ class Bdmc:
 
     def __call__(
         self,
-        model: LatentModel | Target,
+        model: LatentModel,
         x: Tensor,
         q: Distribution | Proposal,
         posterior_draws: Tensor,
@@ -77,8 +78,20 @@ class Bdmc:
             seed: an integer, or a key.
         """
         with bound_inputs(model, x, q, seed) as (target, proposal, key):
-            ais = self.ais
-            plans = ais.plans(target, proposal, key)
-            z = posterior_draws.to(target.device, target.dtype).expand(ais.num_chains, -1, -1)
-            forward, backward = ais.forward(plans), ais.backward(plans, z)
-            return Sandwich(ais.estimate(forward, key), ais.estimate_above(backward, key))
+            return self.on(target, proposal, posterior_draws, key)
+
+    @torch.no_grad()
+    def on(self, target: Target, q: Proposal, posterior_draws: Tensor, key: Key) -> Sandwich:
+        """Bound log p(x) of B datapoints that are bound to a model from both sides, in nats.
+
+        Args:
+            target: log p(x, z) of the datapoints.
+            q: the start of the forward chains.
+            posterior_draws: the latents behind x, shape (B, D).
+            key: seed and indices of the datapoints.
+        """
+        ais = self.ais
+        plans = ais.plans(target, q, key)
+        z = posterior_draws.to(target.device, target.dtype).expand(ais.num_chains, -1, -1)
+        forward, backward = ais.forward(plans), ais.backward(plans, z)
+        return Sandwich(ais.estimate(forward, key), ais.estimate_above(backward, key))

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from gapkit.core.errors import InputError
 from gapkit.core.randomness import Key
 from gapkit.core.ranges import check_ranges, even, whole
-from gapkit.estimators.protocol import Bound, Estimate, blocks, bound_inputs
+from gapkit.estimators.protocol import Bound, Estimate, Estimator, blocks
 from gapkit.families import DiagonalGaussian, FullRankGaussian
 from gapkit.families.gaussian import standard_normal_log_prob
 from gapkit.families.protocol import Draws, Posterior, noise_dim
-from gapkit.models.protocol import LatentModel
 from gapkit.target import Target
 
 __all__ = ["RANGES", "Elbo"]
@@ -27,7 +25,7 @@ _ANTITHETIC = {"num_samples": even(2)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Elbo:
+class Elbo(Estimator):
     """Monte Carlo ELBO, optionally with the analytic KL of Gaussians and with antithetic noise.
 
     Attributes:
@@ -58,24 +56,22 @@ class Elbo:
         if self.antithetic:
             check_ranges("an antithetic ELBO", self, _ANTITHETIC)
 
-    def __call__(
-        self, model: LatentModel | Target, x: Tensor, q: Distribution | Draws, seed: int | Key = 0
-    ) -> Estimate:
-        """Estimate L[q]: x has shape (B, *x_shape), the estimate (B,), in nats.
+    @torch.no_grad()
+    def on(self, target: Target, q: Draws, key: Key) -> Estimate:
+        """Estimate L[q] of B datapoints: shape (B,), in nats.
 
         Raises:
             InputError: an analytic KL where there is none, or antithetic draws of a q that is no transport of noise.
         """
-        with bound_inputs(model, x, q, seed) as (target, proposal, key):
-            if self.analytic_kl:
-                draws = self._log_likelihoods(target, proposal, key) - _gaussian_kl(target, proposal).double()
-            else:
-                draws = self._log_ratios(target, proposal, key)
-            if self.antithetic:
-                draws = draws.reshape(-1, 2, draws.shape[1]).mean(1)
-            noise = (self.stage, key, self.num_samples, self.antithetic)
-            diagnostics = {"nonfinite": (~draws.isfinite()).sum(0)}
-            return Estimate.from_draws(draws.mean(0), draws, Bound.LOWER, noise, diagnostics)
+        if self.analytic_kl:
+            draws = self._log_likelihoods(target, q, key) - _gaussian_kl(target, q).double()
+        else:
+            draws = self._log_ratios(target, q, key)
+        if self.antithetic:
+            draws = draws.reshape(-1, 2, draws.shape[1]).mean(1)
+        noise = (self.stage, key, self.num_samples, self.antithetic)
+        diagnostics = {"nonfinite": (~draws.isfinite()).sum(0)}
+        return Estimate.from_draws(draws.mean(0), draws, Bound.LOWER, noise, diagnostics)
 
     def _log_ratios(self, target: Target, q: Draws, key: Key) -> Tensor:
         parts = [(target.log_joint(z).double() - log_q.double()) for z, log_q in self._blocks(target, q, key)]

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from gapkit.core.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
 from gapkit.core.pareto import pareto_k
 from gapkit.core.randomness import Key
 from gapkit.core.ranges import check_ranges, whole
-from gapkit.estimators.protocol import Bound, Estimate, blocks, bound_inputs, without_nan
+from gapkit.estimators.protocol import Bound, Estimate, Estimator, blocks, without_nan
 from gapkit.families.protocol import Draws
-from gapkit.models.protocol import LatentModel
 from gapkit.target import Target
 
 __all__ = ["RANGES", "Iwae"]
@@ -25,7 +23,7 @@ RANGES = {"num_samples": whole(1)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Iwae:
+class Iwae(Estimator):
     """IWAE-k with effective sample size and Pareto k-hat per datapoint.
 
     Diagnostics: ``ess`` (between 1 and k), ``khat`` (above ``gapkit.core.khat_limit.good_k`` neither value nor error
@@ -54,16 +52,14 @@ class Iwae:
     def __post_init__(self) -> None:
         check_ranges("IWAE", self, RANGES)
 
-    def __call__(
-        self, model: LatentModel | Target, x: Tensor, q: Distribution | Draws, seed: int | Key = 0
-    ) -> Estimate:
-        """Estimate the bound: x has shape (B, *x_shape), the estimate (B,), in nats.
+    @torch.no_grad()
+    def on(self, target: Target, q: Draws, key: Key) -> Estimate:
+        """Estimate the bound for B datapoints: shape (B,), in nats.
 
         Raises:
             InputError: q cannot be drawn from.
         """
-        with bound_inputs(model, x, q, seed) as (target, proposal, key):
-            return self.estimate(self.log_weights(target, proposal, key), key)
+        return self.estimate(self.log_weights(target, q, key), key)
 
     def log_weights(self, target: Target, proposal: Draws, key: Key) -> Tensor:
         """Log p(x, z) - log q(z) of fresh draws: shape (k, B), float64, in nats; NaN where undefined."""

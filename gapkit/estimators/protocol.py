@@ -1,16 +1,17 @@
 """What an estimator returns: a bound on log p(x) for each datapoint, with an error bar."""
 
-import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from gapkit.core.errors import InputError
 from gapkit.core.numerics import standard_error
 from gapkit.core.randomness import Key, as_key
 from gapkit.families.protocol import Draws
@@ -75,29 +76,70 @@ class Estimate:
         return Estimate(value, standard_error(draws), bound, diagnostics or {}, draws, noise)
 
 
-class Estimator(Protocol):
-    """A callable with frozen settings: ``(model, x, q, seed) -> Estimate``."""
+class Estimator(ABC):
+    """Base of all estimators: settings in a frozen dataclass, and one method, :meth:`on`.
+
+    Users call it with a model and data, ``estimator(model, x, q, seed)``; an analysis with data that are bound to the
+    model already, ``estimator.on(target, q, key)``. An estimator of one's own may have a ``label``, what it is called
+    in tables; the first line of its docstring says there what it is.
+
+    Attributes:
+        label: what it is called in tables; empty for the name of its column.
+
+    Example:
+        >>> from gapkit.models.reference import build
+        >>> class OneDraw(Estimator):
+        ...     def on(self, target, q, key):
+        ...         z, log_q = q.draw(key.streams("one", target.dtype, target.device), 2)
+        ...         draws = (target.log_joint(z) - log_q).double()
+        ...         return Estimate.from_draws(draws.mean(0), draws, Bound.LOWER)
+        >>> model = build("mlp_vae", x_shape=(4,), latent=2, hidden=(8,))
+        >>> OneDraw()(model, torch.ones(3, 4), model.encode(torch.ones(3, 4)), seed=1).value.shape
+        torch.Size([3])
+    """
+
+    label: ClassVar[str] = ""
 
     def __call__(self, model: LatentModel, x: Tensor, q: Distribution | Draws, seed: int | Key = 0) -> Estimate:
-        """Estimate for data x of shape (B, *x_shape) with one proposal per datapoint."""
-        ...
+        """Estimate for data x of shape (B, *x_shape) with one proposal per datapoint: shape (B,), in nats.
+
+        The model is frozen in eval mode meanwhile and put back afterwards.
+
+        Raises:
+            InputError: a target in the place of the model, or settings out of range.
+        """
+        with bound_inputs(model, x, q, seed) as (target, proposal, key):
+            return self.on(target, proposal, key)
+
+    @abstractmethod
+    def on(self, target: Target, q: Any, key: Key) -> Estimate:
+        """Estimate for B datapoints that are bound to a model: shape (B,), in nats.
+
+        Args:
+            target: log p(x, z) of the datapoints.
+            q: one proposal per datapoint; it draws from streams of ``key``.
+            key: seed and indices of the datapoints: all noise comes from ``key.streams``.
+        """
 
 
 @contextmanager
 def bound_inputs(
-    model: LatentModel | Target, x: Tensor, q: Distribution | Draws, seed: int | Key
+    model: LatentModel, x: Tensor, q: Distribution | Draws, seed: int | Key
 ) -> Iterator[tuple[Target, Any, Key]]:
-    """Bring the arguments of an estimator into one form; gradients to the model are off meanwhile.
+    """Bring the arguments of an estimator into one form; gradients are off meanwhile.
 
-    A model is frozen in eval mode and put back afterwards; a target is bound to its data and frozen already.
+    The model is frozen in eval mode and put back afterwards.
+
+    Raises:
+        InputError: a target in the place of the model.
     """
-    with contextlib.ExitStack() as stack:
-        if not isinstance(model, Target):
-            stack.enter_context(frozen(model))
-            model = Target(model, x)
-        stack.enter_context(torch.no_grad())
-        proposal = as_proposal(q, model.num_datapoints, model.dtype, model.device)
-        yield model, proposal, as_key(seed, model.num_datapoints)
+    if isinstance(model, Target):
+        found = "a target, which holds its data already"
+        raise InputError("an estimate for a model and data", found, "call estimator.on(target, q, key)")
+    with frozen(model), torch.no_grad():
+        target = Target(model, x)
+        proposal = as_proposal(q, target.num_datapoints, target.dtype, target.device)
+        yield target, proposal, as_key(seed, target.num_datapoints)
 
 
 def blocks(num_samples: int, target: Target) -> Iterator[int]:

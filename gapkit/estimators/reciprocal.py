@@ -7,22 +7,20 @@ Bayes" (2014), https://arxiv.org/abs/1312.6114, appendix D, which advises it for
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from gapkit.core.errors import InputError
 from gapkit.core.numerics import effective_sample_size, log_mean_exp, log_mean_exp_influence
 from gapkit.core.pareto import pareto_k
 from gapkit.core.randomness import Key
 from gapkit.core.ranges import check_ranges, even, one_of, share, whole
-from gapkit.estimators.protocol import Bound, Estimate, bound_inputs, without_nan
+from gapkit.estimators.protocol import Bound, Estimate, Estimator, without_nan
 from gapkit.families import DiagonalGaussian, FullRankGaussian
-from gapkit.families.protocol import Proposal, with_density
+from gapkit.families.protocol import Posterior, Proposal, with_density
 from gapkit.kernels import GeometricPath, MoveNoise, Tuning, sample_posterior
-from gapkit.models.protocol import LatentModel
 from gapkit.target import Target
 
 __all__ = ["RANGES", "ReciprocalIs"]
@@ -38,7 +36,7 @@ RANGES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReciprocalIs:
+class ReciprocalIs(Estimator):
     """Reciprocal importance sampling with a Gaussian f, fitted to posterior draws that are not used again.
 
     q is where chains start and gives their coordinates. A warm-up adapts the steps; half of the draws after it fit f,
@@ -68,6 +66,8 @@ class ReciprocalIs:
         <Bound.UPPER: 'upper'>
     """
 
+    label: ClassVar[str] = "Reciprocal importance sampling"
+
     num_chains: int = 32
     num_warmup: int = 100
     num_draws: int = 50
@@ -86,35 +86,37 @@ class ReciprocalIs:
             )
         check_ranges("reciprocal importance sampling", self, RANGES)
 
-    def __call__(
-        self, model: LatentModel | Target, x: Tensor, q: Distribution | Proposal, seed: int | Key = 0
-    ) -> Estimate:
-        """Bound log p(x) from above: x has shape (B, *x_shape), the estimate (B,), in nats."""
-        with bound_inputs(model, x, q, seed) as (target, proposal, key):
-            proposal = with_density(proposal)
-            path = GeometricPath(target, proposal, proposal.whitening())
-            start = key.streams(self.stage, target.dtype, target.device)
-            z, _ = proposal.draw(start, self.num_chains)
-            tuning = Tuning(self.num_leapfrogs, 0.2, 1.6 * target.dim**-0.25 / self.num_leapfrogs**0.5, self.acceptance)
-            noise = MoveNoise.of(key, f"{self.stage}/moves", z)
-            draws, log_joint, accepted = sample_posterior(path, z, noise, tuning, self.num_warmup, self.num_draws)
-            half = self.num_draws // 2
-            fitted = self._fit(draws[:half].flatten(0, 1))
-            kept = draws[half:].flatten(0, 1)
-            log_ratio, nonfinite = without_nan((fitted.log_prob(kept) - log_joint[half:].flatten(0, 1)).double())
-            # Draws of one chain depend on each other: errors are those of the chains' means.
-            chains = log_mean_exp(log_ratio.reshape(-1, self.num_chains, target.num_datapoints))
-            diagnostics = {
-                "khat": pareto_k(log_ratio),
-                "ess": effective_sample_size(log_ratio),
-                "acceptance": accepted,
-                "rhat": _rhat(log_joint),
-                "nonfinite": nonfinite,
-            }
-            noise_name = (self.stage, key, self.num_chains)
-            return Estimate.from_draws(
-                -log_mean_exp(chains), -log_mean_exp_influence(chains), Bound.UPPER, noise_name, diagnostics
-            )
+    @torch.no_grad()
+    def on(self, target: Target, q: Posterior | Proposal, key: Key) -> Estimate:
+        """Bound log p(x) of B datapoints from above: shape (B,), in nats.
+
+        Raises:
+            InputError: q has no density.
+        """
+        proposal = with_density(q)
+        path = GeometricPath(target, proposal, proposal.whitening())
+        start = key.streams(self.stage, target.dtype, target.device)
+        z, _ = proposal.draw(start, self.num_chains)
+        tuning = Tuning(self.num_leapfrogs, 0.2, 1.6 * target.dim**-0.25 / self.num_leapfrogs**0.5, self.acceptance)
+        noise = MoveNoise.of(key, f"{self.stage}/moves", z)
+        draws, log_joint, accepted = sample_posterior(path, z, noise, tuning, self.num_warmup, self.num_draws)
+        half = self.num_draws // 2
+        fitted = self._fit(draws[:half].flatten(0, 1))
+        kept = draws[half:].flatten(0, 1)
+        log_ratio, nonfinite = without_nan((fitted.log_prob(kept) - log_joint[half:].flatten(0, 1)).double())
+        # Draws of one chain depend on each other: errors are those of the chains' means.
+        chains = log_mean_exp(log_ratio.reshape(-1, self.num_chains, target.num_datapoints))
+        diagnostics = {
+            "khat": pareto_k(log_ratio),
+            "ess": effective_sample_size(log_ratio),
+            "acceptance": accepted,
+            "rhat": _rhat(log_joint),
+            "nonfinite": nonfinite,
+        }
+        noise_name = (self.stage, key, self.num_chains)
+        return Estimate.from_draws(
+            -log_mean_exp(chains), -log_mean_exp_influence(chains), Bound.UPPER, noise_name, diagnostics
+        )
 
     def _fit(self, draws: Tensor) -> DiagonalGaussian | FullRankGaussian:
         """A Gaussian for draws (N, B, D), per datapoint.

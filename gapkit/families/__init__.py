@@ -7,12 +7,14 @@ from gapkit.families.gaussian import DiagonalGaussian, FullRankGaussian
 from gapkit.families.gaussian_mixture import GaussianMixture
 from gapkit.families.low_rank import LowRankGaussian
 from gapkit.families.mixture import Mixture
+from gapkit.families.own import Family
 from gapkit.families.protocol import Posterior, Proposal, Transport
 
 __all__ = [
     "AuxiliaryFlow",
     "CouplingFlow",
     "DiagonalGaussian",
+    "Family",
     "FullRankGaussian",
     "GaussianMixture",
     "LowRankGaussian",

@@ -124,7 +124,7 @@ def noise_dim(q: Draws, dim: int) -> int:
     return int(getattr(q, "noise_dim", dim))
 
 
-def with_density(q: Posterior) -> Transport:
+def with_density(q: Posterior | Proposal) -> Transport:
     """Return q itself, or the Gaussian that stands in for a posterior whose density cannot be evaluated."""
     return cast(Transport, q) if hasattr(q, "log_prob") else q.stand_in()  # type: ignore[attr-defined]
 

@@ -8,6 +8,7 @@ from gapkit.ladder.quantities import (
     FAMILIES,
     Kind,
     Quantity,
+    beside,
     encoders,
     error_of,
     estimates,
@@ -18,11 +19,13 @@ from gapkit.ladder.quantities import (
     side_name,
     summarised,
 )
+from gapkit.ladder.steps import Further
 from gapkit.ladder.words import counted_gaps, gaps_of_fits
 
 __all__ = [
     "FAMILIES",
     "STANDARD",
+    "Further",
     "Gap",
     "Kind",
     "Ladder",
@@ -30,6 +33,7 @@ __all__ = [
     "Quantity",
     "Rung",
     "Step",
+    "beside",
     "counted_gaps",
     "encoders",
     "error_of",

@@ -14,88 +14,15 @@ asks its ladder which rungs and gaps there are, whose a gap is, and what all of 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any
 
 from gapkit.core.errors import InputError
+from gapkit.ladder.steps import TOTAL, Further, Gap, Part, Rung, Step
 
 __all__ = ["NUMBERS", "STANDARD", "TOTAL", "Gap", "Ladder", "Part", "Rung", "Step"]
 
-Part = Literal["family", "encoder", "other", "total"]
 _PARTS = ("family", "encoder", "other")
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
-
-
-class Step:
-    """What rungs and gaps have in common."""
-
-    name: str
-    label: str
-    words: str
-    meaning: str
-
-
-@dataclass(frozen=True)
-class Rung(Step):
-    """A bound of the ladder.
-
-    Attributes:
-        name: of its column, such as ``elbo_star``; its error is in ``elbo_star_se``.
-        label: what it is called everywhere, such as ``L[q*]``.
-        words: a few words beside the label.
-        meaning: a sentence or two.
-        shortfall: for a rung that is found by optimisation the column of what is left to gain on it; else empty.
-        brief: fewer words beside the label, on a terminal; empty for the same.
-    """
-
-    name: str
-    label: str
-    words: str = ""
-    meaning: str = ""
-    shortfall: str = ""
-    brief: str = ""
-
-
-@dataclass(frozen=True)
-class Gap(Step):
-    """What is lost from a rung to the next lower one.
-
-    Attributes:
-        name: of its column, such as ``amortization_gap``.
-        label: what it is called everywhere, such as ``amortization gap``.
-        part: whose it is: ``family``, ``encoder``, or ``other``; ``total`` for the sum of all.
-        whose: the same in words, as in "1.5 nats are ...".
-        words: a few words beside the label.
-        meaning: a sentence or two.
-        brief: what heads a narrow column; empty for the label.
-    """
-
-    name: str
-    label: str
-    part: Part
-    whose: str = ""
-    words: str = ""
-    meaning: str = ""
-    brief: str = ""
-
-    @property
-    def short(self) -> str:
-        """The label without the word gap."""
-        return self.label.removesuffix(" gap")
-
-    @property
-    def labelled(self) -> str:
-        """The label and, of the family's and the encoder's gap, whose it is: ``amortization gap (encoder)``."""
-        return f"{self.label} ({self.part})" if self.part in ("family", "encoder") else self.label
-
-
-TOTAL = Gap(
-    "total_gap",
-    "total gap",
-    "total",
-    "everybody's",
-    "the sum of the two",
-    "What the encoder's bound loses altogether: log p(x) minus L[q]. It is the sum of the next two.",
-)
 
 
 @dataclass(frozen=True)
@@ -106,6 +33,7 @@ class Ladder:
         rungs: at least two; the first stands for log p(x), the last is what the encoder's q reaches.
         gaps: one fewer, each below the rung of the same place.
         total: the gap from the first rung to the last; if none is given, in words that count its parts.
+        further: estimates and families of one's own that a table holds beside the rungs.
 
     Raises:
         InputError: not one gap between each two neighbours, or a name that comes twice or is none of a column.
@@ -120,12 +48,13 @@ class Ladder:
     rungs: tuple[Rung, ...]
     gaps: tuple[Gap, ...]
     total: Gap = field(default=TOTAL)
+    further: tuple[Further, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.rungs) < 2 or len(self.gaps) != len(self.rungs) - 1:
             found = f"{len(self.rungs)} rungs and {len(self.gaps)} gaps"
             raise InputError("a ladder", found, "give two rungs or more, and a gap between each two neighbours")
-        names = list(self.names)
+        names = [*self.names, *(part.name for part in self.further if part.kind == "estimate")]
         if len(set(names)) < len(names):
             raise InputError("a ladder", f"the names {', '.join(names)}", "use each name once")
         odd = [name for name in names if not name.isidentifier()]
@@ -149,11 +78,13 @@ class Ladder:
             tuple(Rung(**_known(Rung, rung)) for rung in found["rungs"]),
             tuple(Gap(**_known(Gap, gap)) for gap in found["gaps"]),
             Gap(**_known(Gap, found["total"])),
+            tuple(Further(**_known(Further, part)) for part in found.get("further", ())),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """As it is stored, in what JSON has."""
-        return {"rungs": [*map(asdict, self.rungs)], "gaps": [*map(asdict, self.gaps)], "total": asdict(self.total)}
+        parts = {"rungs": [*map(asdict, self.rungs)], "gaps": [*map(asdict, self.gaps)], "total": asdict(self.total)}
+        return {**parts, **({"further": [*map(asdict, self.further)]} if self.further else {})}
 
     @property
     def top(self) -> Rung:
@@ -196,6 +127,15 @@ class Ladder:
         """The first gap of a part; None where no gap is its."""
         return next((gap for gap in self.gaps if gap.part == part), None)
 
+    def own(self, kind: str, name: str) -> Further | None:
+        """The estimate (``estimate``) or family (``family``) of one's own of that name; None where there is none."""
+        return next((part for part in self.further if (part.kind, part.name) == (kind, name)), None)
+
+    def called(self, family: str) -> str:
+        """The name of a family in words."""
+        own = self.own("family", family)
+        return own.label if own else family.replace("_", " ")
+
     @property
     def fitted(self) -> Rung | None:
         """The rung that is found by optimisation: L[q*], under which further families stand as side notes."""
@@ -234,7 +174,7 @@ class Ladder:
         return found
 
 
-def _known(kind: type[Rung] | type[Gap], stored: Mapping[str, Any]) -> dict[str, Any]:
+def _known(kind: type[Rung] | type[Gap] | type[Further], stored: Mapping[str, Any]) -> dict[str, Any]:
     """A later version may have stored more."""
     return {part.name: stored[part.name] for part in fields(kind) if part.name in stored}
 

@@ -14,6 +14,7 @@ __all__ = [
     "FAMILIES",
     "Kind",
     "Quantity",
+    "beside",
     "encoders",
     "error_of",
     "estimates",
@@ -126,8 +127,9 @@ def quantity(name: str, ladder: Ladder = STANDARD) -> Quantity:
             return Quantity(name, "total" if gap == ladder.total else "gap", _capital(gap.label), gap.meaning)
     if name in ladder.contrasts():
         return _contrast(name, *ladder.contrasts()[name])
-    if name in _ESTIMATES:
-        return Quantity(name, "estimate", *_ESTIMATES[name])
+    own = ladder.own("estimate", name)
+    if own or name in _ESTIMATES:
+        return Quantity(name, "estimate", *((own.label, own.meaning) if own else _ESTIMATES[name]))
     if name in _LOST:
         return Quantity(name, "other", *_LOST[name])
     return _side(name, ladder) or Quantity(name, "other", name)
@@ -154,14 +156,15 @@ def _side(name: str, ladder: Ladder) -> Quantity | None:
     if kind in _OF_ENCODERS:
         label, meaning = (text.format(of) for text in _OF_ENCODERS[kind])
         return Quantity(name, kind, label, meaning, of)
-    words = FAMILIES.get(of, of.replace("_", " "))
+    own, called = ladder.own("family", of), ladder.called(of)
+    words = (own and own.meaning) or FAMILIES.get(of, called)
     star, above = ladder.fitted, ladder.above_fitted
     if kind == "family" and star:
         meaning = f"The ELBO of the best {words} for each datapoint, no encoder."
-        return Quantity(name, kind, f"{star.label}, {of.replace('_', ' ')}", meaning, of)
+        return Quantity(name, kind, f"{star.label}, {called}", meaning, of)
     assert above
     meaning = f"{ladder.top.label} minus that: what even the best {words} cannot reach."
-    return Quantity(name, kind, f"{_capital(above.label)}, {of.replace('_', ' ')}", meaning, of)
+    return Quantity(name, kind, f"{_capital(above.label)}, {called}", meaning, of)
 
 
 def side_name(kind: Kind, of: str, ladder: Ladder = STANDARD) -> str:
@@ -221,12 +224,25 @@ def family_sides(columns: Iterable[object], ladder: Ladder = STANDARD) -> list[s
     return [name for name in names if quantity(name, ladder).kind in ("family", "family_gap")]
 
 
+def beside(columns: Iterable[object], ladder: Ladder = STANDARD) -> list[str]:
+    """The columns that are compared beside the ladder: of further families, and estimates of one's own."""
+    names = [str(name) for name in columns]
+    own = [part.name for part in ladder.further if part.kind == "estimate" and part.name in names]
+    return [*family_sides(names, ladder), *own]
+
+
+def _all_estimates(ladder: Ladder) -> list[str]:
+    """Those of one's own stand after IWAE."""
+    first, *others = _ESTIMATES
+    return [first, *(part.name for part in ladder.further if part.kind == "estimate"), *others]
+
+
 def summarised(columns: Iterable[object], ladder: Ladder = STANDARD) -> list[str]:
     """The columns that a summary has means of: the ladder, families beside L[q*], estimates; further encoders last."""
     present = [str(name) for name in columns]
     fixed = [
         *(rung.name for rung in ladder.rungs),
-        *_ESTIMATES,
+        *_all_estimates(ladder),
         *(gap.name for gap in (ladder.total, *reversed(ladder.gaps))),
         *ladder.contrasts(),
         *_LOST,
@@ -257,7 +273,7 @@ def in_order(names: Iterable[str], ladder: Ladder = STANDARD) -> list[str]:
         *ladder.contrasts(),
         *(rung.name for rung in ladder.rungs),
         *_LOST,
-        *_ESTIMATES,
+        *_all_estimates(ladder),
     ]
     encoder = ladder.gap_of("encoder")
     star = ladder.fitted or ladder.bottom

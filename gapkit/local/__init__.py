@@ -4,8 +4,9 @@ from gapkit.local.budget import BudgetCurve, budget_curve
 from gapkit.local.certificate import Certificate
 from gapkit.local.curvature import MAX_DIM
 from gapkit.local.families import FAMILIES, FITTERS
-from gapkit.local.fit import GAUSSIAN, LocalFits, fit, fit_further, fit_gaussian, further, order, split_family
+from gapkit.local.fit import GAUSSIAN, LocalFits, fit_batch, fit_further, fit_gaussian, further, order, split_family
 from gapkit.local.fitter import FitStatus, LocalFit
+from gapkit.local.own import GradientFitter, forget_family, own_families, register_family
 from gapkit.local.route import Route, travel
 from gapkit.local.search import Found, Further, find_modes, search_on
 from gapkit.local.semi_amortized import NUM_SAMPLES, STEPS, SemiAmortized, check_steps, semi_amortized, steps_refusal
@@ -26,6 +27,7 @@ __all__ = [
     "FitStatus",
     "Found",
     "Further",
+    "GradientFitter",
     "LocalFit",
     "LocalFits",
     "Route",
@@ -34,11 +36,14 @@ __all__ = [
     "build_bank",
     "check_steps",
     "find_modes",
-    "fit",
+    "fit_batch",
     "fit_further",
     "fit_gaussian",
+    "forget_family",
     "further",
     "order",
+    "own_families",
+    "register_family",
     "search_on",
     "semi_amortized",
     "split_family",

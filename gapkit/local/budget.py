@@ -54,7 +54,7 @@ def budget_curve(
 ) -> BudgetCurve:
     """Fit q of one family with 1/16, 1/8, 1/4, 1/2 and all of the steps of a fit.
 
-    The further rounds that :func:`gapkit.local.fit` gives to datapoints far from the optimum are not taken.
+    The further rounds that :func:`gapkit.local.fit_batch` gives to datapoints far from the optimum are not taken.
 
     Args:
         target: the batch, B datapoints.
@@ -70,7 +70,7 @@ def budget_curve(
     """
     with torch.no_grad(), frozen(target.model):
         modes = find_modes(target, with_density(q), bank, key, settings).modes
-        job = Job(target, key, settings, judge, modes, q, judge(target, target.x, q, key))
+        job = Job(target, key, settings, judge, modes, q, judge.on(target, q, key))
         found: dict[str, LocalFit] = {}
         for name in order(target.dim, family, ()):
             if name == family:

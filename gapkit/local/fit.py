@@ -32,7 +32,7 @@ from gapkit.target import Target, family_name
 __all__ = [
     "GAUSSIAN",
     "LocalFits",
-    "fit",
+    "fit_batch",
     "fit_family",
     "fit_further",
     "fit_gaussian",
@@ -93,7 +93,7 @@ class LocalFits:
         return replace(self, found={**self.found, name: found})
 
 
-def fit(
+def fit_batch(
     target: Target,
     q: Posterior,
     bank: Bank | None,
@@ -159,7 +159,7 @@ def fit_gaussian(
     with torch.no_grad(), frozen(target.model):
         search = find_modes(target, with_density(q), bank, key, settings, more)
         modes = search.modes
-        encoder = judge(target, target.x, q, key)
+        encoder = judge.on(target, q, key)
         job = Job(target, key, settings, judge, modes, q, encoder)
         found: dict[str, LocalFit] = {}
         names = [name for name in order(target.dim, own, ()) if name in GAUSSIAN]
@@ -206,7 +206,9 @@ def split_family(own: str, families: Sequence[str]) -> str:
         found = f"the encoder's family is {own!r}, for which there is no fit"
         known = ", ".join(FITTERS)
         raise InputError(
-            "q* in the encoder's own family", found, f"use one of {known} (--family); the gaps then compare families"
+            "q* in the encoder's own family",
+            found,
+            f"use one of {known} (--family), the gaps then compare families; or give it a fit: gapkit.register_family",
         )
     return families[0]
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from gapkit.estimators.protocol import Estimate
 from gapkit.families.protocol import Posterior
 from gapkit.local.certificate import Certificate
-from gapkit.local.job import Job
+from gapkit.local.job import Job, picked
 
-__all__ = ["FitStatus", "Fitter", "LocalFit", "Member", "first_start"]
+__all__ = ["FitStatus", "Fitter", "LocalFit", "Member", "first_start", "highest"]
 
 
 class FitStatus(IntEnum):
@@ -110,3 +110,10 @@ class Fitter(Protocol):
 def first_start(q: Posterior) -> Tensor:
     """The encoder's own start for all: zeros of shape (B,)."""
     return torch.zeros(len(q.loc), dtype=torch.long, device=q.loc.device)
+
+
+def highest(members: Sequence[Member]) -> tuple[Any, Tensor]:
+    """The member with the highest L[q], per datapoint, and its start."""
+    q, number = picked([member.q for member in members], [member.elbo.value for member in members])
+    starts = torch.stack([member.start for member in members])
+    return q, starts[number, torch.arange(len(number), device=number.device)]

@@ -12,9 +12,9 @@ from gapkit.families.auxiliary import flat_reverse
 from gapkit.families.coupling import identity_weights
 from gapkit.families.protocol import log_prob_and_grad
 from gapkit.local.certificate import Certificate
-from gapkit.local.fitter import LocalFit, Member, first_start
+from gapkit.local.fitter import LocalFit, Member, first_start, highest
 from gapkit.local.gradient import ascend
-from gapkit.local.job import Job, picked
+from gapkit.local.job import Job
 from gapkit.target import Target
 
 __all__ = ["AuxiliaryFitter", "FlowFitter"]
@@ -33,7 +33,7 @@ class FlowFitter:
 
     def begin(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[CouplingFlow, Tensor]:
         """The encoder's own flow or the best Gaussian as one, whichever is higher."""
-        return _highest(self.known(job, found))
+        return highest(self.known(job, found))
 
     def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[CouplingFlow, Tensor] | None:
         """A flow that covers all modes where there are several: from within one of them it would not find the others.
@@ -85,7 +85,7 @@ class AuxiliaryFitter:
 
     def begin(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[AuxiliaryFlow, Tensor]:
         """The encoder's own flow or the best Gaussian as one, whichever is higher."""
-        return _highest(self.known(job, found))
+        return highest(self.known(job, found))
 
     def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[AuxiliaryFlow, Tensor] | None:
         """A Gaussian that spans all modes where there are several: from within one it would not find the others."""
@@ -121,13 +121,6 @@ class AuxiliaryFitter:
     def certify(self, job: Job, q: AuxiliaryFlow, start: Tensor, stage: str) -> Certificate | None:
         """Only further steps can tell."""
         return None
-
-
-def _highest(members: Sequence[Member]) -> tuple[Any, Tensor]:
-    """The member with the highest L[q], per datapoint, and its start."""
-    flow, number = picked([m.q for m in members], [m.elbo.value for m in members])
-    starts = torch.stack([member.start for member in members])
-    return flow, starts[number, torch.arange(len(number), device=number.device)]
 
 
 def _ascended(job: Job, chart: "_FlowChart | _AuxiliaryChart", dim: int, steps: range) -> dict[str, Tensor]:

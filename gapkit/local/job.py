@@ -71,11 +71,11 @@ class Job:
     def level(self, q: Posterior, stage: str = "select") -> Estimate:
         """L[q] on fixed noise."""
         select = Elbo(num_samples=self.settings.select_samples, antithetic=True, stage=f"fit/{stage}")
-        return select(self.target, self.target.x, q, self.key)
+        return select.on(self.target, q, self.key)
 
     def judged(self, q: Posterior) -> Estimate:
         """L[q] as in the table."""
-        return self.judge(self.target, self.target.x, q, self.key)
+        return self.judge.on(self.target, q, self.key)
 
     def best_start(self, candidates: list[G]) -> tuple[G, Tensor]:
         """Pick the mode to polish; also return its number, shape (B,).

@@ -108,11 +108,11 @@ def semi_amortized(
         return streams.normal(count, target.dim)
 
     with torch.no_grad(), frozen(target.model):
-        found = [encoder or judge(target, target.x, q, key)]
+        found = [encoder or judge.on(target, q, key)]
         for before, after in pairwise(steps):
             for number in range(before, after):
                 q = _step(target, q, noise, number, num_samples)
-            found.append(judge(target, target.x, q, key))
+            found.append(judge.on(target, q, key))
     return SemiAmortized(steps, tuple(found), q)
 
 

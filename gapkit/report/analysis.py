@@ -109,7 +109,9 @@ def _gap_table(result: Result, split: str, number: int) -> Table:
     for name in in_order((name for name in values["quantities"] if name != left), ladder):
         numbers, meant = values["quantities"][name], quantity(name, ladder)
         used = int(numbers.get("count", datapoints))
-        row = quantity_row(name, meant.label, meant.meaning, numbers)
+        failed = values.get("skipped", {}).get(name)
+        note = f"{meant.meaning} Where it has no value: {failed}" if failed else meant.meaning
+        row = quantity_row(name, meant.label, note, numbers)
         rows.append(Row(row.name, (*row.cells, _used(used, datapoints)), row.note))
     return Table(
         name=f"gaps-{number}",

@@ -42,8 +42,15 @@ _WORDS = {"words": TEXT, "meaning": TEXT, "brief": TEXT}
 _RUNG = record({**_WORDS, "shortfall": {"anyOf": [{"const": ""}, _NAME]}}, name=_NAME, label=_LABEL)
 _GAP = record({**_WORDS, "whose": TEXT}, name=_NAME, label=_LABEL, part={"enum": ["family", "encoder", "other"]})
 _TOTAL = record({**_WORDS, "whose": TEXT}, name=_NAME, label=_LABEL, part={"const": "total"})
+_FURTHER = record({"meaning": TEXT, "side": TEXT}, kind={"enum": ["estimate", "family"]}, name=_NAME, label=_LABEL)
 # To be read before all else: it says which quantities a summary must have.
-WITH_LADDER = record({"ladder": maybe(record(rungs=list_of(_RUNG, 2), gaps=list_of(_GAP, 1), total=_TOTAL))})
+WITH_LADDER = record(
+    {
+        "ladder": maybe(
+            record({"further": list_of(_FURTHER)}, rungs=list_of(_RUNG, 2), gaps=list_of(_GAP, 1), total=_TOTAL)
+        )
+    }
+)
 
 _CHECKS = record(
     optional={
@@ -161,6 +168,7 @@ _OF_SPLIT: Schema = {
     "latents": maybe(_LATENTS),
     "iwae_curve": maybe(_IWAE_CURVE),
     "convergence": maybe(_CONVERGENCE),
+    "skipped": table(TEXT),
 }
 
 _SEARCH = {

@@ -1,6 +1,7 @@
 """From the distribution an encoder returns to a proposal gapkit can draw from, and the name of its family."""
 
 import sys
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -26,7 +27,7 @@ from gapkit.families.protocol import Draws, Posterior, Proposal
 from gapkit.models.priors import moved
 from gapkit.target.prior_proposal import PriorProposal
 
-__all__ = ["as_proposal", "family_name", "recognise"]
+__all__ = ["as_proposal", "family_name", "forget_name", "name_family", "recognise"]
 
 _NAMES = {
     DiagonalGaussian: "mean_field",
@@ -37,6 +38,29 @@ _NAMES = {
     GaussianMixture: "mixture",
     TransformedGaussian: "transformed",
 }
+_KNOWN = tuple(_NAMES)
+_READERS: dict[str, Callable[[Distribution], Posterior | None]] = {}  # of families of one's own, by their names
+
+
+def name_family(kind: type, name: str, reader: Callable[[Distribution], Posterior | None] | None = None) -> None:
+    """Name the posteriors of a class of one's own; the reader finds them in what encoders return.
+
+    Raises:
+        InputError: a class that has a name of gapkit's.
+    """
+    if kind in _KNOWN:
+        raise InputError(f"the name {name} for {kind.__name__}", f"gapkit calls it {_NAMES[kind]}", "use that name")
+    forget_name(name)
+    _NAMES[kind] = name
+    if reader is not None:
+        _READERS[name] = reader
+
+
+def forget_name(name: str) -> None:
+    """Undo :func:`name_family`."""
+    _READERS.pop(name, None)
+    for kind in [kind for kind, called in _NAMES.items() if called == name and kind not in _KNOWN]:
+        del _NAMES[kind]
 
 
 def recognise(q: Distribution) -> Posterior:
@@ -47,8 +71,8 @@ def recognise(q: Distribution) -> Posterior:
 
     Returns:
         Mean-field for (independent) normals, full-rank and low-rank for torch's multivariate normals, a transformed
-        Gaussian for a ``TransformedDistribution`` or a zuko ``NormalizingFlow`` over any of them, and the transport of
-        a ``TransportDistribution``, which may be without a density of z.
+        Gaussian for a ``TransformedDistribution`` or a zuko ``NormalizingFlow`` over any of them, the transport of
+        a ``TransportDistribution``, which may be without a density of z, and what a family of one's own reads.
 
     Raises:
         InputError: a distribution that is not a transform of Gaussian noise.
@@ -76,6 +100,10 @@ def recognise(q: Distribution) -> Posterior:
     if _is_zuko_flow(inner):
         flow: Any = inner
         return _transformed(q, flow.base, flow.transform.inv)  # zuko's transforms go from data to noise
+    for read in _READERS.values():
+        own = read(q)
+        if own is not None:
+            return own
     raise _no_transform(q, inner)
 
 

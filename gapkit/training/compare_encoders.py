@@ -26,7 +26,7 @@ from gapkit.results.summary import difference_of_means, summarise_values
 from gapkit.results.summary_frame import summary_frame
 from gapkit.results.verdict import plus_minus
 from gapkit.results.with_errors import WithErrors
-from gapkit.target import Target
+from gapkit.target import Target, recognise
 
 __all__ = ["EncoderComparison", "compare_encoders", "in_words", "require_one_decoder"]
 
@@ -231,7 +231,7 @@ def _turned(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _bound(model: LatentModel, x: Tensor, elbo: Elbo, key: Key) -> Estimate:
     with frozen(model), torch.no_grad():
-        return elbo(Target(model, x), x, encoded(model, x), key)
+        return elbo.on(Target(model, x), recognise(encoded(model, x)), key)
 
 
 def require_one_decoder(models: Mapping[str, LatentModel], x: Tensor, key: Key) -> None:

@@ -42,6 +42,49 @@ def test_local_steps_and_a_refit_from_start_to_report(gapkit, given, tmp_path):
     assert run["settings"]["semi_amortized"] == 20
 
 
+MINE = """
+from dataclasses import dataclass
+import gapkit
+
+@dataclass(frozen=True)
+class OneDraw(gapkit.Estimator):
+    \"\"\"The bound of two draws.\"\"\"
+    label = "Two draws"
+
+    def on(self, target, q, key):
+        return gapkit.Iwae(num_samples=2).on(target, q, key)
+
+large = gapkit.Iwae(num_samples=64)
+"""
+
+
+def test_further_bounds_from_start_to_report(gapkit, given, tmp_path):
+    (tmp_path / "mine.py").write_text(MINE)
+    bounds = (
+        "--bound",
+        "reciprocal",
+        "--bound",
+        "mine.py:OneDraw",
+        "--bound",
+        "more=mine.py:large",
+        "--bound",
+        "again=iwae",
+    )
+    code, _, err = gapkit("analyze", given, *WORDS, *bounds, "--out", "run", "--format", "html")
+    assert code == 0, err
+    frame = pd.read_parquet(tmp_path / "run" / "datapoints.parquet")
+    assert frame["reciprocal"].mean() > frame["more"].mean() > frame["OneDraw"].mean()
+    assert frame["again"].mean() == pytest.approx(frame["iwae"].mean(), abs=0.5)  # the same bound of more draws
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "Reciprocal importance sampling (upper bound)" in report
+    assert "The bound of two draws. A lower bound" in report
+    assert 'data-row="more"' in report
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["bounds"]["more"]["settings"]["num_samples"] == 64
+    code, _, err = gapkit("export", "run")
+    assert code == 0, err
+    assert "reciprocal,reciprocal_se" in (tmp_path / "run" / "datapoints.csv").read_text().partition("\n")[0]
+
+
 def other_decoder(given, folder):
     model = load_model(given)
     with torch.no_grad():
@@ -57,6 +100,11 @@ BAD = {
     "a column's name": (["--encoder", "star=other.pt"], "another column"),
     "a missing file": (["--encoder", "a=nowhere.pt"], "nowhere.pt"),
     "another decoder": (["--encoder", "a=other.pt"], "different log p(x, z)"),
+    "no such bound": (["--bound", "renyi"], "reciprocal, or name your own"),
+    "a bound twice": (["--bound", "reciprocal", "--bound", "reciprocal"], "another bound named reciprocal"),
+    "a column's name for a bound": (["--bound", "elbo=reciprocal"], "another column"),
+    "a bound that is none": (["--bound", "fractions:Fraction"], "gapkit.Estimator"),
+    "a bound in no file": (["--bound", "nowhere.py:Mine"], "no such file"),
     "a negative number": (["--semi-amortized", -1], "semi_amortized=-1"),
 }
 

@@ -262,7 +262,7 @@ def test_the_bank_counts_what_it_stores():
 def test_a_stretch_of_a_fit_that_diverges_leaves_a_finite_shortfall():
     """One that is not finite would wipe the error of the mean over all datapoints."""
     from gapkit.core.randomness import Key
-    from gapkit.local import fit
+    from gapkit.local import fit_batch
     from gapkit.target import Target, recognise
 
     class Holes(Simple):
@@ -270,7 +270,7 @@ def test_a_stretch_of_a_fit_that_diverges_leaves_a_finite_shortfall():
             return Independent(Bernoulli(logits=torch.where(z[:, :1] > 1.0, torch.nan, z.repeat(1, 3))), 1)
 
     model, x = Holes(), bits(20)
-    fits = fit(Target(model, x), recognise(model.encode(x)), None, Key(0, tuple(range(20))))
+    fits = fit_batch(Target(model, x), recognise(model.encode(x)), None, Key(0, tuple(range(20))))
     assert not bool(fits.mean_field.elbo.value.isfinite().all())  # the holes are felt
     for found in (fits.mean_field, fits.full_rank):
         assert bool(found.shortfall.isfinite().all())

@@ -126,7 +126,7 @@ def test_steps_that_are_too_long_show():
 def test_a_known_bound_of_the_encoder_is_not_evaluated_again():
     model, x, _, _ = given("mean_field")
     key, target = Key(0, tuple(range(40))), Target(model, x)
-    encoder = JUDGE(target, x, recognise(model.encode(x)), key)
+    encoder = JUDGE.on(target, recognise(model.encode(x)), key)
     before = target.work.values
     curve = semi_amortized(target, recognise(model.encode(x)), key, steps=(0, 2), judge=JUDGE, encoder=encoder)
     assert target.work.values - before == 40 * JUDGE.num_samples

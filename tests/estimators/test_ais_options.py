@@ -142,10 +142,10 @@ def test_a_datapoint_does_not_depend_on_its_company(name, start):
         as_proposal(start_of(model, x, start), 6, x.dtype, x.device),
         Key(7, tuple(range(6))),
     )
-    everyone = ais(target, x, q, key)
+    everyone = ais.on(target, q, key)
     for rows in ([4], [0, 5], [5, 3, 1]):
         chosen = torch.tensor(rows)
-        some = ais(target.select(chosen), x[chosen], q.select(chosen), key.select(chosen))
+        some = ais.on(target.select(chosen), q.select(chosen), key.select(chosen))
         torch.testing.assert_close(some.value, everyone.value[chosen], atol=1e-8, rtol=0)
         assert torch.equal(some.diagnostics["temperatures"], everyone.diagnostics["temperatures"][chosen])
 
@@ -187,7 +187,7 @@ def test_settings_out_of_range_are_refused(schedule, field, values):
     target = Target(model, x)
     for value in values:
         with pytest.raises(InputError, match=str(value)):
-            Ais(**{"schedule": schedule, field: value})(target, x, model.encode(x))
+            Ais(**{"schedule": schedule, field: value}).on(target, as_proposal(model.encode(x)), Key(0, (0, 1)))
     assert target.work.equivalents == 0
 
 

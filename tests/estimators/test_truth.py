@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from gapkit.core.khat_limit import good_k
+from gapkit.core.randomness import Key
 from gapkit.estimators import Ais, Bound, Elbo, Estimate, Iwae
 from gapkit.families import DiagonalGaussian, FullRankGaussian, Mixture
 from gapkit.target import PriorProposal, Target, as_proposal
@@ -104,16 +105,14 @@ def test_mixtures_are_unbiased_and_their_switched_off_parts_do_not_matter():
 def test_chunks_do_not_change_elbo_and_iwae():
     model = ppca()
     x = model.sample(7, 0)
-    q = model.encode(x)
+    q = as_proposal(model.encode(x))
     for estimator in (Elbo(num_samples=600), Iwae(num_samples=600), Ais(num_chains=9, num_temperatures=5)):
-        whole = estimator(Target(model, x, max_rows=10**6), x, q, 0)
-        pieces = estimator(Target(model, x, max_rows=20), x, q, 0)
+        whole = estimator.on(Target(model, x, max_rows=10**6), q, Key(0, tuple(range(7))))
+        pieces = estimator.on(Target(model, x, max_rows=20), q, Key(0, tuple(range(7))))
         torch.testing.assert_close(whole.value, pieces.value)
 
 
 def test_a_datapoint_does_not_depend_on_its_company():
-    from gapkit.core.randomness import Key
-
     model = ppca("scaled", 0.9)
     x = model.sample(6, 0)
     for estimator in ESTIMATORS.values():

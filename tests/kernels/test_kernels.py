@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from gapkit.core.errors import InputError
+from gapkit.core.randomness import Key
 from gapkit.estimators import Ais
 from gapkit.kernels import GeometricPath, temperatures, transition
 from gapkit.kernels.hmc import refreshed
-from gapkit.target import Target, as_proposal
+from gapkit.target import Target, as_proposal, recognise
 from gapkit.target.work import Work
 from tests.yardsticks import ppca
 
@@ -45,7 +46,9 @@ def test_gradients_of_a_whole_run_are_what_the_docstring_says():
     model = ppca()
     x = model.sample(3, 0)
     target = Target(model, x)
-    Ais(num_chains=8, num_temperatures=10, num_leapfrogs=3, pilot_chains=2)(target, x, model.encode(x), 0)
+    Ais(num_chains=8, num_temperatures=10, num_leapfrogs=3, pilot_chains=2).on(
+        target, recognise(model.encode(x)), Key(0, (0, 1, 2))
+    )
     assert target.work == Work(gradients=3 * (8 + 2) * (1 + 9 * 3))
 
 

@@ -4,7 +4,7 @@ import torch
 from torch.distributions import Independent, Normal
 
 from gapkit.core.randomness import Key
-from gapkit.local import FitSettings, build_bank, fit
+from gapkit.local import FitSettings, build_bank, fit_batch
 from gapkit.target import Target, as_proposal
 
 __all__ = ["Curved", "Squares", "banana", "fits_of", "two_modes"]
@@ -45,7 +45,7 @@ def fits_of(model, x, families=(), settings=None, num_bank=2000):
     target, q = Target(model, x), as_proposal(model.encode(x))
     bank = build_bank(target, q.loc, num_bank, 0) if num_bank else None
     key = Key(0, tuple(range(len(x))))
-    return fit(target, q, bank, key, settings or FitSettings(), families=families), target, key
+    return fit_batch(target, q, bank, key, settings or FitSettings(), families=families), target, key
 
 
 class Squares:

@@ -9,7 +9,7 @@ from gapkit.estimators import Elbo, Estimate
 from gapkit.estimators.protocol import Bound
 from gapkit.families import DiagonalGaussian
 from gapkit.ladder.arithmetic import gap
-from gapkit.local import FITTERS, Certificate, FitSettings, FitStatus, find_modes, fit
+from gapkit.local import FITTERS, Certificate, FitSettings, FitStatus, find_modes, fit_batch
 from gapkit.local.certificate import from_gain, squared_mean
 from gapkit.local.job import Job
 from gapkit.models.freeze import frozen
@@ -32,7 +32,7 @@ def lost_by(model, x, q):
 
 
 def fits_of(model, x, settings, seed=0):
-    return fit(Target(model, x), as_proposal(model.encode(x)), None, Key(seed, tuple(range(len(x)))), settings)
+    return fit_batch(Target(model, x), as_proposal(model.encode(x)), None, Key(seed, tuple(range(len(x)))), settings)
 
 
 @pytest.mark.parametrize("rotated", [False, True])
@@ -53,7 +53,7 @@ def certified_beside(model, x, family, apart):
     found = fits_of(model, x, settings).family(family)
     modes = find_modes(target, q, None, key, settings).modes
     with torch.no_grad():
-        job = Job(target, key, settings, judge, modes, q, judge(target, x, q, key), family)
+        job = Job(target, key, settings, judge, modes, q, judge.on(target, q, key), family)
         beside = type(found.q).of(**{**found.q.tensors(), "loc": found.q.loc + apart * found.q.marginal_scale()})
         return beside, FITTERS[family].certify(job, beside, found.start, "test")
 
@@ -85,13 +85,13 @@ def test_the_certificate_covers_the_truth_of_a_bent_posterior(effort):
     target, key = Target(model, x), Key(0, tuple(range(200)))
     with frozen(model), torch.no_grad():
         q = as_proposal(model.encode(x))
-        fits = fit(target, q, None, key, settings)
+        fits = fit_batch(target, q, None, key, settings)
         long = FitSettings(num_starts=0, warm_steps=12, polish_steps=1500, polish_samples=64, select_samples=512)
-        best = fit(target, q, None, Key(1, key.indices), long)
+        best = fit_batch(target, q, None, Key(1, key.indices), long)
         judge = Elbo(num_samples=20_000, antithetic=True, stage="truth")
         for name in ("mean_field", "full_rank"):
             found, gold = fits.family(name), best.family(name)
-            left = gap(judge(target, x, gold.q, key), judge(target, x, found.q, key))
+            left = gap(judge.on(target, gold.q, key), judge.on(target, found.q, key))
             same = left.value.abs() < 0.5  # the long fit began with other noise and may have found another mode
             assert float(same.double().mean()) > 0.95
             error = torch.hypot(found.certificate.std_error, left.std_error)

@@ -16,7 +16,7 @@ from gapkit.local import (
     FitSettings,
     FitStatus,
     build_bank,
-    fit,
+    fit_batch,
     flows,
     low_rank,
     split_family,
@@ -34,7 +34,7 @@ def gaps(model, x, families, settings=None):
     """log p(x) - L[q*] of each family, shape (B,)."""
     fits, target, key = fits_of(model, x, families, settings)
     exact = model.log_px(x)
-    return {name: exact - JUDGE(target, x, found.q, key).value for name, found in fits.found.items()}
+    return {name: exact - JUDGE.on(target, found.q, key).value for name, found in fits.found.items()}
 
 
 @pytest.mark.slow
@@ -70,7 +70,7 @@ def test_a_symmetric_encoder_leaves_its_saddle():
     x = torch.tensor([[2.0], [3.0], [4.0]])
     fits, target, key = fits_of(model, x, num_bank=0)
     for found in (fits.mean_field, fits.full_rank):
-        lost = model.log_px(x) - JUDGE(target, x, found.q, key).value
+        lost = model.log_px(x) - JUDGE.on(target, found.q, key).value
         assert bool((lost < 0.75).all())
 
 
@@ -94,8 +94,8 @@ def test_low_rank_reaches_a_low_rank_posterior():
 
     model, x = Wide(), torch.randn(5, 2, generator=generator).double()
     target, key = Target(model, x), Key(0, tuple(range(5)))
-    fits = fit(target, as_proposal(model.encode(x)), None, key, FitSettings(), families=("low_rank",))
-    levels = {name: JUDGE(target, x, found.q, key) for name, found in fits.found.items()}
+    fits = fit_batch(target, as_proposal(model.encode(x)), None, key, FitSettings(), families=("low_rank",))
+    levels = {name: JUDGE.on(target, found.q, key) for name, found in fits.found.items()}
     assert bool((levels["low_rank"].value >= levels["mean_field"].value - 1e-9).all())
     gained = (levels["low_rank"].value - levels["mean_field"].value) / (
         levels["full_rank"].value - levels["mean_field"].value
@@ -109,7 +109,9 @@ def test_low_rank_is_fitted_without_full_matrices():
     with frozen(model), torch.no_grad():
         target = Target(model, x)
         settings = FitSettings(num_starts=0, gradient_steps=60)
-        fits = fit(target, as_proposal(model.encode(x)), None, Key(0, (0, 1, 2, 3)), settings, families=("low_rank",))
+        fits = fit_batch(
+            target, as_proposal(model.encode(x)), None, Key(0, (0, 1, 2, 3)), settings, families=("low_rank",)
+        )
     assert set(fits.found) == {"mean_field", "low_rank"}
     assert bool((fits.family("low_rank").elbo.value >= fits.mean_field.elbo.value).all())
 
@@ -127,8 +129,8 @@ def bent():
         target, key = Target(model, x), Key(0, tuple(range(100)))
         q = as_proposal(model.encode(x))
         bank = build_bank(target, q.loc, 2000, 0)
-        fits = fit(target, q, bank, key, families=("mean_field", "low_rank", "flow", "mixture"))
-        log_px = Iwae(num_samples=20_000, stage="truth")(target, x, fits.mixture, key)
+        fits = fit_batch(target, q, bank, key, families=("mean_field", "low_rank", "flow", "mixture"))
+        log_px = Iwae(num_samples=20_000, stage="truth").on(target, fits.mixture, key)
         yield fits, log_px
 
 
@@ -165,7 +167,7 @@ def test_the_mode_gap_is_what_the_encoders_mode_costs():
     fits, target, key = fits_of(model, x)
     alone, _, _ = fits_of(model, x, num_bank=0)
     assert int(fits.mean_field.start) > 0
-    expected = JUDGE(target, x, fits.mean_field.q, key).value - JUDGE(target, x, alone.mean_field.q, key).value
+    expected = JUDGE.on(target, fits.mean_field.q, key).value - JUDGE.on(target, alone.mean_field.q, key).value
     assert float(expected) > 0.1
     assert float(fits.mode_gap.value) == pytest.approx(float(expected), abs=4 * float(fits.mode_gap.std_error) + 0.02)
     assert float(alone.mode_gap.value) == 0.0
@@ -188,13 +190,13 @@ def test_every_family_can_be_asked_for(family):
     x = model.sample(3, 0)
     target, key = Target(model, x), Key(0, (0, 1, 2))
     settings = FitSettings(num_starts=0, gradient_steps=30, polish_steps=12, more_rounds=0)
-    fits = fit(target, as_proposal(model.encode(x)), None, key, settings, families=(family,))
+    fits = fit_batch(target, as_proposal(model.encode(x)), None, key, settings, families=(family,))
     found = fits.family(family)
     assert fits.own == family
     assert found.elbo.value.shape == (3,)
     assert bool((found.elbo.value >= fits.mean_field.elbo.value - 1e-9).all())
     again = type(found.q).of(**found.q.tensors())
-    again_elbo = Elbo(antithetic=True)(target, x, again, key)
+    again_elbo = Elbo(antithetic=True).on(target, again, key)
     assert bool((again_elbo.value <= model.log_px(x) + 4 * again_elbo.std_error + 1e-6).all())
     part = found.q.select(torch.tensor([2]))
     assert part.loc.shape == (1, target.dim)
@@ -241,7 +243,7 @@ def test_a_broken_datapoint_changes_no_bit_of_the_others(kind, where):
             bank = build_bank(target, encoded.loc, 300, 0)
             key = Key(0, tuple(range(23)))
             families = ("mean_field", "flow", "mixture", "low_rank")
-            return fit(target, DiagonalGaussian(loc, q.scale), bank, key, settings, families=families)
+            return fit_batch(target, DiagonalGaussian(loc, q.scale), bank, key, settings, families=families)
 
     whole, spoilt = run(False), run(True)
     rest = torch.arange(23) != 7
@@ -277,7 +279,9 @@ def test_a_datapoint_without_a_finite_optimum_is_told():
 
     model, x = Undefined(inner, "nan"), torch.ones(4, 12)
     with frozen(model), torch.no_grad():
-        fits = fit(Target(model, x), as_proposal(model.encode(x)), None, Key(0, (0, 1, 2, 3)), families=("mean_field",))
+        fits = fit_batch(
+            Target(model, x), as_proposal(model.encode(x)), None, Key(0, (0, 1, 2, 3)), families=("mean_field",)
+        )
     for found in fits.found.values():
         assert bool((found.status == FitStatus.DIVERGED).all())
         assert bool(found.shortfall.isfinite().all())

@@ -5,7 +5,7 @@ import torch
 
 from gapkit.core.randomness import Key
 from gapkit.estimators import Elbo
-from gapkit.local import Bank, FitSettings, FitStatus, build_bank, fit
+from gapkit.local import Bank, FitSettings, FitStatus, build_bank, fit_batch
 from gapkit.local.curvature import available, gauss_newton, hessian
 from gapkit.target import Target, as_proposal
 from tests.yardsticks import ppca
@@ -15,7 +15,7 @@ LONG = FitSettings(num_starts=0, polish_steps=400, polish_samples=32, warm_steps
 
 def run(model, x, settings=None, bank=None, seed=0, judge=None):
     target = Target(model, x)
-    return fit(target, as_proposal(model.encode(x)), bank, Key(seed, tuple(range(len(x)))), settings, judge)
+    return fit_batch(target, as_proposal(model.encode(x)), bank, Key(seed, tuple(range(len(x)))), settings, judge)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -102,8 +102,8 @@ def test_a_second_mode_is_found_from_the_bank_and_missed_without_it():
     from gapkit.estimators import Iwae
 
     pooled = Iwae(num_samples=2000)
-    several = pooled(target, x, fit(target, q, bank, key).mixture, key)
-    single = pooled(target, x, fit(target, q, None, key).mixture, key)
+    several = pooled.on(target, fit_batch(target, q, bank, key).mixture, key)
+    single = pooled.on(target, fit_batch(target, q, None, key).mixture, key)
     assert float((several.value - truth).abs().max()) < 0.05
     assert float((truth - single.value).min()) > 1.0  # log(1 + e^4) nats are in the other mode ...
     assert float(single.diagnostics["khat"].max()) < 0.7  # ... and no weight diagnostic sees it

@@ -8,7 +8,7 @@ from torch.distributions import Independent, Normal
 from gapkit.core.randomness import Key
 from gapkit.engine import EFFORTS
 from gapkit.families import DiagonalGaussian, FullRankGaussian
-from gapkit.local import FitStatus, build_bank, fit
+from gapkit.local import FitStatus, build_bank, fit_batch
 from gapkit.local.chart import FullRankChart, MeanFieldChart, suited_root
 from gapkit.local.newton import climb, curvature_along
 from gapkit.target import Target, as_proposal
@@ -84,7 +84,7 @@ def test_mean_field_optima_are_optima_or_the_certificate_says_so(name, effort):
     with torch.no_grad():
         q = as_proposal(model.encode(x))
         bank = build_bank(target, q.loc, 2000, 0)
-        found = fit(target, q, bank, key, spec.fit, spec.elbo)
+        found = fit_batch(target, q, bank, key, spec.fit, spec.elbo)
     one = found.mean_field
     lost = left(target, one.q)
     known = one.certificate.gap.clamp(min=0.0) + 4.0 * one.certificate.std_error + 0.05
@@ -165,5 +165,5 @@ def test_a_symmetric_optimum_between_two_modes_is_left():
     with torch.no_grad():
         q = as_proposal(model.encode(x))
         bank = build_bank(target, q.loc, 2000, 0)
-        one = fit(target, q, bank, key, spec.fit, spec.elbo).mean_field
+        one = fit_batch(target, q, bank, key, spec.fit, spec.elbo).mean_field
     assert float(left(target, one.q)[4]) < 0.1

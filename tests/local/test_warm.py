@@ -15,7 +15,7 @@ from torch.distributions import (
 
 from gapkit.core.randomness import Key
 from gapkit.engine import EFFORTS
-from gapkit.local import FitStatus, fit
+from gapkit.local import FitStatus, fit_batch
 from gapkit.local.ascent import ascend_points
 from gapkit.local.curvature import available, hessian
 from gapkit.local.natural import Moments, warm_start
@@ -119,7 +119,7 @@ def test_optima_of_far_linear_gaussian_posteriors_are_those_of_the_closed_form(m
     spec = EFFORTS[effort]()
     with torch.no_grad():
         target = Target(model, x)
-        found = fit(target, as_proposal(model.encode(x)), None, Key(0, tuple(range(6))), spec.fit, spec.elbo)
+        found = fit_batch(target, as_proposal(model.encode(x)), None, Key(0, tuple(range(6))), spec.fit, spec.elbo)
     best = model.log_px(x)
     for name, lost in (("mean_field", model.approximation_gap()), ("full_rank", 0.0)):
         one = found.family(name)
@@ -173,7 +173,7 @@ def test_student_likelihoods_under_a_student_prior():
     z = 3 * torch.randn(20, 5, dtype=DOUBLE)
     x = model.decode(z).sample()
     with torch.no_grad():
-        found = fit(Target(model, x), as_proposal(model.encode(x)), None, Key(0, tuple(range(20))))
+        found = fit_batch(Target(model, x), as_proposal(model.encode(x)), None, Key(0, tuple(range(20))))
     for one in found.found.values():
         assert float((one.status == FitStatus.CONVERGED).double().mean()) > 0.9
     apart = (found.full_rank.q.loc - z) / found.full_rank.q.marginal_scale()

@@ -106,7 +106,7 @@ def test_bounds_of_such_a_model_meet_those_of_float64():
     for estimator in (Elbo(num_samples=50), Ais(num_chains=8, num_temperatures=8)):
         with frozen(model):
             found = [
-                estimator(Target(model, data), data, DiagonalGaussian(q.loc.to(data), q.scale.to(data)), 1)
+                estimator(model, data, DiagonalGaussian(q.loc.to(data), q.scale.to(data)), 1)
                 for data in (x, x.double())
             ]
         noise = torch.hypot(found[0].std_error, found[1].std_error)

@@ -6,8 +6,9 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent, Normal
 
 from gapkit.core.errors import InputError
+from gapkit.core.randomness import Key
 from gapkit.estimators import Ais
-from gapkit.target import Target
+from gapkit.target import Target, recognise
 from gapkit.target.precision import PRECISIONS, gradient_dtype, has_fast_bfloat16, tf32
 from gapkit.target.work import Work
 from tests.yardsticks import ppca
@@ -83,7 +84,7 @@ def test_a_run_is_refused_before_it_starts():
     target = Target(model, x)
     for name in ("half", "tf32"):
         with pytest.raises(InputError, match="bfloat16"):
-            Ais(precision=name)(target, x, model.encode(x))
+            Ais(precision=name).on(target, recognise(model.encode(x)), Key(0, (0, 1)))
     assert target.work == Work()
 
 

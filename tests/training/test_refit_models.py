@@ -8,7 +8,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent, Normal
 
 from gapkit.core.errors import GapkitWarning, InputError
-from gapkit.models import Posterior, VampPrior, build, from_pair
+from gapkit.models import PosteriorEncoder, VampPrior, build, from_pair
 from gapkit.training import RefitConfig, refit
 from tests.training.affine import TRUTH
 from tests.yardsticks import ppca
@@ -129,7 +129,7 @@ def test_shared_weights_stay_and_are_named():
 
 def test_an_encoder_that_is_the_priors_as_well():
     encoder = nn.Linear(6, 4)
-    prior = VampPrior(Posterior(encoder, "chunk_logvar"), torch.rand(3, 6))
+    prior = VampPrior(PosteriorEncoder(encoder, "chunk_logvar"), torch.rand(3, 6))
     model = from_pair(encoder, nn.Linear(2, 6), prior=prior, encoder_output="chunk_logvar")
     with pytest.raises(InputError, match="prior's"):
         refit(model, torch.ones(20, 6))

@@ -27,7 +27,7 @@ def families(summary: Mapping[str, Any]) -> list[str]:
     found = summary.get("families") or {}
     if not found or found["encoder"] == found["split"]:
         return []
-    own, split = (found[name].replace("_", " ") for name in ("encoder", "split"))
+    own, split = (Ladder.of(summary).called(found[name]) for name in ("encoder", "split"))
     return [
         f"The split compares families: q* is the best {split} posterior, but the encoder's own is {own}. So the "
         "amortization gap is that of another family as well as of the encoder, and may be negative."

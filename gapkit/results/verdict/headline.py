@@ -109,7 +109,7 @@ def _families(summary: Mapping[str, Any], gap: float) -> str:
     ways = "Ways: a posterior with full covariance, or a flow; `--family flow` measures one."
     if best is None:
         return ways
-    known = best.replace("_", " ").replace("full rank", "full-rank Gaussian")
+    known = ladder.called(best).replace("full rank", "full-rank Gaussian")
     if gains[best] < _WORTH * gap:
         return f"The best other family that was fitted ({known}) brings hardly any of it. {ways}"
     return f"Of these, the best {known} posterior would bring {number(gains[best], decimals_for(gap))} nats. {ways}"
