@@ -104,6 +104,13 @@ def separate(
 
     Raises:
         InputError: an empty table.
+
+    Example:
+        >>> near = pd.DataFrame({"data": "near", "regret": [1.0, 2.0, 3.0, 4.0], "regret_se": 0.1, "status": "ok"})
+        >>> far = near.assign(data="far", regret=near["regret"] + 1.5)
+        >>> found = separate(near, far)
+        >>> found, float(found.summary.loc["regret", "auc"])
+        (<gapkit.ood.Scored near: 4 datapoints, far: 4 datapoints>, 0.8125)
     """
     tables = [_table(data, name) for data, name in zip((reference, other), names, strict=True)]
     if tables[0]["data"].iloc[0] == tables[1]["data"].iloc[0]:
