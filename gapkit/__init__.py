@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gapkit.models import LatentModel, from_pair, load_model, save_model
     from gapkit.ood.score import Scored, scores, separate
     from gapkit.results import Result
+    from gapkit.sources import Source
     from gapkit.training import refit
     from gapkit.training.compare_encoders import compare_encoders
 
@@ -40,6 +41,7 @@ _HOMES = {
     "ReciprocalIs": "gapkit.estimators",
     "Result": "gapkit.results",
     "Scored": "gapkit.ood.score",
+    "Source": "gapkit.sources",
     "analyze": "gapkit.engine",
     "certify": "gapkit.engine",
     "compare": "gapkit.comparison",
@@ -72,6 +74,7 @@ __all__ = [
     "ReciprocalIs",
     "Result",
     "Scored",
+    "Source",
     "__version__",
     "analyze",
     "certify",
