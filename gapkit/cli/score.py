@@ -92,11 +92,15 @@ def score(
         checked_device(device)
         model = reading.at(checkpoint)
         loaded = model.open()
-        opened = _open({role: replace(each, bank_data=spec.bank_data) for role, each in sources.items()}, loaded)
-        first = next(iter(opened))
-        bank = _starts(replace(opened[first].source, seed=seed))
+        opened = _open(sources, loaded)
         sets = {role: next(iter(each.x.values())) for role, each in opened.items()}
-        found = {role: Source(model=replace(model, sha256=loaded.sha256), data=opened[role].source) for role in sets}
+        model = replace(model, sha256=loaded.sha256)
+        found = {
+            role: Source(model=model, data=replace(each.source, bank_data=spec.bank_data))
+            for role, each in opened.items()
+        }
+        first = next(iter(opened))
+        bank = _starts(replace(found[first].data, seed=seed))
         provenance = {
             "checkpoint": checkpoint_facts(loaded),
             "data": {role: each.facts["data"] for role, each in opened.items()},
@@ -162,7 +166,7 @@ def _open(sources: Mapping[str, DataSource], loaded: "Loaded") -> dict[str, Open
     how = loaded.extra.get("binarize")
     trained = "sample" if how == "dynamic" else how if isinstance(how, str) else "none"
     return {
-        role: replace(source, binarize=source.binarize or trained).open(loaded, told=tell)
+        role: replace(source, binarize=source.binarize or trained, bank_data=0).open(loaded, told=tell)
         for role, source in sources.items()
     }
 

@@ -10,7 +10,6 @@ from gapkit.report.blocks import Block, Fact, Facts, FactSheet, Heading, Section
 __all__ = ["provenance", "title_of"]
 
 _FIRST = ("checkpoint", "data")
-_HIDDEN = "source"  # the same facts again, and where files lie on somebody's disk: it is for opening, not for reading
 
 
 def title_of(run: Mapping[str, Any], what: str = "Inference gaps") -> str:
@@ -22,7 +21,7 @@ def title_of(run: Mapping[str, Any], what: str = "Inference gaps") -> str:
 
 def provenance(run: Mapping[str, Any]) -> Section:
     """The section at the end: warnings, plain values, then one group of facts for each nested part."""
-    run = {name: value for name, value in run.items() if name != _HIDDEN}
+    run = _to_read(run)
     plain = {name: value for name, value in run.items() if not isinstance(value, Mapping) and name != "warnings"}
     nested = {name: value for name, value in run.items() if isinstance(value, Mapping)}
     first = [name for name in _FIRST if name in nested]
@@ -47,8 +46,13 @@ def _told(name: str, value: object) -> str:
     return shlex.join(value) if words else _text(value)  # type: ignore[arg-type]
 
 
+def _to_read(values: Mapping[str, Any]) -> dict[str, Any]:
+    """All but the sources: the same facts again, and where files lie on somebody's disk, for opening them."""
+    return {name: value for name, value in values.items() if name != "source" or not isinstance(value, Mapping)}
+
+
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
+    for name, value in _to_read(values).items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}: ")
         else:

@@ -73,7 +73,7 @@ class DataSource(Splits):
         binarize: ``none``, ``threshold`` or ``sample``; None as in training.
         encode_from: what the encoder is given where data are binarised: ``binary`` (also None) or ``original``.
         seed: of the draws of ``sample``.
-        bank_data: so many training datapoints, at most, serve as starts of the fits.
+        bank_data: so many training datapoints, at most, serve as starts of the fits; 0 for none.
         counts: whether whole numbers are counts or classes, and never scaled; None asks the model.
         folder: where relative names are looked up; the working directory unless another is given.
         sha256: checksums that the data must have, by split, in hexadecimal digits; empty for any.

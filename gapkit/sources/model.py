@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gapkit.core.errors import InputError
 from gapkit.inputs.outline import require_spec
-from gapkit.sources.place import require_trust, resolved, resolved_spec, working_in
+from gapkit.sources.place import as_plain, require_trust, resolved, resolved_spec, working_in
 from gapkit.sources.stored import FLAG, MAYBE_TEXT, TEXT, WORDS, taken
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class ModelSource:
         True
     """
 
-    checkpoint: str = ""
+    checkpoint: str | Path = ""
     factory: str | None = None
     model_args: tuple[str, ...] = ()
     state_keys: tuple[str, ...] = ()
@@ -71,9 +71,12 @@ class ModelSource:
     likelihood_param: str | None = None
     encoder_output: str | None = None
     latent_shape: str | None = None
-    folder: str = field(default_factory=os.getcwd)
+    folder: str | Path = field(default_factory=os.getcwd)
     sha256: str | None = None
     recorded: bool = field(default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        as_plain(self, texts=("checkpoint",), words=("model_args", "state_keys", "ignore_keys"))
 
     def check(self) -> None:
         """Refuse what can be told without reading anything but the user's own file.
@@ -89,7 +92,7 @@ class ModelSource:
             ...
         """
         if self.factory is not None:
-            require_spec(resolved_spec(self.factory, self.folder))
+            require_spec(resolved_spec(self.factory, str(self.folder)))
         for name in _OF_LIKELIHOOD:
             value = getattr(self, name)
             if value is not None and self.likelihood is None:
@@ -140,12 +143,12 @@ class ModelSource:
         code = [f"the factory {self.factory}"] if self.factory is not None else []
         code += ["the pickle, which is to be trusted"] if self.trust_pickle else []
         require_trust(f"open the model {self.checkpoint}", code, recorded=self.recorded, trust=trust)
-        path = resolved(self.checkpoint, self.folder)
-        factory = None if self.factory is None else resolved_spec(self.factory, self.folder)
+        path = resolved(str(self.checkpoint), str(self.folder))
+        factory = None if self.factory is None else resolved_spec(self.factory, str(self.folder))
         number = _number(self.likelihood_param)
         entry = self.likelihood_param if number is None and shared is None else None
         self._require_unchanged(path)
-        with working_in(self.folder, code):
+        with working_in(str(self.folder), code):
             loaded = checkpoints.load(
                 path,
                 model=factory,

@@ -3,10 +3,35 @@
 import contextlib
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from gapkit.core.errors import InputError
 
-__all__ = ["require_trust", "resolved", "resolved_spec", "working_in"]
+__all__ = ["as_plain", "require_trust", "resolved", "resolved_spec", "working_in"]
+
+
+def as_plain(value: Any, texts: Sequence[str], words: Sequence[str]) -> None:
+    """Make the fields of a new value plain: paths become text, lists and single words tuples, the folder absolute.
+
+    Args:
+        value: a frozen dataclass with a field ``folder``, while it is made.
+        texts: fields that hold a name, or None.
+        words: fields that hold several.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from gapkit.sources import DataSource
+        >>> plain = DataSource(source=Path("x.npz"), splits=["test"], folder="/data/..")
+        >>> plain.source, plain.splits, plain.folder
+        ('x.npz', ('test',), '/')
+    """
+    for name in texts:
+        given = getattr(value, name)
+        object.__setattr__(value, name, None if given is None else str(given))
+    for name in words:
+        given = getattr(value, name)
+        object.__setattr__(value, name, (given,) if isinstance(given, str) else tuple(given))
+    object.__setattr__(value, "folder", os.path.abspath(os.path.expanduser(value.folder)))
 
 
 def resolved(name: str, folder: str) -> str:

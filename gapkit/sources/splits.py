@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gapkit.core.errors import InputError
 from gapkit.inputs.outline import require_spec
 from gapkit.sources.facts import split_facts
-from gapkit.sources.place import require_trust, resolved, resolved_spec, working_in
+from gapkit.sources.place import as_plain, require_trust, resolved, resolved_spec, working_in
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +32,7 @@ class Splits:
         {'test': 5}
     """
 
-    source: str | None = None
+    source: str | Path | None = None
     key: str | None = None
     limit: int | None = None
     scale: str | None = None
@@ -42,9 +42,12 @@ class Splits:
     seed: int = 0
     bank_data: int = 10_000
     counts: bool | None = None
-    folder: str = field(default_factory=os.getcwd)
+    folder: str | Path = field(default_factory=os.getcwd)
     sha256: Mapping[str, str] = field(default_factory=dict, hash=False)
     recorded: bool = field(default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        as_plain(self, texts=("source",), words=("splits",))
 
     def check(self) -> None:
         """Refuse, before anything slow, a data function whose file is missing, no Python, or does not define it.
@@ -59,9 +62,9 @@ class Splits:
             gapkit.core.errors.InputError: asked: import 'absent.py:make'
             ...
         """
-        name = self.source or ""
-        if ".py:" in name and not os.path.exists(resolved(name, self.folder)):
-            require_spec(resolved_spec(name, self.folder))
+        name, folder = str(self.source or ""), str(self.folder)
+        if ".py:" in name and not os.path.exists(resolved(name, folder)):
+            require_spec(resolved_spec(name, folder))
 
     def datasets(
         self, *, trust: bool = False, told: "Callable[[Dataset], object] | None" = None
@@ -104,7 +107,11 @@ class Splits:
         from gapkit.inputs.data.named import NAMED
 
         name = str(self.source)
-        if self.key is not None or not (name in NAMED or Path(name).suffix in (".npz", ".pt", ".pth")):
+        if (
+            not self.bank_data
+            or self.key is not None
+            or not (name in NAMED or Path(name).suffix in (".npz", ".pt", ".pth"))
+        ):
             return None
         try:
             found = self._load("train", self.bank_data, trust)
@@ -152,12 +159,12 @@ class Splits:
         from gapkit.inputs.data import load, names_function
         from gapkit.inputs.data.named import NAMED
 
-        name = str(self.source)
-        place = name if name in NAMED else resolved(name, self.folder)
+        name, folder = str(self.source), str(self.folder)
+        place = name if name in NAMED else resolved(name, folder)
         code = [f"the data function {name}"] if names_function(place) else []
         require_trust(f"load the data {name}", code, recorded=self.recorded, trust=trust)
-        place = resolved_spec(name, self.folder) if code else place
-        with working_in(self.folder, code):
+        place = resolved_spec(name, folder) if code else place
+        with working_in(folder, code):
             return load(
                 place,
                 split=split,

@@ -1,6 +1,7 @@
 """Every file of results says by which command it was made, and old ones that do not are read all the same."""
 
 import json
+import shutil
 
 import pytest
 
@@ -18,6 +19,9 @@ def test_the_command_is_kept_as_it_was_given(gapkit, given, tmp_path):
     report = (tmp_path / "a run" / "report.html").read_text()
     assert "--limit 10 --format html --out &#39;a run&#39;" in report
     assert str(tmp_path) not in report  # where files lie is no part of a report
+    shutil.copytree("a run", "b")
+    assert gapkit("score", "--run", "a run", "--reference-run", "b", "--out", "scores")[0] == 0
+    assert str(tmp_path) not in (tmp_path / "scores" / "score.html").read_text()
     for name in ("command", "source"):
         del run[name]
     (tmp_path / "a run" / "run.json").write_text(json.dumps(run))

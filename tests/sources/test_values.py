@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +55,13 @@ def test_what_comes_from_a_file_is_marked_and_what_a_user_writes_is_not():
     assert [part.recorded for part in (read.model, read.data, *read.encoders.values())] == [True] * 3
     assert [part.recorded for part in (MODEL, DATA, MODEL.at("b.pt"), MODEL.of_encoder("b.pt"))] == [False] * 4
     assert read.model.at("b.pt").recorded  # the factory is still the file's
+
+
+def test_paths_and_lists_become_plain():
+    model = ModelSource(checkpoint=Path("vae.pt"), model_args=["a=1"], state_keys="ema", folder=Path("/project"))
+    assert model == ModelSource(checkpoint="vae.pt", model_args=("a=1",), state_keys=("ema",), folder="/project")
+    data = DataSource(source=Path("x.npz"), splits="train")
+    assert json.loads(json.dumps(data.to_dict())) == DataSource(source="x.npz", splits=("train",)).to_dict()
 
 
 def test_another_folder_is_said_for_all_parts(tmp_path, monkeypatch):
