@@ -20,7 +20,17 @@ import pandas as pd
 from gapkit.cli import main as command
 
 # Facts of a run that differ between two runs of the same thing.
-_OWN = {"started", "seconds", "versions", "decoder_evaluations", "threads", "command", "format", "seconds_per_gradient"}
+_OWN = {
+    "started",
+    "seconds",
+    "versions",
+    "decoder_evaluations",
+    "threads",
+    "command",
+    "source",
+    "format",
+    "seconds_per_gradient",
+}
 _LIMIT = 60
 _SHOWN = 20
 _SMALL = ("--hidden", 32, "--latent", 4, "--checkpoint-every", 3)

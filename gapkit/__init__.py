@@ -69,6 +69,7 @@ _NAMESPACES = (
     "plots",
     "report",
     "results",
+    "sources",
     "target",
     "trackers",
     "training",

@@ -23,6 +23,7 @@ STOREYS = [
     "models",  # the contract, pairs of networks, likelihoods, priors, reference models
     "target",  # log p(x, z) of a batch
     "checkpoints",  # files of models, read without trust
+    "sources",  # what to analyse, as values that run.json holds
     "kernels",  # HMC, paths, pilots
     "doctor",  # is the model wired as it is read?
     "estimators",  # bounds on log p(x), and the evidence made of them

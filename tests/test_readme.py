@@ -5,10 +5,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from gapkit.cli import main
+from gapkit.models import save_model
+from gapkit.models.reference import build
+from gapkit.results import Result
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -24,6 +28,21 @@ def test_the_python_example_runs(capsys, tmp_path, monkeypatch):
     assert "nats between log p(x) at" in printed
     assert printed.count("±") > 10  # the summary and the table show their errors
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_the_example_opens_what_a_run_names(tmp_path, monkeypatch):
+    (block,) = [b for b in re.findall(r"```python\n(.*?)```", README, re.S) if "Source.of" in b]
+    model = build("mlp_vae", x_shape=(1, 8, 8), latent=2, hidden=(8,))
+    save_model(model, tmp_path / "vae.pt", extra={"data": "digits", "binarize": "dynamic"})
+    monkeypatch.chdir(tmp_path)
+    words = ["vae.pt", "--limit", "5", "--effort", "quick", "--format", "none", "--out", "run"]
+    monkeypatch.setattr(sys, "argv", ["gapkit", "analyze", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    names = {}
+    exec(compile(block, "README.md", "exec"), names)
+    pd.testing.assert_frame_equal(names["again"].to_frame(), Result.load("run").to_frame(), check_exact=True)
 
 
 def test_the_model_file_is_the_one_shown_and_short():

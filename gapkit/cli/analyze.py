@@ -13,13 +13,13 @@ from gapkit.cli.console import print_result
 from gapkit.cli.folder import claim_new_folder, new_folder
 from gapkit.cli.job import Job
 from gapkit.cli.options import Allow, DataKey, Device, Effort, LabelColumn, ScaleOption, Seed
-from gapkit.cli.reading import Reading, reads_model
+from gapkit.cli.reading import reads_model
 from gapkit.cli.report import FORMATS, formats_of, rendered, write_files
 from gapkit.cli.series import analyze_series, default_folder, find_checkpoints, told_step
-from gapkit.cli.sources import DataOptions, check_source
 from gapkit.cli.streams import console
 from gapkit.cli.tracking import tracking
 from gapkit.core.errors import InputError
+from gapkit.sources import DataSource, ModelSource, Source
 
 if TYPE_CHECKING:
     from gapkit.results import Result
@@ -32,7 +32,7 @@ def analyze(
     checkpoint: Annotated[
         list[str], typer.Argument(help="The trained model's file; several files, or a pattern, make a series.")
     ],
-    reading: Reading,
+    reading: ModelSource,
     data: Annotated[
         str | None, typer.Option(help="Name, file, image folder or file.py:function.", show_default="as in training")
     ] = None,
@@ -96,7 +96,18 @@ def analyze(
 
     Several checkpoints, or a pattern in quotes such as 'ckpts/*.pt', are analysed alike and compared with the first.
     """
-    check_source(data)
+    data_source = DataSource(
+        source=data,
+        key=data_key,
+        limit=limit,
+        scale=scale,
+        label_column=label_column,
+        splits=tuple(split or ["test"]),
+        binarize=binarize,
+        encode_from=encode_from,
+        seed=seed,
+    )
+    data_source.check()
     wanted = () if formats.strip().lower() == "none" else formats_of(formats)
     from gapkit.engine import checked_device, spec_for
 
@@ -109,19 +120,9 @@ def analyze(
     )
     spec = replace(spec, evidence=policy, semi_amortized=semi_amortized)
     checked_device(device)
-    job = Job(
-        spec=spec,
-        device=device,
-        reading=reading,
-        data=data,
-        options=DataOptions(key=data_key, limit=limit, scale=scale, label_column=label_column),
-        splits=tuple(split or ["test"]),
-        binarize=binarize,
-        encode_from=encode_from,
-        allow=tuple(allow or ()),
-        encoders=_encoder_paths(encoder or ()),
-        bounds=bounds_of(bound or ()),
-    )
+    encoders = {name: reading.of_encoder(path) for name, path in _encoder_paths(encoder or ()).items()}
+    source = Source(model=reading, data=replace(data_source, bank_data=spec.bank_data), encoders=encoders)
+    job = Job(source=source, spec=spec, device=device, allow=tuple(allow or ()), bounds=bounds_of(bound or ()))
     told = console(errors=True)
     with tracking(track or (), out) as trackers:
         if len(paths) > 1:

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from gapkit.cli.analyze import analyze
 from gapkit.cli.certify import certify
+from gapkit.cli.command import given
 from gapkit.cli.compare import compare
 from gapkit.cli.demo import demo
 from gapkit.cli.export import export
@@ -30,6 +31,7 @@ __all__ = ["app", "main"]
 
 _INTERRUPTED = 130
 _TERMINATED = 143
+_WORDS = "gapkit.words"
 
 
 class _Terminated(KeyboardInterrupt):
@@ -37,9 +39,15 @@ class _Terminated(KeyboardInterrupt):
 
 
 class _Commands(TyperGroup):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Keep the words before they are taken apart."""
+        ctx.meta[_WORDS] = tuple(args)
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command; an interrupted one says what it has written."""
-        with watched_claims():
+        with given(ctx.meta[_WORDS]), watched_claims():
             try:
                 return super().invoke(ctx)
             except KeyboardInterrupt as stop:

@@ -1,16 +1,18 @@
 """``gapkit certify``: is AIS close to the truth on this model? A lower and an upper bound on simulated data."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gapkit.cli.command import command
 from gapkit.cli.console import progress_bar
 from gapkit.cli.folder import claim_file
-from gapkit.cli.job import facts
 from gapkit.cli.options import Allow, Checkpoint, Device, Effort, Seed
-from gapkit.cli.reading import Reading, load_model, reads_model
+from gapkit.cli.reading import reads_model
 from gapkit.cli.streams import console
+from gapkit.sources import ModelSource, checkpoint_facts
 
 __all__ = ["certify"]
 
@@ -18,7 +20,7 @@ __all__ = ["certify"]
 @reads_model
 def certify(
     checkpoint: Checkpoint,
-    reading: Reading,
+    reading: ModelSource,
     datapoints: Annotated[int, typer.Option(help="How many datapoints to simulate.")] = 100,
     effort: Effort = "standard",
     allow: Allow = None,
@@ -32,7 +34,8 @@ def certify(
     from gapkit.core.files import write_json
     from gapkit.engine import certify as run
 
-    loaded = load_model(checkpoint, reading)
+    source = reading.at(checkpoint)
+    loaded = source.open()
     with progress_bar(console(errors=True)) as progress:
         found = run(
             loaded.model,
@@ -45,7 +48,13 @@ def certify(
         )
     console().print(found.sentence(), highlight=False, markup=False)
     if out is not None:
-        given = {"model": reading.model, "likelihood": reading.likelihood, "model_options": reading.facts()}
-        told = {"checkpoint": facts(loaded), **given}
-        write_json(out, {"summary": found.summary_values, **told, "settings": found.settings})
+        facts = {
+            "summary": found.summary_values,
+            "checkpoint": checkpoint_facts(loaded),
+            **source.facts(),
+            "settings": found.settings,
+            "source": {"model": replace(source, sha256=loaded.sha256).to_dict()},
+            "command": command(),
+        }
+        write_json(out, facts)
         typer.echo(f"certificate: {out}")

@@ -18,9 +18,10 @@ from gapkit.ladder import Ladder
 
 if TYPE_CHECKING:
     from gapkit.engine import Progress as Step
+    from gapkit.inputs.data import Dataset
     from gapkit.results import Result
 
-__all__ = ["gathered_warnings", "print_result", "progress_bar"]
+__all__ = ["gathered_warnings", "print_result", "progress_bar", "tell"]
 
 
 @contextmanager
@@ -60,6 +61,15 @@ def gathered_warnings() -> Iterator[list[str]]:
         warnings.simplefilter("always", GapkitWarning)
         warnings.showwarning = show
         yield messages
+
+
+def tell(data: "Dataset") -> None:
+    """Say what the data are and what was done to them."""
+    done = "as stored" if data.scaling == "none" else data.scaling
+    extent = f"values from {float(data.x.min()):.4g} to {float(data.x.max()):.4g} ({done})"
+    split = "" if data.split == "all" else f" {data.split}"
+    words = "; ".join([f"{len(data)} datapoint{'' if len(data) == 1 else 's'}, {extent}", *data.notes])
+    typer.echo(f"data: {data.name}{split}, {words}", err=True)
 
 
 def print_result(console: Console, result: "Result") -> None:

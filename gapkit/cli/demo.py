@@ -1,16 +1,19 @@
 """``gapkit demo``: train a small VAE on real 8x8 digits and analyse it."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gapkit.cli.analyze import publish
-from gapkit.cli.console import print_result, progress_bar
+from gapkit.cli.console import print_result
 from gapkit.cli.folder import claim_new_folder
+from gapkit.cli.job import Job
 from gapkit.cli.options import Effort, Seed
 from gapkit.cli.streams import console
+from gapkit.sources import DataSource, ModelSource, Source
 
 __all__ = ["demo"]
 
@@ -26,13 +29,12 @@ def demo(
     claim_new_folder(out)
     import tempfile
 
-    from gapkit import checkpoints
-    from gapkit.engine import analyze, spec_for
-    from gapkit.inputs.data import binarize, load
+    from gapkit.engine import spec_for
+    from gapkit.inputs.data import load
     from gapkit.training import TrainConfig, train
 
     spec = spec_for(effort, seed=seed)
-    train_set, test_set = load("digits", split="train"), load("digits", split="test", limit=limit)
+    train_set = load("digits", split="train")
     config = TrainConfig(
         data="digits",
         hidden=(128,),
@@ -46,23 +48,13 @@ def demo(
     typer.echo(f"training a small VAE on {len(train_set)} digits for {epochs} epochs", err=True)
     with tempfile.TemporaryDirectory() as folder:
         path = train(config, train_set, Path(folder) / "model").path
-        loaded = checkpoints.load(path)
-        provenance = {
-            "checkpoint": {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description},
-            "data": {"source": "digits", "binarize": "threshold", "limit": limit},
-        }
-        typer.echo(f"analysing {len(test_set)} test digits", err=True)
-        with progress_bar(console(errors=True)) as progress:
-            result = analyze(
-                loaded.model,
-                {"test": binarize(test_set.x, "threshold")},
-                spec,
-                labels=test_set.label_values,
-                other_x=binarize(train_set.x, "threshold"),
-                progress=progress,
-                provenance=provenance,
-            )
+        data = DataSource(source="digits", limit=limit, binarize="threshold", seed=seed, bank_data=spec.bank_data)
+        result = Job(source=Source(model=ModelSource(), data=data), spec=spec).run(path, console(errors=True))
+        # The model is kept beside the results, and there it is found again.
+        made = Source.of(result.run)
+        kept = replace(made, model=replace(made.model, checkpoint=str(out / path.name)))
+        result = replace(result, run={**result.run, "source": kept.to_dict()})
         publish(result, out)
-        (out / "model.pt").write_bytes(path.read_bytes())
+        (out / path.name).write_bytes(path.read_bytes())
     print_result(console(), result)
     typer.echo(f"report: {os.path.realpath(out / 'report.html')}")

@@ -11,30 +11,21 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from gapkit.cli.console import gathered_warnings, progress_bar
+from gapkit.cli.command import command
+from gapkit.cli.console import gathered_warnings, progress_bar, tell
 from gapkit.cli.folder import claim_new_folder
-from gapkit.cli.job import facts as facts_of
 from gapkit.cli.options import Allow, Checkpoint, DataKey, Device, LabelColumn, ScaleOption, Seed
-from gapkit.cli.reading import Reading, load_model, own_model, reads_model
-from gapkit.cli.sources import (
-    DataOptions,
-    binarized_as,
-    check_source,
-    draw_of,
-    fixed_binarization,
-    of_counts,
-    tell,
-)
-from gapkit.cli.sources import facts as facts_of_data
+from gapkit.cli.reading import reads_model
+from gapkit.cli.refitted import beside, how_to_load, write_refit
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError
 from gapkit.core.phrases import RANGE_NOTE, any_range, interval_text
 from gapkit.ladder import STANDARD
+from gapkit.sources import DataSource, ModelSource, Source, checkpoint_facts
 
 if TYPE_CHECKING:
     import torch
 
-    from gapkit.checkpoints import Loaded
     from gapkit.engine import Progress
     from gapkit.training import EpochReport, Refit, RefitConfig
 
@@ -49,7 +40,7 @@ def refit(
     checkpoint: Checkpoint,
     data: Annotated[str, typer.Option(help="Name, file, image folder or file.py:function with both splits.")],
     out: Annotated[Path, typer.Option(help="Folder for the new model and refit.json.")],
-    reading: Reading,
+    reading: ModelSource,
     data_key: DataKey = None,
     label_column: LabelColumn = None,
     limit: Annotated[int | None, typer.Option(help="Use only the first datapoints of each split.")] = None,
@@ -77,13 +68,24 @@ def refit(
 ) -> None:
     """Train another encoder on the frozen decoder, and say which part of the encoder's gap that closes."""
     _check_out(out)
-    check_source(data)
+    wanted = DataSource(
+        source=data,
+        key=data_key,
+        limit=limit,
+        scale=scale,
+        label_column=label_column,
+        splits=_SPLITS,
+        binarize=binarize,
+        seed=seed,
+    )
+    wanted.check()
     if evaluate < 2:
         raise InputError(f"compare on {evaluate} datapoints", "errors need at least 2", "use 1000 or so")
     names = [str(path) for path in against or ()]
     if len({*names, _NEW, _OLD}) < len(names) + 2:
         raise InputError(f"compare with {', '.join(names)}", "names that repeat", "give every file once")
     from gapkit.engine import checked_device
+    from gapkit.models.native import check_extra
     from gapkit.training import RefitConfig
 
     place = checked_device(device)
@@ -99,34 +101,36 @@ def refit(
             binarize=binarize or "none",
             seed=seed,
         )
-        loaded = load_model(checkpoint, reading)
-        shared, further = getattr(loaded.model, "likelihood_param", None), reading.of_encoder()
-        others = {name: load_model(Path(name), further, shared).model for name in names}
-        how = binarize or binarized_as(loaded, data)
+        model = reading.at(checkpoint)
+        loaded = model.open()
+        shared = getattr(loaded.model, "likelihood_param", None)
+        others = {name: reading.of_encoder(name).open(shared=shared).model for name in names}
+        how = wanted.trained_how(loaded)
         # Anything fixed is done once, for both splits.
         config = replace(config, binarize="dynamic" if how == "dynamic" else "none")
-        options = DataOptions(
-            key=data_key, limit=limit, scale=scale, label_column=label_column, counts=of_counts(loaded.model)
-        )
-        sets = _load_splits(data, options)
+        source = replace(wanted.of_model(loaded), binarize="sample" if how == "dynamic" else how)
+        sets = _load_splits(source)
+        settings = {**config.as_dict(), "binarize": how, "evaluate": evaluate, "device": device}
+        extra = beside(loaded, data, settings)
+        if extra is not None:
+            check_extra(extra, out / "model.pt")
         with progress_bar(console(errors=True)) as progress:
             new, summaries = _run(
-                loaded.model, others, sets, how, config, evaluate, place, tuple(allow or ()), progress
+                loaded.model, others, sets, source, config, evaluate, place, tuple(allow or ()), progress
             )
     from gapkit.results.summary import difference_of_means
     from gapkit.training.compare_encoders import in_words
 
     gains = [summaries[split]["differences"][f"{_NEW} minus {_OLD}"] for split in ("train", "test")]
     sentences = in_words(summaries, start, _NEW, _OLD)
+    digests = {name: part.sha256 for name, part in sets.items()}
+    given = Source(model=replace(model, sha256=loaded.sha256), data=replace(source, sha256=digests))
+    read = model.facts()
     facts = {
-        "settings": {**config.as_dict(), "binarize": how, "evaluate": evaluate, "device": device},
-        "checkpoint": {**facts_of(loaded), "model": reading.model, "likelihood": reading.likelihood},
-        "model_options": reading.facts(),
-        "data": {
-            "source": data,
-            **options.facts(),
-            "splits": {name: facts_of_data(part) for name, part in sets.items()},
-        },
+        "settings": settings,
+        "checkpoint": {**checkpoint_facts(loaded), "model": read["model"], "likelihood": read["likelihood"]},
+        "model_options": read["model_options"],
+        "data": {**source.facts(sets), "binarize": how},
         "weights": {"trained": new.trained, "left_because_shared": new.left},
         "history": new.history,
         "seconds": new.seconds,
@@ -135,20 +139,22 @@ def refit(
         "sentences": sentences,
         "warnings": messages,
         "versions": _versions(),
+        "source": given.to_dict(),
+        "command": command(),
     }
-    path = _write(out, new, loaded, facts)
+    path = write_refit(out, new, loaded.sha256, extra, facts)
     for split in _SPLITS:
         console().print(_table(split, summaries[split], names))
     for sentence in sentences:
         console().print(sentence, highlight=False, markup=False)
-    typer.echo(f"model: {path}{_how_to_load(path, reading, shared)}")
+    typer.echo(f"model: {path}{how_to_load(path, reading, shared)}")
 
 
 def _run(
     model: Any,
     others: Mapping[str, Any],
     sets: Mapping[str, Any],
-    how: str,
+    source: DataSource,
     config: "RefitConfig",
     evaluate: int,
     device: "torch.device",
@@ -158,12 +164,12 @@ def _run(
     """Refit, and compare the encoders on both splits."""
     from gapkit.doctor import examine, moved_to, prepare, told
     from gapkit.engine import Progress
-    from gapkit.inputs.data import binarize
     from gapkit.models.freeze import frozen
+    from gapkit.sources.splits import draw_of
     from gapkit.training import refit as train
     from gapkit.training.compare_encoders import compare_encoders
 
-    steps, fixed = config.epochs + len(_SPLITS), fixed_binarization(how)
+    steps = config.epochs + len(_SPLITS)
 
     def epoch_done(report: "EpochReport") -> None:
         progress(Progress(report.epoch, steps, "refit"))
@@ -172,13 +178,10 @@ def _run(
         for each in (model, *others.values()):
             moves.enter_context(moved_to(each, device))
         with frozen(model):
-            ready = {
-                split: prepare(model, binarize(part.x, fixed, draw_of(split, config.seed)), device)
-                for split, part in sets.items()
-            }
+            ready = {split: prepare(model, source.binarized(part, split), device) for split, part in sets.items()}
             told(examine(model, ready["test"], allow=allow))
         x = ready["train"]
-        if how == "dynamic":
+        if config.binarize == "dynamic":
             x = sets["train"].x.to(x.dtype).reshape(x.shape)
         progress(Progress(0, steps, "refit"))
         new = train(model, x, config, progress=epoch_done)
@@ -198,12 +201,12 @@ def _check_out(out: Path) -> None:
     claim_new_folder(out)
 
 
-def _load_splits(source: str, options: DataOptions) -> dict[str, Any]:
-    sets = {split: options.load(source, split) for split in _SPLITS}
+def _load_splits(source: DataSource) -> dict[str, Any]:
+    sets = source.datasets()
     wrong = [name for name, part in sets.items() if part.split != name]
     if wrong:
-        found = f"{source} gives no {' and no '.join(wrong)} data apart" + (
-            f" with the key {options.key}" if options.key else ""
+        found = f"{source.source} gives no {' and no '.join(wrong)} data apart" + (
+            f" with the key {source.key}" if source.key else ""
         )
         raise InputError(
             "training and test data", found, "give a source with both, such as an .npz with x_train and x_test"
@@ -211,41 +214,6 @@ def _load_splits(source: str, options: DataOptions) -> dict[str, Any]:
     for part in sets.values():
         tell(part)
     return sets
-
-
-def _write(out: Path, new: "Refit", loaded: "Loaded", facts: Mapping[str, Any]) -> Path:
-    """Write the model, and last the facts: a folder with a refit.json is complete."""
-    import torch
-
-    from gapkit.checkpoints import weights_of
-    from gapkit.core.files import write_atomically, write_json
-    from gapkit.models import PairModel, save_model
-
-    origin = {"name": loaded.name, "sha256": loaded.sha256}
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if isinstance(new.model, PairModel) and new.model.builder is not None:
-            told = {"data": facts["data"]["source"], "binarize": facts["settings"]["binarize"]}
-            extra = {**loaded.extra, **told, "refit": {**facts["settings"], "of": origin}}
-            path = save_model(new.model, out / "model.pt", extra=extra)
-        else:
-            path = out / "encoder.pt"
-            weights = weights_of(own_model(new.model)).state_dict()
-            state = {name: tensor.detach().cpu() for name, tensor in weights.items()}
-            write_atomically(path, lambda name: torch.save({"state_dict": state, "refit_of": origin["sha256"]}, name))
-        write_json(out / "refit.json", facts)
-    except OSError as error:
-        raise InputError(f"write the refit to {out}", str(error), "choose another --out") from error
-    return path
-
-
-def _how_to_load(path: Path, reading: Reading, shared: "torch.Tensor | None") -> str:
-    if path.name == "model.pt":
-        return ""
-    if shared is not None and shared.numel() == 1:  # an entry of the given file is not in the new one
-        reading = replace(reading, likelihood_param=f"{shared.item():.9g}")
-    words = f"{path} {reading.words() or '--model file.py:factory'}"
-    return f" (all weights, decoder and encoder: gapkit analyze {words} --data ...)"
 
 
 def _table(split: str, summary: Mapping[str, Any], against: list[str]) -> Table:

@@ -11,21 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gapkit.cli.console import gathered_warnings, progress_bar
+from gapkit.cli.command import command
+from gapkit.cli.console import gathered_warnings, progress_bar, tell
 from gapkit.cli.folder import claim_new_folder, new_folder
-from gapkit.cli.job import facts
 from gapkit.cli.options import Allow, DataKey, Device, Effort, LabelColumn, ScaleOption, Seed
-from gapkit.cli.reading import Reading, load_model, reads_model
-from gapkit.cli.sources import (
-    DataOptions,
-    check_source,
-    fixed_binarization,
-    load_splits,
-    of_counts,
-    other_data,
-)
+from gapkit.cli.reading import reads_model
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError
+from gapkit.sources import DataSource, ModelSource, OpenedData, Source, checkpoint_facts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +34,7 @@ _REFERENCE_SEED = 2**33  # the two data sets do not meet the same random numbers
 
 @reads_model
 def score(
-    reading: Reading,
+    reading: ModelSource,
     checkpoint: Annotated[Path | None, typer.Argument(help="The trained model's file; none with --run.")] = None,
     data: Annotated[str | None, typer.Option(help="Data to score: name, file, folder or file.py:function.")] = None,
     reference: Annotated[
@@ -74,8 +67,14 @@ def score(
 ) -> None:
     """Score datapoints by likelihood regret and its baselines; with a reference, draw ROC curves with errors."""
     _check_words(checkpoint, data, reference, limit, run, reference_run)
-    check_source(data)
-    check_source(reference)
+    common = DataSource(limit=limit, scale=scale, label_column=label_column, binarize=binarize, seed=seed)
+    sources = {"other": replace(common, source=data, splits=(split or "test",), key=data_key)}
+    if reference is not None:
+        part, draw = (reference_split or "test",), seed + _REFERENCE_SEED
+        given = replace(common, source=reference, splits=part, key=reference_key, seed=draw)
+        sources = {"reference": given, **sources}
+    for each in sources.values():
+        each.check()
     stem = checkpoint.stem if checkpoint else _name_of(run or Path())
     out = out or Path(f"gapkit-score-{stem}")
     from gapkit.report.score import write_score
@@ -91,33 +90,35 @@ def score(
         # Neither the certificate of AIS nor pictures of single datapoints enter a score.
         spec = replace(spec_for(effort, seed=seed), certificate=0, details=0, convergence=0)
         checked_device(device)
-        loaded = load_model(checkpoint, reading)
-        options = DataOptions(limit=limit, scale=scale, label_column=label_column, counts=of_counts(loaded.model))
-        how = fixed_binarization(binarize or _trained_binarized(loaded))
-        sources = {"reference": (reference, reference_split, reference_key)} if reference is not None else {}
-        sources["other"] = (data, split, data_key)
-        sets, told = _load(sources, options, how, seed)
-        first = next(iter(sources))
-        place, _, key = sources[first]
-        bank_split, bank_x = other_data(str(place), replace(options, key=key), spec.bank_data, how, seed)
+        model = reading.at(checkpoint)
+        loaded = model.open()
+        opened = _open(sources, loaded)
+        sets = {role: next(iter(each.x.values())) for role, each in opened.items()}
+        model = replace(model, sha256=loaded.sha256)
+        found = {
+            role: Source(model=model, data=replace(each.source, bank_data=spec.bank_data))
+            for role, each in opened.items()
+        }
+        first = next(iter(opened))
+        bank = _starts(replace(found[first].data, seed=seed))
         provenance = {
-            "checkpoint": facts(loaded),
-            "data": told,
-            "model": reading.model,
-            "likelihood": reading.likelihood,
-            "model_options": reading.facts(),
-            "starts_from": f"{bank_split} data" if bank_split else first,
+            "checkpoint": checkpoint_facts(loaded),
+            "data": {role: each.facts["data"] for role, each in opened.items()},
+            **model.facts(),
+            "starts_from": first if bank is None else "train data",
+            "source": {role: source.to_dict() for role, source in found.items()},
+            "command": command(),
         }
         result = _analyze(
             loaded.model,
             sets,
             spec,
-            other_x=sets[first] if bank_x is None else bank_x,
+            other_x=sets[first] if bank is None else bank,
             device=device,
             allow=tuple(allow or ()),
             provenance=provenance,
         )
-        scored = _scored(result, sets, {role: _named(str(source[0])) for role, source in sources.items()}, seed)
+        scored = _scored(result, sets, {role: _named(str(source.source)) for role, source in sources.items()}, seed)
     with new_folder(out) as staging:
         scored.save(staging)
         write_score(scored, staging)
@@ -150,12 +151,6 @@ def _check_words(
         raise InputError("scores of datapoints", f"{missing} and no --run", do)
 
 
-def _trained_binarized(loaded: "Loaded") -> str:
-    """Data to be compared with those of training are made binary in the same way."""
-    how = loaded.extra.get("binarize")
-    return how if isinstance(how, str) else "none"
-
-
 def _named(source: str) -> str:
     """What to call a data set: a file by its name alone."""
     return Path(source).stem if os.path.exists(os.path.expanduser(source)) else source
@@ -166,17 +161,20 @@ def _name_of(run: Path) -> str:
     return os.path.basename(os.path.realpath(run))
 
 
-def _load(
-    sources: Mapping[str, tuple[str | None, str | None, str | None]], options: DataOptions, how: str, seed: int
-) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
-    """Load and binarise the data sets, by role, with the facts for the provenance."""
-    sets, told = {}, {}
-    for role, (source, split, key) in sources.items():
-        part = split or "test"
-        draw = seed + _REFERENCE_SEED if role == "reference" else seed
-        loaded, _, fact, _ = load_splits(str(source), [part], replace(options, key=key), how, draw)
-        sets[role], told[role] = loaded[part], fact["data"]
-    return sets, told
+def _open(sources: Mapping[str, DataSource], loaded: "Loaded") -> dict[str, OpenedData]:
+    """Load the data sets, by role, made binary as those of the training were, whatever they are."""
+    how = loaded.extra.get("binarize")
+    trained = "sample" if how == "dynamic" else how if isinstance(how, str) else "none"
+    return {
+        role: replace(source, binarize=source.binarize or trained, bank_data=0).open(loaded, told=tell)
+        for role, source in sources.items()
+    }
+
+
+def _starts(source: DataSource) -> "Tensor | None":
+    """Training data of the source, if it has them apart."""
+    found = source.starts()
+    return None if found is None else source.binarized(found, "train")
 
 
 def _analyze(model: Any, sets: Mapping[str, "Tensor"], spec: Any, **options: Any) -> "Result":

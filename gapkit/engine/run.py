@@ -95,8 +95,8 @@ def analyze(
             their L[q'] on the noise of L[q] become columns ``elbo_NAME``, ``gain_NAME`` (L[q'] minus L[q]) and
             ``left_NAME`` (L[q*] minus L[q']), so that the amortization gap is split into what that encoder reaches
             and what it leaves.
-        bounds: estimators of one's own by name (or of the package's, such as ``gapkit.estimators.ReciprocalIs()``), on the
-            encoder's q: each becomes columns ``NAME`` and ``NAME_se``, in nats, and stands in summary, report and
+        bounds: estimators of one's own by name (or of the package's, such as ``gapkit.estimators.ReciprocalIs()``), on
+            the encoder's q: each becomes columns ``NAME`` and ``NAME_se``, in nats, and stands in summary, report and
             comparison. One that raises has NaN in the datapoints of that unit, and the reason is kept.
         device: where to compute.
         progress: called after every stage.

@@ -15,7 +15,7 @@ from gapkit.inputs.read import read
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import build
 
-__all__ = ["FORMAT", "VERSION", "load_model", "read_payload", "rebuild", "save_model"]
+__all__ = ["FORMAT", "VERSION", "check_extra", "load_model", "read_payload", "rebuild", "save_model"]
 
 FORMAT = "gapkit-model"
 VERSION = 1
@@ -59,6 +59,37 @@ def save_model(model: PairModel, path: str | Path, extra: dict[str, Any] | None 
         "state_dict": {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()},
         "extra": extra or {},
     }
+    content = _written(payload, path)
+    try:
+        write_atomically(path, lambda name: Path(name).write_bytes(content))
+    except OSError as err:
+        raise InputError(f"save a model to {path}", str(err), "choose a folder that exists and is writable") from err
+    return path
+
+
+def check_extra(extra: dict[str, Any], path: str | Path) -> None:
+    """Refuse what :func:`save_model` could not keep beside the weights: before a long work, not after it.
+
+    Args:
+        extra: as for :func:`save_model`.
+        path: of the file that is to be written, for the message.
+
+    Raises:
+        InputError: ``extra`` holds other things than tensors and plain values.
+
+    Example:
+        >>> check_extra({"epoch": 7}, "model.pt")
+        >>> check_extra({"data": Path("x.npz")}, "model.pt")
+        Traceback (most recent call last):
+        ...
+        gapkit.core.errors.InputError: asked: save a model to model.pt
+        found: extra cannot be read back safely ...
+    """
+    _written({"extra": extra}, path)
+
+
+def _written(payload: dict[str, Any], path: str | Path) -> bytes:
+    """The payload as a file holds it, of which the safe reader was shown to read all."""
     buffer = io.BytesIO()
     try:
         torch.save(payload, buffer)
@@ -66,11 +97,7 @@ def save_model(model: PairModel, path: str | Path, extra: dict[str, Any] | None 
     except (pickle.PickleError, AttributeError, TypeError) as err:
         do = "keep only tensors, numbers, strings, lists and dictionaries in extra"
         raise InputError(f"save a model to {path}", f"extra cannot be read back safely ({err!s:.200})", do) from err
-    try:
-        write_atomically(path, lambda name: Path(name).write_bytes(buffer.getvalue()))
-    except OSError as err:
-        raise InputError(f"save a model to {path}", str(err), "choose a folder that exists and is writable") from err
-    return path
+    return buffer.getvalue()
 
 
 def read_payload(path: str | Path) -> dict[str, Any]:

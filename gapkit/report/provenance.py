@@ -1,6 +1,7 @@
 """How the numbers came about: the facts of a run as text, in groups."""
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ def title_of(run: Mapping[str, Any], what: str = "Inference gaps") -> str:
 
 def provenance(run: Mapping[str, Any]) -> Section:
     """The section at the end: warnings, plain values, then one group of facts for each nested part."""
+    run = _to_read(run)
     plain = {name: value for name, value in run.items() if not isinstance(value, Mapping) and name != "warnings"}
     nested = {name: value for name, value in run.items() if isinstance(value, Mapping)}
     first = [name for name in _FIRST if name in nested]
@@ -35,11 +37,22 @@ def provenance(run: Mapping[str, Any]) -> Section:
 
 
 def _facts(values: Mapping[str, Any]) -> tuple[Fact, ...]:
-    return tuple(Fact(_words(name), _text(value)) for name, value in _flat(values))
+    return tuple(Fact(_words(name), _told(name, value)) for name, value in _flat(values))
+
+
+def _told(name: str, value: object) -> str:
+    """A command as it is typed, anything else as it is."""
+    words = name == "command" and isinstance(value, list | tuple) and all(isinstance(word, str) for word in value)
+    return shlex.join(value) if words else _text(value)  # type: ignore[arg-type]
+
+
+def _to_read(values: Mapping[str, Any]) -> dict[str, Any]:
+    """All but the sources: the same facts again, and where files lie on somebody's disk, for opening them."""
+    return {name: value for name, value in values.items() if name != "source" or not isinstance(value, Mapping)}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
+    for name, value in _to_read(values).items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}: ")
         else:

@@ -214,6 +214,7 @@ RUN = record(
         "versions": maybe(table(TEXT)),
         "details": record(optional={"split": maybe(TEXT)}),
         "warnings": maybe(list_of(TEXT)),
+        "command": maybe(list_of(TEXT)),
         "data": {
             "anyOf": [
                 {"type": ["null", "string"]},

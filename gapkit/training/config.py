@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.core.ranges import above, check_ranges, each, one_of, optional, share, whole
@@ -36,7 +37,7 @@ class TrainConfig:
     """Settings of :func:`gapkit.training.train`.
 
     Attributes:
-        data: source of the data, as for :func:`gapkit.inputs.data.load`.
+        data: source of the data, as for :func:`gapkit.inputs.data.load`; a path is kept as text.
         model: ``mlp`` or ``conv``.
         hidden: widths of the hidden layers (mlp) or channels of the convolutions (conv), from the data inwards;
             ``None`` takes (200, 200) and (32, 64), () an encoder and a decoder without hidden layers (mlp).
@@ -69,7 +70,7 @@ class TrainConfig:
         'dynamic'
     """
 
-    data: str = "mnist"
+    data: str | Path = "mnist"
     model: str = "mlp"
     hidden: tuple[int, ...] | None = None
     activation: str = "elu"
@@ -91,6 +92,7 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "data", str(self.data))  # a checkpoint holds no path objects
         bernoulli = self.likelihood.partition(":")[0] == "bernoulli"
         if self.binarize is None:
             object.__setattr__(self, "binarize", "dynamic" if bernoulli else "none")

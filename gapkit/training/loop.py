@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gapkit.core.errors import InputError
 from gapkit.inputs.data import COUNTS, Dataset, load
-from gapkit.models.native import save_model
+from gapkit.models.native import check_extra, save_model
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import build
 from gapkit.training.config import TrainConfig
@@ -78,7 +78,8 @@ def train(
 
     Raises:
         InputError: ``out`` holds a model already, data the likelihood cannot explain, or a loss that is not finite
-            (the last good weights are then kept under ``out/checkpoints``).
+            (the last good weights are then kept under ``out/checkpoints``). What cannot be saved beside the weights,
+            such as a name of the data that is no text, is refused before the first epoch.
 
     Example:
         >>> import tempfile
@@ -92,7 +93,7 @@ def train(
     check_folder(out, overwrite)
     if data is None:
         data = load(config.data, split="train", counts=config.likelihood.partition(":")[0] in COUNTS)
-    x, name = (data.x, data.name) if isinstance(data, Dataset) else (data, config.data)
+    x, name = (data.x, data.name) if isinstance(data, Dataset) else (data, str(config.data))
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
         torch.manual_seed(config.seed)
         run = _Run(config, x, name, out, progress)
@@ -121,6 +122,7 @@ class _Run:
         self.history: list[dict[str, Any]] = []
         self.good: tuple[int, State] | None = None  # last epoch that ended with finite weights
         self.best: tuple[float, int, State] | None = None  # validation loss, epoch, weights
+        check_extra(self._extra(0), out / "model.pt")
 
     def run(self) -> TrainResult:
         """Train, then write the model."""
@@ -207,13 +209,16 @@ class _Run:
 
     def _save(self, path: Path, epoch: int) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
-        extra = {
+        self.model.eval()
+        save_model(self.model, path, extra=self._extra(epoch))
+        return path
+
+    def _extra(self, epoch: int) -> dict[str, Any]:
+        """What is kept beside the weights of an epoch."""
+        return {
             "epoch": epoch,
             "history": self.history,
             "config": self.config.as_dict(),
             "data": self.data_name,
             "binarize": self.config.binarize,
         }
-        self.model.eval()
-        save_model(self.model, path, extra=extra)
-        return path

@@ -257,6 +257,17 @@ def test_bad_input_is_explained(name, gapkit, given, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == before  # nothing written
 
 
+def test_what_cannot_be_saved_is_refused_before_the_training(gapkit, given, tmp_path):
+    """A trusted pickle may hold anything beside its weights, all of which the new model is to keep."""
+    payload = torch.load(given)
+    torch.save({**payload, "extra": {**payload["extra"], "place": tmp_path}}, tmp_path / "odd.pt")
+    code, _, err = gapkit("refit", "odd.pt", "--trust-pickle", *OPTIONS, "--epochs", 1, "--out", "new")
+    assert code == 2
+    assert "extra cannot be read back safely" in err
+    assert "%" not in err  # no stage of the work was told
+    assert not (tmp_path / "new").exists()
+
+
 def test_another_refit_is_kept(gapkit, given, tmp_path):
     words = ("refit", given, *OPTIONS, "--epochs", 1, "--out", "new")
     assert gapkit(*words)[0] == 0

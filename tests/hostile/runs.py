@@ -175,7 +175,7 @@ def _values():
             "",
             (0, 2),
         )
-    for key in ("families", "settings", "versions", "details", "warnings", "data", "checkpoint"):
+    for key in ("families", "settings", "versions", "details", "warnings", "command", "data", "checkpoint"):
         for label in ("number", "text", "pair", "true"):
             yield export(
                 f"facts-{key}-{label}",

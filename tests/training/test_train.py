@@ -1,6 +1,8 @@
 """Training end to end on small real data."""
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +57,22 @@ def test_the_loss_falls(tmp_path, digits, settings):
     assert loaded.extra["history"] == result.history
     assert TrainConfig(**loaded.extra["config"]) == config
     assert loaded.extra["binarize"] == config.binarize
+
+
+def test_a_path_names_the_data_as_its_text_does(tmp_path, digits):
+    np.save(tmp_path / "x.npy", digits.x)
+    config = TrainConfig(**{**SMALL, "epochs": 1, "data": tmp_path / "x.npy"})
+    assert config == TrainConfig(**{**SMALL, "epochs": 1, "data": str(tmp_path / "x.npy")})
+    extra = load_checkpoint(train(config, out=tmp_path / "a").path).extra
+    assert extra["data"] == extra["config"]["data"] == str(tmp_path / "x.npy")
+
+
+def test_what_cannot_be_saved_is_refused_before_the_first_epoch(tmp_path, digits):
+    reports = []
+    with pytest.raises(InputError, match="extra cannot be read back safely"):
+        train(TrainConfig(**SMALL), replace(digits, name=Path("x.npz")), tmp_path / "a", progress=reports.append)
+    assert reports == []
+    assert not (tmp_path / "a").exists()
 
 
 def test_the_seed_decides_everything(tmp_path, digits):

@@ -21,7 +21,7 @@ from gapkit.inputs.data.named import NAMED
 from gapkit.inputs.data.scaling import Scale
 from gapkit.inputs.usercode import call_user, load_attribute
 
-__all__ = ["SPLITS", "load"]
+__all__ = ["SPLITS", "load", "names_function"]
 
 SPLITS = ("train", "test")
 TABLES = (".csv", ".parquet")
@@ -89,11 +89,23 @@ def load(
         raw = read_folder(path, split, limit)
     elif kind == "file" and path.suffix in READERS:
         raw = READERS[path.suffix](path, split, label_column if path.suffix in TABLES else key, limit)
-    elif ":" in source and kind == "nothing":
+    elif names_function(source):
         raw = _from_function(source, split)
     else:
         raise _unknown(source, path)
     return finish(raw, source, limit, scale, counts=counts)
+
+
+def names_function(source: str) -> bool:
+    """Whether :func:`load` would run code of that name: no data set, file or folder is called so.
+
+    Example:
+        >>> names_function("data.py:make"), names_function("digits"), names_function("absent.npz")
+        (True, False, False)
+    """
+    if source in NAMED or ":" not in source:
+        return False
+    return kind_of(Path(os.path.expanduser(source)), f"load data from {source!r}") == "nothing"
 
 
 def _from_function(spec: str, split: str) -> Raw:

@@ -1,0 +1,54 @@
+"""What results keep of a checkpoint and of data: names, checksums, and how far the training was."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gapkit.checkpoints import Loaded
+    from gapkit.inputs.data import Dataset
+
+__all__ = ["checkpoint_facts", "split_facts"]
+
+_STEPS = ("global_step", "step", "iteration")
+
+
+def checkpoint_facts(loaded: "Loaded") -> dict[str, Any]:
+    """Name, sha256, how the model was built, ``epoch`` and ``step`` where the file tells them, and notes.
+
+    ``training`` is a digest of the training's configuration, which checkpoints of one training share.
+
+    Example:
+        >>> from gapkit.checkpoints import Loaded
+        >>> checkpoint_facts(Loaded(None, "ab12", "vae.pt", "a VAE", {"epoch": 3}))
+        {'name': 'vae.pt', 'sha256': 'ab12', 'description': 'a VAE', 'epoch': 3}
+    """
+    notes = {"notes": list(loaded.notes)} if loaded.notes else {}
+    told = {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description}
+    return {**told, **notes, **_progress(loaded.extra)}
+
+
+def _progress(extra: Mapping[str, Any]) -> dict[str, Any]:
+    found = {"epoch": extra.get("epoch"), "step": next((extra[name] for name in _STEPS if name in extra), None)}
+    told: dict[str, Any] = {name: int(value) for name, value in found.items() if _whole(value)}  # type: ignore[arg-type]
+    if "config" not in extra:
+        return told
+    settings = json.dumps([extra["config"], extra.get("data"), extra.get("refit")], sort_keys=True, default=str)
+    return {**told, "training": hashlib.sha256(settings.encode()).hexdigest()[:16]}
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
+
+
+def split_facts(data: "Dataset") -> dict[str, Any]:
+    """How many datapoints, their sha256, what was done to the values, and notes.
+
+    Example:
+        >>> from gapkit.inputs.data import load
+        >>> split_facts(load("digits", limit=5))["scaling"]
+        'pixels divided by 16'
+    """
+    notes = {"notes": list(data.notes)} if data.notes else {}
+    return {"datapoints": len(data), "sha256": data.sha256, "scaling": data.scaling, **notes}
