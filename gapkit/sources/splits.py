@@ -107,11 +107,8 @@ class Splits:
         from gapkit.inputs.data.named import NAMED
 
         name = str(self.source)
-        if (
-            not self.bank_data
-            or self.key is not None
-            or not (name in NAMED or Path(name).suffix in (".npz", ".pt", ".pth"))
-        ):
+        has_splits = name in NAMED or Path(name).suffix in (".npz", ".pt", ".pth")
+        if not has_splits or self.key is not None or not self.bank_data:
             return None
         try:
             found = self._load("train", self.bank_data, trust)
