@@ -222,7 +222,7 @@ BAD = {
     "unknown data": (None, ["--data", "digts"], "digits", None),
     "no training data apart": (no_splits, ["--data", "x.npy"], "x_train and x_test", None),
     "no epochs": (None, ["--data", "digits", "--epochs", 0], "1 or more", None),
-    "a factor that narrows": (None, ["--data", "digits", "--start", "larger", "--factor", 0.5], "more than 1", None),
+    "a factor that narrows": (None, ["--data", "digits", "--start", "larger", "--factor", 0.5], "above 1", None),
     "unknown binarization": (None, ["--data", "digits", "--binarize", "yes"], "threshold", None),
     "grey pixels": (None, ["--data", "digits", "--binarize", "none"], "--binarize", None),
     "data of the wrong size": (
