@@ -14,7 +14,6 @@ from gapkit.version import __version__
 if TYPE_CHECKING:
     from gapkit.comparison import Comparison, compare
     from gapkit.core.errors import GapkitWarning, InputError
-    from gapkit.core.randomness import Key
     from gapkit.engine import AnalysisSpec, analyze, certify, fit, spec_for
     from gapkit.estimators import Ais, Bound, Elbo, Estimate, Estimator, Iwae
     from gapkit.families import Family
@@ -36,7 +35,6 @@ _HOMES = {
     "GapkitWarning": "gapkit.core.errors",
     "InputError": "gapkit.core.errors",
     "Iwae": "gapkit.estimators",
-    "Key": "gapkit.core.randomness",
     "LatentModel": "gapkit.models",
     "Result": "gapkit.results",
     "analyze": "gapkit.engine",
@@ -87,7 +85,6 @@ __all__ = [
     "GapkitWarning",
     "InputError",
     "Iwae",
-    "Key",
     "LatentModel",
     "Result",
     "__version__",

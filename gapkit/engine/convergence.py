@@ -64,7 +64,7 @@ def watch(batch: Batch, fitted: LocalFits, table: pd.DataFrame, bank: Bank | Non
     with left_out("all", skipped):
         rows = torch.as_tensor(places, device=batch.target.device)
         like = Target(batch.target.model, batch.target.x[rows])  # with a count of work of its own
-        part = make_batch(like, batch.target.x[rows], batch.key.select(rows))
+        part = make_batch(like, batch.target.x[rows], batch.key.select(rows), batch.inputs[rows])
         found.arrays["convergence_index"] = np.array(part.key.indices)
         found.summary |= {"datapoints": len(places), "index": list(part.key.indices)}
         with left_out("ais", skipped):

@@ -181,7 +181,10 @@ def fit(
         for unit in ready.units[_SPLIT]:
             rows, key = list(unit.indices), Key(seed_of(spec.seed, _SPLIT), unit.indices)
             batch = stages.make_batch(like, data[rows], key, inputs[rows])
-            parts.append(_part(stages.fits(batch, bank, spec), unit.size))
+            fitted = stages.fits(batch, bank, spec)
+            if fitted.own not in fitted.found:
+                fitted = fitted.beside(fitted.own, stages.family(batch, fitted, fitted.own, spec))
+            parts.append(_part(fitted, unit.size))
     return _joined(ready.families["split"], parts)
 
 

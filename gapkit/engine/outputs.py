@@ -6,6 +6,7 @@ stages before it. So one more family of q*, or more temperatures, leaves the ide
 
 import hashlib
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 from gapkit.engine.skipped import reason
 from gapkit.target.work import Work as Counted
 
-__all__ = ["Made", "Output", "digest"]
+__all__ = ["Made", "Output", "digest", "unrepeatable"]
 
 T = TypeVar("T")
 
@@ -90,6 +91,16 @@ class Made:
         except Exception as error:  # whatever a model does here, the numbers of the other stages stand
             self.skipped[name] = reason(error)
             return None
+
+
+def unrepeatable() -> str:
+    """Settings that equal no others: of the user's own code nobody can say whether it is still what it was.
+
+    Example:
+        >>> unrepeatable() == unrepeatable()
+        False
+    """
+    return uuid.uuid4().hex
 
 
 def digest(*parts: object) -> str:

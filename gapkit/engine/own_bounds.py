@@ -37,6 +37,10 @@ def checked_bounds(bounds: Mapping[str, Estimator]) -> dict[str, Estimator]:
     Raises:
         InputError: not a plain identifier, a name that another column has or may have, or not an estimator.
     """
+    if not isinstance(bounds, Mapping):
+        raise InputError(
+            f"bounds={bounds!r:.80}", f"a {type(bounds).__name__}", 'give them by name: bounds={"renyi": MyBound()}'
+        )
     for name, estimator in bounds.items():
         asked, do = f"a bound named {name!r:.80}", "use a short name of letters, such as renyi"
         if not (isinstance(name, str) and name.isidentifier() and name.isascii() and len(name) <= _LONGEST):
@@ -61,6 +65,8 @@ def measured(
         key: seed and indices.
     """
     found, skipped = {}, dict[str, str]()
+    # Data of their own, so that one that writes into them changes no other number.
+    target = Target(target.model, target.x.clone(), like=target) if bounds else target
     for name, estimator in bounds.items():
         unknown = torch.full((target.num_datapoints,), torch.nan, dtype=torch.float64)
         found[name] = Estimate(unknown, unknown, Bound.LOWER)

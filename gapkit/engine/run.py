@@ -45,7 +45,7 @@ from gapkit.version import __version__
 
 __all__ = ["analyze"]
 
-_MOST_HELD = 10_000_000  # numbers, some ten megabytes
+_MOST_HELD = 10_000_000  # numbers, less than a hundred megabytes
 
 
 def analyze(
@@ -218,9 +218,10 @@ def _measured(
 
 
 def _held(work: Work) -> int:
-    """About how many numbers the fits of all datapoints have: a matrix for each mode."""
-    dim = work.like.dim
-    return sum(len(x) for x in work.data.values()) * work.spec.fit.most(dim) * dim * dim
+    """About how many numbers the fits and bounds of all datapoints have: a matrix for each mode, and draws."""
+    dim, spec = work.like.dim, work.spec
+    each = spec.fit.most(dim) * dim * dim + 3 * spec.elbo.num_samples + 2 * spec.iwae.num_samples
+    return sum(len(x) for x in work.data.values()) * each
 
 
 def _identified(work: Work) -> Work:

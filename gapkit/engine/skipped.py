@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from gapkit.core.errors import InputError
+
 __all__ = ["left_out", "reason"]
 
 
 def reason(error: Exception) -> str:
     """What went wrong, in a line."""
+    if isinstance(error, InputError):
+        return f"{error.asked}; found {error.found}; {error.do}"[:500].replace("\n", " ")
     words = str(error).strip().splitlines()
     return f"{type(error).__name__}: {words[0][:300]}" if words else type(error).__name__
 

@@ -4,7 +4,7 @@ Each stage is a function of the batch and of what earlier stages gave; none keep
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 from torch import Tensor
@@ -33,6 +33,7 @@ __all__ = [
     "fits",
     "make_batch",
     "own",
+    "own_bounds",
     "select",
 ]
 
@@ -58,15 +59,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Bounds:
-    """The encoder's IWAE bound, those with fewer of the same draws, and bounds of one's own by name.
-
-    Where one of these could not be made its values are NaN, and ``skipped`` has the reason.
-    """
+    """The encoder's IWAE bound, and those with fewer of the same draws."""
 
     iwae: Estimate
     grouped: GroupedBounds
-    own: Mapping[str, Estimate] = field(default_factory=dict)
-    skipped: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_batch(like: Target, x: Tensor, key: Key, inputs: Tensor | None = None) -> Batch:
@@ -87,11 +83,15 @@ def select(batch: Batch, rows: Tensor) -> Batch:
     return make_batch(batch.target, batch.target.x[rows], batch.key.select(rows), batch.inputs[rows])
 
 
-def bounds(batch: Batch, spec: AnalysisSpec, own: Mapping[str, Estimator] | None = None) -> Bounds:
-    """The encoder's IWAE bound, with all draws and with fewer, and bounds of one's own."""
+def bounds(batch: Batch, spec: AnalysisSpec) -> Bounds:
+    """The encoder's IWAE bound, with all draws and with fewer."""
     log_w = spec.iwae.log_weights(batch.target, batch.q, batch.key)
-    beside, skipped = measured(own or {}, batch.target, batch.q, batch.key)
-    return Bounds(spec.iwae.estimate(log_w, batch.key), grouped_bounds(log_w.cpu().numpy()), beside, skipped)
+    return Bounds(spec.iwae.estimate(log_w, batch.key), grouped_bounds(log_w.cpu().numpy()))
+
+
+def own_bounds(batch: Batch, bounds: Mapping[str, Estimator]) -> tuple[dict[str, Estimate], dict[str, str]]:
+    """Bounds of one's own with the encoder's q, by name, NaN where one fails; and the reasons."""
+    return measured(bounds, batch.target, batch.q, batch.key)
 
 
 def fits(batch: Batch, bank: Bank | None, spec: AnalysisSpec, more: Tensor | None = None) -> LocalFits:

@@ -104,7 +104,6 @@ def rows(
     table["khat"] = iwae.diagnostics["khat"].tolist()
     for name, bound in (own or {}).items():
         add(name, bound)
-        table |= {f"{name}_{of}": values.tolist() for of, values in bound.diagnostics.items()}
     add("pooled", top.mixture)
     table["pooled_khat"] = top.mixture.diagnostics["khat"].tolist()
     table["pooled_samples"] = top.samples.tolist()
@@ -123,6 +122,9 @@ def rows(
     table["unseen_mass"] = unseen.tolist()
     table["route"] = list(sought.looked)
     table["route_mass"] = sought.gained.tolist()
+    for name, bound in (own or {}).items():
+        beside = {f"{name}_{of}": values.tolist() for of, values in bound.diagnostics.items()}
+        table |= {column: values for column, values in beside.items() if column not in table}
     # Without a place for the encoder's q in the family of q*, its gap may well be negative.
     signed = [gap for name, gap in gaps.items() if name == family_gap.name or _holds_encoder(fitted.own, batch.q)]
     finite = torch.stack([gap.value.isfinite() for gap in gaps.values()]).all(0)

@@ -17,7 +17,7 @@ from gapkit.engine.convergence import Convergence, watch
 from gapkit.engine.curve import CurvePlan
 from gapkit.engine.explore import LOOKED, Again, Explored, explore, wanted
 from gapkit.engine.latents import Marginals, marginals
-from gapkit.engine.outputs import Made, Output, digest
+from gapkit.engine.outputs import Made, Output, digest, unrepeatable
 from gapkit.engine.plan import Unit
 from gapkit.engine.skipped import left_out
 from gapkit.engine.spec import AnalysisSpec
@@ -27,7 +27,7 @@ from gapkit.estimators import Estimate, Estimator
 from gapkit.estimators.evidence import SOURCES, Evidence
 from gapkit.families.gaussian import Affine
 from gapkit.ladder import STANDARD
-from gapkit.local import Bank, LocalFit, LocalFits, further
+from gapkit.local import Bank, LocalFit, LocalFits, further, own_families
 from gapkit.models.protocol import LatentModel
 from gapkit.results.iwae_curve import GroupedBounds
 from gapkit.target import Target
@@ -137,7 +137,10 @@ def run_unit(
     batch = stages.make_batch(work.like, work.data[split][indices], key, work.inputs[split][indices])
     made = Made(_identity(work, split, batch), have or {}, work.like.work)
 
-    bounds = made("bounds", (spec.iwae, dict(work.bounds)), stages.bounds, batch, spec, work.bounds)
+    bounds = made("bounds", spec.iwae, stages.bounds, batch, spec)
+    mine, failed = (
+        made("bounds/own", unrepeatable(), stages.own_bounds, batch, work.bounds) if work.bounds else ({}, {})
+    )
     tell("bounds")
     fitted = made("fits", (spec.fit, spec.elbo, stages.own(batch, spec)), stages.fits, batch, bank, spec)
     tell("fits")
@@ -154,8 +157,8 @@ def run_unit(
     words = [LOOKED[number] for number in explored.looked.tolist()]
     least = tuple(work.missed.get(source, 0.0) for source in SOURCES)
     sought = Sought(words, explored.gained, explored.unseen, least)
-    table = pd.DataFrame(rows_of(batch, bounds.iwae, fitted, top, others, sought, own=bounds.own))
-    table, parts = _mended(batch, table, explored, bounds, others, sought)
+    table = pd.DataFrame(rows_of(batch, bounds.iwae, fitted, top, others, sought, own=mine))
+    table, parts = _mended(batch, table, explored, bounds.iwae, mine, others, sought)
     chosen = _chosen(unit, batch, fitted, table, parts, spec.details) if split == work.first else Chosen()
     table = table.head(unit.size)
 
@@ -186,8 +189,8 @@ def run_unit(
         made.seconds,
         made.skipped,
         made.outputs,
-        {name: bound.bound.value for name, bound in bounds.own.items() if name not in bounds.skipped},
-        bounds.skipped,
+        {name: bound.bound.value for name, bound in mine.items() if name not in failed},
+        failed,
     )
 
 
@@ -215,7 +218,8 @@ def _with_families(
     batches = [batch, *(again.batch(batch) for again in explored.again)]
     for name in further(batch.target.dim, fitted.own, spec.families):
         run = made if name == fitted.own else made.optional
-        found = run(f"fits/{name}", (spec.fit, spec.elbo), _fitted, batches, fits, name, spec, after=["fits", "route"])
+        settings = (spec.fit, spec.elbo, unrepeatable() if own_families([name]) else name)
+        found = run(f"fits/{name}", settings, _fitted, batches, fits, name, spec, after=["fits", "route"])
         tell("fits")
         if found is not None:
             fits = [known.beside(name, theirs) for known, theirs in zip(fits, found, strict=True)]
@@ -242,7 +246,8 @@ def _mended(
     batch: stages.Batch,
     table: pd.DataFrame,
     explored: Explored,
-    bounds: stages.Bounds,
+    iwae: Estimate,
+    mine: Mapping[str, Estimate],
     others: Mapping[str, Estimate],
     sought: Sought,
 ) -> tuple[pd.DataFrame, list[tuple[Again, pd.DataFrame]]]:
@@ -251,8 +256,10 @@ def _mended(
     for again in explored.again:
         block, rows = again.block, again.rows.tolist()
         theirs = {name: other.select(block) for name, other in others.items()}
-        iwae, own = bounds.iwae.select(block), {name: bound.select(block) for name, bound in bounds.own.items()}
-        new = rows_of(again.batch(batch), iwae, again.fitted, again.top, theirs, sought.select(block), own=own)
+        own = {name: bound.select(block) for name, bound in mine.items()}
+        new = rows_of(
+            again.batch(batch), iwae.select(block), again.fitted, again.top, theirs, sought.select(block), own=own
+        )
         part = pd.DataFrame(new)
         kept = table.drop(index=rows)
         table = pd.concat([kept, part.iloc[again.places.tolist()].set_axis(rows)]).sort_index()

@@ -5,7 +5,7 @@ density. Places move in units of the widths to begin with, positive parameters b
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 import torch
@@ -78,11 +78,19 @@ def register_family(
         raise InputError(asked, found, do)
     if len(label) > _LONGEST:
         raise InputError(asked, f"a label of {len(label)} characters", f"use at most {_LONGEST}")
+    if not isinstance(family, type):
+        raise InputError(asked, f"a {type(family).__name__} in the place of a class", "give the class of its members")
     needed = _CONTRACT if fitter else (*_CONTRACT, "matching")
     missing = [part for part in needed if not callable(getattr(family, part, None))]
     if missing:
         found = f"{family.__name__} without {', '.join(missing)}"
         raise InputError(asked, found, "derive it from gapkit.families.Family, which says what it needs")
+    open_ = sorted(getattr(family, "__abstractmethods__", ()))
+    if open_ or not is_dataclass(family):
+        found = (
+            f"{family.__name__} without {', '.join(open_)}" if open_ else f"{family.__name__}, which is no dataclass"
+        )
+        raise InputError(asked, found, "write the methods, and @dataclass(frozen=True) above the class")
     name_family(family, name, recognise)
     FITTERS[name] = fitter or GradientFitter(family)
     _WORDS[name] = Further("family", name, label or name.replace("_", " "), words)

@@ -117,7 +117,9 @@ class DataSource(Splits):
         from gapkit.sources.training import of_counts, trained_on
 
         counts = of_counts(model.model) if self.counts is None else self.counts
-        named = replace(self, source=self.source or trained_on(model), counts=counts)
+        named = replace(self, counts=counts)
+        if self.source is None:  # what a checkpoint names is named by whoever wrote that file
+            named = replace(named, source=trained_on(model), recorded=True)
         how = named.trained_how(model)
         fixed = "sample" if how == "dynamic" and self.binarize is None else how
         return replace(named, binarize=fixed)

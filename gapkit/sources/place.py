@@ -105,8 +105,9 @@ def require_trust(asked: str, code: Sequence[str], *, recorded: bool, trust: boo
         ...
         gapkit.core.errors.InputError: asked: open a model
         found: a file that names code to run: the factory net.py:build (nothing was executed)
-        to do: look at that code, and pass trust=True if you know where the file comes from
+        to do: look at that code; if you know who wrote it, name it yourself (--data, --model) or pass trust=True
     """
     if code and recorded and not trust:
         found = f"a file that names code to run: {' and '.join(code)} (nothing was executed)"
-        raise InputError(asked, found, "look at that code, and pass trust=True if you know where the file comes from")
+        do = "look at that code; if you know who wrote it, name it yourself (--data, --model) or pass trust=True"
+        raise InputError(asked, found, do)

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from gapkit.results import Result
+from gapkit.results.format import FORMAT
 
 BRIEF = ("--effort", "quick", "--limit", 10)
 
@@ -27,7 +28,7 @@ def test_the_command_is_kept_as_it_was_given(gapkit, given, tmp_path):
     (tmp_path / "a run" / "run.json").write_text(json.dumps(run))
     code, _, err = gapkit("report", "a run")
     assert code == 0, err
-    assert Result.load("a run").run == run
+    assert {"format": FORMAT, **Result.load("a run").run} == run
 
 
 def test_all_commands_that_leave_a_run_keep_it(gapkit, given, tmp_path):

@@ -125,12 +125,12 @@ def test_a_stored_run_knows_it_where_nobody_else_does(result, tmp_path):
 def test_runs_that_share_it_are_compared(result, model, x):
     other = gapkit.analyze(ppca("scaled", 0.9), x, SPEC, bounds={"renyi": Renyi(alpha=0.3)})
     compared = gapkit.compare({"a": result, "b": other})
-    rows = compared.to_frame().set_index("quantity")
+    rows = compared.summary.loc[("test", "b")]
     lead = (other.datapoints["renyi"] - result.datapoints["renyi"]).mean()
     assert rows.loc["renyi", "mean"] == pytest.approx(lead)
     assert "above" not in rows.index  # one of them has no such column
     plain = gapkit.analyze(model, x, SPEC)
-    assert "renyi" not in set(gapkit.compare({"a": plain, "b": other}).to_frame()["quantity"])
+    assert "renyi" not in gapkit.compare({"a": plain, "b": other}).summary.index.get_level_values("quantity")
 
 
 def test_one_that_fails_is_left_out_alone(model, x):

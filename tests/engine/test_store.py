@@ -99,3 +99,24 @@ def test_a_further_family_that_fails_is_left_out_and_the_ladder_stands(plain, mo
         {"split": "test", "from": 8, "to": 15, "family": "flow", "reason": "RuntimeError: no flow here"}
     ]
     assert result.summary_values["quantities"]["elbo_star_flow"]["count"] == 12
+
+
+class Shifted(gapkit.Estimator):
+    """A bound that can be changed."""
+
+    def __init__(self, by):
+        self.by = by
+
+    def on(self, target, q, key):
+        value = torch.full((target.num_datapoints,), float(self.by), dtype=torch.float64)
+        return gapkit.Estimate(value, torch.zeros_like(value), gapkit.Bound.LOWER)
+
+    def __repr__(self):
+        return "Shifted()"
+
+
+def test_of_what_is_the_users_own_nothing_is_taken_from_before():
+    (model, x), store, bound = problem(), Memory(), Shifted(1.0)
+    assert gapkit.analyze(model, x, SPEC, bounds={"mine": bound}, store=store).table["mine"].eq(1.0).all()
+    bound.by = 2.0
+    assert gapkit.analyze(model, x, SPEC, bounds={"mine": bound}, store=store).table["mine"].eq(2.0).all()

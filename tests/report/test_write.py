@@ -8,8 +8,8 @@ from gapkit.comparison import compare
 from gapkit.core.errors import InputError
 from gapkit.report import build, render, without_sources, write, write_report
 from gapkit.results import Result
-from tests.ood.test_score import pair
-from tests.report.test_report import three, twelve
+from tests.ood.samples import pair
+from tests.results.by_hand import three, twelve
 
 THINGS = {"result": three, "comparison": lambda: compare({"a": twelve(), "b": twelve()}), "scores": pair}
 BEGINNINGS = {".html": b"<!DOCTYPE html>", ".pdf": b"%PDF-"}

@@ -21,7 +21,8 @@ gapkit, given = conftest.gapkit, conftest.given  # fixtures: the command line in
 AGAIN = """
 import sys
 import gapkit
-opened = gapkit.Source.of(sys.argv[1]).open(trust=True)
+from gapkit.sources import Source
+opened = Source.of(sys.argv[1]).open(trust=True)
 gapkit.analyze(**opened.arguments(), effort="quick", seed=3).save(sys.argv[2])
 """
 SOURCE_FILE = """

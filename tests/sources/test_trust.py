@@ -58,7 +58,7 @@ def test_recorded_code_runs_only_with_trust(name, here, monkeypatch):
     for folder, working in ((here, here), (here, here / "elsewhere")):
         monkeypatch.chdir(working)
         source = Source.of(recorded, folder=folder)
-        with pytest.raises(InputError, match="pass trust=True if you know where the file comes from") as refusal:
+        with pytest.raises(InputError, match=r"name it yourself \(--data, --model\) or pass trust=True") as refusal:
             source.open()
         assert named in str(refusal.value)
         assert "nothing was executed" in str(refusal.value)
@@ -102,3 +102,13 @@ def test_a_module_that_another_folder_has_too_is_that_of_the_run(here, monkeypat
     monkeypatch.syspath_prepend(here / "elsewhere")
     __import__("evil")
     assert Source.of(recorded, folder=here).open(trust=True).data.x["test"].shape == (4, 4)
+
+
+def test_what_a_checkpoint_names_is_not_run_either(here):
+    source = Source(model=ModelSource(checkpoint="trained.pt"), data=DataSource())
+    with pytest.raises(InputError, match="evil.py:make") as refusal:
+        source.open()
+    assert "name it yourself (--data" in refusal.value.do
+    assert not (here / "canary").exists()
+    named = Source(model=ModelSource(checkpoint="trained.pt"), data=DataSource(source="evil.py:make"))
+    assert named.open().data.x["test"].shape == (4, 4)
