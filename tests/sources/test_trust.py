@@ -106,7 +106,7 @@ def test_a_module_that_another_folder_has_too_is_that_of_the_run(here, monkeypat
 
 def test_what_a_checkpoint_names_is_not_run_either(here):
     source = Source(model=ModelSource(checkpoint="trained.pt"), data=DataSource())
-    with pytest.raises(InputError, match="evil.py:make") as refusal:
+    with pytest.raises(InputError, match=r"evil\.py:make") as refusal:
         source.open()
     assert "name it yourself (--data" in refusal.value.do
     assert not (here / "canary").exists()
