@@ -1,6 +1,6 @@
 """Where outputs of stages are kept: in memory here; on a disk, or on other machines, behind the same two methods."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -78,12 +78,6 @@ class Collected:
             worst = tuple(kept for kept in part.chosen.worst if id(kept) in best)
             if len(worst) < len(part.chosen.worst):
                 self._kept[place] = replace(part, chosen=replace(part.chosen, worst=worst))
-
-    def put_all(self, finished: Iterable[Finished]) -> "Collected":
-        """Keep several units; the collection itself."""
-        for part in finished:
-            self.put(part)
-        return self
 
     def __iter__(self) -> Iterator[Finished]:
         """All that are there."""

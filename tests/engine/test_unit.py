@@ -62,7 +62,9 @@ def test_units_are_gathered_the_same_in_any_order(once):
 
 
 def test_a_collection_keeps_no_more_of_what_is_offered_for_pictures_than_is_chosen(once):
-    kept = Collected(SPEC.details).put_all(once)
+    kept = Collected(SPEC.details)
+    for finished in once:
+        kept.put(finished)
     _, work, _ = made()
     assert sum(len(finished.chosen.worst) for finished in kept) == SPEC.details < 3 * SPEC.details
     assert [k.index for k in gather(work, kept).chosen.worst] == [k.index for k in gather(work, once).chosen.worst]
