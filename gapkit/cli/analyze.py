@@ -10,21 +10,25 @@ import typer
 
 from gapkit.cli.bounds import bounds_of
 from gapkit.cli.console import print_result
-from gapkit.cli.folder import claim_new_folder, new_folder
+from gapkit.cli.executing import Engine, GpusPerWorker, RayAddress, Workers, executor_of
+from gapkit.cli.folder import claim_new_folder
 from gapkit.cli.job import Job
+from gapkit.cli.keeping import use_threads
 from gapkit.cli.options import Allow, DataKey, Device, Effort, LabelColumn, ScaleOption, Seed
+from gapkit.cli.publish import end_with_failures, publish
 from gapkit.cli.reading import reads_model
-from gapkit.cli.report import FORMATS, formats_of, rendered, write_files
+from gapkit.cli.report import formats_of
 from gapkit.cli.series import analyze_series, default_folder, find_checkpoints, told_step
+from gapkit.cli.shards import analyze_shard, shard_of
 from gapkit.cli.streams import console
 from gapkit.cli.tracking import tracking
 from gapkit.core.errors import InputError
 from gapkit.sources import DataSource, ModelSource, Source
 
 if TYPE_CHECKING:
-    from gapkit.results import Result
+    pass
 
-__all__ = ["analyze", "publish"]
+__all__ = ["analyze"]
 
 
 @reads_model
@@ -85,6 +89,21 @@ def analyze(
     seed: Seed = 0,
     device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default="gapkit-CHECKPOINT")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in the folder, or begin it: what is done stays.")
+    ] = False,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="Of this process; the last bits of the numbers depend on it.", show_default="all cores"),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="i/N: only every N-th unit from the i-th on, or auto on a cluster; then gapkit merge."),
+    ] = None,
+    engine: Engine = "local",
+    workers: Workers = 2,
+    ray_address: RayAddress = None,
+    gpus_per_worker: GpusPerWorker = 0.0,
     formats: Annotated[
         str,
         typer.Option(
@@ -113,7 +132,10 @@ def analyze(
 
     paths = find_checkpoints(checkpoint)
     out = out or default_folder(paths)
-    claim_new_folder(out)
+    share = shard_of(shard, paths)
+    place = out / share.folder if share else out
+    claim_new_folder(place, resume=resume)
+    use_threads(1 if threads is None and engine == "ray" else threads, place if resume and len(paths) == 1 else None)
     spec = spec_for(effort, seed=seed, families=tuple(family or ()))
     policy = replace(
         spec.evidence, method=log_px, target_se=spec.evidence.target_se if target_se is None else target_se
@@ -122,38 +144,38 @@ def analyze(
     checked_device(device)
     encoders = {name: reading.of_encoder(path) for name, path in _encoder_paths(encoder or ()).items()}
     source = Source(model=reading, data=replace(data_source, bank_data=spec.bank_data), encoders=encoders)
-    job = Job(source=source, spec=spec, device=device, allow=tuple(allow or ()), bounds=bounds_of(bound or ()))
+    bounds_of(bound or ())  # what cannot be read is refused before any work
+    job = Job(
+        source=source,
+        spec=spec,
+        device=device,
+        allow=tuple(allow or ()),
+        bounds=tuple(bound or ()),
+        resume=resume,
+        executor=executor_of(engine, workers, ray_address, gpus_per_worker),
+    )
+    if share is not None:
+        analyze_shard(job, paths[0], out, share)
+        return
     told = console(errors=True)
     with tracking(track or (), out) as trackers:
         if len(paths) > 1:
             published = partial(publish, formats=wanted)
-            analyze_series(paths, out, lambda path, like: job.run(path, told, like), published, trackers.send)
+            analyze_series(
+                paths,
+                out,
+                lambda path, folder, like: job.run(path, told, out=folder, like=like),
+                published,
+                trackers.send,
+            )
             return
-        result = job.run(paths[0], told)
+        result = job.run(paths[0], told, out=out)
         publish(result, out, wanted)
         print_result(console(), result)
         made = f"report: {out / f'report.{wanted[0]}'}" if wanted else f"results: {out} (gapkit report makes a report)"
         typer.echo(made)
         trackers.send(result, out, told_step(result))
-
-
-def publish(result: "Result", out: Path, formats: Sequence[str] = FORMATS) -> None:
-    """Write all files of a run into a new folder, wholly or not at all.
-
-    Args:
-        result: the run.
-        out: the folder.
-        formats: of the report; without any there is none.
-
-    Raises:
-        InputError: the folder holds another run, or cannot be written.
-    """
-    from gapkit.report import build
-
-    files = rendered(dict.fromkeys((f"report.{name}" for name in formats), build(result))) if formats else {}
-    with new_folder(out) as staging:
-        result.save(staging)
-        write_files(staging, files)
+    end_with_failures(result.run.get("failed", ()), "run.json")
 
 
 def _encoder_paths(pairs: Sequence[str]) -> dict[str, Path]:

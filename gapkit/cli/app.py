@@ -1,6 +1,7 @@
 """The ``gapkit`` command and how it ends.
 
-Exit codes: 0 done; 2 bad input or a part that failed, told so; 130 interrupted; 143 asked to end by the system.
+Exit codes: 0 done; 2 bad input or a part that failed, told so; 3 done, but some datapoints have no numbers; 130
+interrupted; 143 asked to end by the system.
 """
 
 import signal
@@ -22,6 +23,7 @@ from gapkit.cli.folder import kept, watched_claims
 from gapkit.cli.refit import refit
 from gapkit.cli.report import report
 from gapkit.cli.score import score
+from gapkit.cli.shards import merge
 from gapkit.cli.streams import tolerant_streams
 from gapkit.cli.train import train
 from gapkit.core.errors import GapkitWarning, InputError, printable
@@ -68,6 +70,7 @@ app.command()(analyze)
 app.command()(compare)
 app.command()(report)
 app.command()(export)
+app.command()(merge)
 app.command()(certify)
 app.command()(train)
 app.command()(refit)

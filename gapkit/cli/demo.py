@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from gapkit.cli.analyze import publish
 from gapkit.cli.console import print_result
 from gapkit.cli.folder import claim_new_folder
 from gapkit.cli.job import Job
 from gapkit.cli.options import Effort, Seed
+from gapkit.cli.publish import publish
 from gapkit.cli.streams import console
 from gapkit.sources import DataSource, ModelSource, Source
 

@@ -10,28 +10,60 @@ from pathlib import Path
 
 from gapkit.core.errors import InputError
 
-__all__ = ["claim_file", "claim_folder", "claim_new_folder", "kept", "new_folder", "watched_claims"]
+__all__ = [
+    "AGAIN",
+    "STORE",
+    "claim_file",
+    "claim_folder",
+    "claim_new_folder",
+    "going_on",
+    "kept",
+    "new_folder",
+    "watched_claims",
+]
 
 _Files = set[tuple[str, int]]
 # Where the running command writes, and what was there before.
 _claims: ContextVar[list[tuple[Path, _Files]] | None] = ContextVar("claims", default=None)
 _LAST = "run.json"  # without it a folder is no result
+STORE = "units"  # beside the results: what a run has done so far
+AGAIN = "add --resume to go on with it"
+# The folder of the run that is at work and could be gone on with.
+going_on: ContextVar[Path | None] = ContextVar("going_on", default=None)
 
 
-def claim_new_folder(out: Path) -> None:
+def claim_new_folder(out: Path, *, resume: bool = False) -> None:
     """Try, before any work, whether a new folder of results can be written.
+
+    Args:
+        out: the folder.
+        resume: whether it may hold a run that was begun, or finished.
 
     Raises:
         InputError: it holds something, it cannot be made or written, or its name is a broken link.
     """
-    from gapkit.results import check_folder
-
     asked, do = f"the output folder {out}", "choose another --out"
     try:
-        check_folder(out)
+        _check(out, resume=resume)
     except OSError as error:
         raise InputError(asked, _said(error), do) from error
     claim_folder(out)
+
+
+def _check(out: Path, *, resume: bool) -> None:
+    """Refuse to write over another run, unless this one goes on with it.
+
+    Raises:
+        InputError: the folder holds something.
+    """
+    from gapkit.results import check_folder
+
+    begun = (out / STORE).is_dir() or any(out.glob("shard-*-of-*"))
+    if begun and not resume:
+        found = f"another run, which {'is finished' if (out / _LAST).exists() else 'was begun'}"
+        raise InputError(f"the output folder {out}", found, f"{AGAIN}, or choose another --out")
+    if not begun:
+        check_folder(out)
 
 
 def claim_folder(out: Path) -> None:
@@ -95,15 +127,19 @@ def _remember(out: Path) -> None:
 @contextmanager
 def watched_claims() -> Iterator[None]:
     """Remember, while a command runs, the places that it claims and what is there before."""
-    token = _claims.set([])
+    token, other = _claims.set([]), going_on.set(None)
     try:
         yield
     finally:
         _claims.reset(token)
+        going_on.reset(other)
 
 
 def kept() -> str:
     """What an interrupted command has written so far to the places that it claimed."""
+    folder = going_on.get()
+    if folder is not None and (folder / STORE).is_dir():
+        return f"what is done is kept in {folder}: run the same command with --resume to go on"
     written = {out: sorted({name for name, _ in _files(out) - before}) for out, before in _claims.get() or ()}
     told = [f"{out}: {', '.join(names)}" for out, names in written.items() if names]
     return f"written, and whole, in {'; '.join(told)}" if told else "nothing was written"
@@ -113,24 +149,22 @@ def _files(out: Path) -> _Files:
     """The file, or the files in a folder but for temporary ones, each with when it was last written."""
     paths = [out] if os.path.isfile(out) else []
     for folder, inner, names in os.walk(out):
-        inner[:] = [name for name in inner if not name.startswith(".")]
+        inner[:] = [name for name in inner if not name.startswith(".") and name != STORE]
         paths += [Path(folder, name) for name in names if not name.startswith(".")]
     return {(os.path.relpath(path, out) if path != out else path.name, path.lstat().st_mtime_ns) for path in paths}
 
 
 @contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
+def new_folder(out: Path, *, begun: bool = False) -> Iterator[Path]:
     """Yield a folder to write to, which becomes ``out`` in the end, or vanishes if anything goes wrong.
 
     A folder that is there, and empty, may be one that cannot be replaced: then its files are moved into it one by one,
-    and ``run.json`` is the last of them.
+    and ``run.json`` is the last of them. So it is with the folder of a run that was ``begun`` and is kept there.
 
     Raises:
         InputError: ``out`` holds something already, or cannot be written.
     """
-    from gapkit.results import check_folder
-
-    check_folder(out)
+    _check(out, resume=begun)
     try:
         there = out.is_dir()
         place = out if there else out.parent

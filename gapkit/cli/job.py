@@ -1,21 +1,25 @@
 """One checkpoint analysed as the options of ``gapkit analyze`` say, the same way for every checkpoint of a series."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from gapkit.cli.bounds import bounds_of
 from gapkit.cli.command import command
 from gapkit.cli.console import gathered_warnings, progress_bar, tell
-from gapkit.core.errors import InputError
+from gapkit.cli.folder import STORE
+from gapkit.cli.keeping import kept_run, patient
+from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.sources import DataSource, OpenedData, Source
 
 if TYPE_CHECKING:
     from gapkit.checkpoints import Loaded
-    from gapkit.engine import AnalysisSpec
-    from gapkit.estimators import Estimator
+    from gapkit.engine import AnalysisSpec, Disk, Executor, Progress, Shard, ShardDone
     from gapkit.results import Result
 
 __all__ = ["Job"]
@@ -30,45 +34,103 @@ class Job:
         spec: all settings of the analysis.
         device: where to compute.
         allow: names of checks that may fail.
-        bounds: further estimators by name.
+        bounds: further estimators, as the command line names them.
+        resume: whether a run that was begun is gone on with.
+        executor: who runs the units; None runs them here.
+        shards: folders of shards, whose outputs are used.
+        trust: whether code runs that a file names, and not the user.
     """
 
     source: Source
     spec: "AnalysisSpec"
     device: str = "cpu"
     allow: tuple[str, ...] = ()
-    bounds: Mapping[str, "Estimator"] = field(default_factory=dict)
+    bounds: tuple[str, ...] = ()
+    resume: bool = False
+    executor: "Executor | None" = None
+    shards: tuple[Path, ...] = ()
+    trust: bool = False
     _read: dict[DataSource, OpenedData] = field(default_factory=dict, repr=False, compare=False)
 
-    def run(self, checkpoint: Path, console: Console, like: "Result | None" = None) -> "Result":
+    def run(
+        self, checkpoint: Path, console: Console, *, out: Path | None = None, like: "Result | None" = None
+    ) -> "Result":
         """Analyse a checkpoint.
 
         Args:
             checkpoint: the trained model's file.
             console: where progress and warnings are shown.
+            out: folder of the results, where all that is done is kept as soon as it is; None keeps nothing.
             like: an earlier result, whose data are used again.
 
         Raises:
-            InputError: the checkpoint or the data cannot be used, or the checkpoint is of other data than ``like``.
+            InputError: the checkpoint or the data cannot be used, the checkpoint is of other data than ``like``, or the
+                folder has a run of something else.
         """
-        from gapkit.engine import analyze
-        from gapkit.models.freeze import frozen
+        from gapkit.engine import Disk, Union, analyze
 
-        source = replace(self.source, model=self.source.model.at(checkpoint))
-        opened = source.open(read=lambda data, loaded: self._data(data, loaded, like))
-        arguments = opened.arguments()
-        provenance = {**arguments.pop("provenance"), "command": command()}
-        with gathered_warnings() as messages, frozen(opened.model), progress_bar(console) as progress:
+        with self._begun(checkpoint, console, out, like) as (arguments, progress, store, messages):
+            shared = [Disk(folder / STORE) for folder in self.shards]
             result = analyze(
                 **arguments,
                 spec=self.spec,
                 allow=self.allow,
-                bounds=self.bounds,
+                bounds=bounds_of(self.bounds),
                 device=self.device,
                 progress=progress,
-                provenance=provenance,
+                store=store and Union([store, *shared]),
+                executor=self.executor,
             )
+            for path in (path for part in (store, *shared) if part for path in part.damaged):
+                warnings.warn(f"{path} was damaged, and was made again", GapkitWarning, stacklevel=2)
         return replace(result, run={**result.run, "warnings": messages})
+
+    def run_shard(self, checkpoint: Path, console: Console, out: Path, shard: "Shard") -> "ShardDone":
+        """Run a share of the units; what they give is kept in the folder.
+
+        Args:
+            checkpoint: the trained model's file.
+            console: where progress and warnings are shown.
+            out: folder of the shard.
+            shard: which of the units.
+
+        Raises:
+            InputError: as :meth:`run`.
+        """
+        from gapkit.engine import Given, run_shard
+
+        with self._begun(checkpoint, console, out, None) as (arguments, progress, store, _):
+            model, _ = arguments.pop("model"), arguments.pop("provenance")
+            given = Given(**arguments, allow=self.allow, bounds=bounds_of(self.bounds), device=self.device)
+            assert store is not None
+            return run_shard(model, given, self.spec, shard, store, executor=self.executor, progress=progress)
+
+    @contextmanager
+    def _begun(
+        self, checkpoint: Path, console: Console, out: Path | None, like: "Result | None"
+    ) -> "Iterator[tuple[dict[str, Any], Callable[[Progress], None], Disk | None, list[str]]]":
+        """Yield what to analyse, whom to tell the progress, where outputs are kept, and the warnings as they come."""
+        from gapkit.engine import request_of
+        from gapkit.models.freeze import frozen
+
+        source = replace(self.source, model=self.source.model.at(checkpoint))
+        opened = source.open(trust=self.trust, read=lambda data, loaded: self._data(data, loaded, like))
+        arguments = opened.arguments()
+        arguments["provenance"] |= {"command": command()}
+        request = request_of(arguments["provenance"], self.spec, self.device, self.allow, self.bounds)
+        with (
+            gathered_warnings() as messages,
+            frozen(opened.model),
+            patient() as check,
+            nullcontext() if out is None else kept_run(out, request, resume=self.resume) as store,
+            progress_bar(console) as progress,
+        ):
+
+            def stage_is_done(step: "Progress") -> None:
+                progress(step)
+                check()
+
+            yield arguments, stage_is_done, store, messages
 
     def _data(self, data: DataSource, loaded: "Loaded", like: "Result | None") -> OpenedData:
         """The data for a model; read once, however many checkpoints there are."""
@@ -80,5 +142,5 @@ class Job:
                 raise InputError(f"analyse {loaded.name}", found, "pass --data to analyse all on the same data")
             wanted = replace(wanted, binarize=used["binarize"])
         if wanted not in self._read:
-            self._read[wanted] = wanted.read(told=tell)
+            self._read[wanted] = wanted.read(trust=self.trust, told=tell)
         return self._read[wanted]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["analyze_series", "default_folder", "find_checkpoints", "steps_of", "told_step"]
 
-Analysis = Callable[[Path, "Result | None"], "Result"]
+Analysis = Callable[[Path, Path, "Result | None"], "Result"]
 Send = Callable[["Result", Path, int | None], None]
 
 
@@ -70,7 +70,7 @@ def analyze_series(
     Args:
         paths: the checkpoints.
         out: folder for the runs' folders and for the comparison.
-        run: analyses a checkpoint, on the data of an earlier result if there is one.
+        run: analyses a checkpoint, keeping what is done in a folder, on the data of an earlier result if there is one.
         publish: writes a result to a folder.
         send: sends a result that is in a folder, with its step, to where the whole series is tracked.
 
@@ -83,7 +83,7 @@ def analyze_series(
         for number, (name, path) in enumerate(zip(distinct(paths, lambda path: path.stem), paths, strict=True), 1):
             console(errors=True).print(f"{number} of {len(paths)}: {path}", highlight=False, markup=False)
             try:
-                result = run(path, next(iter(results.values()), None))
+                result = run(path, out / name, next(iter(results.values()), None))
                 publish(result, out / name)
             except Exception as error:  # whatever a user's model does, the other checkpoints are worth having
                 why = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"

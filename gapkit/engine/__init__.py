@@ -1,13 +1,19 @@
 """From settings to a result: plan the units, run the stages, gather the rows."""
 
 from gapkit.doctor import checked_device
+from gapkit.engine.begin import Given
 from gapkit.engine.certify import BdmcCertificate, certify
+from gapkit.engine.disk import Disk, Union
 from gapkit.engine.encoders import check_encoder_names
+from gapkit.engine.execute import Executor, Local
 from gapkit.engine.fit import Fitted, fit
 from gapkit.engine.own_bounds import checked_bounds
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.progress import Progress
+from gapkit.engine.ray_executor import Ray
+from gapkit.engine.request import differences, request_of, spec_of
 from gapkit.engine.run import analyze
+from gapkit.engine.shard import Shard, ShardDone, run_shard
 from gapkit.engine.spec import EFFORTS, AnalysisSpec, spec_for
 from gapkit.engine.store import Memory, Store
 
@@ -15,17 +21,29 @@ __all__ = [
     "EFFORTS",
     "AnalysisSpec",
     "BdmcCertificate",
+    "Disk",
+    "Executor",
     "Fitted",
+    "Given",
+    "Local",
     "Memory",
     "Progress",
+    "Ray",
+    "Shard",
+    "ShardDone",
     "Store",
+    "Union",
     "Unit",
     "analyze",
     "certify",
     "check_encoder_names",
     "checked_bounds",
     "checked_device",
+    "differences",
     "fit",
     "plan_units",
+    "request_of",
+    "run_shard",
     "spec_for",
+    "spec_of",
 ]

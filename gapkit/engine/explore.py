@@ -22,7 +22,7 @@ from gapkit.estimators.evidence import Evidence, with_places
 from gapkit.local import Bank, LocalFits
 from gapkit.local.blocks import block_size, blocks_with
 
-__all__ = ["LOOKED", "Again", "Explored", "explore", "wanted"]
+__all__ = ["LOOKED", "Again", "Explored", "control_share", "explore", "wanted"]
 
 # Why the route was run for a datapoint.
 LOOKED = ("", "control", "doubt", "all")
@@ -75,16 +75,21 @@ class Explored:
     weak: Tensor
 
 
+def control_share(spec: AnalysisSpec, size: int) -> float:
+    """Of the datapoints of a split, of which there are ``size``: those the route is run for without any reason."""
+    return max(spec.route_control, _FEWEST / size)
+
+
 def wanted(
-    batch: stages.Batch, fitted: LocalFits, top: Evidence, spec: AnalysisSpec, size: int, *, everyone: bool
+    batch: stages.Batch, fitted: LocalFits, top: Evidence, spec: AnalysisSpec, share: float, *, everyone: bool
 ) -> Tensor:
-    """Why the route is run for each datapoint, index into ``LOOKED``, shape (B,); ``size`` datapoints are in all."""
+    """Why the route is run for each datapoint, index into ``LOOKED``, shape (B,); for a ``share`` without reason."""
     if everyone:
         return torch.full_like(top.reason, LOOKED.index("all"))
     search = fitted.search
     doubt = top.weak | top.disagree | (search.unseen > spec.fit.unseen) | (search.modes.effective() > _SEVERAL)
     looked = torch.where(doubt, LOOKED.index("doubt"), 0)
-    chosen = _control(batch.key, max(spec.route_control, _FEWEST / size)).to(looked.device)
+    chosen = _control(batch.key, share).to(looked.device)
     return torch.where(chosen, LOOKED.index("control"), looked)
 
 

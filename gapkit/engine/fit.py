@@ -16,7 +16,7 @@ from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.inputs import Data
 from gapkit.engine.prepared import prepared
 from gapkit.engine.spec import AnalysisSpec, resolve
-from gapkit.engine.unit import seed_of
+from gapkit.engine.work import seed_of
 from gapkit.ladder import STANDARD, error_of
 from gapkit.ladder.arithmetic import gap
 from gapkit.local import FitStatus, LocalFits

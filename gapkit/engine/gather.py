@@ -1,46 +1,68 @@
 """From finished units to the tables, summaries and choices of a run; whatever order they came in."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from gapkit.engine.attempt import Attempt, Failure, Without
 from gapkit.engine.chosen import Chosen, joined
 from gapkit.engine.convergence import Convergence
 from gapkit.engine.latents import latent_health, latent_use
-from gapkit.engine.plan import Unit
+from gapkit.engine.outputs import Cost
 from gapkit.engine.skipped import reason
-from gapkit.engine.unit import Finished, Work, seed_of
+from gapkit.engine.unit import Finished
+from gapkit.engine.work import Work, seed_of
 from gapkit.ladder import STANDARD, error_of
 from gapkit.results.iwae_curve import GroupedBounds, summarise_iwae_curve
 from gapkit.results.rows import FAILED
 
-__all__ = ["Failure", "Gathered", "gather"]
+__all__ = ["Collected", "Gathered", "gather"]
 
 # Of the control subset, that the search missed modes for, so that it is widened for all.
 _FEWEST, _SHARE = 2, 0.05
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A unit that ended in an error.
+class Collected:
+    """What became of the units of a run; of what they offer for pictures, only what would be chosen by now.
+
+    Args:
+        num_chosen: how many datapoints are looked at in the end.
 
     Attributes:
-        split: that it belongs to.
-        unit: which one.
-        error: what ended it.
+        failures: datapoints without numbers.
+        cuts: units, or parts, that were cut in halves, and why.
+
+    Example:
+        >>> list(Collected(8))
+        []
     """
 
-    split: str
-    unit: Unit
-    error: Exception
+    def __init__(self, num_chosen: int) -> None:
+        self._kept: dict[tuple[str, int], Finished] = {}
+        self._num_chosen = num_chosen
+        self.failures: list[Failure] = []
+        self.cuts: list[Failure] = []
 
-    def to_dict(self) -> dict[str, Any]:
-        """As ``run.json`` keeps it."""
-        indices = self.unit.indices[: self.unit.size]
-        return {"split": self.split, "from": indices[0], "to": indices[-1], "reason": reason(self.error)}
+    def put(self, attempt: Attempt) -> None:
+        """Keep what became of a unit."""
+        self.failures += attempt.failures
+        self.cuts += attempt.cuts
+        for finished in attempt.finished:
+            self._kept[finished.split, finished.unit.first] = finished
+        if not any(finished.chosen.worst for finished in attempt.finished):
+            return
+        best = {id(kept) for kept in joined((part.chosen for part in self), self._num_chosen).worst}
+        for place, part in self._kept.items():
+            worst = tuple(kept for kept in part.chosen.worst if id(kept) in best)
+            if len(worst) < len(part.chosen.worst):
+                self._kept[place] = replace(part, chosen=replace(part.chosen, worst=worst))
+
+    def __iter__(self) -> Iterator[Finished]:
+        """All that finished."""
+        return iter(self._kept.values())
 
 
 @dataclass(frozen=True)
@@ -58,6 +80,9 @@ class Gathered:
         without: which units have no q* of a further family, and why.
         sides: of log p(x) on which bounds of one's own lie, by name.
         control: of how many datapoints of the control subset (``count``) the route found more (``missed``).
+        failures: datapoints without numbers.
+        cuts: units that were cut in halves, and why.
+        costs: of all stages, by their identity.
     """
 
     frames: Mapping[str, pd.DataFrame]
@@ -66,9 +91,12 @@ class Gathered:
     curves: Sequence[pd.DataFrame]
     skipped: str
     watched: Convergence
-    without: Sequence[Mapping[str, Any]]
+    without: Sequence[Without]
     control: Mapping[str, int]
-    sides: Mapping[str, str] = field(default_factory=dict)
+    sides: Mapping[str, str]
+    failures: Sequence[Failure]
+    cuts: Sequence[Failure]
+    costs: Mapping[str, Cost]
 
     @property
     def misses(self) -> bool:
@@ -76,24 +104,25 @@ class Gathered:
         return self.control["missed"] >= max(_FEWEST, _SHARE * self.control["count"])
 
 
-def gather(work: Work, finished: Iterable[Finished], failures: Sequence[Failure] = ()) -> Gathered:
+def gather(work: Work, collected: Collected) -> Gathered:
     """Put the units of a run together.
 
     Args:
         work: what they share.
-        finished: units, of any number and in any order.
-        failures: those that ended in an error: their datapoints have the status ``failed`` and no numbers.
+        collected: what became of them, in any order. Datapoints whose work ended in an error have the status ``failed``
+            and no numbers.
 
     Raises:
         Exception: the error of the first unit, where a split has no unit that finished.
     """
-    done = sorted(finished, key=lambda part: part.unit.number)
+    done = sorted(collected, key=lambda part: part.unit.first)
+    failures = sorted(collected.failures, key=lambda failure: failure.unit.first)
     frames, beside = {}, {}
     for split in work.data:
         parts = [part for part in done if part.split == split]
         lost = [failure for failure in failures if failure.split == split]
         if lost and not parts:
-            raise lost[0].error
+            raise lost[0].error or RuntimeError(lost[0].reason)
         if not parts:
             continue
         table = _stacked([part.table for part in parts])
@@ -107,7 +136,7 @@ def gather(work: Work, finished: Iterable[Finished], failures: Sequence[Failure]
     reasons = [part.skipped["local steps"] for part in done if "local steps" in part.skipped]
     skipped = next(iter(reasons), gone if off_curve else "")
     watched = next((part.watched for part in done if part.watched is not None), Convergence())
-    if not watched.summary and work.spec.convergence and any(f.unit.number == 0 for f in failures):
+    if not watched.summary and any(work.watched(failure.split, failure.unit) for failure in failures):
         watched = Convergence(summary={"skipped": {"all": gone}})
     return Gathered(
         frames,
@@ -116,9 +145,12 @@ def gather(work: Work, finished: Iterable[Finished], failures: Sequence[Failure]
         [part.curve for part in done if part.curve is not None],
         skipped,
         watched,
-        [facts for part in done for facts in _without(part)],
+        [left for part in done for left in _without(part)],
         {"count": len(control), "missed": int((control["route_mass"] > 0).sum())},
         {name: side for part in done for name, side in part.sides.items()},
+        failures,
+        collected.cuts,
+        {identity: cost for part in done for identity, cost in part.costs.items()},
     )
 
 
@@ -129,12 +161,11 @@ def _stacked(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[[*whole.columns, *dict.fromkeys(others)]]
 
 
-def _without(part: Finished) -> Iterator[Mapping[str, Any]]:
-    indices = part.unit.indices[: part.unit.size]
+def _without(part: Finished) -> Iterator[Without]:
     for stage, why in part.skipped.items():
         family = stage.removeprefix("fits/")
         if family != stage:
-            yield {"split": part.split, "from": indices[0], "to": indices[-1], "family": family, "reason": why}
+            yield Without(part.split, part.unit, why, family=family)
 
 
 def _with_failures(table: pd.DataFrame, lost: Sequence[Failure]) -> pd.DataFrame:
@@ -155,11 +186,11 @@ def _beside(work: Work, split: str, parts: Sequence[Finished], table: pd.DataFra
     top = STANDARD.top.name
     left_se = np.hypot(table[error_of(top)].to_numpy(float), table[error_of("iwae")].to_numpy(float))
     try:
-        latents = latent_health({part.unit.number: part.q for part in parts}, work.like, seed)
+        latents = latent_health({part.unit.first: part.q for part in parts}, work.like, seed)
     except Exception as error:  # a model's prior may raise anything, and the table does not need it
         latents = {"skipped": reason(error)}
     curve = summarise_iwae_curve(bounds, spec.iwae.num_samples, table[top].to_numpy(float), left_se)
-    star = latent_use({part.unit.number: part.q_star for part in parts})
+    star = latent_use({part.unit.first: part.q_star for part in parts})
     failed = {name: why for part in reversed(parts) for name, why in part.failed.items()}  # the first reason stays
     skipped = {"skipped": failed} if failed else {}
     return {"latents": latents, "latents_star": star, "iwae_curve": curve, **skipped}

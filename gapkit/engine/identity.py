@@ -10,6 +10,7 @@ from gapkit.local import Bank
 from gapkit.models.encoding import encoded
 from gapkit.models.protocol import LatentModel
 from gapkit.target import Target, recognise
+from gapkit.version import __version__
 
 __all__ = ["identity_of_encoder", "identity_of_work"]
 
@@ -36,7 +37,7 @@ def identity_of_work(like: Target, x: Tensor, inputs: Tensor, bank: Bank | None)
     assert like.work.copy() == count
     starts = [] if bank is None else [value for value in vars(bank).values() if isinstance(value, Tensor)]
     weights = _weights(like.model)
-    facts = (torch.__version__, torch.get_num_threads(), str(x.device), type(like.model).__qualname__)
+    facts = (__version__, torch.__version__, torch.get_num_threads(), str(x.device), type(like.model).__qualname__)
     return digest(*facts, *(_bytes(tensor) for tensor in (*said, *starts, *weights)))
 
 

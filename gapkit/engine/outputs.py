@@ -1,22 +1,62 @@
-"""Outputs of a unit's stages, each under an identity of what it was made of: one that is there is not made again.
+"""Stages of a unit and their outputs, each under an identity of what it is made of, so that none is made twice.
 
 An identity is a digest of the model, the datapoints, the settings that the stage reads, and the identities of the
-stages before it. So one more family of q*, or more temperatures, leaves the identities of all other stages as they are.
+stages before it. So one more family of q*, or more temperatures, leaves the identities of all other stages as they are,
+and all of them are known before any work is done.
 """
 
+import dataclasses
 import hashlib
-import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-from gapkit.engine.skipped import reason
 from gapkit.target.work import Work as Counted
 
-__all__ = ["Made", "Output", "digest", "unrepeatable"]
+__all__ = ["Cost", "Output", "Stage", "digest", "identities", "settings_of", "unrepeatable"]
 
-T = TypeVar("T")
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a unit: what it reads, and what makes it.
+
+    Attributes:
+        name: what stands before a slash names its seconds.
+        run: from the batch and the outputs of the stages ``after`` which it comes, by name, to its own output.
+        reads: the settings it reads beside these; equal ones have equal ``repr``.
+        after: names of the stages whose outputs it is given, those that are optional only where they could be made.
+        optional: whether the unit goes without it where it fails.
+    """
+
+    name: str
+    run: Callable[[Any, Mapping[str, Any]], Any]
+    reads: object = ()
+    after: tuple[str, ...] = ()
+    optional: bool = False
+
+    @property
+    def title(self) -> str:
+        """What its seconds and its progress are shown under.
+
+        Example:
+            >>> Stage("fits/flow", lambda batch, have: None).title
+            'fits'
+        """
+        return self.name.partition("/")[0]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an output took.
+
+    Attributes:
+        work: decoder evaluations.
+        seconds: of the wall clock.
+    """
+
+    work: Counted = field(default_factory=Counted)
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -26,75 +66,52 @@ class Output:
     Attributes:
         identity: of what it was made of.
         value: of any kind.
-        work: decoder evaluations it took.
-        seconds: that it took.
+        cost: of making it.
     """
 
     identity: str
     value: Any
-    work: Counted
-    seconds: float
+    cost: Cost
 
 
-@dataclass
-class Made:
-    """Runs the stages of a unit, or takes their outputs from before.
+def identities(base: str, stages: Sequence[Stage]) -> dict[str, str]:
+    """The identity of each stage of a unit, by name.
 
-    Attributes:
-        identity: of the unit: model, datapoints and seed; empty where nothing is to be kept.
-        have: outputs from before, by the name of the stage.
-        counted: the running count of decoder evaluations.
-        outputs: all that the unit has by now.
-        seconds: spent now, by the first part of the name.
-        skipped: why an optional stage gave nothing, by its name.
+    Args:
+        base: identity of the unit: model, datapoints and seed.
+        stages: in their order.
+
+    Example:
+        >>> def made(batch, have): ...
+        >>> one = identities("unit", [Stage("fits", made, 3), Stage("evidence", made, 5, ("fits",))])
+        >>> other = identities("unit", [Stage("fits", made, 3), Stage("evidence", made, 6, ("fits",))])
+        >>> one["fits"] == other["fits"], one["evidence"] == other["evidence"]
+        (True, False)
     """
+    found: dict[str, str] = {}
+    for stage in stages:
+        found[stage.name] = digest(base, stage.name, stage.reads, *(found[name] for name in stage.after))
+    return found
 
-    identity: str
-    have: Mapping[str, Output]
-    counted: Counted
-    outputs: dict[str, Output] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, name: str, settings: object, work: Callable[..., T], *args: Any, after: Iterable[str] = ()) -> T:
-        """The output of a stage.
+def settings_of(own: object) -> object:
+    """Settings as a stage reads them, of an object that may be the user's own.
 
-        Args:
-            name: of the stage; what stands before a slash names its seconds.
-            settings: all that it reads beside the unit and the stages before it; equal ones have equal ``repr``.
-            work: makes it.
-            args: of ``work``.
-            after: names of the stages whose outputs it reads.
-        """
-        identity = ""
-        if self.identity:
-            identity = digest(self.identity, name, settings, *(self.outputs[other].identity for other in after))
-            there = self.have.get(name)
-            if there is not None and there.identity == identity:
-                self.outputs[name] = there
-                value: T = there.value
-                return value
-        before, start = self.counted.copy(), time.perf_counter()
-        value = work(*args)
-        spent, title = time.perf_counter() - start, name.partition("/")[0]
-        self.seconds[title] = self.seconds.get(title, 0.0) + spent
-        if identity:
-            self.outputs[name] = Output(identity, value, self.counted - before, spent)
-        return value
+    What gapkit defines as a frozen dataclass is told by its fields. Of other code nobody can say whether it is still
+    what it was, so that it equals nothing, not even itself.
 
-    def optional(
-        self, name: str, settings: object, work: Callable[..., T], *args: Any, after: Iterable[str] = ()
-    ) -> T | None:
-        """The output of a stage that the unit does without: where it fails, None, and the reason is kept."""
-        try:
-            return self(name, settings, work, *args, after=after)
-        except Exception as error:  # whatever a model does here, the numbers of the other stages stand
-            self.skipped[name] = reason(error)
-            return None
+    Example:
+        >>> from gapkit.estimators import ReciprocalIs
+        >>> settings_of(ReciprocalIs()) == settings_of(ReciprocalIs()), settings_of(print) == settings_of(print)
+        (True, False)
+    """
+    kind = type(own)
+    ours = kind.__module__.partition(".")[0] == "gapkit" and dataclasses.is_dataclass(own)
+    return repr(own) if ours else unrepeatable()
 
 
 def unrepeatable() -> str:
-    """Settings that equal no others: of the user's own code nobody can say whether it is still what it was.
+    """Settings that equal no others.
 
     Example:
         >>> unrepeatable() == unrepeatable()

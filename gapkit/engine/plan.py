@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Unit", "plan_units"]
+__all__ = ["Unit", "halves", "plan_units"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,21 @@ class Unit:
     indices: tuple[int, ...]
     size: int
 
+    @property
+    def begins(self) -> bool:
+        """Whether it holds the first datapoint."""
+        return self.indices[0] == 0
+
+    @property
+    def first(self) -> int:
+        """Index of its first datapoint."""
+        return self.indices[0]
+
+    @property
+    def last(self) -> int:
+        """Index of its last datapoint."""
+        return self.indices[self.size - 1]
+
 
 def plan_units(num_datapoints: int, unit_size: int) -> tuple[Unit, ...]:
     """Return the units of a run. Every unit has the same shape, so that matrix products round the same way.
@@ -34,3 +49,16 @@ def plan_units(num_datapoints: int, unit_size: int) -> tuple[Unit, ...]:
         real = tuple(range(start, min(start + unit_size, num_datapoints)))
         units.append(Unit(number, real + (real[-1],) * (unit_size - len(real)), len(real)))
     return tuple(units)
+
+
+def halves(unit: Unit) -> tuple[Unit, ...]:
+    """The two halves of a unit, without what fills it; none of a single datapoint.
+
+    Example:
+        >>> [half.indices for half in halves(Unit(1, (3, 4, 5, 5), 3))]
+        [(3, 4), (5,)]
+    """
+    if unit.size < 2:
+        return ()
+    real, middle = unit.indices[: unit.size], (unit.size + 1) // 2
+    return tuple(Unit(unit.number, part, len(part)) for part in (real[:middle], real[middle:]))

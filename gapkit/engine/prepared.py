@@ -9,7 +9,6 @@ from torch import Tensor
 
 from gapkit.core.randomness import Key
 from gapkit.doctor import Examination, examine, prepare, told
-from gapkit.engine import stages
 from gapkit.engine.curve import CurvePlan, plan_curve
 from gapkit.engine.encoders import check_encoders
 from gapkit.engine.forecast import warn_if_long
@@ -17,7 +16,7 @@ from gapkit.engine.inputs import encoder_inputs
 from gapkit.engine.labels import check_labels
 from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.spec import AnalysisSpec
-from gapkit.local import GAUSSIAN, order, split_family
+from gapkit.local import order, split_family
 from gapkit.models.encoding import encoded
 from gapkit.models.protocol import LatentModel
 from gapkit.target import family_name, recognise
@@ -37,7 +36,6 @@ class Prepared:
         families: the encoder's, that of the split of the gap, and those fitted.
         units: by split.
         curve: where local steps are taken.
-        stages: how many stages the units have in all.
     """
 
     data: Mapping[str, Tensor]
@@ -47,7 +45,6 @@ class Prepared:
     families: Mapping[str, Any]
     units: Mapping[str, tuple[Unit, ...]]
     curve: CurvePlan
-    stages: int
 
     @property
     def first(self) -> str:
@@ -99,10 +96,7 @@ def prepared(
     check_encoders(model, encoders, data[first], key, inputs[first], allow)
     units = {name: plan_units(size, spec.unit_size) for name, size in sizes.items()}
     curve = plan_curve(spec, first, sizes[first], families)
-    each = len(stages.STAGES) + bool(encoders) + sum(name not in GAUSSIAN for name in families["fitted"])
-    count = sum(len(part) for part in units.values()) * each
-    count += sum(curve.wants(first, unit) for unit in units[first]) + (spec.convergence > 0)
-    return Prepared(data, inputs, examined, classes, families, units, curve, count)
+    return Prepared(data, inputs, examined, classes, families, units, curve)
 
 
 def _families(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> dict[str, Any]:

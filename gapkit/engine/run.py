@@ -1,11 +1,9 @@
 """An analysis: resolve the settings, prepare, share a bank of starts, run the units, gather, and make the details."""
 
-import platform
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from traceback import clear_frames
 from typing import Any
 
 import numpy as np
@@ -13,39 +11,36 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gapkit.core.errors import GapkitWarning, InputError
-from gapkit.doctor import checked_device, moved_to
-from gapkit.engine.bank import build_shared_bank
+from gapkit.core.errors import GapkitWarning
+from gapkit.doctor import checked_device
 from gapkit.engine.baselines import baselines
+from gapkit.engine.begin import Begun, Given, begun
 from gapkit.engine.certify import sandwiches
 from gapkit.engine.details import make_details
-from gapkit.engine.encoders import check_encoder_names, in_place
-from gapkit.engine.gather import Failure, Gathered, gather
-from gapkit.engine.identity import identity_of_encoder, identity_of_work
+from gapkit.engine.execute import Executor, Local
+from gapkit.engine.gather import Collected, Gathered, gather
 from gapkit.engine.inputs import Data
 from gapkit.engine.labels import label_column
-from gapkit.engine.misses import misses, still_missing, unreached
-from gapkit.engine.own_bounds import checked_bounds, described, facts, warn_of_skipped
-from gapkit.engine.plan import Unit
-from gapkit.engine.prepared import Prepared, prepared
-from gapkit.engine.progress import Progress, Stopwatch
+from gapkit.engine.misses import still_missing, unreached
+from gapkit.engine.outputs import Cost
+from gapkit.engine.own_bounds import described, facts, warn_of_skipped
+from gapkit.engine.pipeline import pipeline
+from gapkit.engine.progress import Progress
+from gapkit.engine.request import versions
 from gapkit.engine.spec import AnalysisSpec, resolve
-from gapkit.engine.store import Collected, Memory, Store
-from gapkit.engine.unit import Work, run_unit
+from gapkit.engine.store import Store
+from gapkit.engine.temporary import temporary
+from gapkit.engine.work import Work
 from gapkit.estimators import Estimator
-from gapkit.inputs.data import unpacked
 from gapkit.ladder import STANDARD
 from gapkit.local import Bank, own_families
-from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.results import Result
 from gapkit.results.summary import summarise
 from gapkit.target import Target
-from gapkit.version import __version__
+from gapkit.target.work import Work as Counted
 
 __all__ = ["analyze"]
-
-_MOST_HELD = 10_000_000  # numbers, less than a hundred megabytes
 
 
 def analyze(
@@ -67,7 +62,7 @@ def analyze(
     progress: Callable[[Progress], None] | None = None,
     provenance: Mapping[str, Any] | None = None,
     store: Store | None = None,
-    order: Callable[[tuple[Unit, ...]], tuple[Unit, ...]] = tuple,
+    executor: Executor | None = None,
 ) -> Result:
     """Estimate log p(x), fit q* and split the inference gap of every datapoint.
 
@@ -102,8 +97,8 @@ def analyze(
         progress: called after every stage.
         provenance: further facts for ``run.json``.
         store: keeps what each stage gave (:class:`gapkit.engine.Memory`), so that a later analysis with the same store
-            makes only what is new in it: one more family, say. None keeps nothing.
-        order: in which order to do the units; the numbers do not depend on it.
+            makes only what is new in it: one more family, say. None keeps nothing beyond this run.
+        executor: who runs the units; None runs them here, one after the other. The numbers do not depend on it.
 
     Returns:
         The result: one row per datapoint, a summary with intervals, and the run's settings.
@@ -123,28 +118,31 @@ def analyze(
     """
     named = (family,) if isinstance(family, str) else tuple(family or ())
     spec = resolve(spec, effort, seed, named)
-    x, labels = unpacked(x, labels)
-    splits = dict(x) if isinstance(x, Mapping) else {"test": x}
-    if not splits:
-        raise InputError("data to analyse", "an empty mapping", "give at least one split")
-    device, encoders = checked_device(device), dict(encoders or {})
-    check_encoder_names(encoders)
-    bounds = checked_bounds(bounds or {})
+    given = Given(
+        x=x,
+        labels=labels,
+        other_x=other_x,
+        encoder_x=encoder_x,
+        original_x=original_x,
+        allow=allow,
+        encoders=encoders or {},
+        bounds=bounds or {},
+        device=device,
+    )
     began = time.time()
-    with frozen(model), moved_to(model, device), in_place(encoders, device):
-        ready = prepared(model, splits, labels, encoder_x, original_x, allow, encoders, spec, device)
-        like = Target(model, ready.data[ready.first][:1])
-        run_stage = Stopwatch(ready.stages + 3 + (spec.certificate > 0) + (spec.details > 0), progress)
-        bank = run_stage("bank", build_shared_bank, like, ready.inputs, other_x, spec)
-        search = run_stage("search", misses, like, bank, spec)
-        work = Work(like, ready.data, ready.inputs, bank, spec, encoders, ready.curve, bounds=bounds)
-        gathered, failures, search = _measured(work, ready, order, run_stage, search, store)
+    with begun(model, given, spec, progress, 1 + (spec.certificate > 0) + (spec.details > 0)) as analysis:
+        ready, work, run_stage = analysis.ready, analysis.work, analysis.run_stage
+        like = work.like
+        before = like.work.copy()
+        gathered, search = _measured(analysis, store or temporary(work), executor or Local())
+        in_units = like.work - before
+        _warn(gathered)
         details = run_stage("details", make_details, gathered.chosen, like, spec, ready.first) if spec.details else None
         plain_x = other_x if encoder_x is None else None  # given in the form that the encoder wants
         tables = pd.concat(gathered.frames.values())
         simple = run_stage("baselines", baselines, like, ready.data, plain_x, tables, spec.seed)
         certified = (
-            run_stage("certificate", _certificate, like, bank, spec, search["widen"]) if spec.certificate else None
+            run_stage("certificate", _certificate, like, work.bank, spec, search["widen"]) if spec.certificate else None
         )
     datapoints = pd.concat(gathered.frames.values(), ignore_index=True)
     if ready.classes:
@@ -153,7 +151,7 @@ def analyze(
     certificate, simulated = certified or (None, {})
     curve = ready.curve.summary(gathered.curves, gathered.skipped)
     families = (ready.families["encoder"], *ready.families["fitted"])
-    ladder = replace(STANDARD, further=(*described(bounds, gathered.sides), *own_families(families)))
+    ladder = replace(STANDARD, further=(*described(work.bounds, gathered.sides), *own_families(families)))
     summary = summarise(datapoints, certificate, ready.families, curve, ladder)
     if ready.examined.weight:
         summary["target"] = ready.examined.weight
@@ -168,17 +166,18 @@ def analyze(
         "ladder": ladder.to_dict(),
         "families": ready.families,
         "settings": spec.to_dict(),
-        "versions": _versions(),
+        "versions": versions(),
         "threads": torch.get_num_threads(),
-        "device": str(device),
+        "device": str(checked_device(device)),
         "preflight": ready.examined.to_dict(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "seconds": {**run_stage.seconds, "total": time.time() - began},
-        "decoder_evaluations": {**asdict(like.work), "gradient_equivalents": like.work.equivalents},
-        **({"failed": [failure.to_dict() for failure in failures]} if failures else {}),
-        **({"without": list(gathered.without)} if gathered.without else {}),
-        **({"encoders": list(encoders)} if encoders else {}),
-        **({"bounds": facts(bounds)} if bounds else {}),
+        "decoder_evaluations": _spent(like, in_units, gathered.costs),
+        **({"failed": [failure.to_dict() for failure in gathered.failures]} if gathered.failures else {}),
+        **({"cut": [cut.to_dict() for cut in gathered.cuts]} if gathered.cuts else {}),
+        **({"without": [left.to_dict() for left in gathered.without]} if gathered.without else {}),
+        **({"encoders": list(work.encoders)} if work.encoders else {}),
+        **({"bounds": facts(work.bounds)} if work.bounds else {}),
         **({"details": details.facts} if details and details.facts else {}),
         **(provenance or {}),
     }
@@ -186,78 +185,55 @@ def analyze(
     return Result(datapoints, summary, run, {**arrays, **gathered.watched.arrays, **simulated})
 
 
-def _measured(
-    work: Work,
-    ready: Prepared,
-    order: Callable[[tuple[Unit, ...]], tuple[Unit, ...]],
-    run_stage: Stopwatch,
-    search: Mapping[str, Any],
-    store: Store | None,
-) -> tuple[Gathered, list[Failure], dict[str, Any]]:
+def _measured(analysis: Begun, store: Store, executor: Executor) -> tuple[Gathered, dict[str, Any]]:
     """All units, and once more with a wider search where the first round shows that modes are missed.
 
-    The second round has fits and evidence of the first, where those are few enough to be held that long.
+    The second round has what the store keeps of the first: bounds, fits and evidence.
     """
-    units = [(split, unit) for split, planned in ready.units.items() for unit in order(planned)]
-    found = dict(search)
-    if store is None and not found["widen"] and _held(work) <= _MOST_HELD:
-        store = Memory()
-    if store is not None:
-        work = _identified(work)
-    if found["widen"]:
-        found |= still_missing(work.like, work.bank, work.spec)
-    gathered, failures = _through(
-        replace(work, widened=found["widen"], missed=unreached(found)), units, run_stage, store
-    )
-    found["control"] = gathered.control
-    if gathered.misses and not found["widen"]:
+    work = analysis.work
+    gathered = _through(analysis, work, store, executor)
+    found = {**analysis.search, "control": gathered.control}
+    if gathered.misses and not work.widened:
         found |= {"widen": True, **still_missing(work.like, work.bank, work.spec)}
-        run_stage.total += ready.stages
-        gathered, failures = _through(replace(work, widened=True, missed=unreached(found)), units, run_stage, store)
-    return gathered, failures, found
+        wider = replace(work, widened=True, missed=unreached(found))
+        analysis.run_stage.total += sum(len(pipeline(wider, split, unit)) for split, unit in analysis.units)
+        first, gathered = gathered, _through(analysis, wider, store, executor)
+        gathered = replace(gathered, costs={**first.costs, **gathered.costs})
+    return gathered, found
 
 
-def _held(work: Work) -> int:
-    """About how many numbers the fits and bounds of all datapoints have: a matrix for each mode, and draws."""
-    dim, spec = work.like.dim, work.spec
-    each = spec.fit.most(dim) * dim * dim + 3 * spec.elbo.num_samples + 2 * spec.iwae.num_samples
-    return sum(len(x) for x in work.data.values()) * each
+def _through(analysis: Begun, work: Work, store: Store, executor: Executor) -> Gathered:
+    """Run the units and gather what they give; datapoints whose work fails leave the others as they are."""
+    collected = Collected(work.spec.details)
+    for done in executor.map(work, analysis.units, analysis.run_stage.tell, store):
+        collected.put(done)
+        for finished in done.finished:
+            analysis.run_stage.add(finished.seconds)
+    return gather(work, collected)
 
 
-def _identified(work: Work) -> Work:
-    """The work with the identities under which its outputs are kept."""
-    x, inputs = work.data[work.first], work.inputs[work.first]
-    theirs = {name: identity_of_encoder(model, inputs) for name, model in work.encoders.items()}
-    return replace(work, identity=identity_of_work(work.like, x, inputs, work.bank), identities=theirs)
+def _spent(like: Target, units: Counted, costs: Mapping[str, Cost]) -> dict[str, Any]:
+    """Decoder evaluations of a run: of the stages of its units, whenever and wherever they were made, and others.
+
+    Args:
+        like: has the count of this process.
+        units: what of it the units took.
+        costs: of the stages of all units.
+    """
+    counts = {name: count - getattr(units, name) for name, count in asdict(like.work).items()}
+    for cost in costs.values():
+        counts = {name: count + getattr(cost.work, name) for name, count in counts.items()}
+    return {**counts, "gradient_equivalents": Counted(**counts).equivalents}
 
 
-def _through(
-    work: Work, units: Sequence[tuple[str, Unit]], run_stage: Stopwatch, store: Store | None
-) -> tuple[Gathered, list[Failure]]:
-    """Run the units, with what the store has of them, and gather; one that fails leaves the others as they are."""
-    collected, failures = Collected(work.spec.details), []
-    for split, unit in units:
-        have = store.have(split, unit) if store is not None else {}
-        try:
-            finished = run_unit(work, split, unit, run_stage.tell, have)
-        except Exception as error:  # whatever a model does on these datapoints, the others are measured
-            clear_frames(error.__traceback__)  # which would hold on to all that the unit had made
-            failures.append(Failure(split, unit, error))
-            continue
-        if store is not None:
-            store.keep(split, unit, finished.outputs)
-        collected.put(finished)
-        run_stage.add(finished.seconds)
-    gathered = gather(work, collected, failures)
-    for failure in failures:
-        facts = failure.to_dict()
-        words = f"datapoints {facts['from']} to {facts['to']} of {failure.split} have no numbers: {facts['reason']}"
-        warnings.warn(words, GapkitWarning, stacklevel=2)
+def _warn(gathered: Gathered) -> None:
+    """Say which datapoints have no numbers, which have no q* of a further family, and which units were cut."""
+    for failure in gathered.failures:
+        words = f"no numbers for {failure.where}: {failure.reason}"
+        warnings.warn(words, GapkitWarning, stacklevel=3)
     for left in gathered.without:
-        where = f"datapoints {left['from']} to {left['to']} of {left['split']}"
-        words = f"{where} have no q* in the family {left['family']}: {left['reason']}"
-        warnings.warn(words, GapkitWarning, stacklevel=2)
-    return gathered, failures
+        words = f"no q* in the family {left.family} for {left.where}: {left.reason}"
+        warnings.warn(words, GapkitWarning, stacklevel=3)
 
 
 def _certificate(
@@ -274,13 +250,3 @@ def _certificate(
         return {"skipped": f"the model cannot be simulated from ({words[0]})"}, {}
     columns = ("lower", "lower_se", "upper", "upper_se", "acceptance_forward", "acceptance_backward")
     return found.summary_values, {f"simulated_{name}": found.datapoints[name].to_numpy(float) for name in columns}
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "gapkit": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "pandas": pd.__version__,
-    }

@@ -22,7 +22,6 @@ from gapkit.results.iwae_curve import GroupedBounds, grouped_bounds
 from gapkit.target import Target, family_name, recognise
 
 __all__ = [
-    "STAGES",
     "Batch",
     "Bounds",
     "bounds",
@@ -36,8 +35,6 @@ __all__ = [
     "own_bounds",
     "select",
 ]
-
-STAGES = ("bounds", "fits", "evidence", "route")
 
 
 @dataclass(frozen=True)

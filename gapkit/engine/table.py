@@ -87,11 +87,13 @@ def rows(
     table["fit"] = [FitStatus(number).name.lower() for number in star.status.tolist()]
     table["fit_steps"] = star.steps.tolist()
     add("mode_gap", fitted.mode_gap)
+    beside: list[Difference] = []
     for name, other in fitted.found.items():
         add(side_name("family", name, ladder), other.elbo)
         if name != fitted.own:
             instead = decompose(ladder, {**levels, middle: other.elbo}, {middle: other.shortfall})
             add(side_name("family_gap", name, ladder), instead[family_gap.name])
+            beside.append(instead[family_gap.name])
     for name, other_elbo in others.items():
         add(side_name("encoder", name, ladder), other_elbo)
         add(side_name("gain", name, ladder), gap_of(other_elbo, fitted.encoder))
@@ -123,12 +125,13 @@ def rows(
     table["route"] = list(sought.looked)
     table["route_mass"] = sought.gained.tolist()
     for name, bound in (own or {}).items():
-        beside = {f"{name}_{of}": values.tolist() for of, values in bound.diagnostics.items()}
-        table |= {column: values for column, values in beside.items() if column not in table}
+        told = {f"{name}_{of}": values.tolist() for of, values in bound.diagnostics.items()}
+        table |= {column: values for column, values in told.items() if column not in table}
     # Without a place for the encoder's q in the family of q*, its gap may well be negative.
     signed = [gap for name, gap in gaps.items() if name == family_gap.name or _holds_encoder(fitted.own, batch.q)]
     finite = torch.stack([gap.value.isfinite() for gap in gaps.values()]).all(0)
-    table["status"] = _status(star.status, top, signed, finite, iwae, unseen > _UNSEEN)
+    # L[q*] of any family above log p(x) shows that log p(x) is too low, or that the family's density is none.
+    table["status"] = _status(star.status, top, [*signed, *beside], finite, iwae, unseen > _UNSEEN)
     return table
 
 

@@ -66,6 +66,10 @@ class Target:
         self._bound = self._dense.bind(x) if self._dense else None
         self._repeated: tuple[int, Tensor] | None = None
 
+    def __reduce__(self) -> tuple[type["Target"], tuple[LatentModel, Tensor]]:
+        """Sent elsewhere, it reads the decoder again there, and counts from zero."""
+        return Target, (self.model, self.x)
+
     def _read(self, x: Tensor) -> DenseDecoder | None:
         # What is written out by hand keeps one type from end to end.
         return None if self.in_double else read_dense(self.model, x[:1], self.latent_shape)

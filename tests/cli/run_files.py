@@ -1,6 +1,6 @@
 """The files of a run, and a model file of a user."""
 
-FILES = ["datapoints.parquet", "details.npz", "report.html", "report.pdf", "run.json", "summary.json"]
+FILES = ["datapoints.parquet", "details.npz", "report.html", "report.pdf", "run.json", "summary.json", "units"]
 
 
 MODEL_FILE = """

@@ -62,7 +62,7 @@ def test_a_run_arrives_with_its_numbers_files_and_epoch(kind, gapkit, checkpoint
     assert kept.metrics == {(name, 7): value for name, value in test_trackers.expected_metrics(result).items()}
     assert {step for _, step in kept.pictures} == {7}
     assert kept.params["gapkit/checkpoint/name"] == "vae.pt"
-    assert kept.files == {f"gapkit/run/{file.name}": file.read_bytes() for file in (tmp_path / "run").iterdir()}
+    assert kept.files == {f"gapkit/run/{file.name}": file.read_bytes() for file in (tmp_path / "run").glob("*.*")}
 
 
 def test_a_run_of_unknown_epoch_has_no_step_and_goes_to_every_tracker_once(gapkit, checkpoint, tmp_path):
@@ -155,7 +155,7 @@ def test_a_tracker_that_cannot_be_opened_ends_the_command_at_once(name, gapkit, 
         close(self)
 
     monkeypatch.setattr(TensorBoardTracker, "close", closing)
-    monkeypatch.setattr(Job, "run", lambda *_: pytest.fail("the analysis began"))
+    monkeypatch.setattr(Job, "run", lambda *_, **__: pytest.fail("the analysis began"))
     words = [word for each in names for word in ("--track", each)]
     code, _, err = gapkit("analyze", checkpoint, *WORDS, "--out", "run", *words)
     assert code == 2
@@ -203,7 +203,7 @@ def test_a_series_whose_tracker_fails_is_complete(gapkit, monkeypatch, tmp_path)
         raise ConnectionError("the server went away")
 
     monkeypatch.setattr(TensorBoardTracker, "log_metrics", broken)
-    monkeypatch.setattr(Job, "run", lambda self, path, *_: three(run={"checkpoint": {"name": path.name}}))
+    monkeypatch.setattr(Job, "run", lambda self, path, *_, **__: three(run={"checkpoint": {"name": path.name}}))
     code, out, err = gapkit("analyze", "a.pt", "b.pt", "--out", "all", "--track", "tensorboard:runs")
     assert code == 2
     assert {"a", "b", "compare.html", "comparison.json"} <= set(files_of(tmp_path / "all"))

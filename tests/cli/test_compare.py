@@ -7,7 +7,7 @@ import pytest
 import torch
 import typer
 
-from gapkit.cli.analyze import publish
+from gapkit.cli.publish import publish
 from gapkit.cli.series import analyze_series, find_checkpoints
 from gapkit.core.errors import InputError
 from gapkit.inputs.data import load
@@ -191,7 +191,7 @@ def test_files_and_patterns(checkpoints, monkeypatch, tmp_path):
 def series_of(folder, found):
     """Go through a series whose analyses have these results already; an error is raised."""
 
-    def run(path, like):
+    def run(path, out, like):
         result = found[path.stem]
         if isinstance(result, BaseException):
             raise result

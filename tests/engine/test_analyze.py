@@ -16,6 +16,7 @@ from gapkit.engine import plan_units, spec_for
 from gapkit.estimators import Ais
 from gapkit.local import FitSettings
 from gapkit.models.reference import build
+from tests.engine.executors import BACKWARDS, Ordered
 from tests.engine.odd_models import Brittle, Unusual
 from tests.yardsticks import ppca
 
@@ -81,14 +82,14 @@ def small():
 def test_order_and_repetition_give_bit_equal_tables(small):
     model, x = small
     first = gapkit.analyze(model, x, spec()).to_frame()
-    shuffled = gapkit.analyze(model, x, spec(), order=lambda units: tuple(reversed(units))).to_frame()
+    shuffled = gapkit.analyze(model, x, spec(), executor=BACKWARDS).to_frame()
     pd.testing.assert_frame_equal(first, shuffled, check_exact=True)
 
 
 def test_a_unit_done_alone_gives_the_rows_of_the_whole_run(small):
     model, x = small
     whole = gapkit.analyze(model, x, spec(evidence=EVERYWHERE)).to_frame()
-    one = gapkit.analyze(model, x, spec(evidence=EVERYWHERE), order=lambda units: (units[2],)).to_frame()
+    one = gapkit.analyze(model, x, spec(evidence=EVERYWHERE), executor=Ordered(lambda units: (units[2],))).to_frame()
     pd.testing.assert_frame_equal(whole.iloc[16:].reset_index(drop=True), one, check_exact=True)
 
 

@@ -14,6 +14,7 @@ from gapkit.engine import spec_for
 from gapkit.estimators import Ais
 from gapkit.local import FitSettings
 from gapkit.report import build, render
+from tests.engine.executors import BACKWARDS
 from tests.engine.odd_models import Shaped, bits
 from tests.yardsticks import ppca
 
@@ -110,7 +111,7 @@ def test_means_are_those_of_the_arrays(linear):
 
 def test_the_order_of_units_and_other_splits_change_nothing(linear):
     model, x, result = linear
-    turned = gapkit.analyze(model, {"test": x, "b": x[:3]}, spec(), order=lambda units: tuple(reversed(units)))
+    turned = gapkit.analyze(model, {"test": x, "b": x[:3]}, spec(), executor=BACKWARDS)
     for name, array in result.details.items():
         np.testing.assert_array_equal(turned.details[name], array)
     assert "convergence" not in turned.summary_values["splits"]["b"]

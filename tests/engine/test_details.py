@@ -19,6 +19,7 @@ from gapkit.results import Result
 from gapkit.results.iwae_curve import group_sizes
 from gapkit.target import Target, recognise
 from tests.engine.cheap import spec
+from tests.engine.executors import BACKWARDS
 from tests.yardsticks import GridModel, ppca
 
 
@@ -63,7 +64,7 @@ def test_the_table_is_the_same_with_and_without(linear):
 def test_the_same_again_and_in_another_order_of_units(linear):
     model, x, result = linear
     state = torch.get_rng_state()
-    turned = gapkit.analyze(model, x, spec(), order=lambda units: tuple(reversed(units)))
+    turned = gapkit.analyze(model, x, spec(), executor=BACKWARDS)
     assert torch.equal(torch.get_rng_state(), state)
     assert turned.summary_values == result.summary_values
     assert turned.details.keys() == result.details.keys()

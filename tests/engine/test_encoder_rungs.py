@@ -13,10 +13,11 @@ import gapkit
 from gapkit.core.errors import InputError
 from gapkit.core.randomness import Key
 from gapkit.engine import spec_for
-from gapkit.engine.unit import seed_of
+from gapkit.engine.work import seed_of
 from gapkit.models.reference import build
 from gapkit.training import RefitConfig, refit
 from gapkit.training.compare_encoders import compare_encoders
+from tests.engine.executors import BACKWARDS, Ordered
 from tests.yardsticks import LinearGaussian, ppca
 
 
@@ -102,9 +103,11 @@ def test_further_encoders_change_no_other_column(result):
 
 
 def test_units_alone_and_in_another_order_give_the_same_rows(result):
-    turned = gapkit.analyze(GIVEN, X, spec(), encoders=OTHERS, order=lambda units: tuple(reversed(units)))
+    turned = gapkit.analyze(GIVEN, X, spec(), encoders=OTHERS, executor=BACKWARDS)
     pd.testing.assert_frame_equal(turned.to_frame(), result.to_frame(), check_exact=True)
-    one = gapkit.analyze(GIVEN, X, spec(), encoders={"worse": WORSE}, order=lambda units: (units[1],)).to_frame()
+    one = gapkit.analyze(
+        GIVEN, X, spec(), encoders={"worse": WORSE}, executor=Ordered(lambda units: (units[1],))
+    ).to_frame()
     whole = result.to_frame().iloc[8:16].reset_index(drop=True)
     for column in ("elbo_worse", "gain_worse", "gain_worse_se"):
         pd.testing.assert_series_equal(one[column], whole[column], check_exact=True)
@@ -132,7 +135,8 @@ def test_a_refit_of_a_real_model_and_its_flags():
 def test_stages_of_further_encoders_are_counted():
     seen = []
     gapkit.analyze(GIVEN, X[:9], spec(), encoders=OTHERS, progress=seen.append)
-    assert sum(step.stage == "encoders" for step in seen) == 2
+    assert sum(step.stage == "encoders" for step in seen) == 4  # two encoders of two units
+    assert seen[-1].done == seen[-1].total
     assert seen[-1].done == seen[-1].total
 
 

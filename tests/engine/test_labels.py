@@ -11,6 +11,7 @@ from gapkit.engine import spec_for
 from gapkit.engine.labels import check_labels, label_column
 from gapkit.models.reference import build
 from gapkit.results import Result
+from tests.engine.executors import Ordered
 
 SPEC = spec_for("quick", unit_size=8)
 COUNT = 21
@@ -51,7 +52,7 @@ def test_labels_stay_with_their_datapoints_in_any_order_and_part(small):
     model, x = small
     labels = np.arange(COUNT) * 10
     for order in (lambda units: tuple(reversed(units)), lambda units: (units[2],)):
-        frame = gapkit.analyze(model, x, SPEC, labels=labels, order=order).to_frame()
+        frame = gapkit.analyze(model, x, SPEC, labels=labels, executor=Ordered(order)).to_frame()
         assert frame["label"].tolist() == (frame["index"] * 10).tolist()
 
 

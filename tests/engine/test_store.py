@@ -88,7 +88,7 @@ def test_a_further_family_that_fails_is_left_out_and_the_ladder_stands(plain, mo
         return fits(batch, fitted, name, spec)
 
     monkeypatch.setattr("gapkit.engine.stages.family", fails)
-    with pytest.warns(GapkitWarning, match=r"8 to 15 of test have no q\* in the family flow: .*no flow here"):
+    with pytest.warns(GapkitWarning, match=r"no q\* in the family flow for datapoints 8 to 15 of test: .*no flow here"):
         result = gapkit.analyze(model, x, MORE)
     frame, whole = result.to_frame(), tables(plain[1])
     assert list(frame) == list(whole)

@@ -8,8 +8,9 @@ import torch
 from gapkit.engine import spec_for
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.curve import plan_curve
+from gapkit.engine.identity import identity_of_work
 from gapkit.engine.plan import plan_units
-from gapkit.engine.unit import Work
+from gapkit.engine.work import Work
 from gapkit.models.freeze import frozen
 from gapkit.models.reference import build
 from gapkit.target import Target
@@ -27,7 +28,8 @@ def made():
     data = {"test": x}
     with frozen(model):
         bank = build_shared_bank(like, data, None, SPEC)
-    work = Work(like, data, data, bank, SPEC, {}, plan_curve(SPEC, "test", len(x), families))
+        identity = identity_of_work(like, x, x, bank)
+    work = Work(like, data, data, bank, SPEC, "mean_field", {}, plan_curve(SPEC, "test", len(x), families), identity)
     return model, work, plan_units(len(x), SPEC.unit_size)
 
 
@@ -42,5 +44,6 @@ def digest(finished):
         found.update(np.ascontiguousarray(part).tobytes())
     for kept in (*finished.chosen.worst, *finished.chosen.typical):
         found.update(f"{kept.index} {kept.gap!r}".encode() + kept.fits["mean_field"].loc.numpy().tobytes())
-    found.update(f"{finished.work} {sorted(finished.skipped.items())}".encode())
+    work = [(identity, cost.work) for identity, cost in finished.costs.items()]
+    found.update(f"{work} {sorted(finished.skipped.items())}".encode())
     return found.hexdigest()

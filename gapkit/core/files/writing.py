@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["as_json", "write_arrays", "write_atomically", "write_json", "write_table", "write_text"]
 
 
-def write_atomically(path: Path, write: Callable[[str], object]) -> None:
-    """Write a file under a temporary name in the same folder, then move it into place."""
+def write_atomically(path: Path, write: Callable[[str], object], *, durable: bool = False) -> None:
+    """Write a file under a temporary name in the same folder, then move it into place.
+
+    Args:
+        path: the file.
+        write: is given the temporary name.
+        durable: whether it is on the disk itself before this returns, so that it outlives a machine that goes down.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:
@@ -25,10 +31,22 @@ def write_atomically(path: Path, write: Callable[[str], object]) -> None:
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(name, 0o666 & ~umask)  # a temporary file is private; a result is as readable as any other file
+        if durable:
+            _sync(name)
         os.replace(name, path)
+        if durable and os.name == "posix":  # elsewhere a folder cannot be opened
+            _sync(path.parent)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _sync(path: str | Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_arrays(path: str, arrays: Mapping[str, np.ndarray]) -> None:

@@ -1,0 +1,167 @@
+"""What a run has done so far, kept in its folder: by one process at a time, and continued as the run that it is."""
+
+import json
+import os
+import platform
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import typer
+from filelock import FileLock, Timeout
+
+from gapkit.cli.folder import AGAIN, STORE, going_on
+from gapkit.core.errors import InputError
+from gapkit.core.phrases import listed
+
+if TYPE_CHECKING:
+    from gapkit.engine import Disk
+
+__all__ = ["kept_run", "patient", "pinned", "use_threads"]
+
+_REQUEST = "request.json"
+_LOCK = ".lock"
+_ELSEWHERE = "make room or writing possible there, or choose another --out"
+
+
+@contextmanager
+def kept_run(out: Path, request: Mapping[str, Any], *, resume: bool) -> Iterator["Disk"]:
+    """Yield the store of a run, which no other process writes to meanwhile.
+
+    Args:
+        out: folder of the run.
+        request: what it is a run of, see :func:`gapkit.engine.request_of`.
+        resume: whether what is there may be continued.
+
+    Raises:
+        InputError: another process writes there, the folder cannot be written to, or it holds a run of something else.
+    """
+    from gapkit.engine import Disk, differences
+
+    folder = out / STORE
+    lock = _claimed(folder)
+    try:
+        before = pinned(out)
+        others = list(differences(before, request)) if before is not None else []
+        if others:
+            found, do = f"a run of something else: {listed(others)}", "ask for the same, or choose another --out"
+            raise InputError(f"go on with the run in {out}", found, do)
+        if before is not None and not resume:
+            raise InputError(
+                f"the output folder {out}", "another run, which was begun", f"{AGAIN}, or choose another --out"
+            )
+        _write(folder / _REQUEST, {**request, "writer": {"process": os.getpid(), "host": platform.node()}})
+        going_on.set(out)
+        yield Disk(folder)
+    except BaseException:
+        _tidied(folder)
+        raise
+    finally:
+        lock.release()
+
+
+def _claimed(folder: Path) -> FileLock:
+    """The lock of a store, which ends with the process that has it, however that ends."""
+    asked = f"keep what is done in {folder}"
+    lock = FileLock(folder / _LOCK, timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        found = f"another process that writes there ({_told_writer(folder)})"
+        raise InputError(asked, found, "wait for it or end it, or choose another --out") from None
+    except OSError as error:
+        raise InputError(asked, error.strerror or type(error).__name__, _ELSEWHERE) from error
+    return lock
+
+
+def _write(path: Path, values: Mapping[str, Any]) -> None:
+    from gapkit.core.files import write_json
+
+    try:
+        write_json(path, values)
+    except OSError as error:
+        asked = f"keep what is done in {path.parent}"
+        raise InputError(asked, error.strerror or type(error).__name__, _ELSEWHERE) from error
+
+
+def _tidied(folder: Path) -> None:
+    """Take the folder away again where nothing was kept in it."""
+    if any(entry.is_dir() for entry in folder.iterdir()):
+        return
+    for name in (_REQUEST, _LOCK):
+        (folder / name).unlink(missing_ok=True)
+    for empty in (folder, folder.parent):
+        with suppress(OSError):  # one that holds something
+            empty.rmdir()
+
+
+def pinned(out: Path) -> dict[str, Any] | None:
+    """What the run in a folder is a run of; None where none was begun.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from gapkit.core.files import read_json
+
+    path = out / STORE / _REQUEST
+    if not path.exists():
+        return None
+    found: dict[str, Any] = read_json(path, f"go on with the run in {out}", "choose another --out")
+    return found
+
+
+def use_threads(asked: int | None, begun: Path | None = None) -> None:
+    """Compute with so many threads; without a wish, with as many as the run that was begun in a folder.
+
+    Raises:
+        InputError: not at least one.
+    """
+    import torch
+
+    if asked is not None and asked < 1:
+        raise InputError(f"--threads {asked}", "no number of threads", "use 1 or more")
+    before = pinned(begun) if begun is not None and asked is None else None
+    wanted = before.get("threads") if before else asked
+    if isinstance(wanted, int) and wanted > 0:
+        torch.set_num_threads(wanted)
+
+
+@contextmanager
+def patient() -> Iterator[Callable[[], None]]:
+    """Answer the first Ctrl-C when the stage that runs is done, and the second one at once.
+
+    Yields a function to be called after every stage, which raises ``KeyboardInterrupt`` if it was pressed.
+    """
+    pressed: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+        typer.secho("gapkit: ends after this stage, which is kept (Ctrl-C again ends at once)", err=True)
+
+    def check() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield check
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _told_writer(folder: Path) -> str:
+    try:
+        writer = json.loads((folder / _REQUEST).read_text("utf-8"))["writer"]
+        return f"process {int(writer['process'])} on {str(writer['host'])!s:.60}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "which one is not told"

@@ -1,0 +1,230 @@
+"""A run that is interrupted loses nothing, whatever happens to it, and is continued only as the run that it is."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from filelock import FileLock
+
+from gapkit.models.native import save_model
+from gapkit.models.reference import build
+
+RUN = ("--data", "x.npz", "--effort", "quick", "--format", "none", "--threads", "1", "--out", "run")
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A small model, and data of three units."""
+    torch.manual_seed(0)
+    save_model(build("mlp_vae", x_shape=(1, 2, 3), latent=2, hidden=(8,)), tmp_path / "vae.pt")
+    x = np.random.default_rng(0).integers(0, 2, (460, 2, 3)).astype(np.uint8)
+    np.savez(tmp_path / "x.npz", x_train=x[:20], x_test=x[20:])
+    return tmp_path / "vae.pt"
+
+
+def table(folder):
+    return pd.read_parquet(folder / "datapoints.parquet")
+
+
+def facts(folder, name="run.json"):
+    return json.loads((folder / name).read_text())
+
+
+def kept(folder):
+    return sorted(path.name.partition("-")[0] for path in (folder / "units").rglob("*.safetensors"))
+
+
+@pytest.fixture
+def finished(gapkit, checkpoint, tmp_path):
+    """A run that was never interrupted."""
+    assert gapkit("analyze", checkpoint, *RUN)[0] == 0
+    return tmp_path / "run"
+
+
+def test_a_finished_run_is_continued_only_if_asked_and_then_makes_nothing_again(gapkit, checkpoint, finished):
+    before, numbers = table(finished), facts(finished, "summary.json")
+    assert kept(finished).count("rows") == 3
+    code, _, err = gapkit("analyze", checkpoint, *RUN)
+    assert code == 2
+    assert "another run, which is finished" in err
+    assert "--resume" in err
+    assert gapkit("analyze", checkpoint, *RUN, "--resume")[0] == 0
+    assert table(finished).equals(before)
+    assert facts(finished, "summary.json") == numbers
+    assert {"bounds", "fits", "evidence", "route"}.isdisjoint(facts(finished)["seconds"])
+
+
+def test_one_more_family_costs_its_fits_alone(gapkit, checkpoint, finished):
+    before = table(finished)
+    words = ("--family", "mean_field", "--family", "low_rank", "--resume")
+    assert gapkit("analyze", checkpoint, *RUN, *words)[0] == 0
+    frame = table(finished)
+    assert "elbo_star_low_rank" in frame
+    assert frame[list(before)].equals(before)
+    assert {"bounds", "evidence", "route"}.isdisjoint(facts(finished)["seconds"])
+    assert kept(finished).count("fits%2Flow_rank") == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--seed", "4"), "seed 4 (it was 0)"),
+        (("--effort", "standard"), "effort standard (it was quick)"),
+        (("--threads", "2"), "threads 2 (it was 1)"),
+        (("--binarize", "threshold"), "data: binarize threshold"),
+    ],
+)
+def test_a_run_of_something_else_is_refused_and_says_what_differs(words, told, gapkit, checkpoint, finished):
+    before = table(finished)
+    code, _, err = gapkit("analyze", checkpoint, *RUN, "--resume", *words)
+    assert code == 2
+    assert told in err
+    assert "choose another --out" in err
+    assert table(finished).equals(before)
+
+
+@pytest.mark.parametrize("changed", ["model", "data"])
+def test_another_model_or_other_data_of_the_same_name_are_refused(changed, gapkit, checkpoint, finished, tmp_path):
+    if changed == "model":
+        save_model(build("mlp_vae", x_shape=(1, 2, 3), latent=2, hidden=(8,)), checkpoint)
+    else:
+        x = np.random.default_rng(1).integers(0, 2, (460, 2, 3)).astype(np.uint8)
+        np.savez(tmp_path / "x.npz", x_train=x[:20], x_test=x[20:])
+    code, _, err = gapkit("analyze", checkpoint, *RUN, "--resume")
+    assert code == 2
+    assert {"model": "another checkpoint", "data": "other contents"}[changed] in err
+
+
+def test_two_processes_do_not_write_to_one_run(gapkit, checkpoint, finished):
+    with FileLock(finished / "units" / ".lock"):
+        code, _, err = gapkit("analyze", checkpoint, *RUN, "--resume")
+    assert code == 2
+    assert f"another process that writes there (process {os.getpid()} on " in err
+    assert gapkit("analyze", checkpoint, *RUN, "--resume")[0] == 0
+
+
+def test_a_run_that_is_refused_before_any_work_leaves_nothing(gapkit, checkpoint, tmp_path):
+    code, _, err = gapkit("analyze", checkpoint, *RUN, "--allow", "nothing")
+    assert code == 2, err
+    assert not (tmp_path / "run").exists()
+
+
+def started(tmp_path, *words):
+    code = "from gapkit.cli import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, "analyze", "vae.pt", *RUN, *words],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(tmp_path, stages, process):
+    """Until so many outputs are kept, or the run has ended."""
+    while process.poll() is None and len(list((tmp_path / "run" / "units").rglob("*.safetensors"))) < stages:
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_after_the_stage_and_says_how_to_go_on(gapkit, checkpoint, finished, tmp_path):
+    finished.rename(tmp_path / "whole")
+    process = started(tmp_path)
+    wait_for(tmp_path, 3, process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "ends after this stage" in err
+    assert "with --resume to go on" in err
+    assert not (tmp_path / "run" / "run.json").exists()
+    begun = len(kept(tmp_path / "run"))
+    assert 3 <= begun < 15
+    assert gapkit("analyze", checkpoint, *RUN, "--resume")[0] == 0
+    assert table(tmp_path / "run").equals(table(tmp_path / "whole"))
+    assert facts(tmp_path / "run", "summary.json") == facts(tmp_path / "whole", "summary.json")
+
+
+@pytest.mark.slow
+def test_killed_runs_go_on_and_end_as_if_nothing_had_happened(gapkit, checkpoint, finished, tmp_path):
+    finished.rename(tmp_path / "whole")
+    for stages in (1, 4, 6, 11):
+        process = started(tmp_path, "--resume")
+        wait_for(tmp_path, stages, process)
+        process.kill()
+        process.communicate()
+    torn = max((tmp_path / "run" / "units").rglob("*.safetensors"), key=lambda path: path.stat().st_mtime)
+    torn.write_bytes(torn.read_bytes()[:-10])
+    code, _, err = gapkit("analyze", checkpoint, *RUN, "--resume")
+    assert code == 0, err
+    assert table(tmp_path / "run").equals(table(tmp_path / "whole"))
+    assert facts(tmp_path / "run", "summary.json") == facts(tmp_path / "whole", "summary.json")
+
+
+@pytest.mark.slow
+def test_where_no_more_can_be_written_what_is_done_stays(gapkit, checkpoint, finished, tmp_path):
+    """A limit on the size of a file makes the system refuse to write, as a full disk does."""
+    finished.rename(tmp_path / "whole")
+    sizes = [path.stat().st_size for path in (tmp_path / "whole" / "units").rglob("*.safetensors")]
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({max(sizes) - 1}, {max(sizes) - 1}))\n"
+        "from gapkit.cli import main; main()"
+    )
+    words = ["analyze", "vae.pt", *RUN]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert "File too large" in done.stderr
+    assert "--resume" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert 0 < len(kept(tmp_path / "run")) < len(sizes)
+    assert gapkit("analyze", checkpoint, *RUN, "--resume")[0] == 0
+    assert table(tmp_path / "run").equals(table(tmp_path / "whole"))
+
+
+MODEL = """
+import torch
+from torch import nn
+from torch.distributions import Independent, Normal
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.enc, self.dec = nn.Linear(6, 4), nn.Linear(2, 6)
+    def encode(self, x):
+        if len(x) <= 200 and (x[:, 0] == 0.5).any():
+            raise RuntimeError("this one I cannot encode")
+        mean, logvar = self.enc(x).chunk(2, -1)
+        return Independent(Normal(mean, (logvar / 2).exp()), 1)
+    def decode(self, z):
+        return Independent(Normal(self.dec(z), 0.7), 1)
+    def prior(self):
+        return Independent(Normal(torch.zeros(2), 1.0), 1)
+"""
+
+
+def test_datapoints_without_numbers_make_the_exit_code_3(gapkit, tmp_path):
+    (tmp_path / "net.py").write_text(MODEL)
+    torch.manual_seed(0)
+    namespace = {}
+    exec(compile(MODEL, "net.py", "exec"), namespace)
+    torch.save(namespace["Net"]().state_dict(), tmp_path / "net.pt")
+    x = np.random.default_rng(0).integers(0, 2, (230, 6)).astype(np.float32)
+    x[201, 0] = 0.5
+    np.save(tmp_path / "x.npy", x)
+    words = ("--model", "net.py:Net", "--data", "x.npy", "--effort", "quick", "--format", "none", "--out", "run")
+    code, out, err = gapkit("analyze", "net.pt", *words)
+    assert code == 3, err
+    assert "1 datapoint without numbers" in err
+    assert "results: run" in out
+    (failed,) = facts(tmp_path / "run")["failed"]
+    assert (failed["from"], failed["to"]) == (201, 201)
+    assert "this one I cannot encode" in failed["reason"]
+    assert table(tmp_path / "run")["log_px"].isna().sum() == 1
