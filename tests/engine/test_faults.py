@@ -1,0 +1,114 @@
+"""Memory that is too small at any stage, and decoders that give NaN for some datapoints."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import gapkit
+from gapkit.core.errors import GapkitWarning
+from gapkit.engine import spec_for, stages
+from gapkit.ladder import error_of
+from gapkit.models.reference import build
+
+SPEC = spec_for("quick", unit_size=16, details=2, families=("mean_field", "low_rank"))
+RUNGS = ("elbo", "elbo_star", "log_px", "iwae", "elbo_star_full_rank")
+
+
+@pytest.fixture(scope="module")
+def problem():
+    """A model, data of three units, and their numbers."""
+    torch.manual_seed(3)
+    model = build("mlp_vae", x_shape=(6,), latent=3, hidden=(8,))
+    x = (torch.rand(40, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    return model, x, gapkit.analyze(model, x, SPEC)
+
+
+def batch_of(arguments):
+    return next(part for part in arguments if isinstance(part, stages.Batch))
+
+
+@pytest.mark.parametrize("stage", ["bounds", "fits", "evidence"])
+@pytest.mark.parametrize("words", ["out of memory", None], ids=["the device's", "the machine's"])
+def test_where_memory_is_too_small_half_as_many_are_done_at_once(stage, words, problem, monkeypatch):
+    model, x, whole = problem
+    inner = getattr(stages, stage)
+
+    def small(*arguments):
+        batch = batch_of(arguments)
+        if len(batch.key.indices) > 5 and 20 in batch.key.indices:
+            raise torch.OutOfMemoryError(words) if words else MemoryError
+        return inner(*arguments)
+
+    monkeypatch.setattr(stages, stage, small)
+    result = gapkit.analyze(model, x, SPEC)
+    assert "failed" not in result.run
+    assert [(cut["from"], cut["to"]) for cut in result.run["cut"]] == [(16, 31), (16, 23)]
+    assert "emory" in result.run["cut"][0]["reason"]
+    frame, before = result.to_frame(), whole.to_frame()
+    other = ~frame["index"].between(16, 31)
+    for name in RUNGS:
+        assert frame.loc[other, name].equals(before.loc[other, name])
+        error = np.hypot(frame[error_of(name)], before[error_of(name)])
+        assert ((frame[name] - before[name]).abs() <= 3 * error + 1e-5).all()
+
+
+def test_a_single_datapoint_that_needs_too_much_memory_is_flagged(problem, monkeypatch):
+    model, x, _ = problem
+    inner = stages.fits
+
+    def small(batch, bank, spec, more=None):
+        if 20 in batch.key.indices:
+            raise MemoryError
+        return inner(batch, bank, spec, more)
+
+    monkeypatch.setattr(stages, "fits", small)
+    with pytest.warns(GapkitWarning, match="no numbers for datapoint 20 of test: MemoryError"):
+        frame = gapkit.analyze(model, x, SPEC).to_frame()
+    assert frame.loc[frame["status"] == "failed", "index"].tolist() == [20]
+    assert frame["log_px"].isna().sum() == 1
+
+
+def test_a_further_family_that_needs_too_much_memory_is_left_out(problem, monkeypatch):
+    model, x, whole = problem
+
+    def small(batch, fitted, name, spec):
+        raise MemoryError
+
+    monkeypatch.setattr(stages, "family", small)
+    with pytest.warns(GapkitWarning, match=r"no q\* in the family low_rank"):
+        frame = gapkit.analyze(model, x, SPEC).to_frame()
+    assert "elbo_star_low_rank" not in frame
+    assert frame["elbo_star"].equals(whole.to_frame()["elbo_star"])
+
+
+class Broken(torch.nn.Module):
+    """A model whose encoder gives NaN for some datapoints."""
+
+    def __init__(self, model, bad):
+        super().__init__()
+        self.model, self.bad = model, bad
+        self.decode, self.prior = model.decode, model.prior
+
+    def encode(self, x):
+        q = self.model.encode(x)
+        bad = (x.flatten(1).unsqueeze(1) == self.bad).all(-1).any(-1, keepdim=True)
+        loc = torch.where(bad, torch.nan, q.base_dist.loc)
+        normal = torch.distributions.Normal(loc, q.base_dist.scale, validate_args=False)
+        return torch.distributions.Independent(normal, 1, validate_args=False)
+
+
+@pytest.mark.filterwarnings("ignore::gapkit.GapkitWarning")
+def test_nan_at_some_datapoints_flags_these_and_leaves_the_others_as_they_are():
+    generator = torch.Generator().manual_seed(1)
+    x = torch.rand(40, 6, generator=generator).round(decimals=3)
+    spec = replace(SPEC, details=0)
+    model = build("mlp_vae", x_shape=(6,), latent=3, hidden=(8,), likelihood="gaussian:sigma=0.5")
+    places = torch.randperm(37, generator=generator)[:4] + 3  # the first ones are looked at before any work
+    starts = torch.rand(30, 6, generator=generator)
+    whole = gapkit.analyze(Broken(model, x[:0]), x, spec, other_x=starts, allow=("range",)).to_frame()
+    frame = gapkit.analyze(Broken(model, x[places]), x, spec, other_x=starts, allow=("range",)).to_frame()
+    bad = frame["index"].isin(places.tolist())
+    assert frame.loc[bad, "status"].str.contains("nonfinite").all()
+    assert frame.loc[~bad].equals(whole.loc[~bad])
