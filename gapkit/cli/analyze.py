@@ -96,6 +96,9 @@ def analyze(
         int | None,
         typer.Option(help="Of this process; the last bits of the numbers depend on it.", show_default="all cores"),
     ] = None,
+    log_json: Annotated[
+        Path | None, typer.Option(help="Add what happens to this file, an event a line, for programs that watch.")
+    ] = None,
     shard: Annotated[
         str | None,
         typer.Option(help="i/N: only every N-th unit from the i-th on, or auto on a cluster; then gapkit merge."),
@@ -153,6 +156,7 @@ def analyze(
         bounds=tuple(bound or ()),
         resume=resume,
         executor=executor_of(engine, workers, ray_address, gpus_per_worker),
+        log=log_json,
     )
     if share is not None:
         analyze_shard(job, paths[0], out, share)

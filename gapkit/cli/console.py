@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 from rich.text import Text
 
+from gapkit.cli.log import Log
 from gapkit.core.errors import GapkitWarning, printable
 from gapkit.core.phrases import RANGE_NOTE, any_range, by_its_name, interval_text
 from gapkit.integrations.progress_bar import plain_lines
@@ -37,8 +38,8 @@ def progress_bar(console: Console) -> Iterator[Callable[["Step"], None]]:
 
 
 @contextmanager
-def gathered_warnings() -> Iterator[list[str]]:
-    """Yield a list that takes the text of every warning of gapkit once.
+def gathered_warnings(log: Log | None = None) -> Iterator[list[str]]:
+    """Yield a list that takes the text of every warning of gapkit once; the log has them too.
 
     Each is shown as soon as it comes: one that comes before the work may be a reason not to begin it.
     """
@@ -55,6 +56,8 @@ def gathered_warnings() -> Iterator[list[str]]:
         text = str(message)
         if issubclass(category, GapkitWarning) and text not in messages:
             messages.append(text)
+            if log is not None:
+                log("warning", text=text)
             typer.secho(f"warning: {printable(text)}", err=True, fg=typer.colors.YELLOW)
 
     with warnings.catch_warnings():

@@ -14,6 +14,7 @@ from gapkit.cli.command import command
 from gapkit.cli.console import gathered_warnings, progress_bar, tell
 from gapkit.cli.folder import STORE
 from gapkit.cli.keeping import kept_run, patient
+from gapkit.cli.log import logged
 from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.sources import DataSource, OpenedData, Source
 
@@ -39,6 +40,7 @@ class Job:
         executor: who runs the units; None runs them here.
         shards: folders of shards, whose outputs are used.
         trust: whether code runs that a file names, and not the user.
+        log: a file for events, a line each.
     """
 
     source: Source
@@ -50,6 +52,7 @@ class Job:
     executor: "Executor | None" = None
     shards: tuple[Path, ...] = ()
     trust: bool = False
+    log: Path | None = None
     _read: dict[DataSource, OpenedData] = field(default_factory=dict, repr=False, compare=False)
 
     def run(
@@ -119,7 +122,8 @@ class Job:
         arguments["provenance"] |= {"command": command()}
         request = request_of(arguments["provenance"], self.spec, self.device, self.allow, self.bounds)
         with (
-            gathered_warnings() as messages,
+            logged(self.log, command=command(), checkpoint=str(checkpoint), out=str(out) if out else None) as log,
+            gathered_warnings(log) as messages,
             frozen(opened.model),
             patient() as check,
             nullcontext() if out is None else kept_run(out, request, resume=self.resume) as store,
@@ -128,6 +132,7 @@ class Job:
 
             def stage_is_done(step: "Progress") -> None:
                 progress(step)
+                log.progress(step)
                 check()
 
             yield arguments, stage_is_done, store, messages

@@ -116,6 +116,22 @@ def test_a_run_that_is_refused_before_any_work_leaves_nothing(gapkit, checkpoint
     assert not (tmp_path / "run").exists()
 
 
+def test_what_happens_is_told_to_programs_an_event_a_line(gapkit, checkpoint, tmp_path):
+    assert gapkit("analyze", checkpoint, *RUN, "--limit", 20, "--log-json", "log.jsonl")[0] == 0
+    assert gapkit("analyze", checkpoint, *RUN, "--resume", "--seed", 3, "--log-json", "log.jsonl")[0] == 2
+    events = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    names = [event["event"] for event in events]
+    assert names == ["begun", *["stage"] * (len(names) - 4), "done", "begun", "failed"]
+    stages = [event for event in events if event["event"] == "stage"]
+    assert {"bank", "search", "bounds", "fits", "evidence", "route", "details"} <= {event["stage"] for event in stages}
+    assert stages[-1]["done"] == stages[-1]["total"]
+    assert events[0]["command"][:2] == ["gapkit", "analyze"]
+    assert "seed 3" in events[-1]["why"]
+    code, _, err = gapkit("analyze", checkpoint, *RUN, "--resume", "--log-json", tmp_path)
+    assert code == 2
+    assert "--log-json" in err
+
+
 def started(tmp_path, *words):
     code = "from gapkit.cli import main; main()"
     return subprocess.Popen(
