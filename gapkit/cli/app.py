@@ -20,6 +20,7 @@ from gapkit.cli.compare import compare
 from gapkit.cli.demo import demo
 from gapkit.cli.export import export
 from gapkit.cli.folder import kept, watched_claims
+from gapkit.cli.plan import plan
 from gapkit.cli.refit import refit
 from gapkit.cli.report import report
 from gapkit.cli.score import score
@@ -71,6 +72,7 @@ app.command()(compare)
 app.command()(report)
 app.command()(export)
 app.command()(merge)
+app.command()(plan)
 app.command()(certify)
 app.command()(train)
 app.command()(refit)

@@ -20,7 +20,7 @@ from gapkit.sources import DataSource, OpenedData, Source
 
 if TYPE_CHECKING:
     from gapkit.checkpoints import Loaded
-    from gapkit.engine import AnalysisSpec, Disk, Executor, Progress, Shard, ShardDone
+    from gapkit.engine import AnalysisSpec, Disk, Executor, Plan, Progress, Shard, ShardDone
     from gapkit.results import Result
 
 __all__ = ["Job"]
@@ -41,6 +41,8 @@ class Job:
         shards: folders of shards, whose outputs are used.
         trust: whether code runs that a file names, and not the user.
         log: a file for events, a line each.
+        threads: of this process; None for all cores.
+        workers: processes that run units.
     """
 
     source: Source
@@ -53,6 +55,8 @@ class Job:
     shards: tuple[Path, ...] = ()
     trust: bool = False
     log: Path | None = None
+    threads: int | None = None
+    workers: int = 1
     _read: dict[DataSource, OpenedData] = field(default_factory=dict, repr=False, compare=False)
 
     def run(
@@ -107,6 +111,24 @@ class Job:
             given = Given(**arguments, allow=self.allow, bounds=bounds_of(self.bounds), device=self.device)
             assert store is not None
             return run_shard(model, given, self.spec, shard, store, executor=self.executor, progress=progress)
+
+    def plan(self, checkpoint: Path, console: Console, seconds: float) -> "Plan":
+        """What the analysis of a checkpoint will take.
+
+        Args:
+            checkpoint: the trained model's file.
+            console: where warnings are shown.
+            seconds: for the probe.
+
+        Raises:
+            InputError: as :meth:`run`.
+        """
+        from gapkit.engine import Given, plan
+
+        with self._begun(checkpoint, console, None, None) as (arguments, _, _, _):
+            model, _ = arguments.pop("model"), arguments.pop("provenance")
+            given = Given(**arguments, allow=self.allow, bounds=bounds_of(self.bounds), device=self.device)
+            return plan(model, given, self.spec, seconds)
 
     @contextmanager
     def _begun(

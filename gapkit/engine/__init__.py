@@ -8,7 +8,7 @@ from gapkit.engine.encoders import check_encoder_names
 from gapkit.engine.execute import Executor, Local
 from gapkit.engine.fit import Fitted, fit
 from gapkit.engine.own_bounds import checked_bounds
-from gapkit.engine.plan import Unit, plan_units
+from gapkit.engine.planning import Plan, plan
 from gapkit.engine.progress import Progress
 from gapkit.engine.ray_executor import Ray
 from gapkit.engine.request import differences, request_of, spec_of
@@ -16,6 +16,7 @@ from gapkit.engine.run import analyze
 from gapkit.engine.shard import Shard, ShardDone, run_shard
 from gapkit.engine.spec import EFFORTS, AnalysisSpec, spec_for
 from gapkit.engine.store import Memory, Store
+from gapkit.engine.units import Unit, plan_units
 
 __all__ = [
     "EFFORTS",
@@ -27,6 +28,7 @@ __all__ = [
     "Given",
     "Local",
     "Memory",
+    "Plan",
     "Progress",
     "Ray",
     "Shard",
@@ -41,6 +43,7 @@ __all__ = [
     "checked_device",
     "differences",
     "fit",
+    "plan",
     "plan_units",
     "request_of",
     "run_shard",

@@ -10,10 +10,10 @@ import pandas as pd
 from gapkit.engine import stages
 from gapkit.engine.chosen import Chosen, largest, typical
 from gapkit.engine.explore import LOOKED, Again
-from gapkit.engine.plan import Unit
 from gapkit.engine.skipped import left_out
 from gapkit.engine.table import Sought
 from gapkit.engine.table import rows as rows_of
+from gapkit.engine.units import Unit
 from gapkit.engine.work import Work
 from gapkit.estimators.evidence import SOURCES
 from gapkit.ladder import STANDARD

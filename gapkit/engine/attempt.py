@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from gapkit.engine.pipeline import pipeline
-from gapkit.engine.plan import Unit, halves
 from gapkit.engine.skipped import reason
 from gapkit.engine.store import Store, StoreError
 from gapkit.engine.unit import Finished, run_unit
+from gapkit.engine.units import Unit, halves
 from gapkit.engine.work import Work
 
 __all__ = ["Attempt", "Failure", "Without", "attempt", "out_of_memory"]

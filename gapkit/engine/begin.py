@@ -15,10 +15,10 @@ from gapkit.engine.identity import identity_of_encoder, identity_of_work
 from gapkit.engine.misses import misses, still_missing, unreached
 from gapkit.engine.own_bounds import checked_bounds
 from gapkit.engine.pipeline import pipeline
-from gapkit.engine.plan import Unit
 from gapkit.engine.prepared import Prepared, prepared
 from gapkit.engine.progress import Progress, Stopwatch
 from gapkit.engine.spec import AnalysisSpec
+from gapkit.engine.units import Unit
 from gapkit.engine.work import Work
 from gapkit.estimators import Estimator
 from gapkit.inputs.data import unpacked

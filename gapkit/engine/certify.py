@@ -21,9 +21,9 @@ from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.explore import LOOKED, explore
 from gapkit.engine.misses import misses
-from gapkit.engine.plan import plan_units
 from gapkit.engine.progress import Progress
 from gapkit.engine.spec import AnalysisSpec, resolve
+from gapkit.engine.units import plan_units
 from gapkit.estimators import Bdmc
 from gapkit.families import Mixture
 from gapkit.local import Bank

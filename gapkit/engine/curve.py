@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from gapkit.engine.plan import Unit
 from gapkit.engine.spec import AnalysisSpec
+from gapkit.engine.units import Unit
 from gapkit.local import NUM_SAMPLES, steps_refusal
 from gapkit.results.step_gains import summarise_curve
 

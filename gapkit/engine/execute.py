@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from gapkit.engine.attempt import Attempt, attempt
-from gapkit.engine.plan import Unit
 from gapkit.engine.store import Store
+from gapkit.engine.units import Unit
 from gapkit.engine.work import Work
 
 __all__ = ["Executor", "Local"]

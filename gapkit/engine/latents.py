@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gapkit.core.randomness import Key
-from gapkit.engine.plan import Unit
+from gapkit.engine.units import Unit
 from gapkit.families.gaussian import Affine, DiagonalGaussian, standard_normal_log_prob
 from gapkit.families.protocol import Posterior
 from gapkit.results.latent_use import summarise_latents, summarise_use

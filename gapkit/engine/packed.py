@@ -23,9 +23,9 @@ from gapkit.engine.convergence import Convergence
 from gapkit.engine.explore import Again, Explored
 from gapkit.engine.latents import Marginals
 from gapkit.engine.outputs import Cost
-from gapkit.engine.plan import Unit
 from gapkit.engine.stages import Bounds
 from gapkit.engine.unit import Finished
+from gapkit.engine.units import Unit
 from gapkit.estimators import Bound, Estimate
 from gapkit.estimators.evidence import Evidence
 from gapkit.families import (

@@ -10,7 +10,7 @@ from gapkit.engine.assemble import fits_of, table_of
 from gapkit.engine.convergence import Convergence, watch
 from gapkit.engine.explore import Explored, control_share, explore, wanted
 from gapkit.engine.outputs import Stage, settings_of, unrepeatable
-from gapkit.engine.plan import Unit
+from gapkit.engine.units import Unit
 from gapkit.engine.work import Work
 from gapkit.estimators import Estimate
 from gapkit.local import LocalFit, further, own_families

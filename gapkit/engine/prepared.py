@@ -14,8 +14,8 @@ from gapkit.engine.encoders import check_encoders
 from gapkit.engine.forecast import warn_if_long
 from gapkit.engine.inputs import encoder_inputs
 from gapkit.engine.labels import check_labels
-from gapkit.engine.plan import Unit, plan_units
 from gapkit.engine.spec import AnalysisSpec
+from gapkit.engine.units import Unit, plan_units
 from gapkit.local import order, split_family
 from gapkit.models.encoding import encoded
 from gapkit.models.protocol import LatentModel

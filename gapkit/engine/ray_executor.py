@@ -19,9 +19,9 @@ from gapkit.core.errors import InputError
 from gapkit.engine.attempt import Attempt, Failure, attempt
 from gapkit.engine.disk import Disk, Union
 from gapkit.engine.outputs import Cost, Output
-from gapkit.engine.plan import Unit
 from gapkit.engine.store import Nothing, Place, Store, StoreError
 from gapkit.engine.unit import ROWS
+from gapkit.engine.units import Unit
 from gapkit.engine.work import Work
 
 __all__ = ["Ray"]

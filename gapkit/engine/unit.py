@@ -19,9 +19,9 @@ from gapkit.engine.convergence import Convergence
 from gapkit.engine.latents import Marginals, marginals
 from gapkit.engine.outputs import Cost, Output, Stage, digest, identities
 from gapkit.engine.pipeline import pipeline
-from gapkit.engine.plan import Unit
 from gapkit.engine.skipped import reason
 from gapkit.engine.store import Nothing, Place, Store
+from gapkit.engine.units import Unit
 from gapkit.engine.work import Work, seed_of
 from gapkit.families.gaussian import Affine
 from gapkit.families.protocol import Posterior

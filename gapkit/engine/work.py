@@ -7,8 +7,8 @@ import numpy as np
 from torch import Tensor
 
 from gapkit.engine.curve import CurvePlan
-from gapkit.engine.plan import Unit
 from gapkit.engine.spec import AnalysisSpec
+from gapkit.engine.units import Unit
 from gapkit.estimators import Estimator
 from gapkit.local import Bank
 from gapkit.models.protocol import LatentModel

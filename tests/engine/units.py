@@ -9,7 +9,7 @@ from gapkit.engine import spec_for
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.curve import plan_curve
 from gapkit.engine.identity import identity_of_work
-from gapkit.engine.plan import plan_units
+from gapkit.engine.units import plan_units
 from gapkit.engine.work import Work
 from gapkit.models.freeze import frozen
 from gapkit.models.reference import build
