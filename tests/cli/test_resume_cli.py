@@ -19,16 +19,6 @@ from gapkit.models.reference import build
 RUN = ("--data", "x.npz", "--effort", "quick", "--format", "none", "--threads", "1", "--out", "run")
 
 
-@pytest.fixture
-def checkpoint(tmp_path):
-    """A small model, and data of three units."""
-    torch.manual_seed(0)
-    save_model(build("mlp_vae", x_shape=(1, 2, 3), latent=2, hidden=(8,)), tmp_path / "vae.pt")
-    x = np.random.default_rng(0).integers(0, 2, (460, 2, 3)).astype(np.uint8)
-    np.savez(tmp_path / "x.npz", x_train=x[:20], x_test=x[20:])
-    return tmp_path / "vae.pt"
-
-
 def table(folder):
     return pd.read_parquet(folder / "datapoints.parquet")
 
@@ -42,29 +32,29 @@ def kept(folder):
 
 
 @pytest.fixture
-def finished(gapkit, checkpoint, tmp_path):
+def finished(gapkit, three_units, tmp_path):
     """A run that was never interrupted."""
-    assert gapkit("analyze", checkpoint, *RUN)[0] == 0
+    assert gapkit("analyze", three_units, *RUN)[0] == 0
     return tmp_path / "run"
 
 
-def test_a_finished_run_is_continued_only_if_asked_and_then_makes_nothing_again(gapkit, checkpoint, finished):
+def test_a_finished_run_is_continued_only_if_asked_and_then_makes_nothing_again(gapkit, three_units, finished):
     before, numbers = table(finished), facts(finished, "summary.json")
     assert kept(finished).count("rows") == 3
-    code, _, err = gapkit("analyze", checkpoint, *RUN)
+    code, _, err = gapkit("analyze", three_units, *RUN)
     assert code == 2
     assert "another run, which is finished" in err
     assert "--resume" in err
-    assert gapkit("analyze", checkpoint, *RUN, "--resume")[0] == 0
+    assert gapkit("analyze", three_units, *RUN, "--resume")[0] == 0
     assert table(finished).equals(before)
     assert facts(finished, "summary.json") == numbers
     assert {"bounds", "fits", "evidence", "route"}.isdisjoint(facts(finished)["seconds"])
 
 
-def test_one_more_family_costs_its_fits_alone(gapkit, checkpoint, finished):
+def test_one_more_family_costs_its_fits_alone(gapkit, three_units, finished):
     before = table(finished)
     words = ("--family", "mean_field", "--family", "low_rank", "--resume")
-    assert gapkit("analyze", checkpoint, *RUN, *words)[0] == 0
+    assert gapkit("analyze", three_units, *RUN, *words)[0] == 0
     frame = table(finished)
     assert "elbo_star_low_rank" in frame
     assert frame[list(before)].equals(before)
@@ -81,9 +71,9 @@ def test_one_more_family_costs_its_fits_alone(gapkit, checkpoint, finished):
         (("--binarize", "threshold"), "data: binarize threshold"),
     ],
 )
-def test_a_run_of_something_else_is_refused_and_says_what_differs(words, told, gapkit, checkpoint, finished):
+def test_a_run_of_something_else_is_refused_and_says_what_differs(words, told, gapkit, three_units, finished):
     before = table(finished)
-    code, _, err = gapkit("analyze", checkpoint, *RUN, "--resume", *words)
+    code, _, err = gapkit("analyze", three_units, *RUN, "--resume", *words)
     assert code == 2
     assert told in err
     assert "choose another --out" in err
@@ -91,34 +81,34 @@ def test_a_run_of_something_else_is_refused_and_says_what_differs(words, told, g
 
 
 @pytest.mark.parametrize("changed", ["model", "data"])
-def test_another_model_or_other_data_of_the_same_name_are_refused(changed, gapkit, checkpoint, finished, tmp_path):
+def test_another_model_or_other_data_of_the_same_name_are_refused(changed, gapkit, three_units, finished, tmp_path):
     if changed == "model":
-        save_model(build("mlp_vae", x_shape=(1, 2, 3), latent=2, hidden=(8,)), checkpoint)
+        save_model(build("mlp_vae", x_shape=(1, 2, 3), latent=2, hidden=(8,)), three_units)
     else:
         x = np.random.default_rng(1).integers(0, 2, (460, 2, 3)).astype(np.uint8)
         np.savez(tmp_path / "x.npz", x_train=x[:20], x_test=x[20:])
-    code, _, err = gapkit("analyze", checkpoint, *RUN, "--resume")
+    code, _, err = gapkit("analyze", three_units, *RUN, "--resume")
     assert code == 2
     assert {"model": "another checkpoint", "data": "other contents"}[changed] in err
 
 
-def test_two_processes_do_not_write_to_one_run(gapkit, checkpoint, finished):
+def test_two_processes_do_not_write_to_one_run(gapkit, three_units, finished):
     with FileLock(finished / "units" / ".lock"):
-        code, _, err = gapkit("analyze", checkpoint, *RUN, "--resume")
+        code, _, err = gapkit("analyze", three_units, *RUN, "--resume")
     assert code == 2
     assert f"another process that writes there (process {os.getpid()} on " in err
-    assert gapkit("analyze", checkpoint, *RUN, "--resume")[0] == 0
+    assert gapkit("analyze", three_units, *RUN, "--resume")[0] == 0
 
 
-def test_a_run_that_is_refused_before_any_work_leaves_nothing(gapkit, checkpoint, tmp_path):
-    code, _, err = gapkit("analyze", checkpoint, *RUN, "--allow", "nothing")
+def test_a_run_that_is_refused_before_any_work_leaves_nothing(gapkit, three_units, tmp_path):
+    code, _, err = gapkit("analyze", three_units, *RUN, "--allow", "nothing")
     assert code == 2, err
     assert not (tmp_path / "run").exists()
 
 
-def test_what_happens_is_told_to_programs_an_event_a_line(gapkit, checkpoint, tmp_path):
-    assert gapkit("analyze", checkpoint, *RUN, "--limit", 20, "--log-json", "log.jsonl")[0] == 0
-    assert gapkit("analyze", checkpoint, *RUN, "--resume", "--seed", 3, "--log-json", "log.jsonl")[0] == 2
+def test_what_happens_is_told_to_programs_an_event_a_line(gapkit, three_units, tmp_path):
+    assert gapkit("analyze", three_units, *RUN, "--limit", 20, "--log-json", "log.jsonl")[0] == 0
+    assert gapkit("analyze", three_units, *RUN, "--resume", "--seed", 3, "--log-json", "log.jsonl")[0] == 2
     events = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     names = [event["event"] for event in events]
     assert names == ["begun", *["stage"] * (len(names) - 4), "done", "begun", "failed"]
@@ -127,7 +117,7 @@ def test_what_happens_is_told_to_programs_an_event_a_line(gapkit, checkpoint, tm
     assert stages[-1]["done"] == stages[-1]["total"]
     assert events[0]["command"][:2] == ["gapkit", "analyze"]
     assert "seed 3" in events[-1]["why"]
-    code, _, err = gapkit("analyze", checkpoint, *RUN, "--resume", "--log-json", tmp_path)
+    code, _, err = gapkit("analyze", three_units, *RUN, "--resume", "--log-json", tmp_path)
     assert code == 2
     assert "--log-json" in err
 
@@ -150,7 +140,7 @@ def wait_for(tmp_path, stages, process):
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_after_the_stage_and_says_how_to_go_on(gapkit, checkpoint, finished, tmp_path):
+def test_ctrl_c_ends_after_the_stage_and_says_how_to_go_on(gapkit, three_units, finished, tmp_path):
     finished.rename(tmp_path / "whole")
     process = started(tmp_path)
     wait_for(tmp_path, 3, process)
@@ -162,13 +152,13 @@ def test_ctrl_c_ends_after_the_stage_and_says_how_to_go_on(gapkit, checkpoint, f
     assert not (tmp_path / "run" / "run.json").exists()
     begun = len(kept(tmp_path / "run"))
     assert 3 <= begun < 15
-    assert gapkit("analyze", checkpoint, *RUN, "--resume")[0] == 0
+    assert gapkit("analyze", three_units, *RUN, "--resume")[0] == 0
     assert table(tmp_path / "run").equals(table(tmp_path / "whole"))
     assert facts(tmp_path / "run", "summary.json") == facts(tmp_path / "whole", "summary.json")
 
 
 @pytest.mark.slow
-def test_killed_runs_go_on_and_end_as_if_nothing_had_happened(gapkit, checkpoint, finished, tmp_path):
+def test_killed_runs_go_on_and_end_as_if_nothing_had_happened(gapkit, three_units, finished, tmp_path):
     finished.rename(tmp_path / "whole")
     for stages in (1, 4, 6, 11):
         process = started(tmp_path, "--resume")
@@ -177,14 +167,14 @@ def test_killed_runs_go_on_and_end_as_if_nothing_had_happened(gapkit, checkpoint
         process.communicate()
     torn = max((tmp_path / "run" / "units").rglob("*.safetensors"), key=lambda path: path.stat().st_mtime)
     torn.write_bytes(torn.read_bytes()[:-10])
-    code, _, err = gapkit("analyze", checkpoint, *RUN, "--resume")
+    code, _, err = gapkit("analyze", three_units, *RUN, "--resume")
     assert code == 0, err
     assert table(tmp_path / "run").equals(table(tmp_path / "whole"))
     assert facts(tmp_path / "run", "summary.json") == facts(tmp_path / "whole", "summary.json")
 
 
 @pytest.mark.slow
-def test_where_no_more_can_be_written_what_is_done_stays(gapkit, checkpoint, finished, tmp_path):
+def test_where_no_more_can_be_written_what_is_done_stays(gapkit, three_units, finished, tmp_path):
     """A limit on the size of a file makes the system refuse to write, as a full disk does."""
     finished.rename(tmp_path / "whole")
     sizes = [path.stat().st_size for path in (tmp_path / "whole" / "units").rglob("*.safetensors")]
@@ -201,7 +191,7 @@ def test_where_no_more_can_be_written_what_is_done_stays(gapkit, checkpoint, fin
     assert "--resume" in done.stderr
     assert "Traceback" not in done.stderr
     assert 0 < len(kept(tmp_path / "run")) < len(sizes)
-    assert gapkit("analyze", checkpoint, *RUN, "--resume")[0] == 0
+    assert gapkit("analyze", three_units, *RUN, "--resume")[0] == 0
     assert table(tmp_path / "run").equals(table(tmp_path / "whole"))
 
 

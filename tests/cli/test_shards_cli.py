@@ -3,44 +3,30 @@
 import json
 import os
 
-import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from gapkit.core.errors import InputError
 from gapkit.engine import Shard
-from gapkit.models.native import save_model
-from gapkit.models.reference import build
 
 RUN = ("--data", "x.npz", "--effort", "quick", "--format", "none", "--threads", "1")
-
-
-@pytest.fixture
-def checkpoint(tmp_path):
-    """A small model, and data of three units."""
-    torch.manual_seed(0)
-    save_model(build("mlp_vae", x_shape=(1, 2, 3), latent=2, hidden=(8,)), tmp_path / "vae.pt")
-    x = np.random.default_rng(0).integers(0, 2, (460, 2, 3)).astype(np.uint8)
-    np.savez(tmp_path / "x.npz", x_train=x[:20], x_test=x[20:])
-    return tmp_path / "vae.pt"
 
 
 def read(folder):
     return pd.read_parquet(folder / "datapoints.parquet"), json.loads((folder / "summary.json").read_text())
 
 
-def test_shards_make_the_same_result_in_any_order_and_place(gapkit, checkpoint, tmp_path):
-    assert gapkit("analyze", checkpoint, *RUN, "--out", "whole")[0] == 0
+def test_shards_make_the_same_result_in_any_order_and_place(gapkit, three_units, tmp_path):
+    assert gapkit("analyze", three_units, *RUN, "--out", "whole")[0] == 0
     table, numbers = read(tmp_path / "whole")
     for number in (2, 0):
-        code, out, _ = gapkit("analyze", checkpoint, *RUN, "--out", "run", "--shard", f"{number}/3")
+        code, out, _ = gapkit("analyze", three_units, *RUN, "--out", "run", "--shard", f"{number}/3")
         assert code == 0
         assert "gapkit merge run" in out
     code, _, err = gapkit("merge", "run")
     assert code == 2
     assert "shard 1/3 is missing" in err
-    assert gapkit("analyze", checkpoint, *RUN, "--out", "elsewhere", "--shard", "1/3")[0] == 0
+    assert gapkit("analyze", three_units, *RUN, "--out", "elsewhere", "--shard", "1/3")[0] == 0
     code, out, err = gapkit("merge", "run", "elsewhere", "--format", "html", "--out", "all")
     assert code == 0, err
     assert out.strip().endswith("report: all/report.html")
@@ -53,9 +39,9 @@ def test_shards_make_the_same_result_in_any_order_and_place(gapkit, checkpoint, 
     assert read(tmp_path / "run")[0].equals(table)
 
 
-def test_shards_of_different_runs_are_not_merged(gapkit, checkpoint):
-    assert gapkit("analyze", checkpoint, *RUN, "--out", "run", "--shard", "0/2")[0] == 0
-    assert gapkit("analyze", checkpoint, *RUN, "--seed", "5", "--out", "other", "--shard", "1/2")[0] == 0
+def test_shards_of_different_runs_are_not_merged(gapkit, three_units):
+    assert gapkit("analyze", three_units, *RUN, "--out", "run", "--shard", "0/2")[0] == 0
+    assert gapkit("analyze", three_units, *RUN, "--seed", "5", "--out", "other", "--shard", "1/2")[0] == 0
     code, _, err = gapkit("merge", "run", "other")
     assert code == 2
     assert "shards of different runs: seed 5 (it was 0)" in err
@@ -94,11 +80,11 @@ def test_no_shard(word, environment):
         Shard.read(word, environment)
 
 
-def test_a_cluster_runs_its_shard(gapkit, checkpoint, monkeypatch, tmp_path):
+def test_a_cluster_runs_its_shard(gapkit, three_units, monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("SLURM") or name in ("RANK", "WORLD_SIZE")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
     monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "2")
-    assert gapkit("analyze", checkpoint, *RUN, "--out", "run", "--shard", "auto", "--limit", "10")[0] == 0
+    assert gapkit("analyze", three_units, *RUN, "--out", "run", "--shard", "auto", "--limit", "10")[0] == 0
     done = json.loads((tmp_path / "run" / "shard-1-of-2" / "done.json").read_text())
     assert done == {"units": 0, "datapoints": 0, "failed": []}

@@ -12,14 +12,13 @@ import torch
 
 import gapkit
 from gapkit.core.errors import GapkitWarning, InputError
-from gapkit.engine import Disk, Ray, spec_for
-from gapkit.models.reference import build
+from gapkit.engine import Disk, Ray
 from tests.engine.executors import Ordered
+from tests.engine.five_units import SPEC, made
 
 ray = pytest.importorskip("ray")
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::FutureWarning:ray", "ignore::ResourceWarning")]
-SPEC = spec_for("quick", unit_size=8, details=2, families=("mean_field", "low_rank"))
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +35,7 @@ def cluster():
 @pytest.fixture(scope="module")
 def problem(cluster):
     """A model, data of five units, and what one process gives."""
-    torch.manual_seed(3)
-    model = build("mlp_vae", x_shape=(6,), latent=3, hidden=(8,))
-    x = (torch.rand(36, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    model, x = made()
     return model, x, gapkit.analyze(model, x, SPEC)
 
 
@@ -139,11 +136,9 @@ def test_a_driver_that_is_killed_is_continued(tmp_path):
         "import os, signal, sys, torch, gapkit\n"
         "from pathlib import Path\n"
         "from gapkit.engine import Disk, Ray\n"
-        "from tests.engine.test_ray import SPEC, build\n"
+        "from tests.engine.five_units import SPEC, made\n"
         "torch.set_num_threads(1)\n"
-        "torch.manual_seed(3)\n"
-        "model = build('mlp_vae', x_shape=(6,), latent=3, hidden=(8,))\n"
-        "x = (torch.rand(36, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()\n"
+        "model, x = made()\n"
         "folder, dies = Path(sys.argv[1]), sys.argv[2] == 'dies'\n"
         "def progress(step):\n"
         "    if dies and step.done > 8:\n"
@@ -162,9 +157,7 @@ def test_a_driver_that_is_killed_is_continued(tmp_path):
     assert 1 <= kept < 5
     done = run("lives")
     assert done.returncode == 0, done.stderr
-    torch.manual_seed(3)
-    model = build("mlp_vae", x_shape=(6,), latent=3, hidden=(8,))
-    x = (torch.rand(36, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    model, x = made()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     plain = gapkit.analyze(model, x, SPEC)
