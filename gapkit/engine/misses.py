@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.support import gap_of_chains, latents_beyond, uncovered
 from gapkit.families.protocol import with_density
 from gapkit.local import Bank, find_modes, search_on
+from gapkit.results.records import Search
 from gapkit.target import Target
 from gapkit.target.simulate import simulate
 
@@ -32,7 +32,7 @@ _OWN = 0.05
 _FEWEST_GAPS, _WIDEST = 4, 4.0  # sandwiches of BDMC that a mean needs, and nats that one counts for at most
 
 
-def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, Any]:
+def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Search:
     """On how many datapoints simulated from the model the search for modes misses the latents that they came from.
 
     Those latents are exact posterior draws, so that each is, with the probability of the mass that was found, in a mode
@@ -43,7 +43,7 @@ def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, 
         why nothing could be simulated.
     """
     if bank is None:
-        return {"skipped": "there is no bank of starts", "widen": False}
+        return Search(skipped="there is no bank of starts", widen=False)
     try:
         missed, count = _missed(like, bank, spec, 0, _SIMULATED), _SIMULATED
         widen = missed >= _MISSED
@@ -51,11 +51,11 @@ def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, 
             missed, count = missed + _missed(like, bank, spec, count, _FURTHER), count + _FURTHER
             widen = missed >= _SHARE * count
     except Exception as error:  # a model may raise anything when it is drawn from, and the analysis goes on
-        return {"skipped": reason(error), "widen": False}
-    return {"simulated": count, "missed": missed, "widen": widen}
+        return Search(skipped=reason(error), widen=False)
+    return Search(simulated=count, missed=missed, widen=widen)
 
 
-def still_missing(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, Any]:
+def still_missing(like: Target, bank: Bank | None, spec: AnalysisSpec, search: Search) -> Search:
     """What everything that is done for a datapoint, the route included, misses on data simulated from the model.
 
     The latents of a simulated datapoint are an exact draw from its posterior. Where log p(x) is importance sampling's,
@@ -74,16 +74,16 @@ def still_missing(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mappin
         ``skipped_again``, why it could not be tried.
     """
     if bank is None or bank.num_prior < 2:
-        return {}
+        return search
     try:
-        return _unreached(like, bank, replace(spec, families=("mean_field",)))
+        return _unreached(like, bank, replace(spec, families=("mean_field",)), search)
     except Exception as error:  # as above
-        return {"skipped_again": reason(error)}
+        return replace(search, skipped_again=reason(error))
 
 
-def unreached(search: Mapping[str, Any]) -> Mapping[str, float]:
+def unreached(search: Search) -> Mapping[str, float]:
     """The posterior mass that is missed on data of the model, by the source of log p(x)."""
-    return {"mixture": search.get("unseen", 0.0), "ais": search.get("unseen_annealed", 0.0)}
+    return {"mixture": search.unseen or 0.0, "ais": search.unseen_annealed or 0.0}
 
 
 def _simulated(like: Target, spec: AnalysisSpec, begin: int, count: int) -> tuple[stages.Batch, Tensor]:
@@ -105,7 +105,7 @@ def _missed(like: Target, bank: Bank, spec: AnalysisSpec, begin: int, count: int
     return int((search_on(batch.target, batch.key, spec.fit, modes, starts, bank.narrow).gained > NEWS).sum())
 
 
-def _unreached(like: Target, bank: Bank, spec: AnalysisSpec) -> Mapping[str, Any]:
+def _unreached(like: Target, bank: Bank, spec: AnalysisSpec, search: Search) -> Search:
     batch, z = _simulated(like, spec, 0, _AGAIN)
     fitted = stages.fits(batch, bank, spec)
     top = stages.evidence(batch, fitted, spec)
@@ -126,21 +126,22 @@ def _unreached(like: Target, bank: Bank, spec: AnalysisSpec) -> Mapping[str, Any
     sampled, beyond, known, gap = told
     count, found, expected = int(sampled.sum()), int(beyond.sum()), float(known.sum())
     clear = found - expected > _SIGMAS * math.sqrt(float((known * (1.0 - known)).sum())) + _CHANCE
-    seen: dict[str, Any] = {
-        "simulated_again": count,
-        "beyond": found,
-        "expected": expected,
-        "unseen": (found - expected) / count if clear else 0.0,
-    }
-    return {**seen, **_apart(gap[~gap.isnan()])}
+    seen = replace(
+        search,
+        simulated_again=count,
+        beyond=found,
+        expected=expected,
+        unseen=(found - expected) / count if clear else 0.0,
+    )
+    return _apart(seen, gap[~gap.isnan()])
 
 
-def _apart(gap: Tensor) -> Mapping[str, Any]:
+def _apart(search: Search, gap: Tensor) -> Search:
     """The mean of the sandwiches of AIS (BDMC): values of shape (N,), in nats; each counts up to 4."""
     if len(gap) < _FEWEST_GAPS:
-        return {"annealed_again": len(gap)}
+        return replace(search, annealed_again=len(gap))
     gap = gap.clamp(-_WIDEST, _WIDEST)  # one very wide sandwich must not make the mean
     mean, error = float(gap.mean()), float(gap.std()) / math.sqrt(len(gap))
     clear = mean > _SIGMAS * error + _OWN
     unseen = 1.0 - math.exp(-0.5 * mean) if clear else 0.0
-    return {"annealed_again": len(gap), "apart": mean, "unseen_annealed": unseen}
+    return replace(search, annealed_again=len(gap), apart=mean, unseen_annealed=unseen)

@@ -20,6 +20,7 @@ from gapkit.engine.spec import AnalysisSpec
 from gapkit.local import GAUSSIAN, order, split_family
 from gapkit.models.encoding import encoded
 from gapkit.models.protocol import LatentModel
+from gapkit.results.records import Families
 from gapkit.target import family_name, recognise
 
 __all__ = ["Prepared", "prepared"]
@@ -44,7 +45,7 @@ class Prepared:
     inputs: Mapping[str, Tensor]
     examined: Examination
     classes: Mapping[str, Any]
-    families: Mapping[str, Any]
+    families: Families
     units: Mapping[str, tuple[Unit, ...]]
     curve: CurvePlan
     stages: int
@@ -99,13 +100,13 @@ def prepared(
     check_encoders(model, encoders, data[first], key, inputs[first], allow)
     units = {name: plan_units(size, spec.unit_size) for name, size in sizes.items()}
     curve = plan_curve(spec, first, sizes[first], families)
-    each = len(stages.STAGES) + bool(encoders) + sum(name not in GAUSSIAN for name in families["fitted"])
+    each = len(stages.STAGES) + bool(encoders) + sum(name not in GAUSSIAN for name in families.fitted)
     count = sum(len(part) for part in units.values()) * each
     count += sum(curve.wants(first, unit) for unit in units[first]) + (spec.convergence > 0)
     return Prepared(data, inputs, examined, classes, families, units, curve, count)
 
 
-def _families(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> dict[str, Any]:
+def _families(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> Families:
     """The encoder's family, that of the split, and all that are fitted: refused, before any work, if they cannot be.
 
     Raises:
@@ -114,4 +115,4 @@ def _families(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> dict[str, An
     q = encoded(model, x[:1])
     own = family_name(recognise(q))
     split = split_family(own, spec.families)
-    return {"encoder": own, "split": split, "fitted": order(q.event_shape.numel(), split, spec.families)}
+    return Families(own, split, tuple(order(q.event_shape.numel(), split, spec.families)))

@@ -39,6 +39,7 @@ from gapkit.local import Bank, own_families
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.results import Result
+from gapkit.results.records import Certificate, Search, Skipped
 from gapkit.results.summary import summarise
 from gapkit.target import Target
 from gapkit.version import __version__
@@ -143,30 +144,35 @@ def analyze(
         plain_x = other_x if encoder_x is None else None  # given in the form that the encoder wants
         tables = pd.concat(gathered.frames.values())
         simple = run_stage("baselines", baselines, like, ready.data, plain_x, tables, spec.seed)
-        certified = (
-            run_stage("certificate", _certificate, like, bank, spec, search["widen"]) if spec.certificate else None
-        )
+        certified = run_stage("certificate", _certificate, like, bank, spec, search.widen) if spec.certificate else None
     datapoints = pd.concat(gathered.frames.values(), ignore_index=True)
     if ready.classes:
         labelled = label_column(ready.classes, datapoints)
         datapoints.insert(datapoints.columns.get_loc("index") + 1, "label", labelled)
     certificate, simulated = certified or (None, {})
     curve = ready.curve.summary(gathered.curves, gathered.skipped)
-    families = (ready.families["encoder"], *ready.families["fitted"])
+    families = (ready.families.encoder, *ready.families.fitted)
     ladder = replace(STANDARD, further=(*described(bounds, gathered.sides), *own_families(families)))
-    summary = summarise(datapoints, certificate, ready.families, curve, ladder)
-    if ready.examined.weight:
-        summary["target"] = ready.examined.weight
-    summary["findings"] = [finding.to_dict() for finding in ready.examined.findings]
+    summary = summarise(
+        datapoints,
+        certificate,
+        ready.families,
+        curve,
+        ladder,
+        target=ready.examined.weight,
+        findings=ready.examined.findings,
+        effort=spec.effort,
+        search=search,
+    )
+    watched, splits = {ready.first: gathered.watched.summary}, {}
     for split, parts in gathered.beside.items():
-        summary["splits"][split] |= {**parts, **simple[split]}
-        warn_of_skipped(split, parts.get("skipped", {}))
-    summary["effort"], summary["search"] = spec.effort, search
-    if gathered.watched.summary:
-        summary["splits"][ready.first]["convergence"] = gathered.watched.summary
+        beside = {**vars(parts), **vars(simple[split]), "convergence": watched.get(split)}
+        splits[split] = replace(summary.splits[split], **beside)
+        warn_of_skipped(split, parts.skipped)
+    summary = replace(summary, splits=splits)
     run = {
         "ladder": ladder.to_dict(),
-        "families": ready.families,
+        "families": ready.families.to_dict(),
         "settings": spec.to_dict(),
         "versions": _versions(),
         "threads": torch.get_num_threads(),
@@ -191,30 +197,29 @@ def _measured(
     ready: Prepared,
     order: Callable[[tuple[Unit, ...]], tuple[Unit, ...]],
     run_stage: Stopwatch,
-    search: Mapping[str, Any],
+    search: Search,
     store: Store | None,
-) -> tuple[Gathered, list[Failure], dict[str, Any]]:
+) -> tuple[Gathered, list[Failure], Search]:
     """All units, and once more with a wider search where the first round shows that modes are missed.
 
     The second round has fits and evidence of the first, where those are few enough to be held that long.
     """
     units = [(split, unit) for split, planned in ready.units.items() for unit in order(planned)]
-    found = dict(search)
-    if store is None and not found["widen"] and _held(work) <= _MOST_HELD:
+    if store is None and not search.widen and _held(work) <= _MOST_HELD:
         store = Memory()
     if store is not None:
         work = _identified(work)
-    if found["widen"]:
-        found |= still_missing(work.like, work.bank, work.spec)
+    if search.widen:
+        search = still_missing(work.like, work.bank, work.spec, search)
     gathered, failures = _through(
-        replace(work, widened=found["widen"], missed=unreached(found)), units, run_stage, store
+        replace(work, widened=search.widen, missed=unreached(search)), units, run_stage, store
     )
-    found["control"] = gathered.control
-    if gathered.misses and not found["widen"]:
-        found |= {"widen": True, **still_missing(work.like, work.bank, work.spec)}
+    search = replace(search, control=gathered.control)
+    if gathered.misses and not search.widen:
+        search = still_missing(work.like, work.bank, work.spec, replace(search, widen=True))
         run_stage.total += ready.stages
-        gathered, failures = _through(replace(work, widened=True, missed=unreached(found)), units, run_stage, store)
-    return gathered, failures, found
+        gathered, failures = _through(replace(work, widened=True, missed=unreached(search)), units, run_stage, store)
+    return gathered, failures, search
 
 
 def _held(work: Work) -> int:
@@ -262,7 +267,7 @@ def _through(
 
 def _certificate(
     like: Target, bank: Bank | None, spec: AnalysisSpec, widened: bool
-) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:
+) -> tuple[Certificate | Skipped, Mapping[str, np.ndarray]]:
     """Certify AIS on data simulated from the model: a summary, and the bounds of each of the simulated datapoints.
 
     Where the model cannot be simulated from, the summary says why.
@@ -271,7 +276,7 @@ def _certificate(
         found = sandwiches(like, bank, spec, spec.certificate, widened=widened)
     except Exception as error:  # a model may raise anything when it is drawn from, and the analysis does not need it
         words = str(error).strip().splitlines() or [type(error).__name__]
-        return {"skipped": f"the model cannot be simulated from ({words[0]})"}, {}
+        return Skipped(f"the model cannot be simulated from ({words[0]})"), {}
     columns = ("lower", "lower_se", "upper", "upper_se", "acceptance_forward", "acceptance_backward")
     return found.summary_values, {f"simulated_{name}": found.datapoints[name].to_numpy(float) for name in columns}
 

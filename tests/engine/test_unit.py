@@ -117,10 +117,10 @@ def test_a_unit_that_fails_leaves_the_others_as_they_are():
         {"split": "test", "from": 8, "to": 15, "reason": "RuntimeError: no answer for this one"}
     ]
     assert "the work ended in an error" in " ".join(result.verdict())
-    first = result.summary_values["splits"]["test"]
-    assert first["unsound"] >= 8
-    assert sum(first["fit"].values()) == 12  # of those that failed there was no fit
-    assert "" not in first["log_px_source"]
+    first = result.summary_values.splits["test"]
+    assert first.unsound >= 8
+    assert sum(first.fit.values()) == 12  # of those that failed there was no fit
+    assert "" not in first.log_px_source
     assert "8 of 20 datapoints the work ended in an error" in result.verdict()[0]
     assert "run.json holds" in result.verdict()[0]
 
