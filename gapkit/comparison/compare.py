@@ -215,7 +215,7 @@ def _compared(
     differences: Mapping[str, Pair],
     changed: list[dict[str, Any]],
 ) -> ComparedSplit:
-    """Every run's own means over the datapoints that all share and that are finite in all.
+    """What a split holds: to differences and changes every run's own means over the datapoints that are finite in all.
 
     A run without a single finite datapoint has no levels, and takes nobody else's. Where these are all datapoints of
     the run, its summary has the numbers already.

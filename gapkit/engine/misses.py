@@ -39,8 +39,7 @@ def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Search:
     that was found.
 
     Returns:
-        ``simulated``, how many there were, ``missed``, and whether to ``widen`` the search for all; or ``skipped``,
-        why nothing could be simulated.
+        How many there were and were missed, and whether to widen the search for all; or why nothing could be simulated.
     """
     if bank is None:
         return Search(skipped="there is no bank of starts", widen=False)
@@ -64,14 +63,16 @@ def still_missing(like: Target, bank: Bank | None, spec: AnalysisSpec, search: S
     from log p(x). Where log p(x) is that of AIS, reverse AIS from these latents gives an upper bound (BDMC): log p(x)
     lies between the two, about half way.
 
+    Args:
+        like: any target of the model.
+        bank: starts of the fits.
+        spec: settings.
+        search: what is known before.
+
     Returns:
-        ``simulated_again``, of how many datapoints importance sampling gave log p(x), which are the ones that this
-        tests; ``beyond``, the latents of how many lie beyond the proposal; ``expected``, how many should according to
-        the importance weights; and ``unseen``, the posterior mass that is missed on average over data of the model:
-        their difference, as a share, where it is not chance. ``annealed_again``, of how many AIS gave it; and of four
-        or more ``apart``, how far the bounds of these are apart on average, in nats, each counted up to 4, and
-        ``unseen_annealed``, the posterior mass that half of it is, where it is clearly more than 0.05 nats. Or
-        ``skipped_again``, why it could not be tried.
+        That and what was found. The posterior mass that importance sampling misses is the number of latents beyond the
+        proposals minus that which the weights expect, as a share, where it is not chance; that of AIS is what half of
+        the distance of four bounds or more is, where it is clearly more than 0.05 nats. Or why it could not be tried.
     """
     if bank is None or bank.num_prior < 2:
         return search

@@ -48,7 +48,7 @@ def test_an_encoder_is_analysed_in_its_own_family(posterior, times, trained):
     own, mean_field = quantities["approximation_gap"], quantities["approximation_gap_mean_field"]
     # The decoder has learned posteriors that suit its encoder's family; a factorised q* is far from them.
     assert mean_field.mean > times * own.mean
-    assert mean_field["ci95"][0] > own["ci95"][1]
+    assert mean_field.ci95[0] > own.ci95[1]
 
 
 @pytest.mark.slow
