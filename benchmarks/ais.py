@@ -92,7 +92,8 @@ def whole(problem: Problem, best: Gold, arguments: argparse.Namespace) -> dict[s
         known = torch.tensor(frame["log_px"].to_numpy()[: len(best.log_px)])
         found[f"rmse_{effort}"] = rms(known - best.log_px)
         found[f"flagged_{effort}"] = float((frame["status"] != "ok").mean())
-        found[f"analysis_{effort}"] = {"run": dict(result.run), "summary": result.summary_values["splits"]["test"]}
+        summary = result.summary_values.splits["test"].to_dict()
+        found[f"analysis_{effort}"] = {"run": dict(result.run), "summary": summary}
     return found
 
 

@@ -1,12 +1,14 @@
 """A result made by hand whose ladder has four rungs and three gaps, one of which is neither family's nor encoder's."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gapkit.comparison import Comparison
+from gapkit.comparison import Comparison, Series
+from gapkit.comparison.differences import summarise_pair
+from gapkit.comparison.records import ComparedSplit, ComparisonSummary, Pair, PairedMean
+from gapkit.core.means import Mean
 from gapkit.ladder import STANDARD, Gap, Ladder, Rung, error_of
 from gapkit.results import Result
 from gapkit.results.summary import summarise, summarise_values
@@ -104,29 +106,25 @@ def four_rungs_comparison(runs: Mapping[str, Result] | None = None) -> Compariso
     ladder = next(iter(runs.values())).ladder
     first, *others = tables
 
-    def means(table: pd.DataFrame, minus: pd.DataFrame | None = None) -> dict[str, Any]:
-        found = {}
-        for name in ladder.names:
-            values, error = table[name].to_numpy(), table[error_of(name)].to_numpy()
-            values = values if minus is None else values - minus[name].to_numpy()
-            found[name] = summarise_values(values, error)
-        return found
+    def means(table: pd.DataFrame) -> dict[str, Mean]:
+        return {
+            name: summarise_values(table[name].to_numpy(), table[error_of(name)].to_numpy()) for name in ladder.names
+        }
+
+    def differences(table: pd.DataFrame) -> dict[str, PairedMean]:
+        apart = table.assign(**{name: table[name] - tables[first][name] for name in ladder.names})
+        return summarise_pair(apart, ladder.names, {}, ladder)
 
     count = len(tables[first])
-    part = {
-        "used": count,
-        "left_out": 0,
-        "levels": {name: means(table) for name, table in tables.items()},
-        "differences": {
-            name: {"used": count, "quantities": means(tables[name], minus=tables[first])} for name in others
-        },
-    }
-    summary = {
-        "ladder": ladder.to_dict(),
-        "reference": first,
-        "runs": {name: {} for name in runs},
-        "splits": {"test": part},
-        "series": {"axis": "epoch", "numbers": {name: place for place, name in enumerate(runs, 1)}},
-        "notes": [],
-    }
+    part = ComparedSplit(
+        datapoints=count,
+        used=count,
+        left_out=0,
+        not_finite=(),
+        levels={name: means(table) for name, table in tables.items()},
+        differences={name: Pair(count, count, 0, 0, 0, False, differences(tables[name])) for name in others},
+        changed=(),
+    )
+    series = Series("epoch", {name: place for place, name in enumerate(runs, 1)}, "the names of their files")
+    summary = ComparisonSummary(ladder, first, {name: {} for name in runs}, {"test": part}, series, ())
     return Comparison(summary, pd.DataFrame())

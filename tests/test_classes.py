@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from gapkit.results import Result
 from gapkit.results.summary import summarise, summarise_values
 from gapkit.results.verdict import plus_minus, verdict
 from tests.results.by_hand import join, make, many, nothing, three
+from tests.results.edited import with_mean, with_parts
 from tests.results.labelled import classes_of, labelled
 
 
@@ -19,27 +21,27 @@ from tests.results.labelled import classes_of, labelled
 def test_every_class_has_its_own_gaps_the_largest_first(names):
     result = labelled(np.repeat(names, [5, 12, 30]), larger=names[2], by=2.0)
     frame, found = result.to_frame(), classes_of(result)
-    assert [part["label"] for part in found] == frame.groupby("label")["total_gap"].mean().sort_values().index[
+    assert [part.label for part in found] == frame.groupby("label")["total_gap"].mean().sort_values().index[
         ::-1
     ].tolist()
     for part in found:
-        rows = frame[frame["label"] == part["label"]]
-        assert part["datapoints"] == len(rows)
-        assert list(part["quantities"]) == [gap.name for gap in STANDARD.told]
-        for name, values in part["quantities"].items():
+        rows = frame[frame["label"] == part.label]
+        assert part.datapoints == len(rows)
+        assert list(part.quantities) == [gap.name for gap in STANDARD.told]
+        for name, values in part.quantities.items():
             own = summarise_values(rows[name].to_numpy(), rows[f"{name}_se"].to_numpy())
             for key in ("mean", "se_datapoints", "ci95", "count", "left_out"):
-                assert values[key] == own[key]
-    total = sum(part["datapoints"] * part["quantities"]["total_gap"]["mean"] for part in found)
-    assert total / len(frame) == pytest.approx(result.summary_values["quantities"]["total_gap"]["mean"])
+                assert getattr(values, key) == getattr(own, key)
+    total = sum(part.datapoints * part.quantities["total_gap"].mean for part in found)
+    assert total / len(frame) == pytest.approx(result.summary_values.quantities["total_gap"].mean)
 
 
 def test_what_the_fits_left_enters_the_errors_of_a_class_as_of_the_whole():
     result = labelled(["a"] * 20 + ["b"] * 20)
-    whole = result.summary_values["quantities"]["amortization_gap"]["se_monte_carlo"]
+    whole = result.summary_values.quantities["amortization_gap"].se_monte_carlo
     plain = 0.05 / np.sqrt(40)
     for part in classes_of(result):
-        assert part["quantities"]["amortization_gap"]["se_monte_carlo"] > 0.05 / np.sqrt(20)
+        assert part.quantities["amortization_gap"].se_monte_carlo > 0.05 / np.sqrt(20)
     assert whole > plain
 
 
@@ -50,7 +52,7 @@ def test_what_the_fits_left_enters_the_errors_of_a_class_as_of_the_whole():
 )
 def test_labels_that_make_no_classes(labels):
     frame = labelled([0] * len(labels)).to_frame().assign(label=labels)
-    assert "classes" not in summarise(frame)["splits"]["test"]
+    assert "classes" not in summarise(frame).to_dict()["splits"]["test"]
 
 
 @pytest.mark.parametrize("count", [2, 50])
@@ -60,27 +62,27 @@ def test_two_to_fifty_classes(count):
 
 def test_datapoints_without_a_label_are_in_no_class():
     frame = labelled([0] * 6).to_frame().assign(label=pd.array([1, 1, None, 2, 2, 2], dtype="Int64"))
-    found = summarise(frame)["splits"]["test"]["classes"]
-    assert sorted((part["label"], part["datapoints"]) for part in found) == [(1, 2), (2, 3)]
-    assert {type(part["label"]) for part in found} == {int}
+    found = summarise(frame).splits["test"].classes
+    assert sorted((part.label, part.datapoints) for part in found) == [(1, 2), (2, 3)]
+    assert {type(part.label) for part in found} == {int}
 
 
 def test_a_class_without_finite_numbers_is_the_last():
     frame = join(three(), nothing()).to_frame().assign(label=["b", "b", "c", "a", "a"])
     summary = summarise(frame)
-    found = summary["splits"]["test"]["classes"]
-    assert [part["label"] for part in found] == ["c", "b", "a"]
-    assert found[2]["quantities"]["total_gap"]["mean"] is None
-    assert found[2]["datapoints"] == 2
-    json.dumps(summary)
+    found = summary.splits["test"].classes
+    assert [part.label for part in found] == ["c", "b", "a"]
+    assert found[2].quantities["total_gap"].mean is None
+    assert found[2].datapoints == 2
+    json.dumps(summary.to_dict())
     verdict(summary)
 
 
 def test_classes_belong_to_their_split():
     frame = join(three(), three(split="train")).to_frame().assign(label=[0, 0, 1, 2, 3, 3])
-    parts = summarise(frame)["splits"]
-    assert sorted(part["label"] for part in parts["test"]["classes"]) == [0, 1]
-    assert sorted(part["label"] for part in parts["train"]["classes"]) == [2, 3]
+    parts = summarise(frame).splits
+    assert sorted(part.label for part in parts["test"].classes) == [0, 1]
+    assert sorted(part.label for part in parts["train"].classes) == [2, 3]
 
 
 def test_classes_cost_as_much_as_three_quantities_however_many_they_are(monkeypatch):
@@ -111,10 +113,10 @@ def test_a_class_that_stands_out_is_named_with_the_rule():
     result = labelled(np.arange(200) % 10, larger=8, by=5.0)
     (sentence,) = standing_out(result)
     top = classes_of(result)[0]
-    total = result.summary_values["quantities"]["total_gap"]
-    assert top["label"] == 8
+    total = result.summary_values.quantities["total_gap"]
+    assert top.label == 8
     assert sentence == (
-        f"Class 8 stands out: its mean total gap is {plus_minus(top['quantities']['total_gap'])} nats against "
+        f"Class 8 stands out: its mean total gap is {plus_minus(top.quantities['total_gap'])} nats against "
         f"{plus_minus(total)} over all datapoints, and its 95% interval, made wider because every class was looked at, "
         "lies wholly above theirs."
     )
@@ -127,8 +129,8 @@ def test_a_single_datapoint_does_not_hide_the_class_that_stands_out():
     frame = result.to_frame()
     frame.loc[200, "total_gap"] = 900.0
     summary = summarise(frame)
-    assert summary["splits"]["test"]["classes"][0]["label"] == 11
-    summary["splits"]["test"]["quantities"]["total_gap"] = result.summary_values["quantities"]["total_gap"]
+    assert summary.splits["test"].classes[0].label == 11
+    summary = with_mean(summary, "total_gap", **vars(result.summary_values.quantities["total_gap"]))
     assert any(sentence.startswith("Class 8 stands out") for sentence in verdict(summary))
 
 
@@ -153,9 +155,11 @@ def test_looking_at_many_classes_widens_the_interval():
     """An excess that would do for one class of two is not enough for one of forty, with as many datapoints."""
     few = labelled(np.repeat(np.arange(2), 20)).to_frame()
     summary = summarise(few)
-    part = summary["splits"]["test"]
-    gap = part["classes"][0]["quantities"]["total_gap"]
-    gap["mean"] = part["quantities"]["total_gap"]["ci95"][1] + 2.6 * gap["se_datapoints"]
-    assert any("stands out" in sentence for sentence in verdict(summary))
-    part["classes"] += part["classes"][1:] * 38
-    assert not any("stands out" in sentence for sentence in verdict(summary))
+    first, *others = summary.splits["test"].classes
+    gap = first.quantities["total_gap"]
+    excess = replace(gap, mean=summary.quantities["total_gap"].ci95[1] + 2.6 * gap.se_datapoints)
+    first = replace(first, quantities={**first.quantities, "total_gap": excess})
+    two = with_parts(summary, classes=(first, *others))
+    assert any("stands out" in sentence for sentence in verdict(two))
+    many = with_parts(summary, classes=(first, *others, *others * 38))
+    assert not any("stands out" in sentence for sentence in verdict(many))

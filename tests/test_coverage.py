@@ -104,7 +104,7 @@ def test_intervals_of_means_over_datapoints(repeats, name):
         "amortization_minus_approximation": amortization - approximation,
         "total_gap": approximation + amortization,
     }[name]
-    intervals = [result.summary_values["quantities"][name]["ci95"] for result, _, _ in runs]
+    intervals = [result.summary_values.quantities[name].ci95 for result, _, _ in runs]
     covered = np.mean([low < truth < high for low, high in intervals])
     assert LOW < covered < HIGH
 
@@ -127,11 +127,11 @@ def test_the_error_of_a_mean_from_sampling_noise_alone(repeats, name):
             "amortization_gap": amortization,
             "total_gap": approximation + amortization,
         }[name].mean()  # of these very datapoints
-        quantity = result.summary_values["quantities"][name]
-        scores.append((quantity["mean"] - truth) / quantity["se_monte_carlo"])
+        quantity = result.summary_values.quantities[name]
+        scores.append((quantity.mean - truth) / quantity.se_monte_carlo)
     covered = np.mean(np.abs(scores) < 1.96)
     assert covered > LOW
     if name in {"elbo", "total_gap"}:
         assert covered < HIGH
     if name == "elbo":
-        assert quantity["se_monte_carlo"] < 0.2 * quantity["se_datapoints"]
+        assert quantity.se_monte_carlo < 0.2 * quantity.se_datapoints

@@ -111,8 +111,8 @@ def test_the_pdf_has_the_set_gap():
 
 def test_two_runs_are_compared_gap_by_gap():
     comparison = compare({"a": four_rungs(seed=1), "b": four_rungs(seed=5)})
-    assert Ladder.of(json.loads(json.dumps(comparison.summary_values, default=str))) == FOUR
-    assert [*comparison.summary_values["splits"]["test"]["differences"]["b"]["quantities"]] == list(FOUR.names)
+    assert Ladder.of(json.loads(json.dumps(comparison.summary_values.to_dict()))["ladder"]) == FOUR
+    assert [*comparison.summary_values.splits["test"].differences["b"].quantities] == list(FOUR.names)
     assert any("the set gap (the set's part)" in sentence for sentence in comparison.sentences())
     assert "set gap" in console_text(print_comparison, comparison)
     page = render(build_comparison(comparison))

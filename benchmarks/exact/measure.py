@@ -13,6 +13,7 @@ import gapkit
 from benchmarks.exact.case import Case
 from gapkit import GapkitWarning, InputError
 from gapkit.doctor import CHECKS
+from gapkit.results.records import known
 
 __all__ = ["BIAS", "OFF", "Z_RMS", "Measured", "measure", "strictly_right"]
 
@@ -142,8 +143,8 @@ def _contradicted(case: Case, result: gapkit.Result) -> bool:
     if decision.why == "collapsed":
         return case.fault != "model"
     # A simple model is said to be better: it must be better than the model really is.
-    first = next(iter(result.summary_values["splits"].values()))
-    simple = {part["name"]: part["log_px"]["mean"] for part in (first.get("baselines") or {}).get("models", ())}
+    found = known(result.summary_values.first.baselines)
+    simple = {part.name: part.log_px.mean for part in found.models} if found else {}
     shown = simple.get(decision.baseline)
     return decision.why != "barely" and shown is not None and float(case.exact.mean()) > shown
 

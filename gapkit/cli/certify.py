@@ -49,7 +49,7 @@ def certify(
     console().print(found.sentence(), highlight=False, markup=False)
     if out is not None:
         facts = {
-            "summary": found.summary_values,
+            "summary": found.summary_values.to_dict(),
             "checkpoint": checkpoint_facts(loaded),
             **source.facts(),
             "settings": found.settings,

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -19,6 +19,7 @@ from gapkit.ladder import Ladder
 
 if TYPE_CHECKING:
     from gapkit.comparison import Comparison
+    from gapkit.comparison.records import ComparedSplit, ComparisonSummary, Pair
 
 __all__ = ["compare", "distinct", "print_comparison", "write_comparison"]
 
@@ -113,60 +114,61 @@ def write_comparison(
     files = rendered({f"compare.{name}": document for name in formats})
     write_files(folder, files)
     try:
-        write_json(folder / "comparison.json", {**comparison.summary_values, "failed": dict(failed or {})})
+        write_json(folder / "comparison.json", {**comparison.summary_values.to_dict(), "failed": dict(failed or {})})
     except OSError as error:
         raise InputError(f"write comparison.json to {folder}", str(error), "choose another --out") from error
 
 
 def print_comparison(target: Console, comparison: "Comparison") -> None:
     """Print the means of all runs, the differences from the first, and what follows."""
-    summary, ladder = comparison.summary_values, Ladder.of(comparison.summary_values)
-    for split, part in summary["splits"].items():
-        target.print(_levels(summary, split, part, ladder))
-        pairs = part["differences"]
+    summary = comparison.summary_values
+    for split, part in summary.splits.items():
+        target.print(_levels(summary, split, part))
+        pairs = part.differences
         for name in list(pairs) if len(pairs) <= _BY_THEMSELVES else list(pairs)[-1:]:
-            target.print(_differences(name, summary["reference"], split, pairs[name], ladder))
+            target.print(_differences(name, summary.reference, split, pairs[name], summary.ladder))
         for sentence in comparison.sentences(split):
             target.print(sentence, highlight=False, markup=False)
-    for note in summary["notes"]:
+    for note in summary.notes:
         target.print(note, highlight=False, markup=False)
 
 
-def _levels(summary: Mapping[str, Any], split: str, part: Mapping[str, Any], ladder: Ladder) -> Table:
-    title = Text(f"{split}: {part['used']} datapoints finite in all runs, means in nats")
+def _levels(summary: "ComparisonSummary", split: str, part: "ComparedSplit") -> Table:
+    ladder = summary.ladder
+    title = Text(f"{split}: {part.used} datapoints finite in all runs, means in nats")
     table = Table(title=title, title_justify="left")
     table.add_column("run", overflow="fold", min_width=10)
     for rung in ladder.rungs:
         table.add_column(Text(rung.label), justify="right")
     for gap in ladder.all_gaps:
         table.add_column(Text(gap.brief or gap.label), justify="right")
-    for name in summary["runs"]:
-        values = part["levels"].get(name)
-        cells = [f"{values[key]['mean']:.3f}" for key in ladder.names] if values else ["not finite"]
+    for name in summary.runs:
+        values = part.levels.get(name)
+        cells = [f"{values[key].mean:.3f}" for key in ladder.names] if values else ["not finite"]
         table.add_row(Text(name), *cells)
     return table
 
 
-def _differences(name: str, reference: str, split: str, pair: Mapping[str, Any], ladder: Ladder) -> Table:
-    title = Text(f"{name} minus {reference}: {pair['used']} datapoints of {split} in common, nats")
+def _differences(name: str, reference: str, split: str, pair: "Pair", ladder: Ladder) -> Table:
+    title = Text(f"{name} minus {reference}: {pair.used} datapoints of {split} in common, nats")
     table = Table(title=title, title_justify="left")
     for heading in ("quantity", "mean", "MC error", "95% interval", "better", "worse"):
         table.add_column(heading, justify="left" if heading == "quantity" else "right")
     shown = (*ladder.told, *ladder.rungs)
     for part in shown:
-        values, label = pair["quantities"][part.name], part.label
-        if values["mean"] is None:
+        values, label = pair.quantities[part.name], part.label
+        if values.mean is None:
             table.add_row(Text(label), "not finite", "", "", "", "")
             continue
-        error = values["se_monte_carlo"]
+        error = values.se_monte_carlo
         table.add_row(
             Text(label),
-            f"{values['mean']:+z.3f}",
+            f"{values.mean:+z.3f}",
             "unknown" if error is None else f"{error:.3f}",
             interval_text(values),
-            str(values["wins"]),
-            str(values["losses"]),
+            str(values.wins),
+            str(values.losses),
         )
-    if any_range(pair["quantities"][part.name] for part in shown):
+    if any_range(pair.quantities[part.name] for part in shown):
         table.caption, table.caption_justify = RANGE_NOTE, "left"
     return table

@@ -80,24 +80,24 @@ def print_result(console: Console, result: "Result") -> None:
     for sentence in result.verdict():
         console.print(sentence, highlight=False, markup=False)
     shown = _shown(result.ladder)
-    for split, values in result.summary_values["splits"].items():
-        table = Table(title=f"{split}: {values['datapoints']} datapoints, nats", title_justify="left")
+    for split, values in result.summary_values.splits.items():
+        table = Table(title=f"{split}: {values.datapoints} datapoints, nats", title_justify="left")
         for heading in ("quantity", "mean", "MC error", "95% interval over datapoints"):
             table.add_column(heading, justify="left" if heading == "quantity" else "right")
         for name, label in shown.items():
-            quantity = values["quantities"][name]
-            label = by_its_name(label, result.summary_values)
-            if quantity["mean"] is None:
+            quantity = values.quantities[name]
+            label = by_its_name(label, result.summary_values.target)
+            if quantity.mean is None:
                 table.add_row(Text(label), "not finite", "", "")
                 continue
-            error = quantity["se_monte_carlo"]
+            error = quantity.se_monte_carlo
             row = (
-                f"{quantity['mean']:.3f}",
+                f"{quantity.mean:.3f}",
                 "unknown" if error is None else f"{error:.3f}",
                 interval_text(quantity),
             )
             table.add_row(Text(label), *row)
-        if any_range(values["quantities"][name] for name in shown):
+        if any_range(values.quantities[name] for name in shown):
             table.caption, table.caption_justify = RANGE_NOTE, "left"
         console.print(table)
     for sentence in result.trust():

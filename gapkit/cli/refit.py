@@ -26,8 +26,10 @@ from gapkit.sources import DataSource, ModelSource, Source, checkpoint_facts
 if TYPE_CHECKING:
     import torch
 
+    from gapkit.core.means import Mean
     from gapkit.engine import Progress
     from gapkit.training import EpochReport, Refit, RefitConfig
+    from gapkit.training.compare_encoders import EncoderSummary
 
 __all__ = ["refit"]
 
@@ -121,7 +123,7 @@ def refit(
     from gapkit.results.summary import difference_of_means
     from gapkit.training.compare_encoders import in_words
 
-    gains = [summaries[split]["differences"][f"{_NEW} minus {_OLD}"] for split in ("train", "test")]
+    gains = [summaries[split].differences[f"{_NEW} minus {_OLD}"] for split in ("train", "test")]
     sentences = in_words(summaries, start, _NEW, _OLD)
     digests = {name: part.sha256 for name, part in sets.items()}
     given = Source(model=replace(model, sha256=loaded.sha256), data=replace(source, sha256=digests))
@@ -134,8 +136,8 @@ def refit(
         "weights": {"trained": new.trained, "left_because_shared": new.left},
         "history": new.history,
         "seconds": new.seconds,
-        "splits": summaries,
-        "gain_on_train_minus_gain_on_test": difference_of_means(*gains),
+        "splits": {split: found.to_dict() for split, found in summaries.items()},
+        "gain_on_train_minus_gain_on_test": difference_of_means(*gains).to_dict(),
         "sentences": sentences,
         "warnings": messages,
         "versions": _versions(),
@@ -160,7 +162,7 @@ def _run(
     device: "torch.device",
     allow: Sequence[str],
     progress: "Callable[[Progress], None]",
-) -> tuple["Refit", dict[str, dict[str, Any]]]:
+) -> tuple["Refit", dict[str, "EncoderSummary"]]:
     """Refit, and compare the encoders on both splits."""
     from gapkit.doctor import examine, moved_to, prepare, told
     from gapkit.engine import Progress
@@ -216,13 +218,13 @@ def _load_splits(source: DataSource) -> dict[str, Any]:
     return sets
 
 
-def _table(split: str, summary: Mapping[str, Any], against: list[str]) -> Table:
-    bounds, differences = summary["bounds"], summary["differences"]
+def _table(split: str, summary: "EncoderSummary", against: list[str]) -> Table:
+    bounds, differences = summary.bounds, summary.differences
     bound = STANDARD.bottom.label
     rows = [(f"{bound} given encoder", bounds[_OLD]), *((f"{bound} of {name}", bounds[name]) for name in against)]
     rows += [(f"{bound} new encoder", bounds[_NEW]), ("gain", differences[f"{_NEW} minus {_OLD}"])]
     rows += [(f"above {name}", differences[f"{_NEW} minus {name}"]) for name in against]
-    table = Table(title=f"{split}: {bounds[_OLD]['count']} datapoints, nats", title_justify="left")
+    table = Table(title=f"{split}: {bounds[_OLD].count} datapoints, nats", title_justify="left")
     for heading in ("quantity", "mean", "MC error", "95% interval over datapoints"):
         table.add_column(heading, justify="left" if heading == "quantity" else "right")
     for label, values in rows:
@@ -232,11 +234,11 @@ def _table(split: str, summary: Mapping[str, Any], against: list[str]) -> Table:
     return table
 
 
-def _cells(values: Mapping[str, Any]) -> tuple[str, str, str]:
-    if values["mean"] is None:
+def _cells(values: "Mean") -> tuple[str, str, str]:
+    if values.mean is None:
         return "not finite", "", ""
-    error = values["se_monte_carlo"]
-    return f"{values['mean']:.3f}", "unknown" if error is None else f"{error:.3f}", interval_text(values)
+    error = values.se_monte_carlo
+    return f"{values.mean:.3f}", "unknown" if error is None else f"{error:.3f}", interval_text(values)
 
 
 def _versions() -> dict[str, str]:

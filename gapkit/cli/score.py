@@ -200,7 +200,11 @@ def _scored(result: "Result", sets: Mapping[str, "Tensor"], names: Mapping[str, 
         found = separate(tables["reference"], tables["other"], seed=seed)
     else:
         found = describe(tables["other"])
-    return replace(found, summary_values={**found.summary_values, "notes": notes}, run=result.run)
+    return _noted(found, notes, result.run)
+
+
+def _noted(found: "Scored", notes: list[str], run: Mapping[str, Any]) -> "Scored":
+    return replace(found, summary_values=replace(found.summary_values, notes=tuple(notes)), run=run)
 
 
 def _from_runs(
@@ -219,7 +223,7 @@ def _from_runs(
     notes = ["Input complexity is left out: a run does not keep its data"]
     if reference is None:
         found = describe(table)
-        return replace(found, summary_values={**found.summary_values, "notes": notes}, run=other.run)
+        return _noted(found, notes, other.run)
     base = Result.load(reference)
     models = [each.run.get("checkpoint") for each in (base, other)]
     hashes = [each.get("sha256") if isinstance(each, Mapping) else None for each in models]
@@ -230,15 +234,15 @@ def _from_runs(
         notes.append("The two runs have different settings, which may account for a part of the differences")
     found = separate(scores(base, reference_split, _name_of(reference)), table, seed=seed)
     both = {"reference": dict(base.run), "other": dict(other.run)}
-    return replace(found, summary_values={**found.summary_values, "notes": notes}, run=both)
+    return _noted(found, notes, both)
 
 
 def _print(target: Console, scored: "Scored") -> None:
     """Print the areas under the curves, or the medians of a single data set, and the verdict in words."""
     from gapkit.ood.words import LABELS, area
 
-    separation, sets = scored.summary_values["separation"], scored.summary_values["sets"]
-    title = ", ".join(f"{each['name']}: {each['datapoints']} datapoints" for each in sets.values())
+    separation, sets = scored.summary_values.separation, scored.summary_values.sets
+    title = ", ".join(f"{each.name}: {each.datapoints} datapoints" for each in sets.values())
     table = Table(title=Text(title), title_justify="left")
     headings = (
         ("score", "AUC", "95% interval", "found as well at 95%")
@@ -248,18 +252,16 @@ def _print(target: Console, scored: "Scored") -> None:
     for heading in headings:
         table.add_column(heading, justify="left" if heading == headings[0] else "right")
     if separation:
-        for name in separation["order"]:
-            found = separation["scores"][name]
-            if found["auc"] is None:
+        for name in separation.order:
+            found = separation.scores[name]
+            if found.auc is None or found.ci95 is None:
                 table.add_row(Text(LABELS[name]), "not finite", "", "")
                 continue
-            low, high = found["ci95"]
-            table.add_row(
-                Text(LABELS[name]), area(found["auc"]), f"{area(low)} to {area(high)}", f"{found['fpr95']:.0%}"
-            )
+            low, high = found.ci95
+            table.add_row(Text(LABELS[name]), area(found.auc), f"{area(low)} to {area(high)}", f"{found.fpr95:.0%}")
     else:
-        for name, values in sets["other"]["scores"].items():
-            ends = (values["median"], values["q95"])
+        for name, values in sets["other"].scores.items():
+            ends = (values.median, values.q95)
             table.add_row(Text(LABELS[name]), *("not finite" if end is None else f"{end:.3f}" for end in ends))
     target.print(table)
     for sentence in scored.verdict():

@@ -113,9 +113,9 @@ def analyze_series(
 def _gaps(result: "Result") -> str:
     from gapkit.results.verdict import plus_minus
 
-    quantities = result.summary_values["quantities"]
+    quantities = result.summary_values.quantities
     total, *parts = result.ladder.told
-    if quantities[total.name]["mean"] is None:
+    if quantities[total.name].mean is None:
         return "no finite numbers"
     return f"{', '.join(f'{gap.label} {plus_minus(quantities[gap.name])}' for gap in parts)} nats"
 

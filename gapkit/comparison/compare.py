@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from gapkit.comparison.differences import (
     summarise_pair,
 )
 from gapkit.comparison.ladders import common_ladder
+from gapkit.comparison.records import ComparedSplit, ComparisonSummary, Pair
 from gapkit.comparison.series import find_series
 from gapkit.comparison.words import sentences
 from gapkit.core.errors import InputError
@@ -37,16 +38,13 @@ class Comparison:
     """Runs against the first of them.
 
     Attributes:
-        summary_values: what ``comparison.json`` holds: ``ladder``, the rungs and gaps of all runs; ``reference``, the
-            first run's name; ``runs``, the facts of each;
-            ``splits``, for each split the ``levels`` of every run over the datapoints that all share, the
-            ``differences`` of every other run from the first over the datapoints that the two share, and the datapoints
-            that ``changed`` most; ``series`` if the runs are checkpoints of one training; ``notes``. All in nats.
+        summary_values: what ``comparison.json`` holds, in nats: the means of every run over the datapoints that all
+            share, and the differences of every other run from the first over those that the two share.
         datapoints: one row per split, other run and shared datapoint with the differences, see
             :func:`gapkit.comparison.differences.paired`.
     """
 
-    summary_values: Mapping[str, Any]
+    summary_values: ComparisonSummary
     datapoints: pd.DataFrame
 
     def sentences(self, split: str | None = None) -> list[str]:
@@ -58,16 +56,15 @@ class Comparison:
         """The mean differences from the first run, in nats: a row for each ``split``, ``run`` and ``quantity``.
 
         Columns are those of :attr:`gapkit.results.Result.summary`, and ``left_out``, ``direction``, ``wins``,
-        ``losses``, ``ties``, ``clear_wins`` and ``clear_losses``, see
-        :func:`gapkit.comparison.differences.summarise_pair`.
+        ``losses``, ``ties``, ``clear_wins`` and ``clear_losses``, see :class:`gapkit.comparison.records.PairedMean`.
         """
         rows = {
             (split, run, quantity): values
-            for split, part in self.summary_values["splits"].items()
-            for run, pair in part["differences"].items()
-            for quantity, values in pair["quantities"].items()
+            for split, part in self.summary_values.splits.items()
+            for run, pair in part.differences.items()
+            for quantity, values in pair.quantities.items()
         }
-        note = f"nats, minus {self.summary_values['reference']}"
+        note = f"nats, minus {self.summary_values.reference}"
         return summary_frame(rows, ("split", "run", "quantity"), _FURTHER, note)
 
     @property
@@ -89,8 +86,8 @@ class Comparison:
         return written
 
     def __repr__(self) -> str:
-        reference, splits = self.summary_values["reference"], self.summary_values["splits"]
-        others = ", ".join(name for name in self.summary_values["runs"] if name != reference)
+        reference, splits = self.summary_values.reference, self.summary_values.splits
+        others = ", ".join(name for name in self.summary_values.runs if name != reference)
         return f"<gapkit.Comparison of {others} with {reference}: {', '.join(splits)}>"
 
     def _repr_html_(self) -> str:
@@ -143,37 +140,33 @@ def compare(runs: Mapping[str, Result]) -> Comparison:
             rows = used["index"]
             of_one, of_two = (shortfalls_of(table.loc[rows], ladder, quantities) for table in (one, two))
             off = {quantity: max(short, of_two[quantity]) for quantity, short in of_one.items()}
-            differences[name] = {
-                "common": len(pairs),
-                "used": len(used),
-                "left_out": len(pairs) - len(used),
-                "only_in_reference": len(one) - len(pairs),
-                "only_in_run": len(two) - len(pairs),
-                "shares_noise": share_noise(reference.run, result.run),
-                "quantities": summarise_pair(used, quantities, off, ladder),
-            }
+            differences[name] = Pair(
+                common=len(pairs),
+                used=len(used),
+                left_out=len(pairs) - len(used),
+                only_in_reference=len(one) - len(pairs),
+                only_in_run=len(two) - len(pairs),
+                shares_noise=share_noise(reference.run, result.run),
+                quantities=summarise_pair(used, quantities, off, ladder),
+            )
             pairs.insert(0, "split", split)
             pairs.insert(1, "run", name)
             every.append(pairs)
         frames += every
-        parts[split] = {
-            **_levels(runs, split, {name: tables[name][split] for name in runs}, ladder),
-            "differences": differences,
-            "changed": _changed(every, ladder),
-        }
+        whole = {name: tables[name][split] for name in runs}
+        parts[split] = _compared(runs, split, whole, ladder, differences, _changed(every, ladder))
     for name, _ in others:
-        if not any(part["differences"][name]["common"] for part in parts.values()):
+        if not any(part.differences[name].common for part in parts.values()):
             found = f"no datapoint of {', '.join(splits)} in common by index"
             raise InputError(f"compare {name} with {first}", found, "analyse the same datapoints in both")
-    series = find_series(runs)
-    summary = {
-        "ladder": ladder.to_dict(),
-        "reference": first,
-        "runs": {name: dict(result.run) for name, result in runs.items()},
-        "splits": parts,
-        "series": asdict(series) if series else None,
-        "notes": [*notes, *unlike(runs), *_left_aside(runs, splits)],
-    }
+    summary = ComparisonSummary(
+        ladder=ladder,
+        reference=first,
+        runs={name: result.run for name, result in runs.items()},
+        splits=parts,
+        series=find_series(runs),
+        notes=(*notes, *unlike(runs), *_left_aside(runs, splits)),
+    )
     return Comparison(summary, pd.concat(frames, ignore_index=True))
 
 
@@ -214,10 +207,15 @@ def _further(pairs: pd.DataFrame, same_family: str | None, ladder: Ladder) -> li
     return [name for name in beside(names, ladder) if name != own]
 
 
-def _levels(
-    runs: Mapping[str, Result], split: str, tables: Mapping[str, pd.DataFrame], ladder: Ladder
-) -> dict[str, Any]:
-    """Every run's own means over the datapoints that all share and that are finite in all.
+def _compared(
+    runs: Mapping[str, Result],
+    split: str,
+    tables: Mapping[str, pd.DataFrame],
+    ladder: Ladder,
+    differences: Mapping[str, Pair],
+    changed: list[dict[str, Any]],
+) -> ComparedSplit:
+    """What a split holds: to differences and changes every run's own means over the datapoints that are finite in all.
 
     A run without a single finite datapoint has no levels, and takes nobody else's. Where these are all datapoints of
     the run, its summary has the numbers already.
@@ -232,17 +230,20 @@ def _levels(
         used = used.intersection(table.index, sort=False)
     levels = {}
     for name, table in some.items() if len(used) else ():
-        stored = runs[name].summary_values.get("splits", {}).get(split, {}).get("quantities", {})
+        part = runs[name].summary_values.splits.get(split)
+        stored = part.quantities if part else {}
         whole = len(tables[name]) == len(used) and all(quantity in stored for quantity in ladder.names)
-        chosen = {quantity: dict(stored[quantity]) for quantity in ladder.names} if whole else None
+        chosen = {quantity: stored[quantity] for quantity in ladder.names} if whole else None
         levels[name] = chosen or level_summaries(table.loc[used], ladder)
-    return {
-        "datapoints": len(shared),
-        "used": len(used) if some else 0,
-        "left_out": len(shared) - (len(used) if some else 0),
-        "not_finite": [name for name in tables if name not in some],
-        "levels": levels,
-    }
+    return ComparedSplit(
+        datapoints=len(shared),
+        used=len(used) if some else 0,
+        left_out=len(shared) - (len(used) if some else 0),
+        not_finite=tuple(name for name in tables if name not in some),
+        levels=levels,
+        differences=differences,
+        changed=tuple(changed),
+    )
 
 
 def _changed(frames: list[pd.DataFrame], ladder: Ladder) -> list[dict[str, Any]]:

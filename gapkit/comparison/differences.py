@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gapkit.comparison.records import Direction, PairedMean
+from gapkit.core.means import Mean
 from gapkit.ladder import Ladder, beside, error_of, family_sides, is_bound
 from gapkit.results.summary import summarise_values
 
@@ -49,7 +51,7 @@ def paired(reference: pd.DataFrame, other: pd.DataFrame, ladder: Ladder) -> pd.D
 
 def summarise_pair(
     pairs: pd.DataFrame, names: Sequence[str], shortfalls: Mapping[str, float], ladder: Ladder
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, PairedMean]:
     """Summaries of the differences, by quantity.
 
     Args:
@@ -58,39 +60,32 @@ def summarise_pair(
         shortfalls: how far the mean of a quantity that depends on fits may be off, because they fell short of the best
             q; by its name, see :func:`shortfalls_of`.
         ladder: of both runs.
-
-    Returns:
-        What :func:`gapkit.results.summary.summarise_values` tells of each; ``shortfall``, also in ``se_monte_carlo``;
-        ``direction`` of the second run against the first: ``higher`` or ``lower`` if the 95% interval leaves out 0 by
-        more than the shortfall, ``none`` if all datapoints are equal, ``unclear`` if the interval does not, ``unknown``
-        without one. A win is a higher bound or a smaller gap on a datapoint: ``wins``, ``losses``, ``ties``, and
-        ``clear_wins`` and ``clear_losses``, those by more than 1.96 errors of the difference.
     """
     summaries = {}
     for name in names:
         values, errors = pairs[name].to_numpy(float), pairs[error_of(name)].to_numpy(float)
         off = shortfalls.get(name, 0.0)
-        summary = summarise_values(values, errors, off)
+        mean = summarise_values(values, errors, off)
         better = values if is_bound(name, ladder) else -values
-        summaries[name] = {
-            **summary,
-            "shortfall": off,
-            "direction": _direction(values[np.isfinite(values)], summary, off),
-            "wins": int((better > 0).sum()),
-            "losses": int((better < 0).sum()),
-            "ties": int((better == 0).sum()),
-            "clear_wins": int((better > _CLEAR * errors).sum()),
-            "clear_losses": int((better < -_CLEAR * errors).sum()),
-        }
+        summaries[name] = PairedMean(
+            **vars(mean),
+            shortfall=off,
+            direction=_direction(values[np.isfinite(values)], mean, off),
+            wins=int((better > 0).sum()),
+            losses=int((better < 0).sum()),
+            ties=int((better == 0).sum()),
+            clear_wins=int((better > _CLEAR * errors).sum()),
+            clear_losses=int((better < -_CLEAR * errors).sum()),
+        )
     return summaries
 
 
-def _direction(values: np.ndarray, summary: dict[str, Any], shortfall: float) -> str:
+def _direction(values: np.ndarray, mean: Mean, shortfall: float) -> Direction:
     if len(values) and not values.any():
         return "none"
-    if summary["ci95"] is None:
+    if mean.ci95 is None:
         return "unknown"
-    low, high = summary["ci95"]
+    low, high = mean.ci95
     return "higher" if low > shortfall else "lower" if high < -shortfall else "unclear"
 
 
@@ -120,7 +115,7 @@ def _shortfall(table: pd.DataFrame, column: str) -> float:
     return float(max(gap[known].mean(), 0.0) + np.sqrt(np.sum(error[known] ** 2)) / known.sum())
 
 
-def level_summaries(table: pd.DataFrame, ladder: Ladder) -> dict[str, dict[str, Any]]:
+def level_summaries(table: pd.DataFrame, ladder: Ladder) -> dict[str, Mean]:
     """Means and intervals of one run's own bounds and gaps."""
     off = shortfalls_of(table, ladder)
     return {

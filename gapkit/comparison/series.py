@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gapkit.core.records import Record
 from gapkit.results import Result
 
 __all__ = ["Series", "find_series", "natural", "numbers_of"]
@@ -18,7 +19,7 @@ _OF_A_TRAINING = re.compile(r"epoch|(?<![a-z])(?:ep(?![a-z])|step|iter|checkpoin
 
 
 @dataclass(frozen=True)
-class Series:
+class Series(Record):
     """Runs of one training.
 
     Attributes:

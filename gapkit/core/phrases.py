@@ -1,8 +1,8 @@
 """How numbers are written and named in tables, cards and pictures, also where they are not what they usually are."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
+from gapkit.core.means import Uncertain
 from gapkit.core.sample_size import FEWEST
 
 __all__ = ["RANGE_NOTE", "any_range", "by_its_name", "interval_text", "listed", "span_words"]
@@ -12,62 +12,64 @@ RANGE_NOTE = (
 )
 
 
-def by_its_name(text: str, summary: Mapping[str, Any]) -> str:
+def by_its_name(text: str, target: str | None) -> str:
     """A text with the top of the ladder called what it is: no log p(x) where the target is no density of x.
 
     Args:
         text: written for log p(x).
-        summary: of a result; its ``target`` says where a weight stands in the place of p(x|z).
+        target: of a summary: what stands in the place of p(x|z) where that is none.
 
     Example:
-        >>> by_its_name("log p(x) − L[q*]", {"target": "cross_entropy"}), by_its_name("log p(x)", {})
+        >>> by_its_name("log p(x) − L[q*]", "cross_entropy"), by_its_name("log p(x)", None)
         ('log Z(x) − L[q*]', 'log p(x)')
     """
-    return text.replace("log p(x)", "log Z(x)") if summary.get("target") == "cross_entropy" else text
+    return text.replace("log p(x)", "log Z(x)") if target == "cross_entropy" else text
 
 
-def interval_text(values: Mapping[str, Any], decimals: int = 3) -> str:
+def interval_text(values: Uncertain, decimals: int = 3) -> str:
     """The 95% interval, or the range where there are too few datapoints for one; see ``RANGE_NOTE``.
 
     Args:
-        values: a summary of :func:`gapkit.results.summary.summarise_values`.
+        values: what is known of a number.
         decimals: how many to write.
 
     Example:
-        >>> interval_text({"mean": 1.0, "ci95": [0.5, 2.0], "range": [0.1, 9.0]})
+        >>> from gapkit.core.means import Mean
+        >>> interval_text(Mean(1.0, 0.1, 0.1, (0.5, 2.0), (0.1, 9.0), 20, 0))
         '0.500 to 2.000'
-        >>> interval_text({"mean": 1.0, "ci95": None, "range": [0.1, 9.0]}, decimals=1)
+        >>> interval_text(Mean(1.0, 0.1, 0.1, None, (0.1, 9.0), 3, 0), decimals=1)
         '0.1 to 9.0 (range)'
-        >>> interval_text({"mean": 1.0, "ci95": None}), interval_text({"mean": None, "ci95": None})
+        >>> interval_text(Uncertain(1.0, 0.1, None, None)), interval_text(Uncertain(None, None, None, None))
         ('too few datapoints', 'unknown')
     """
-    if values["ci95"] is not None:
-        return _span(values["ci95"], decimals)
-    if values.get("range") is not None:
-        return f"{_span(values['range'], decimals)} (range)"
-    return "unknown" if values["mean"] is None else "too few datapoints"
+    if values.ci95 is not None:
+        return _span(values.ci95, decimals)
+    if values.extent is not None:
+        return f"{_span(values.extent, decimals)} (range)"
+    return "unknown" if values.mean is None else "too few datapoints"
 
 
-def span_words(values: Mapping[str, Any], decimals: int = 2) -> str:
+def span_words(values: Uncertain, decimals: int = 2) -> str:
     """The same for a sentence or a picture, which has no note.
 
     Example:
-        >>> span_words({"mean": 1.0, "ci95": [0.5, 2.0], "range": [0.1, 9.0]})
+        >>> from gapkit.core.means import Mean
+        >>> span_words(Mean(1.0, 0.1, 0.1, (0.5, 2.0), (0.1, 9.0), 20, 0))
         '95%: 0.50 to 2.00'
-        >>> span_words({"mean": 1.0, "ci95": None, "range": [0.1, 9.0]}, decimals=1)
+        >>> span_words(Mean(1.0, 0.1, 0.1, None, (0.1, 9.0), 3, 0), decimals=1)
         'range 0.1 to 9.0; too few for an interval'
-        >>> span_words({"mean": 1.0, "ci95": None})
+        >>> span_words(Uncertain(1.0, 0.1, None, None))
         'too few for an interval'
     """
-    if values["ci95"] is not None:
-        return f"95%: {_span(values['ci95'], decimals)}"
+    if values.ci95 is not None:
+        return f"95%: {_span(values.ci95, decimals)}"
     few = "too few for an interval"
-    return few if values.get("range") is None else f"range {_span(values['range'], decimals)}; {few}"
+    return few if values.extent is None else f"range {_span(values.extent, decimals)}; {few}"
 
 
-def any_range(summaries: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether one of the summaries has a mean and no interval, so that a table needs ``RANGE_NOTE``."""
-    return any(values["mean"] is not None and values["ci95"] is None for values in summaries)
+def any_range(values: Iterable[Uncertain]) -> bool:
+    """Whether one of the numbers has a mean and no interval, so that a table needs ``RANGE_NOTE``."""
+    return any(each.mean is not None and each.ci95 is None for each in values)
 
 
 def _span(ends: Iterable[float], decimals: int) -> str:

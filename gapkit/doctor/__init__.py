@@ -1,8 +1,8 @@
 """Is the model wired as it is read? The contract, and checks on a few datapoints before any work."""
 
+from gapkit.core.findings import Finding
 from gapkit.doctor.contract import fit_to_model, prepare
 from gapkit.doctor.examine import CHECKS, ENCODER_CHECKS, Examination, examine, told
-from gapkit.doctor.findings import Finding
 from gapkit.doctor.placement import checked_device, moved_to
 
 __all__ = [

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal
 
-from gapkit.doctor.findings import Finding
+from gapkit.core.findings import Finding
 from gapkit.doctor.probe import Probe, innermost
 from gapkit.doctor.readings import far_better
 

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.core.findings import Finding
 from gapkit.core.randomness import seeded
 from gapkit.doctor import data, gradient, numbers, readings, repeat
-from gapkit.doctor.findings import Finding, check_allowed, settled
+from gapkit.doctor.findings import check_allowed, settled
 from gapkit.doctor.probe import Probe, innermost, probe
 from gapkit.models.distributions import CrossEntropy
 from gapkit.models.protocol import LatentModel

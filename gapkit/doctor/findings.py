@@ -1,40 +1,14 @@
-"""What a check of a model found, as a value: refused, allowed all the same, warned about, or noted."""
+"""What becomes of the findings of checks: refused, allowed all the same, warned about, or noted."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 
 from gapkit.core.errors import InputError
+from gapkit.core.findings import Finding
 
-__all__ = ["LEVELS", "Finding", "check_allowed", "settled"]
+__all__ = ["LEVELS", "check_allowed", "settled"]
 
 LEVELS = ("error", "allowed", "warning", "note")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is not as it should be.
-
-    Attributes:
-        check: name of the check, as ``--allow`` takes it.
-        level: ``error``, the numbers would be wrong: refused; ``allowed``, the same, where the user goes on all the
-            same; ``warning``, probably not what the user wants; ``note``, worth knowing.
-        asked: what is needed.
-        found: what was found instead, with numbers.
-        do: what mends it.
-    """
-
-    check: str
-    level: str
-    asked: str
-    found: str
-    do: str
-
-    def to_dict(self) -> dict[str, str]:
-        """Plain values, for ``run.json`` and the summary."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        return f"{self.asked}: {self.found}. To do: {self.do}"
 
 
 def check_allowed(allow: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gapkit.core.errors import InputError
-from gapkit.doctor.findings import Finding
+from gapkit.core.findings import Finding
 from gapkit.doctor.probe import Probe
 
 __all__ = ["gradient", "path_errors"]

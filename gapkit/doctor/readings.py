@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, Normal, Poisson
 
-from gapkit.doctor.findings import Finding
+from gapkit.core.findings import Finding
 from gapkit.doctor.probe import Probe, innermost
 from gapkit.families import DiagonalGaussian
 from gapkit.models.distributions import ContinuousBernoulli, CrossEntropy

@@ -7,8 +7,8 @@ rest of the batch, gives numbers that are not those of the model, and no diagnos
 import torch
 from torch import Tensor
 
+from gapkit.core.findings import Finding
 from gapkit.core.randomness import seeded
-from gapkit.doctor.findings import Finding
 from gapkit.doctor.probe import Probe
 from gapkit.families.protocol import Posterior, noise_dim
 from gapkit.models.freeze import coupling_layers

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,11 +25,12 @@ from gapkit.inputs.data.baseline import (
 from gapkit.models.distributions import Grid
 from gapkit.models.encoding import encoded
 from gapkit.models.unvalidated import unvalidated
+from gapkit.results.records import Baselines, DataFacts, SimpleModel, Skipped
 from gapkit.results.rows import ladder_rows, unsound_rows
 from gapkit.results.summary import summarise_values
 from gapkit.target import Target, recognise
 
-__all__ = ["Observation", "baselines", "observation"]
+__all__ = ["Observation", "Simple", "baselines", "observation"]
 
 _ROWS, _VALUES = 10_000, 10_000_000  # datapoints to fit to, and their numbers together, at most
 _ROWS_PCA, _WIDE = 1000, 1000  # fewer datapoints for principal components of wide data
@@ -62,10 +62,23 @@ class Observation:
     scale: np.ndarray | float = 0.0
 
 
+@dataclass(frozen=True)
+class Simple:
+    """What the summary of a split holds of its data.
+
+    Attributes:
+        data: what they are.
+        baselines: simple models of them, or why there are none.
+    """
+
+    data: DataFacts
+    baselines: Baselines | Skipped
+
+
 def baselines(
     like: Target, ready: Mapping[str, Tensor], other_x: Tensor | None, table: pd.DataFrame, seed: int
-) -> dict[str, dict[str, Any]]:
-    """For every split, the ``dimensions`` of a datapoint, whether it is ``discrete``, and ``baselines``.
+) -> dict[str, Simple]:
+    """For every split what its data are, and simple models of them.
 
     They are fitted to the split ``train`` or to ``other_x``, whichever is larger, where those are other data and not
     too few, else to nine tenths of the split at a time and judged on the rest.
@@ -76,29 +89,22 @@ def baselines(
         other_x: further data, such as those of the training.
         table: the rows of all splits; those that no mean is over are left out.
         seed: of the cut into tenths.
-
-    Returns:
-        By split: ``data`` with ``dimensions`` and ``discrete``; ``baselines`` with ``fitted_on`` (``train``, ``other``
-        or ``cross``), ``fitted_datapoints`` and ``models``: for each its ``name``, ``log_px``, and ``difference``, the
-        model's log p(x) minus that, both as :func:`gapkit.results.summary.summarise_values` gives them, in nats (and
-        ``difference_sound``, the same over the datapoints whose log p(x) can be trusted); the best one first.
-        ``skipped`` instead, with a reason, where there are none.
     """
-    found: dict[str, dict[str, Any]] = {}
+    found = {}
     for split, x in ready.items():
         try:
             seen = observation(like, x)
         except Exception as error:  # a user's distribution may raise anything, and the table does not need it
             seen = Observation("unknown", None)
-            facts: dict[str, Any] = {"skipped": reason(error)}
+            facts: Baselines | Skipped = Skipped(reason(error))
         else:
             rows = table[table["split"] == split]
             other = _others(like, split, ready, other_x)
             try:
                 facts = _beside(seen, x, other, rows, like.dim, seed)
             except Exception as error:  # as above: numbers that no simple model can be fitted to
-                facts = {"skipped": reason(error)}
-        found[split] = {"data": {"dimensions": x[0].numel(), "discrete": seen.discrete}, "baselines": facts}
+                facts = Skipped(reason(error))
+        found[split] = Simple(DataFacts(x[0].numel(), seen.discrete), facts)
     return found
 
 
@@ -154,39 +160,33 @@ def _others(
 
 def _beside(
     seen: Observation, x: Tensor, other: tuple[str, np.ndarray] | None, rows: pd.DataFrame, latents: int, seed: int
-) -> dict[str, Any]:
+) -> Baselines | Skipped:
     fits = _fits(seen, x, latents)
     used = ladder_rows(rows) & np.isfinite(rows["log_px"].to_numpy(float))
     if not fits:
-        return {"skipped": "no simple model has this kind of data"}
+        return Skipped("no simple model has this kind of data")
     if other is None and len(x) < 2:
-        return {"skipped": "there are no data to fit one to"}
+        return Skipped("there are no data to fit one to")
     log_px, error = (rows[name].to_numpy(float)[used] for name in ("log_px", "log_px_se"))
     sound = ~unsound_rows(rows)[used]
-    models: list[dict[str, Any]] = []
-    for name, fit in fits.items():
-        level = _levels(seen, fit, x, None if other is None else other[1], seed)[used]
-        models.append(
-            {
-                "name": name,
-                "log_px": summarise_values(level, np.zeros_like(level)),
-                "difference": summarise_values(log_px - level, error),
-                "difference_sound": summarise_values((log_px - level)[sound], error[sound]),
-            }
+
+    def beside(name: str, level: np.ndarray) -> SimpleModel:
+        apart = log_px - level
+        return SimpleModel(
+            name=name,
+            log_px=summarise_values(level, np.zeros_like(level)),
+            difference=summarise_values(apart, error),
+            difference_sound=summarise_values(apart[sound], error[sound]),
         )
-    ranked = sorted(models, key=lambda part: part["log_px"]["mean"] or -np.inf, reverse=True)
+
+    models = []
+    for name, fit in fits.items():
+        models.append(beside(name, _levels(seen, fit, x, None if other is None else other[1], seed)[used]))
+    ranked = sorted(models, key=lambda part: part.log_px.mean or -np.inf, reverse=True)
     if seen.kind == "binary":  # nothing to fit: every probability one half
-        flips = np.full(len(log_px), -np.log(2.0) * x[0].numel())
-        coins = {"log_px": summarise_values(flips, np.zeros_like(flips))}
-        apart = {
-            "difference": summarise_values(log_px - flips, error),
-            "difference_sound": summarise_values((log_px - flips)[sound], error[sound]),
-        }
-        ranked.append({"name": "coin_flips", **coins, **apart})
-    where = {"fitted_on": "cross", "fitted_datapoints": len(_first(x))}
-    if other is not None:
-        where = {"fitted_on": other[0], "fitted_datapoints": len(other[1])}
-    return {**where, "models": ranked}
+        ranked.append(beside("coin_flips", np.full(len(log_px), -np.log(2.0) * x[0].numel())))
+    fitted_on, count = ("cross", len(_first(x))) if other is None else (other[0], len(other[1]))
+    return Baselines(fitted_on, count, tuple(ranked))
 
 
 def _fits(seen: Observation, x: Tensor, latents: int) -> dict[str, Fit]:

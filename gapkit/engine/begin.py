@@ -24,6 +24,7 @@ from gapkit.estimators import Estimator
 from gapkit.inputs.data import unpacked
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
+from gapkit.results.records import Search
 from gapkit.target import Target
 
 __all__ = ["Begun", "Given", "begun"]
@@ -71,7 +72,7 @@ class Begun:
     ready: Prepared
     work: Work
     units: tuple[tuple[str, Unit], ...]
-    search: Mapping[str, Any]
+    search: Search
     run_stage: Stopwatch
 
 
@@ -107,21 +108,21 @@ def begun(
     with frozen(model), moved_to(model, device), in_place(encoders, device):
         ready = prepared(model, splits, labels, given.encoder_x, given.original_x, given.allow, encoders, spec, device)
         like = Target(model, ready.data[ready.first][:1])
-        family, inputs = ready.families["split"], ready.inputs[ready.first]
+        family, inputs = ready.families.split, ready.inputs[ready.first]
         work = Work(like, ready.data, ready.inputs, None, spec, family, encoders, ready.curve, "", bounds=bounds)
         units = tuple((split, unit) for split, planned in ready.units.items() for unit in planned)[only]
         count = sum(len(pipeline(work, split, unit)) for split, unit in units)
         run_stage = Stopwatch(2 + count + further, progress)
         bank = run_stage("bank", build_shared_bank, like, ready.inputs, given.other_x, spec)
-        search = dict(run_stage("search", misses, like, bank, spec))
-        if search["widen"]:
-            search |= still_missing(like, bank, spec)
+        search = run_stage("search", misses, like, bank, spec)
+        if search.widen:
+            search = still_missing(like, bank, spec, search)
         work = replace(
             work,
             bank=bank,
             identity=identity_of_work(like, ready.data[ready.first], inputs, bank),
             identities={name: identity_of_encoder(encoder, inputs) for name, encoder in encoders.items()},
-            widened=search["widen"],
+            widened=search.widen,
             missed=unreached(search),
         )
         yield Begun(ready, work, units, search, run_stage)

@@ -29,6 +29,7 @@ from gapkit.families import Mixture
 from gapkit.local import Bank
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
+from gapkit.results.records import Certificate, Sandwich
 from gapkit.results.summary import summarise_values
 from gapkit.results.summary_frame import summary_frame
 from gapkit.results.verdict import certificate_sentence
@@ -45,14 +46,13 @@ class BdmcCertificate:
 
     Attributes:
         datapoints: one row per simulated datapoint: ``lower``, ``upper``, ``gap`` in nats and acceptance rates.
-        summary_values: mean, error over datapoints and 95% interval of ``lower``, ``upper`` and ``gap``, and the median
-            of ``gap``, which a few noisy datapoints hardly move; the mean gap also bounds the Jeffreys divergence
+        summary_values: the means of the bounds and of the gap between them, which also bounds the Jeffreys divergence
             between the posterior and the ends of the chains.
         settings: what was run.
     """
 
     datapoints: pd.DataFrame
-    summary_values: Mapping[str, Any]
+    summary_values: Certificate
     settings: Mapping[str, Any]
 
     def sentence(self) -> str:
@@ -66,7 +66,7 @@ class BdmcCertificate:
         Columns are those of :attr:`gapkit.results.Result.summary`, and ``left_out``; printed, the error over datapoints
         stands beside the mean.
         """
-        return summary_frame(self.summary_values, further=("left_out",))
+        return summary_frame(vars(self.summary_values), further=("left_out",))
 
     @property
     def table(self) -> WithErrors:
@@ -123,7 +123,7 @@ def certify(
         told(examine(model, x, allow=allow, target_se=spec.evidence.target_se))
         like = Target(model, x[:1])
         bank = build_shared_bank(like, {"simulated": x}, None, spec)
-        widened = bool(misses(like, bank, spec)["widen"])
+        widened = misses(like, bank, spec).widen
         found = sandwiches(like, bank, spec, num_datapoints, progress, widened=widened)
     settings = {**spec.to_dict(), "num_datapoints": num_datapoints, "seconds": time.time() - began}
     return BdmcCertificate(found.datapoints, found.summary_values, settings)
@@ -166,13 +166,13 @@ def sandwiches(
     frame["gap_se"] = (frame["lower_se"] ** 2 + frame["upper_se"] ** 2) ** 0.5
     # Both means over the same datapoints: a run that failed on one side must not make the sandwich look better.
     used = frame[["lower", "upper"]].where(np.isfinite(frame["gap"]), axis=0).assign(gap=frame["gap"])
-    summary = {
-        name: summarise_values(used[name].to_numpy(float), frame[f"{name}_se"].to_numpy(float))
+    lower, upper, gap = (
+        summarise_values(used[name].to_numpy(float), frame[f"{name}_se"].to_numpy(float))
         for name in ("lower", "upper", "gap")
-    }
+    )
     gaps = used["gap"].to_numpy(float)
-    summary["gap"]["median"] = float(np.nanmedian(gaps)) if np.isfinite(gaps).any() else None
-    return BdmcCertificate(frame, summary, {})
+    median = float(np.nanmedian(gaps)) if np.isfinite(gaps).any() else None
+    return BdmcCertificate(frame, Certificate(lower, upper, Sandwich(**vars(gap), median=median)), {})
 
 
 def _proposal(batch: stages.Batch, bank: Bank | None, spec: AnalysisSpec, widened: bool) -> Mixture:

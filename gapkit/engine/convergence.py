@@ -7,7 +7,6 @@ without, and the outcome shows for this model and these data whether the budgets
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,28 +21,29 @@ from gapkit.estimators import Ais, Estimate
 from gapkit.families import Mixture
 from gapkit.ladder.arithmetic import Difference
 from gapkit.local import Bank, LocalFits, budget_curve
+from gapkit.results.records import AisConvergence, AisPoint, Convergence, FitConvergence, FitPoint, NoisyMean
 from gapkit.target import Target
 
-__all__ = ["Convergence", "watch"]
+__all__ = ["Watched", "watch"]
 
 _TIMES = (0.1, 0.2, 0.5, 1.0, 2.0)  # the temperatures of the analysis
 _FEWEST = 3  # temperatures: with two, no chain moves
 
 
 @dataclass
-class Convergence:
+class Watched:
     """What was found, for pictures and for the summary of the split.
 
     Attributes:
         arrays: by name, for :class:`gapkit.results.Result`: rows are datapoints, columns amounts of work.
-        summary: means over these datapoints.
+        summary: means over these datapoints; None where nothing was watched.
     """
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    summary: dict[str, Any] = field(default_factory=dict)
+    summary: Convergence | None = None
 
 
-def watch(batch: Batch, fitted: LocalFits, table: pd.DataFrame, bank: Bank | None, spec: AnalysisSpec) -> Convergence:
+def watch(batch: Batch, fitted: LocalFits, table: pd.DataFrame, bank: Bank | None, spec: AnalysisSpec) -> Watched:
     """Run AIS and the fit of q* again for some datapoints of a unit.
 
     Nothing that a model does here can fail the analysis: a part that cannot be made is left out, and the reason kept.
@@ -56,23 +56,25 @@ def watch(batch: Batch, fitted: LocalFits, table: pd.DataFrame, bank: Bank | Non
         spec: settings; ``spec.convergence`` says how many datapoints.
     """
     places = _chosen(table, spec.convergence)
-    found = Convergence()
+    found = Watched()
     if not len(places):
-        found.summary["skipped"] = {"all": "no datapoint has a finite gap"}
+        found.summary = Convergence(skipped={"all": "no datapoint has a finite gap"})
         return found
     skipped: dict[str, str] = {}
+    made = Convergence()
     with left_out("all", skipped):
         rows = torch.as_tensor(places, device=batch.target.device)
         like = Target(batch.target.model, batch.target.x[rows])  # with a count of work of its own
         part = make_batch(like, batch.target.x[rows], batch.key.select(rows), batch.inputs[rows])
         found.arrays["convergence_index"] = np.array(part.key.indices)
-        found.summary |= {"datapoints": len(places), "index": list(part.key.indices)}
+        made = Convergence(datapoints=len(places), index=tuple(part.key.indices))
         with left_out("ais", skipped):
-            _temperatures(found, part, cut(fitted.mixture, rows), table.iloc[places], spec.evidence.ais)
+            ais = _temperatures(found, part, cut(fitted.mixture, rows), table.iloc[places], spec.evidence.ais)
+            made = replace(made, ais=ais)
         with left_out("fit", skipped):
-            _fits(found, part, bank, spec, fitted.own, fitted.family(fitted.own).elbo.select(rows))
-    if skipped:
-        found.summary["skipped"] = skipped
+            fit = _fits(found, part, bank, spec, fitted.own, fitted.family(fitted.own).elbo.select(rows))
+            made = replace(made, fit=fit)
+    found.summary = replace(made, skipped=skipped)
     return found
 
 
@@ -83,7 +85,9 @@ def _chosen(table: pd.DataFrame, count: int) -> list[int]:
     return sorted([*worst.tolist(), *typical.tolist()])
 
 
-def _temperatures(found: Convergence, part: Batch, proposal: Mixture | None, table: pd.DataFrame, ais: Ais) -> None:
+def _temperatures(
+    found: Watched, part: Batch, proposal: Mixture | None, table: pd.DataFrame, ais: Ais
+) -> AisConvergence:
     """AIS and reverse AIS, with several numbers of temperatures, in nats above the reported log p(x)."""
     if proposal is None:
         raise ValueError("the modes of a datapoint cannot be taken out of their batch")
@@ -103,26 +107,23 @@ def _temperatures(found: Convergence, part: Batch, proposal: Mixture | None, tab
     found.arrays |= {"convergence_temperatures": np.array(counts)}
     found.arrays |= {**_stacked("ais_lower", lower), **_stacked("ais_upper", upper)}
     points = [
-        {"temperatures": count, "lower": below, "upper": above, "acceptance": rate}
+        AisPoint(count, below, above, rate)
         for count, below, above, rate in zip(counts, _means(lower), _means(upper), accepted, strict=True)
     ]
     # All points are relative to the same reported values, whose noise is that of none of them alone.
     noise = float(np.sqrt(np.nansum(table["log_px_se"].to_numpy(float) ** 2))) / len(table)
-    found.summary["ais"] = {
-        "chains": ais.num_chains,
-        "temperatures": ais.num_temperatures,
-        "log_px_se": noise,
-        "curve": points,
-    }
+    return AisConvergence(ais.num_chains, ais.num_temperatures, noise, tuple(points))
 
 
-def _fits(found: Convergence, part: Batch, bank: Bank | None, spec: AnalysisSpec, family: str, star: Estimate) -> None:
+def _fits(
+    found: Watched, part: Batch, bank: Bank | None, spec: AnalysisSpec, family: str, star: Estimate
+) -> FitConvergence:
     """What fits with fewer steps leave to L[q*], whose estimate ``star`` is, in nats."""
     curve = budget_curve(part.target, part.q, bank, part.key, spec.fit, spec.elbo, family)
     left = curve.left(star)
     found.arrays |= {"convergence_steps": np.array(curve.steps), **_stacked("fit_left", left)}
-    points = [{"steps": count, "left": mean} for count, mean in zip(curve.steps, _means(left), strict=True)]
-    found.summary["fit"] = {"family": family, "curve": points}
+    points = [FitPoint(count, mean) for count, mean in zip(curve.steps, _means(left), strict=True)]
+    return FitConvergence(family, tuple(points))
 
 
 def _above(estimate: Estimate, reported: Tensor) -> Difference:
@@ -136,7 +137,7 @@ def _stacked(name: str, curve: Sequence[Difference]) -> dict[str, np.ndarray]:
     return {f"convergence_{name}": values.cpu().numpy(), f"convergence_{name}_se": errors.cpu().numpy()}
 
 
-def _means(curve: Sequence[Difference]) -> list[dict[str, Any]]:
+def _means(curve: Sequence[Difference]) -> list[NoisyMean]:
     """Means over the datapoints that are finite everywhere, with their Monte Carlo errors and 95% intervals.
 
     These datapoints were chosen, so that the intervals are about them alone.
@@ -144,12 +145,11 @@ def _means(curve: Sequence[Difference]) -> list[dict[str, Any]]:
     values, errors = (torch.stack([getattr(gap, part) for gap in curve]).double() for part in ("value", "std_error"))
     used = (values.isfinite() & errors.isfinite()).all(0)
     count = int(used.sum())
-    means: list[dict[str, Any]] = []
+    means = []
     for value, error in zip(values[:, used], errors[:, used], strict=True):
         if count == 0:
-            means.append({"mean": None, "se_monte_carlo": None, "ci95": None, "count": 0})
+            means.append(NoisyMean(None, None, None, 0))
             continue
         mean, noise = float(value.mean()), float(error.square().sum().sqrt()) / count
-        interval = [mean - 1.96 * noise, mean + 1.96 * noise]
-        means.append({"mean": mean, "se_monte_carlo": noise, "ci95": interval, "count": count})
+        means.append(NoisyMean(mean, noise, (mean - 1.96 * noise, mean + 1.96 * noise), count))
     return means

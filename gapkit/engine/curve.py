@@ -1,14 +1,14 @@
 """Which datapoints the curve of local steps is made on, and its summary in the end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.units import Unit
 from gapkit.local import NUM_SAMPLES, steps_refusal
+from gapkit.results.records import Families, LocalSteps, Skipped
 from gapkit.results.step_gains import summarise_curve
 
 __all__ = ["CurvePlan", "plan_curve"]
@@ -34,7 +34,7 @@ class CurvePlan:
         """Whether the unit holds any of these datapoints. It is computed whole, in the shape that all units have."""
         return split == self.split and unit.indices[0] < self.size
 
-    def summary(self, tables: Sequence[pd.DataFrame], failed: str = "") -> dict[str, Any] | None:
+    def summary(self, tables: Sequence[pd.DataFrame], failed: str = "") -> LocalSteps | Skipped | None:
         """The summary over the datapoints asked for, from the units that hold them; None if none were asked for.
 
         Args:
@@ -42,29 +42,28 @@ class CurvePlan:
             failed: why some of them have no table.
         """
         if self.skipped or failed:
-            return {"skipped": self.skipped or failed}
+            return Skipped(self.skipped or failed)
         if not tables:
-            return {"skipped": "none of its datapoints was analysed"} if self.size else None
+            return Skipped("none of its datapoints was analysed") if self.size else None
         table = pd.concat(tables, ignore_index=True)
         # A padded unit repeats its last datapoint.
         table = table[table["index"] < self.size].drop_duplicates(["index", "steps"])
-        facts = {"split": self.split, "family": self.family, "samples_per_step": NUM_SAMPLES}
-        return {**facts, **summarise_curve(table)}
+        return summarise_curve(table, self.split, self.family, NUM_SAMPLES)
 
 
-def plan_curve(spec: AnalysisSpec, split: str, num_datapoints: int, families: Mapping[str, Any]) -> CurvePlan:
+def plan_curve(spec: AnalysisSpec, split: str, num_datapoints: int, families: Families) -> CurvePlan:
     """Plan the curve that the settings ask for, on a split of so many datapoints.
 
     Args:
         spec: the settings.
         split: name of the first split.
         num_datapoints: how many it has.
-        families: the encoder's family (``encoder``) and those that are ``fitted``.
+        families: the encoder's, and those that are fitted.
     """
-    own, skipped = families["encoder"], ""
+    own, skipped = families.encoder, ""
     if spec.semi_amortized:
         skipped = steps_refusal(own)
-        if not skipped and own not in families["fitted"]:
+        if not skipped and own not in families.fitted:
             skipped = f"no q* of the encoder's family, {own!r}, is fitted to compare with"
     size = 0 if skipped else min(spec.semi_amortized, num_datapoints)
     return CurvePlan(split, size, own, skipped)

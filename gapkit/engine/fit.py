@@ -185,7 +185,7 @@ def fit(
             if fitted.own not in fitted.found:
                 fitted = fitted.beside(fitted.own, stages.family(batch, fitted, fitted.own, spec))
             parts.append(_part(fitted, unit.size))
-    return _joined(ready.families["split"], parts)
+    return _joined(ready.families.split, parts)
 
 
 def _part(fitted: LocalFits, size: int) -> tuple[Any, dict[str, Tensor]]:

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gapkit.engine.attempt import Attempt, Failure, Without
 from gapkit.engine.chosen import Chosen, joined
-from gapkit.engine.convergence import Convergence
+from gapkit.engine.convergence import Watched
 from gapkit.engine.latents import latent_health, latent_use
 from gapkit.engine.outputs import Cost
 from gapkit.engine.skipped import reason
@@ -17,9 +16,10 @@ from gapkit.engine.unit import Finished
 from gapkit.engine.work import Work, seed_of
 from gapkit.ladder import STANDARD, error_of
 from gapkit.results.iwae_curve import GroupedBounds, summarise_iwae_curve
+from gapkit.results.records import Convergence, IwaeCurve, Latents, LatentUse, Skipped
 from gapkit.results.rows import FAILED
 
-__all__ = ["Collected", "Gathered", "gather"]
+__all__ = ["Beside", "Collected", "Gathered", "gather"]
 
 # Of the control subset, that the search missed modes for, so that it is widened for all.
 _FEWEST, _SHARE = 2, 0.05
@@ -66,13 +66,29 @@ class Collected:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """What the summary of a split holds beside the table.
+
+    Attributes:
+        latents: of the encoder's q.
+        latents_star: of q*.
+        iwae_curve: the bound against the number of draws.
+        skipped: why bounds of one's own have no values somewhere, by name.
+    """
+
+    latents: Latents | Skipped
+    latents_star: LatentUse | Skipped
+    iwae_curve: IwaeCurve
+    skipped: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Gathered:
     """What the units gave together.
 
     Attributes:
         frames: the table of each split.
-        beside: what the summary of each split holds beside the table: ``latents``, ``latents_star`` (of q*),
-            ``iwae_curve``, and ``skipped``, why bounds of one's own have no values somewhere.
+        beside: what the summary of each split holds beside the table.
         chosen: datapoints of the first split that are shown in detail.
         curves: L[q] after local steps, of each unit that has them.
         skipped: why some have none.
@@ -86,11 +102,11 @@ class Gathered:
     """
 
     frames: Mapping[str, pd.DataFrame]
-    beside: Mapping[str, Mapping[str, Any]]
+    beside: Mapping[str, Beside]
     chosen: Chosen
     curves: Sequence[pd.DataFrame]
     skipped: str
-    watched: Convergence
+    watched: Watched
     without: Sequence[Without]
     control: Mapping[str, int]
     sides: Mapping[str, str]
@@ -135,9 +151,9 @@ def gather(work: Work, collected: Collected) -> Gathered:
     gone = "the work on its datapoints ended in an error"
     reasons = [part.skipped["local steps"] for part in done if "local steps" in part.skipped]
     skipped = next(iter(reasons), gone if off_curve else "")
-    watched = next((part.watched for part in done if part.watched is not None), Convergence())
-    if not watched.summary and any(work.watched(failure.split, failure.unit) for failure in failures):
-        watched = Convergence(summary={"skipped": {"all": gone}})
+    watched = next((part.watched for part in done if part.watched is not None), Watched())
+    if watched.summary is None and any(work.watched(failure.split, failure.unit) for failure in failures):
+        watched = Watched(summary=Convergence(skipped={"all": gone}))
     return Gathered(
         frames,
         beside,
@@ -180,17 +196,17 @@ def _with_failures(table: pd.DataFrame, lost: Sequence[Failure]) -> pd.DataFrame
     return pd.concat([table, rows], ignore_index=True).sort_values("index", kind="stable", ignore_index=True)
 
 
-def _beside(work: Work, split: str, parts: Sequence[Finished], table: pd.DataFrame) -> Mapping[str, Any]:
+def _beside(work: Work, split: str, parts: Sequence[Finished], table: pd.DataFrame) -> Beside:
     spec, seed = work.spec, seed_of(work.spec.seed, split)
     bounds = GroupedBounds.joined([part.grouped for part in parts])
     top = STANDARD.top.name
     left_se = np.hypot(table[error_of(top)].to_numpy(float), table[error_of("iwae")].to_numpy(float))
+    latents: Latents | Skipped
     try:
         latents = latent_health({part.unit.first: part.q for part in parts}, work.like, seed)
     except Exception as error:  # a model's prior may raise anything, and the table does not need it
-        latents = {"skipped": reason(error)}
+        latents = Skipped(reason(error))
     curve = summarise_iwae_curve(bounds, spec.iwae.num_samples, table[top].to_numpy(float), left_se)
     star = latent_use({part.unit.first: part.q_star for part in parts})
     failed = {name: why for part in reversed(parts) for name, why in part.failed.items()}  # the first reason stays
-    skipped = {"skipped": failed} if failed else {}
-    return {"latents": latents, "latents_star": star, "iwae_curve": curve, **skipped}
+    return Beside(latents, star, curve, failed)

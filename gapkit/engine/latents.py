@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from gapkit.engine.units import Unit
 from gapkit.families.gaussian import Affine, DiagonalGaussian, standard_normal_log_prob
 from gapkit.families.protocol import Posterior
 from gapkit.results.latent_use import summarise_latents, summarise_use
+from gapkit.results.records import Latents, LatentUse, Skipped
 from gapkit.target import Target
 
 __all__ = ["Marginals", "latent_health", "latent_use", "marginals", "standard_normal_prior"]
@@ -49,7 +49,7 @@ def marginals(q: Posterior, unit: Unit) -> Marginals | None:
         return Marginals(loc, scale, half, isinstance(q, DiagonalGaussian))
 
 
-def latent_health(kept: Mapping[int, Marginals | None], like: Target, seed: int) -> dict[str, Any]:
+def latent_health(kept: Mapping[int, Marginals | None], like: Target, seed: int) -> Latents | Skipped:
     """The summary of a split, see :func:`gapkit.results.latent_use.summarise_latents`, or why there is none.
 
     Args:
@@ -59,7 +59,7 @@ def latent_health(kept: Mapping[int, Marginals | None], like: Target, seed: int)
     """
     found = [part for _, part in sorted(kept.items()) if part is not None]
     if not found:
-        return {"skipped": "q(z|x) is not Gaussian"}
+        return Skipped("q(z|x) is not Gaussian")
     loc, scale, log_det = (np.concatenate([getattr(part, name) for part in found]) for name in _PARTS)
     noise = None
     if found[0].factorised:
@@ -69,7 +69,7 @@ def latent_health(kept: Mapping[int, Marginals | None], like: Target, seed: int)
     return summarise_latents(loc, scale, log_det, noise, standard_prior=standard_normal_prior(like))
 
 
-def latent_use(kept: Mapping[int, Marginals | None]) -> dict[str, Any]:
+def latent_use(kept: Mapping[int, Marginals | None]) -> LatentUse | Skipped:
     """Which latents of the fitted q* differ between datapoints, see :func:`gapkit.results.latent_use.summarise_use`.
 
     Args:
@@ -77,7 +77,7 @@ def latent_use(kept: Mapping[int, Marginals | None]) -> dict[str, Any]:
     """
     found = [part for _, part in sorted(kept.items()) if part is not None]
     if not found:
-        return {"skipped": "nothing was kept of q*"}
+        return Skipped("nothing was kept of q*")
     return summarise_use(*(np.concatenate([getattr(part, name) for part in found]) for name in ("loc", "scale")))
 
 

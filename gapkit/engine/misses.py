@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.support import gap_of_chains, latents_beyond, uncovered
 from gapkit.families.protocol import with_density
 from gapkit.local import Bank, find_modes, search_on
+from gapkit.results.records import Search
 from gapkit.target import Target
 from gapkit.target.simulate import simulate
 
@@ -32,18 +32,17 @@ _OWN = 0.05
 _FEWEST_GAPS, _WIDEST = 4, 4.0  # sandwiches of BDMC that a mean needs, and nats that one counts for at most
 
 
-def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, Any]:
+def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Search:
     """On how many datapoints simulated from the model the search for modes misses the latents that they came from.
 
     Those latents are exact posterior draws, so that each is, with the probability of the mass that was found, in a mode
     that was found.
 
     Returns:
-        ``simulated``, how many there were, ``missed``, and whether to ``widen`` the search for all; or ``skipped``,
-        why nothing could be simulated.
+        How many there were and were missed, and whether to widen the search for all; or why nothing could be simulated.
     """
     if bank is None:
-        return {"skipped": "there is no bank of starts", "widen": False}
+        return Search(skipped="there is no bank of starts", widen=False)
     try:
         missed, count = _missed(like, bank, spec, 0, _SIMULATED), _SIMULATED
         widen = missed >= _MISSED
@@ -51,11 +50,11 @@ def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, 
             missed, count = missed + _missed(like, bank, spec, count, _FURTHER), count + _FURTHER
             widen = missed >= _SHARE * count
     except Exception as error:  # a model may raise anything when it is drawn from, and the analysis goes on
-        return {"skipped": reason(error), "widen": False}
-    return {"simulated": count, "missed": missed, "widen": widen}
+        return Search(skipped=reason(error), widen=False)
+    return Search(simulated=count, missed=missed, widen=widen)
 
 
-def still_missing(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mapping[str, Any]:
+def still_missing(like: Target, bank: Bank | None, spec: AnalysisSpec, search: Search) -> Search:
     """What everything that is done for a datapoint, the route included, misses on data simulated from the model.
 
     The latents of a simulated datapoint are an exact draw from its posterior. Where log p(x) is importance sampling's,
@@ -64,26 +63,28 @@ def still_missing(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Mappin
     from log p(x). Where log p(x) is that of AIS, reverse AIS from these latents gives an upper bound (BDMC): log p(x)
     lies between the two, about half way.
 
+    Args:
+        like: any target of the model.
+        bank: starts of the fits.
+        spec: settings.
+        search: what is known before.
+
     Returns:
-        ``simulated_again``, of how many datapoints importance sampling gave log p(x), which are the ones that this
-        tests; ``beyond``, the latents of how many lie beyond the proposal; ``expected``, how many should according to
-        the importance weights; and ``unseen``, the posterior mass that is missed on average over data of the model:
-        their difference, as a share, where it is not chance. ``annealed_again``, of how many AIS gave it; and of four
-        or more ``apart``, how far the bounds of these are apart on average, in nats, each counted up to 4, and
-        ``unseen_annealed``, the posterior mass that half of it is, where it is clearly more than 0.05 nats. Or
-        ``skipped_again``, why it could not be tried.
+        That and what was found. The posterior mass that importance sampling misses is the number of latents beyond the
+        proposals minus that which the weights expect, as a share, where it is not chance; that of AIS is what half of
+        the distance of four bounds or more is, where it is clearly more than 0.05 nats. Or why it could not be tried.
     """
     if bank is None or bank.num_prior < 2:
-        return {}
+        return search
     try:
-        return _unreached(like, bank, replace(spec, families=("mean_field",)))
+        return _unreached(like, bank, replace(spec, families=("mean_field",)), search)
     except Exception as error:  # as above
-        return {"skipped_again": reason(error)}
+        return replace(search, skipped_again=reason(error))
 
 
-def unreached(search: Mapping[str, Any]) -> Mapping[str, float]:
+def unreached(search: Search) -> Mapping[str, float]:
     """The posterior mass that is missed on data of the model, by the source of log p(x)."""
-    return {"mixture": search.get("unseen", 0.0), "ais": search.get("unseen_annealed", 0.0)}
+    return {"mixture": search.unseen or 0.0, "ais": search.unseen_annealed or 0.0}
 
 
 def _simulated(like: Target, spec: AnalysisSpec, begin: int, count: int) -> tuple[stages.Batch, Tensor]:
@@ -105,7 +106,7 @@ def _missed(like: Target, bank: Bank, spec: AnalysisSpec, begin: int, count: int
     return int((search_on(batch.target, batch.key, spec.fit, modes, starts, bank.narrow).gained > NEWS).sum())
 
 
-def _unreached(like: Target, bank: Bank, spec: AnalysisSpec) -> Mapping[str, Any]:
+def _unreached(like: Target, bank: Bank, spec: AnalysisSpec, search: Search) -> Search:
     batch, z = _simulated(like, spec, 0, _AGAIN)
     fitted = stages.fits(batch, bank, spec)
     top = stages.evidence(batch, fitted, spec)
@@ -126,21 +127,22 @@ def _unreached(like: Target, bank: Bank, spec: AnalysisSpec) -> Mapping[str, Any
     sampled, beyond, known, gap = told
     count, found, expected = int(sampled.sum()), int(beyond.sum()), float(known.sum())
     clear = found - expected > _SIGMAS * math.sqrt(float((known * (1.0 - known)).sum())) + _CHANCE
-    seen: dict[str, Any] = {
-        "simulated_again": count,
-        "beyond": found,
-        "expected": expected,
-        "unseen": (found - expected) / count if clear else 0.0,
-    }
-    return {**seen, **_apart(gap[~gap.isnan()])}
+    seen = replace(
+        search,
+        simulated_again=count,
+        beyond=found,
+        expected=expected,
+        unseen=(found - expected) / count if clear else 0.0,
+    )
+    return _apart(seen, gap[~gap.isnan()])
 
 
-def _apart(gap: Tensor) -> Mapping[str, Any]:
+def _apart(search: Search, gap: Tensor) -> Search:
     """The mean of the sandwiches of AIS (BDMC): values of shape (N,), in nats; each counts up to 4."""
     if len(gap) < _FEWEST_GAPS:
-        return {"annealed_again": len(gap)}
+        return replace(search, annealed_again=len(gap))
     gap = gap.clamp(-_WIDEST, _WIDEST)  # one very wide sandwich must not make the mean
     mean, error = float(gap.mean()), float(gap.std()) / math.sqrt(len(gap))
     clear = mean > _SIGMAS * error + _OWN
     unseen = 1.0 - math.exp(-0.5 * mean) if clear else 0.0
-    return {"annealed_again": len(gap), "apart": mean, "unseen_annealed": unseen}
+    return replace(search, annealed_again=len(gap), apart=mean, unseen_annealed=unseen)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from gapkit.core.randomness import Key
 from gapkit.engine.chosen import Chosen, Kept
-from gapkit.engine.convergence import Convergence
+from gapkit.engine.convergence import Watched
 from gapkit.engine.explore import Again, Explored
 from gapkit.engine.latents import Marginals
 from gapkit.engine.outputs import Cost
@@ -43,6 +43,7 @@ from gapkit.local.certificate import Certificate
 from gapkit.local.modes import Modes
 from gapkit.local.search import Found
 from gapkit.results.iwae_curve import GroupedBounds
+from gapkit.results.records import AisConvergence, AisPoint, Convergence, FitConvergence, FitPoint, NoisyMean
 from gapkit.target.work import Work as Counted
 
 __all__ = ["UnstorableError", "pack", "unpack"]
@@ -51,6 +52,8 @@ _KNOWN: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         Again,
+        AisConvergence,
+        AisPoint,
         AuxiliaryFlow,
         Bounds,
         Certificate,
@@ -65,6 +68,8 @@ _KNOWN: dict[str, type[Any]] = {
         Evidence,
         Explored,
         Finished,
+        FitConvergence,
+        FitPoint,
         Found,
         FullRankGaussian,
         GaussianMixture,
@@ -77,7 +82,9 @@ _KNOWN: dict[str, type[Any]] = {
         Marginals,
         Mixture,
         Modes,
+        NoisyMean,
         Unit,
+        Watched,
     )
 }
 _WORDS: dict[str, type[Enum]] = {kind.__name__: kind for kind in (Bound,)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from gapkit.engine import stages
 from gapkit.engine.assemble import fits_of, table_of
-from gapkit.engine.convergence import Convergence, watch
+from gapkit.engine.convergence import Watched, watch
 from gapkit.engine.explore import Explored, control_share, explore, wanted
 from gapkit.engine.outputs import Stage, settings_of, unrepeatable
 from gapkit.engine.units import Unit
@@ -98,7 +98,7 @@ def _encoder(work: Work, model: LatentModel, batch: stages.Batch, have: Have) ->
     return stages.encoder(batch, work.spec, model)
 
 
-def _convergence(work: Work, batch: stages.Batch, have: Have) -> Convergence:
+def _convergence(work: Work, batch: stages.Batch, have: Have) -> Watched:
     return watch(batch, fits_of(have), table_of(work, batch, have), work.bank, work.spec)
 
 

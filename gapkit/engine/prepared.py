@@ -19,6 +19,7 @@ from gapkit.engine.units import Unit, plan_units
 from gapkit.local import order, split_family
 from gapkit.models.encoding import encoded
 from gapkit.models.protocol import LatentModel
+from gapkit.results.records import Families
 from gapkit.target import family_name, recognise
 
 __all__ = ["Prepared", "prepared"]
@@ -42,7 +43,7 @@ class Prepared:
     inputs: Mapping[str, Tensor]
     examined: Examination
     classes: Mapping[str, Any]
-    families: Mapping[str, Any]
+    families: Families
     units: Mapping[str, tuple[Unit, ...]]
     curve: CurvePlan
 
@@ -99,7 +100,7 @@ def prepared(
     return Prepared(data, inputs, examined, classes, families, units, curve)
 
 
-def _families(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> dict[str, Any]:
+def _families(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> Families:
     """The encoder's family, that of the split, and all that are fitted: refused, before any work, if they cannot be.
 
     Raises:
@@ -108,4 +109,4 @@ def _families(model: LatentModel, x: Tensor, spec: AnalysisSpec) -> dict[str, An
     q = encoded(model, x[:1])
     own = family_name(recognise(q))
     split = split_family(own, spec.families)
-    return {"encoder": own, "split": split, "fitted": order(q.event_shape.numel(), split, spec.families)}
+    return Families(own, split, tuple(order(q.event_shape.numel(), split, spec.families)))

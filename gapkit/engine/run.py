@@ -36,6 +36,7 @@ from gapkit.ladder import STANDARD
 from gapkit.local import Bank, own_families
 from gapkit.models.protocol import LatentModel
 from gapkit.results import Result
+from gapkit.results.records import Certificate, Search, Skipped
 from gapkit.results.summary import summarise
 from gapkit.target import Target
 from gapkit.target.work import Work as Counted
@@ -142,7 +143,7 @@ def analyze(
         tables = pd.concat(gathered.frames.values())
         simple = run_stage("baselines", baselines, like, ready.data, plain_x, tables, spec.seed)
         certified = (
-            run_stage("certificate", _certificate, like, work.bank, spec, search["widen"]) if spec.certificate else None
+            run_stage("certificate", _certificate, like, work.bank, spec, search.widen) if spec.certificate else None
         )
     datapoints = pd.concat(gathered.frames.values(), ignore_index=True)
     if ready.classes:
@@ -150,21 +151,28 @@ def analyze(
         datapoints.insert(datapoints.columns.get_loc("index") + 1, "label", labelled)
     certificate, simulated = certified or (None, {})
     curve = ready.curve.summary(gathered.curves, gathered.skipped)
-    families = (ready.families["encoder"], *ready.families["fitted"])
+    families = (ready.families.encoder, *ready.families.fitted)
     ladder = replace(STANDARD, further=(*described(work.bounds, gathered.sides), *own_families(families)))
-    summary = summarise(datapoints, certificate, ready.families, curve, ladder)
-    if ready.examined.weight:
-        summary["target"] = ready.examined.weight
-    summary["findings"] = [finding.to_dict() for finding in ready.examined.findings]
+    summary = summarise(
+        datapoints,
+        certificate,
+        ready.families,
+        curve,
+        ladder,
+        target=ready.examined.weight,
+        findings=ready.examined.findings,
+        effort=spec.effort,
+        search=search,
+    )
+    watched, splits = {ready.first: gathered.watched.summary}, {}
     for split, parts in gathered.beside.items():
-        summary["splits"][split] |= {**parts, **simple[split]}
-        warn_of_skipped(split, parts.get("skipped", {}))
-    summary["effort"], summary["search"] = spec.effort, search
-    if gathered.watched.summary:
-        summary["splits"][ready.first]["convergence"] = gathered.watched.summary
+        beside = {**vars(parts), **vars(simple[split]), "convergence": watched.get(split)}
+        splits[split] = replace(summary.splits[split], **beside)
+        warn_of_skipped(split, parts.skipped)
+    summary = replace(summary, splits=splits)
     run = {
         "ladder": ladder.to_dict(),
-        "families": ready.families,
+        "families": ready.families.to_dict(),
         "settings": spec.to_dict(),
         "versions": versions(),
         "threads": torch.get_num_threads(),
@@ -185,21 +193,21 @@ def analyze(
     return Result(datapoints, summary, run, {**arrays, **gathered.watched.arrays, **simulated})
 
 
-def _measured(analysis: Begun, store: Store, executor: Executor) -> tuple[Gathered, dict[str, Any]]:
+def _measured(analysis: Begun, store: Store, executor: Executor) -> tuple[Gathered, Search]:
     """All units, and once more with a wider search where the first round shows that modes are missed.
 
     The second round has what the store keeps of the first: bounds, fits and evidence.
     """
     work = analysis.work
     gathered = _through(analysis, work, store, executor)
-    found = {**analysis.search, "control": gathered.control}
+    search = replace(analysis.search, control=gathered.control)
     if gathered.misses and not work.widened:
-        found |= {"widen": True, **still_missing(work.like, work.bank, work.spec)}
-        wider = replace(work, widened=True, missed=unreached(found))
+        search = still_missing(work.like, work.bank, work.spec, replace(search, widen=True))
+        wider = replace(work, widened=True, missed=unreached(search))
         analysis.run_stage.total += sum(len(pipeline(wider, split, unit)) for split, unit in analysis.units)
         first, gathered = gathered, _through(analysis, wider, store, executor)
         gathered = replace(gathered, costs={**first.costs, **gathered.costs})
-    return gathered, found
+    return gathered, search
 
 
 def _through(analysis: Begun, work: Work, store: Store, executor: Executor) -> Gathered:
@@ -238,7 +246,7 @@ def _warn(gathered: Gathered) -> None:
 
 def _certificate(
     like: Target, bank: Bank | None, spec: AnalysisSpec, widened: bool
-) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:
+) -> tuple[Certificate | Skipped, Mapping[str, np.ndarray]]:
     """Certify AIS on data simulated from the model: a summary, and the bounds of each of the simulated datapoints.
 
     Where the model cannot be simulated from, the summary says why.
@@ -247,6 +255,6 @@ def _certificate(
         found = sandwiches(like, bank, spec, spec.certificate, widened=widened)
     except Exception as error:  # a model may raise anything when it is drawn from, and the analysis does not need it
         words = str(error).strip().splitlines() or [type(error).__name__]
-        return {"skipped": f"the model cannot be simulated from ({words[0]})"}, {}
+        return Skipped(f"the model cannot be simulated from ({words[0]})"), {}
     columns = ("lower", "lower_se", "upper", "upper_se", "acceptance_forward", "acceptance_backward")
     return found.summary_values, {f"simulated_{name}": found.datapoints[name].to_numpy(float) for name in columns}

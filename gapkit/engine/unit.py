@@ -15,7 +15,7 @@ from gapkit.core.randomness import Key
 from gapkit.engine import stages
 from gapkit.engine.assemble import chosen_of, fits_of, table_of
 from gapkit.engine.chosen import Chosen
-from gapkit.engine.convergence import Convergence
+from gapkit.engine.convergence import Watched
 from gapkit.engine.latents import Marginals, marginals
 from gapkit.engine.outputs import Cost, Output, Stage, digest, identities
 from gapkit.engine.pipeline import pipeline
@@ -62,7 +62,7 @@ class Finished:
     q_star: Marginals | None
     chosen: Chosen
     curve: pd.DataFrame | None
-    watched: Convergence | None
+    watched: Watched | None
     costs: Mapping[str, Cost]
     identity: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)

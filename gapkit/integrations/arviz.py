@@ -65,7 +65,7 @@ def to_arviz(result: Result) -> "DataTree":
         for variable in tree[group].data_vars.values():
             variable.attrs["units"] = "nats"
     # As text, because the attributes of netCDF and zarr files are plain values.
-    tree.attrs = {"run": as_json(result.run), "summary": as_json(result.summary_values)}
+    tree.attrs = {"run": as_json(result.run), "summary": as_json(result.summary_values.to_dict())}
     return tree
 
 

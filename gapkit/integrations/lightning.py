@@ -19,6 +19,7 @@ from gapkit.engine import AnalysisSpec, analyze, spec_for
 from gapkit.ladder import Ladder
 from gapkit.models import LatentModel, from_pair
 from gapkit.results import Result
+from gapkit.results.records import Summary
 from gapkit.trackers import metrics
 
 __all__ = ["GapCallback"]
@@ -70,7 +71,7 @@ class GapCallback:
     """
 
     result: Result | None
-    history: dict[int, Mapping[str, Any]]
+    history: dict[int, Summary]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "GapCallback":
         """Make an instance that is a Lightning callback too; Lightning is not imported before it is needed."""

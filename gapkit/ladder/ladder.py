@@ -41,7 +41,7 @@ class Ladder:
     Example:
         >>> [part.label for part in STANDARD.steps()]
         ['log p(x)', 'approximation gap', 'L[q*]', 'amortization gap', 'L[q]']
-        >>> Ladder.of({"ladder": STANDARD.to_dict()}) == STANDARD
+        >>> Ladder.of(STANDARD.to_dict()) == STANDARD
         True
     """
 
@@ -70,15 +70,14 @@ class Ladder:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Ladder":
-        """The ladder of a summary or of ``run.json``; of a run that holds none, the usual one."""
-        found = stored.get("ladder")
-        if not found:
+        """What :meth:`to_dict` gave; of nothing, as in runs of before there were ladders, the usual one."""
+        if not stored:
             return STANDARD
         return cls(
-            tuple(Rung(**_known(Rung, rung)) for rung in found["rungs"]),
-            tuple(Gap(**_known(Gap, gap)) for gap in found["gaps"]),
-            Gap(**_known(Gap, found["total"])),
-            tuple(Further(**_known(Further, part)) for part in found.get("further", ())),
+            tuple(Rung(**_known(Rung, rung)) for rung in stored["rungs"]),
+            tuple(Gap(**_known(Gap, gap)) for gap in stored["gaps"]),
+            Gap(**_known(Gap, stored["total"])),
+            tuple(Further(**_known(Further, part)) for part in stored.get("further", ())),
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from gapkit.core.errors import InputError
 from gapkit.ladder import Gap, error_of
+from gapkit.ood.records import Detection, Lead, Quantiles, ScoredSet, ScoreSummary, Separation
 from gapkit.ood.roc import auc, auc_difference, false_positives
 from gapkit.ood.scored import ROLES, SCORES, Scored, known_values
 from gapkit.results import Result
@@ -81,7 +82,7 @@ def describe(other: Result | pd.DataFrame, name: str = "data") -> Scored:
         InputError: an empty table.
     """
     table = _table(other, name)
-    return Scored(table, {"sets": {"other": _set(table)}, "separation": None}, _run_of({"other": other}))
+    return Scored(table, ScoreSummary({"other": _set(table)}, None), _run_of({"other": other}))
 
 
 def separate(
@@ -119,19 +120,10 @@ def separate(
         ]
     sets = {role: _set(table) for role, table in zip(ROLES, tables, strict=True)}
     common = [name for name in SCORES if all(name in table for table in tables)]
-    found = {name: _separation(known_values(tables[0], name), known_values(tables[1], name), seed) for name in common}
-    order = sorted(common, key=lambda name: -1.0 if found[name]["auc"] is None else found[name]["auc"], reverse=True)
-    best = order[0]
-    values = {
-        "sets": sets,
-        "separation": {
-            "scores": found,
-            "order": order,
-            "best": best,
-            "differences": {name: _difference(tables, best, name) for name in order[1:]},
-            "seed": seed,
-        },
-    }
+    found = {name: _detection(known_values(tables[0], name), known_values(tables[1], name), seed) for name in common}
+    order = sorted(common, key=lambda name: -1.0 if (area := found[name].auc) is None else area, reverse=True)
+    leads = {name: _lead(tables, order[0], name) for name in order[1:]}
+    values = ScoreSummary(sets, Separation(found, tuple(order), order[0], leads, seed))
     run = _run_of({"reference": reference, "other": other})
     return Scored(pd.concat(tables, ignore_index=True), values, run)
 
@@ -147,7 +139,7 @@ def _run_of(data: Mapping[str, Result | pd.DataFrame]) -> dict[str, Any]:
     return {role: dict(each.run) for role, each in data.items() if isinstance(each, Result) and each.run}
 
 
-def _set(table: pd.DataFrame) -> dict[str, Any]:
+def _set(table: pd.DataFrame) -> ScoredSet:
     """Name, statuses and quantiles of each score; those that are not finite are left out and counted."""
     summaries = {}
     for name in SCORES:
@@ -155,34 +147,34 @@ def _set(table: pd.DataFrame) -> dict[str, Any]:
             continue
         values, errors = table[name].to_numpy(float), table[f"{name}_se"].to_numpy(float)
         used, known = values[np.isfinite(values)], errors[np.isfinite(errors)]
-        summaries[name] = {
-            "mean": float(used.mean()) if len(used) else None,
+        summaries[name] = Quantiles(
+            mean=float(used.mean()) if len(used) else None,
             **{key: float(np.quantile(used, level)) if len(used) else None for key, level in _QUANTILES.items()},
-            "median_se": float(np.median(known)) if len(known) else None,
-            "count": len(used),
-            "left_out": len(values) - len(used),
-        }
+            median_se=float(np.median(known)) if len(known) else None,
+            count=len(used),
+            left_out=len(values) - len(used),
+        )
     words = [word for status in table["status"] for word in str(status).split(",")]
     status = {str(word): int(count) for word, count in pd.Series(words).value_counts().items()}
-    return {"name": str(table["data"].iloc[0]), "datapoints": len(table), "status": status, "scores": summaries}
+    return ScoredSet(str(table["data"].iloc[0]), len(table), status, summaries)
 
 
-def _separation(reference: np.ndarray, other: np.ndarray, seed: int) -> dict[str, Any]:
+def _detection(reference: np.ndarray, other: np.ndarray, seed: int) -> Detection:
     area, share = auc(reference, other), false_positives(reference, other, seed=seed)
     threshold = share.threshold if share.threshold is not None and np.isfinite(share.threshold) else None
-    return {
-        "auc": area.value,
-        "se": area.std_error,
-        "ci95": list(area.ci95) if area.ci95 else None,
-        "fpr95": share.value,
-        "fpr95_ci95": list(share.ci95) if share.ci95 else None,
-        "threshold95": threshold,
-        "reference": len(reference),
-        "other": len(other),
-    }
+    return Detection(
+        auc=area.value,
+        se=area.std_error,
+        ci95=area.ci95,
+        fpr95=share.value,
+        fpr95_ci95=share.ci95,
+        threshold95=threshold,
+        reference=len(reference),
+        other=len(other),
+    )
 
 
-def _difference(tables: Sequence[pd.DataFrame], best: str, name: str) -> dict[str, Any]:
+def _lead(tables: Sequence[pd.DataFrame], best: str, name: str) -> Lead:
     """Area of the best score minus that of another one, over the datapoints that have both."""
     pairs = []
     for table in tables:
@@ -190,10 +182,4 @@ def _difference(tables: Sequence[pd.DataFrame], best: str, name: str) -> dict[st
         both = both[~np.isnan(both).any(axis=1)]
         pairs.append((both[:, 0], both[:, 1]))
     found = auc_difference(*pairs)
-    return {
-        "difference": found.value,
-        "se": found.std_error,
-        "ci95": list(found.ci95) if found.ci95 else None,
-        "reference": len(pairs[0][0]),
-        "other": len(pairs[1][0]),
-    }
+    return Lead(found.value, found.std_error, found.ci95, len(pairs[0][0]), len(pairs[1][0]))

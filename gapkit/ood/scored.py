@@ -11,6 +11,7 @@ import pandas as pd
 from gapkit.core.errors import InputError
 from gapkit.core.files import read_json, read_parquet, require_file, write_atomically, write_json
 from gapkit.core.views import view
+from gapkit.ood.records import Detection, ScoreSummary
 from gapkit.ood.roc import roc_curve
 from gapkit.ood.words import LABELS, score_verdict
 from gapkit.results import check_folder
@@ -31,20 +32,17 @@ class Scored:
 
     Attributes:
         datapoints: one row per datapoint, see :func:`gapkit.ood.scores`; the column ``data`` names its data set.
-        summary_values: ``sets``, by role (``reference``, ``other``) the name, the statuses and the quantiles of each
-            score; and with a reference ``separation``: for each of the ``scores`` the area under the ROC curve and the
-            false positives with their 95% intervals, the ``order`` from the largest area down, and the ``differences``
-            of the largest one from the others, on the same datapoints.
+        summary_values: statuses and quantiles of each set, and with a reference how well each score tells them apart.
         run: settings and provenance, of one analysis or of two.
     """
 
     datapoints: pd.DataFrame
-    summary_values: Mapping[str, Any]
+    summary_values: ScoreSummary
     run: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        sets = self.summary_values["sets"].values()
-        counts = ", ".join(f"{each['name']}: {each['datapoints']} datapoints" for each in sets)
+        sets = self.summary_values.sets.values()
+        counts = ", ".join(f"{each.name}: {each.datapoints} datapoints" for each in sets)
         return f"<gapkit.ood.Scored {counts}>"
 
     def verdict(self) -> list[str]:
@@ -68,9 +66,10 @@ class Scored:
         ``fpr95``, the share of the reference that is found as well by a threshold that finds 95% of the other set, and
         its 95% interval from ``fpr95_ci95_low`` to ``fpr95_ci95_high``. None has a unit; what is unknown is NaN.
         """
-        separation = self.summary_values.get("separation") or {"order": []}
-        rows = [_summary_row(separation["scores"][name]) for name in separation["order"]]
-        index = pd.Index(separation["order"], name="score", dtype=object)
+        found = self.summary_values.separation
+        order = found.order if found else ()
+        rows = [_summary_row(found.scores[name]) for name in order] if found else []
+        index = pd.Index(order, name="score", dtype=object)
         return WithErrors(pd.DataFrame(rows, index=index, columns=_SUMMARY, dtype=float), "± auc_se")
 
     def report(self, path: str | Path) -> Path:
@@ -88,11 +87,11 @@ class Scored:
         Raises:
             InputError: there is no such score, or no set of that role.
         """
-        table, sets = self.datapoints, self.summary_values["sets"]
+        table, sets = self.datapoints, self.summary_values.sets
         if role not in sets or score not in table:
             there = f"{', '.join(name for name in SCORES if name in table)} of {', '.join(sets)}"
             raise InputError(f"the score {score!r} of {role}", f"the scores {there}", "use one of these")
-        return known_values(table[table["data"] == sets[role]["name"]], score)
+        return known_values(table[table["data"] == sets[role].name], score)
 
     def roc(self, score: str = "regret") -> pd.DataFrame:
         """The ROC curve of a score: ``threshold``, share of the reference and of the other set from there on.
@@ -118,7 +117,8 @@ class Scored:
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / _TABLE, lambda path: self.datapoints.to_parquet(path, index=False))
             write_atomically(folder / _CSV, lambda path: self.datapoints.to_csv(path, index=False))
-            write_json(folder / _VALUES, stamped({"verdict": self.verdict(), **self.summary_values, "run": self.run}))
+            values = {"verdict": self.verdict(), **self.summary_values.to_dict(), "run": self.run}
+            write_json(folder / _VALUES, stamped(values))
         except OSError as error:
             raise InputError(f"write the scores to {folder}", str(error), "choose another folder (--out)") from error
         return folder
@@ -128,7 +128,7 @@ class Scored:
         """Read saved scores.
 
         Raises:
-            InputError: the folder holds no scores.
+            InputError: the folder holds no scores, or a damaged file.
         """
         folder = Path(folder)
         missing = [name for name in (_TABLE, _VALUES) if not (folder / name).is_file()]
@@ -138,15 +138,17 @@ class Scored:
         values = opened(read_json(folder / _VALUES, f"{asked}, {_VALUES}", again), f"{asked}, {_VALUES}")
         if not isinstance(values, dict) or not {"run", "sets", "separation", "verdict"} <= set(values):
             raise InputError(f"{asked}, {_VALUES}", "a damaged file: not what gapkit score writes", again)
-        run = values.pop("run")
-        del values["verdict"]
+        try:
+            summary = ScoreSummary.of(values)
+        except TypeError as error:
+            raise InputError(f"{asked}, {_VALUES}", f"a damaged file: {error}", again) from error
         require_file(folder / _TABLE, f"{asked}, {_TABLE}")
-        return Scored(read_parquet(folder / _TABLE, f"{asked}, {_TABLE}"), values, run)
+        return Scored(read_parquet(folder / _TABLE, f"{asked}, {_TABLE}"), summary, values["run"])
 
 
-def _summary_row(found: Mapping[str, Any]) -> list[float | None]:
-    low, high = found["ci95"] or (None, None)
-    return [found["auc"], found["se"], low, high, found["fpr95"], *(found["fpr95_ci95"] or (None, None))]
+def _summary_row(found: Detection) -> list[float | None]:
+    low, high = found.ci95 or (None, None)
+    return [found.auc, found.se, low, high, found.fpr95, *(found.fpr95_ci95 or (None, None))]
 
 
 def known_values(table: pd.DataFrame, score: str) -> np.ndarray:

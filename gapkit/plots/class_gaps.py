@@ -1,12 +1,12 @@
 """The gaps of every class: for which of them does the encoder, or the family, lose most?"""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from gapkit.core.means import Mean
 from gapkit.core.phrases import any_range
 from gapkit.ladder import Ladder
 from gapkit.plots.gaps import marks, with_part
@@ -14,6 +14,7 @@ from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name
 from gapkit.plots.style import colors_of, legend_below, new_axes, style, write_note
 from gapkit.results import Result
+from gapkit.results.records import ClassGaps
 
 __all__ = ["class_gaps"]
 
@@ -38,8 +39,8 @@ def class_gaps(result: Result, ax: Axes | None = None, split: str | None = None)
         InputError: the result has no such split.
     """
     name = split_name(result, split)
-    values, ladder = result.summary_values["splits"][name], result.ladder
-    classes = [part for part in values.get("classes", ()) if part["quantities"][ladder.total.name]["mean"] is not None]
+    values, ladder = result.summary_values.splits[name], result.ladder
+    classes = [part for part in values.classes if part.quantities[ladder.total.name].mean is not None]
     shown = classes[:_MOST]
     with style():
         ax = ax if ax is not None else new_axes(5.2, 1.3 + 0.12 * max(len(ladder.gaps), 2) * max(len(shown), 4))
@@ -48,13 +49,13 @@ def class_gaps(result: Result, ax: Axes | None = None, split: str | None = None)
             f"{shortened(name)}: {len(classes)} class{'' if len(classes) == 1 else 'es'}{some}, means", parse_math=False
         )
         if not shown:
-            write_note(ax, "no finite values" if values.get("classes") else "no labels that make classes")
+            write_note(ax, "no finite values" if values.classes else "no labels that make classes")
             return ax
-        _draw(ax, shown, values["quantities"], ladder)
+        _draw(ax, shown, values.quantities, ladder)
     return ax
 
 
-def _draw(ax: Axes, classes: list[Mapping[str, Any]], whole: Mapping[str, Any], ladder: Ladder) -> None:
+def _draw(ax: Axes, classes: Sequence[ClassGaps], whole: Mapping[str, Mean], ladder: Ladder) -> None:
     colors, markers = colors_of(ladder.gaps), marks(reversed(ladder.gaps), _MARKS)
     far = min(_APART * (len(ladder.gaps) - 1), _FARTHEST)
     places = np.arange(len(classes), dtype=float)
@@ -62,18 +63,19 @@ def _draw(ax: Axes, classes: list[Mapping[str, Any]], whole: Mapping[str, Any], 
     handles = []
     for found, side in zip(ladder.gaps, np.linspace(-far, far, len(ladder.gaps)), strict=True):
         kind, color = found.name, colors[found.name]
-        gaps = [part["quantities"][kind] for part in classes]
-        means = [gap["mean"] for gap in gaps]
-        spans = {place: gap["ci95"] for place, gap in zip(places + side, gaps, strict=True) if gap["ci95"]}
+        gaps = [part.quantities[kind] for part in classes]
+        means = [gap.value for gap in gaps]
+        spans = {place: gap.ci95 for place, gap in zip(places + side, gaps, strict=True) if gap.ci95}
         low, high = zip(*spans.values(), strict=True) if spans else ((), ())
         ax.hlines(list(spans), low, high, color=color, linewidth=1.4, zorder=2)
         drawn = ax.scatter(means, places + side, s=22, marker=markers[kind], color=color, linewidths=0, zorder=3)
         drawn.set_label(with_part(found))
         handles.append(drawn)
         ends += [*means, *low, *high]
-        if whole[kind]["mean"] is not None:
-            ax.axvline(whole[kind]["mean"], color=color, linestyle="--", linewidth=1, alpha=0.6, zorder=1)
-            ends.append(whole[kind]["mean"])
+        level = whole[kind].mean
+        if level is not None:
+            ax.axvline(level, color=color, linestyle="--", linewidth=1, alpha=0.6, zorder=1)
+            ends.append(level)
     pad = max(0.05 * (max(ends) - min(ends)), 0.01)
     ax.set_xlim(min(ends) - (pad if min(ends) < 0 else 0.0), max(ends) + pad)
     ax.set_ylim(len(classes) - 0.4, -0.6)
@@ -83,11 +85,11 @@ def _draw(ax: Axes, classes: list[Mapping[str, Any]], whole: Mapping[str, Any], 
         label.set_parse_math(False)
     ax.tick_params(axis="y", length=0)
     ax.xaxis.set_major_locator(MaxNLocator(6))
-    few = any_range(part["quantities"][gap.name] for part in classes for gap in ladder.gaps)
+    few = any_range(part.quantities[gap.name] for part in classes for gap in ladder.gaps)
     note = "\nno line: too few datapoints for an interval" if few else ""
     ax.set_xlabel(f"mean gap (nats); dashed: over all datapoints{note}")
     legend_below(ax, handles, 1 if max(map(len, names)) > _WIDE else 2, 50.0 if few else 38.0)
 
 
-def _named(part: Mapping[str, Any]) -> str:
-    return f"{shortened(part['label'])} ({part['datapoints']:,})"
+def _named(part: ClassGaps) -> str:
+    return f"{shortened(part.label)} ({part.datapoints:,})"

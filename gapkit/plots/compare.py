@@ -1,7 +1,6 @@
 """Runs against each other: their ladders on one axis, and the paired differences with their intervals."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,7 +8,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from gapkit.comparison import Comparison, interval
+from gapkit.comparison.records import ComparedSplit
 from gapkit.core.errors import InputError
+from gapkit.core.means import Mean
 from gapkit.core.phrases import span_words
 from gapkit.ladder import Ladder
 from gapkit.plots.gaps import marks, with_part
@@ -47,8 +48,8 @@ def ladders(comparison: Comparison, ax: Axes | None = None, split: str | None = 
         InputError: the runs do not share such a split.
     """
     name, part = part_of(comparison, split)
-    levels = part["levels"]
-    runs = some_of([run for run in comparison.summary_values["runs"] if run in levels], _MOST_LADDERS)
+    levels = part.levels
+    runs = some_of([run for run in comparison.summary_values.runs if run in levels], _MOST_LADDERS)
     with style():
         ax = ax if ax is not None else new_axes(5.2, 1.35 + 0.52 * max(len(runs), 3))
         ax.set_title(_title(name, part, len(runs), len(levels)), parse_math=False)
@@ -59,22 +60,22 @@ def ladders(comparison: Comparison, ax: Axes | None = None, split: str | None = 
     return ax
 
 
-def far_apart(levels: Mapping[str, Mapping[str, Any]], ladder: Ladder) -> bool:
+def far_apart(levels: Mapping[str, Mapping[str, Mean]], ladder: Ladder) -> bool:
     """Whether the levels of runs differ by so much more than their gaps that one axis cannot show both."""
-    tops = [values[ladder.top.name]["mean"] for values in levels.values()]
-    largest = max((values[ladder.total.name]["mean"] for values in levels.values()), default=0.0)
+    tops = [values[ladder.top.name].value for values in levels.values()]
+    largest = max((values[ladder.total.name].value for values in levels.values()), default=0.0)
     return bool(tops) and max(tops) - min(tops) > _APART * largest
 
 
-def _draw_ladders(ax: Axes, levels: Mapping[str, Mapping[str, Any]], comparison: Comparison) -> None:
+def _draw_ladders(ax: Axes, levels: Mapping[str, Mapping[str, Mean]], comparison: Comparison) -> None:
     ends: list[float] = []
-    ladder, reference = Ladder.of(comparison.summary_values), comparison.summary_values["reference"]
+    ladder, reference = comparison.summary_values.ladder, comparison.summary_values.reference
     rungs, gaps, colors = ladder.rungs[::-1], ladder.gaps[::-1], colors_of(ladder.gaps)
     markers, apart = marks(rungs), far_apart(levels, ladder)
     for row, values in enumerate(levels.values()):
-        origin = values[ladder.top.name]["mean"] if apart else 0.0
+        origin = values[ladder.top.name].value if apart else 0.0
         for gap in gaps:
-            color, (top, bottom) = colors[gap.name], (values[rung.name]["mean"] - origin for rung in ladder.ends(gap))
+            color, (top, bottom) = colors[gap.name], (values[rung.name].value - origin for rung in ladder.ends(gap))
             ax.plot(
                 [bottom, top],
                 [row, row],
@@ -84,11 +85,11 @@ def _draw_ladders(ax: Axes, levels: Mapping[str, Mapping[str, Any]], comparison:
                 alpha=0.55,
                 zorder=2,
             )
-            whisker = [top - end for end in values[gap.name]["ci95"] or ()]
+            whisker = [top - end for end in values[gap.name].ci95 or ()]
             ax.plot(whisker, [row] * len(whisker), color=color, linewidth=1.4, marker="|", markersize=9, zorder=3)
             ends += whisker
         for rung in rungs:
-            level, marker = values[rung.name]["mean"] - origin, markers[rung.name]
+            level, marker = values[rung.name].value - origin, markers[rung.name]
             ax.plot(level, row, linestyle="none", marker=marker, markersize=5, color=COLORS["rung"], zorder=4)
             ends.append(level)
         for gap, place in zip(gaps, np.linspace(0.0, 1.0, len(gaps)), strict=True):
@@ -109,7 +110,7 @@ def _draw_ladders(ax: Axes, levels: Mapping[str, Mapping[str, Any]], comparison:
     labels = [f"{short(run)}\n(the reference)" if run == reference else short(run) for run in levels]
     if apart:
         labels = [
-            f"{short(run)}\n{ladder.top.label} {values[ladder.top.name]['mean']:.2f}" for run, values in levels.items()
+            f"{short(run)}\n{ladder.top.label} {values[ladder.top.name].mean:.2f}" for run, values in levels.items()
         ]
     ax.set_yticks(range(len(levels)), labels, parse_math=False)
     _nats_axis(ax, f"nats from the run's own {ladder.top.label}" if apart else "nats (higher is better)")
@@ -148,9 +149,9 @@ def differences(comparison: Comparison, ax: Axes | None = None, split: str | Non
     if kind not in KINDS:
         raise InputError(f"differences of {kind!r}", "no such kind", f"use {' or '.join(KINDS)}")
     name, part = part_of(comparison, split)
-    pairs = {run: pair for run, pair in part["differences"].items() if pair["used"]}
+    pairs = {run: pair for run, pair in part.differences.items() if pair.used}
     runs = some_of(list(pairs), len(_PALETTE))
-    reference, words = short(comparison.summary_values["reference"]), _words(Ladder.of(comparison.summary_values), kind)
+    reference, words = short(comparison.summary_values.reference), _words(comparison.summary_values.ladder, kind)
     with style():
         ax = (
             ax
@@ -161,12 +162,12 @@ def differences(comparison: Comparison, ax: Axes | None = None, split: str | Non
             ax.set_title(shortened(name), parse_math=False)
             write_note(ax, "no finite values in common")
             return ax
-        counts = {pairs[run]["used"] for run in runs}
+        counts = {pairs[run].used for run in runs}
         shown = title_of(name, max(counts), 0) if len(counts) == 1 else f"{name}: the datapoints shared with each run"
         of = f"{short(runs[0])} minus {reference}" if len(pairs) == 1 else f"minus {reference}"
         some = "" if len(runs) == len(pairs) else f", {len(runs)} of {len(pairs)} runs"
         ax.set_title(f"{of}, {shown}{some}", parse_math=False)
-        _draw_differences(ax, {run: pairs[run]["quantities"] for run in runs}, words)
+        _draw_differences(ax, {run: pairs[run].quantities for run in runs}, words)
         if len(runs) > 1:
             wide = max(len(short(run)) for run in runs) > _WIDE
             legend = ax.legend(
@@ -195,17 +196,17 @@ def _height(rows: int, runs: int) -> float:
     return 0.2 * rows * max(runs + 1, 3)
 
 
-def _draw_differences(ax: Axes, runs: Mapping[str, Mapping[str, Any]], words: Mapping[str, str]) -> None:
+def _draw_differences(ax: Axes, runs: Mapping[str, Mapping[str, Mean]], words: Mapping[str, str]) -> None:
     ax.axvline(0.0, color=COLORS["guide"], linestyle="--", linewidth=1, zorder=1)
     shifts = np.linspace(-0.3, 0.3, len(runs)) if len(runs) > 1 else [0.1]
     ends = [0.0]
     for (run, quantities), shift, color, marker in zip(runs.items(), shifts, _PALETTE, _MARKERS, strict=False):
-        means = [quantities[name]["mean"] for name in words]
+        means = [quantities[name].value for name in words]
         rows = np.arange(len(means)) + shift
         ax.plot(means, rows, linestyle="none", marker=marker, markersize=5, color=color, zorder=3, label=short(run))
         ends += means
         for name, row in zip(words, rows, strict=True):
-            whisker = quantities[name]["ci95"] or ()
+            whisker = quantities[name].ci95 or ()
             ax.plot(whisker, [row] * len(whisker), color=color, linewidth=1.4, marker="|", markersize=6, zorder=2)
             ends += whisker
     pad = max(0.06 * (max(ends) - min(ends)), _NARROWEST)
@@ -217,13 +218,13 @@ def _draw_differences(ax: Axes, runs: Mapping[str, Mapping[str, Any]], words: Ma
         _write_numbers(ax, next(iter(runs.values())), words)
 
 
-def _write_numbers(ax: Axes, quantities: Mapping[str, Any], names: Iterable[str]) -> None:
+def _write_numbers(ax: Axes, quantities: Mapping[str, Mean], names: Iterable[str]) -> None:
     left, right = ax.get_xlim()
     for row, name in enumerate(names):
         values = quantities[name]
-        spread = f" (95%: {interval(values)})" if values["ci95"] else f"\n({span_words(values)})"
-        text = f"{_brief(values)} nats{spread if len(spread) <= _LONGEST_INTERVAL or not values['ci95'] else ''}"
-        middle, edge = (values["mean"] - left) / (right - left), 0.31 if values["ci95"] else 0.36
+        spread = f" (95%: {interval(values)})" if values.ci95 else f"\n({span_words(values)})"
+        text = f"{_brief(values)} nats{spread if len(spread) <= _LONGEST_INTERVAL or not values.ci95 else ''}"
+        middle, edge = (values.value - left) / (right - left), 0.31 if values.ci95 else 0.36
         ax.annotate(
             text,
             (min(max(middle, edge), 1 - edge), row + 0.1),
@@ -237,21 +238,21 @@ def _write_numbers(ax: Axes, quantities: Mapping[str, Any], names: Iterable[str]
         )
 
 
-def _brief(values: Mapping[str, Any]) -> str:
+def _brief(values: Mean) -> str:
     """Mean and error; huge ones with few digits, for which alone there is room."""
-    text, error = plus_minus(values), values["se_datapoints"] or values["se_monte_carlo"]
+    text, error = plus_minus(values), values.se_datapoints or values.se_monte_carlo
     if len(text) <= _LONGEST or error is None:
-        return text if len(text) <= _LONGEST else f"{values['mean']:.3g}"
-    return f"{values['mean']:.3g} ± {error:.1g}"
+        return text if len(text) <= _LONGEST else f"{values.mean:.3g}"
+    return f"{values.mean:.3g} ± {error:.1g}"
 
 
-def part_of(comparison: Comparison, split: str | None) -> tuple[str, Mapping[str, Any]]:
+def part_of(comparison: Comparison, split: str | None) -> tuple[str, ComparedSplit]:
     """A split's name and what the comparison holds of it; None takes the first.
 
     Raises:
         InputError: the runs do not share such a split.
     """
-    splits = comparison.summary_values["splits"]
+    splits = comparison.summary_values.splits
     name = next(iter(splits)) if split is None else split
     if name not in splits:
         raise InputError(f"split {name!r}", f"the splits {', '.join(splits)}", "use one of these")
@@ -280,9 +281,9 @@ def short(name: str) -> str:
     return name if len(name) <= 24 else f"{name[:10]}…{name[-13:]}"
 
 
-def _title(split: str, part: Mapping[str, Any], drawn: int, all_runs: int) -> str:
+def _title(split: str, part: ComparedSplit, drawn: int, all_runs: int) -> str:
     some = "" if drawn == all_runs else f"; {drawn} of {all_runs} runs"
-    return f"{title_of(split, part['used'], part['left_out'])}, means{some}"
+    return f"{title_of(split, part.used, part.left_out)}, means{some}"
 
 
 def _nats_axis(ax: Axes, label: str) -> None:

@@ -1,6 +1,6 @@
 """Do the numbers still move with more work? AIS against its temperatures, and fits of q* against their steps."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from gapkit.plots.scale import fit_axis
 from gapkit.plots.selection import split_name
 from gapkit.plots.style import COLORS, draw_level, legend_below, new_axes, style, write_note
 from gapkit.results import Result
+from gapkit.results.records import AisConvergence, FitConvergence, NoisyMean
 
-__all__ = ["ais_convergence", "fit_convergence", "watched"]
+__all__ = ["ais_convergence", "fit_convergence", "watched_ais", "watched_fits"]
 
 _TOLERANCE = 0.02  # nats, where the run does not say
 
@@ -34,7 +35,7 @@ def ais_convergence(result: Result, ax: Axes | None = None, split: str | None = 
     Raises:
         InputError: the result has no such split.
     """
-    return _picture(result, ax, split, "ais", "AIS was run with one number of temperatures", _draw_ais)
+    return _picture(result, ax, split, watched_ais, "AIS was run with one number of temperatures", _draw_ais)
 
 
 def fit_convergence(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
@@ -53,57 +54,68 @@ def fit_convergence(result: Result, ax: Axes | None = None, split: str | None = 
     Raises:
         InputError: the result has no such split.
     """
-    return _picture(result, ax, split, "fit", "q* was fitted with one number of steps", _draw_fits)
+    return _picture(result, ax, split, watched_fits, "q* was fitted with one number of steps", _draw_fits)
 
 
-def watched(result: Result, split: str, part: str) -> Mapping[str, Any]:
-    """What the summary holds of ``ais`` or ``fit``; empty where there is no finite mean of it."""
-    values = (result.summary_values["splits"][split].get("convergence") or {}).get(part) or {}
-    side = "lower" if part == "ais" else "left"
-    return values if values and all(point[side]["mean"] is not None for point in values["curve"]) else {}
+def watched_ais(result: Result, split: str) -> AisConvergence | None:
+    """AIS against its temperatures; None where there is no finite mean of it."""
+    watched = result.summary_values.splits[split].convergence
+    found = watched.ais if watched else None
+    return found if found and all(point.lower.mean is not None for point in found.curve) else None
+
+
+def watched_fits(result: Result, split: str) -> FitConvergence | None:
+    """Fits against their steps; None where there is no finite mean of what they leave."""
+    watched = result.summary_values.splits[split].convergence
+    found = watched.fit if watched else None
+    return found if found and all(point.left.mean is not None for point in found.curve) else None
 
 
 def _picture(
-    result: Result, ax: Axes | None, split: str | None, part: str, without: str, draw: Callable[..., None]
+    result: Result,
+    ax: Axes | None,
+    split: str | None,
+    look: Callable[[Result, str], Any],
+    without: str,
+    draw: Callable[..., None],
 ) -> Axes:
     name = split_name(result, split)
-    values = watched(result, name, part)
+    found = look(result, name)
     with style():
         ax = ax if ax is not None else new_axes(5.2, 3.4)
-        ax.set_title(_title(name, result, values), parse_math=False)
-        if values:
-            draw(ax, result, name, values)
+        ax.set_title(_title(name, result) if found else shortened(name), parse_math=False)
+        if found:
+            draw(ax, result, name, found)
         else:
             write_note(ax, without)
     return ax
 
 
-def _title(split: str, result: Result, values: Mapping[str, Any]) -> str:
-    if not values:
-        return shortened(split)
-    count = result.summary_values["splits"][split]["convergence"]["datapoints"]
+def _title(split: str, result: Result) -> str:
+    watched = result.summary_values.splits[split].convergence
+    count = watched.datapoints if watched else None
     return f"{shortened(split)}: {count} datapoint{'' if count == 1 else 's'}, one by one and on average"
 
 
-def _draw_ais(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) -> None:
-    counts = [point["temperatures"] for point in values["curve"]]
+def _draw_ais(ax: Axes, result: Result, split: str, found: AisConvergence) -> None:
+    counts = [point.temperatures for point in found.curve]
     ends, handles = [], []
-    for side, thin, color, filled, text in (
-        ("lower", COLORS["ais"], COLORS["ais"], True, "AIS: lower bound"),
-        ("upper", COLORS["side"], COLORS["rung"], False, "chains sent back: approximate upper bound"),
+    lower, upper = [point.lower for point in found.curve], [point.upper for point in found.curve]
+    for side, means, thin, color, filled, text in (
+        ("lower", lower, COLORS["ais"], COLORS["ais"], True, "AIS: lower bound"),
+        ("upper", upper, COLORS["side"], COLORS["rung"], False, "chains sent back: approximate upper bound"),
     ):
         lines = _lines(result, f"ais_{side}", len(counts))
         _thin(ax, np.array(counts, float), lines, thin)
-        means = [point[side] for point in values["curve"]]
-        if all(mean["mean"] is not None for mean in means):
+        if all(mean.mean is not None for mean in means):
             handles.append(_mean_line(ax, counts, means, color, filled, text))
-            ends += [end for mean in means for end in (mean["mean"], *mean["ci95"])]
+            ends += [end for mean in means for end in (mean.value, *(mean.ci95 or ()))]
         ends += lines[np.isfinite(lines)].tolist()
     beyond = fit_axis(ax, "y", np.array(ends))
     ax.axhline(0.0, color=COLORS["side"], linestyle="--", linewidth=1, zorder=1)
-    noise = 1.96 * (values.get("log_px_se") or 0.0)
+    noise = 1.96 * (found.log_px_se or 0.0)
     ax.axhspan(-noise, noise, color=COLORS["guide"], alpha=0.25, linewidth=0, zorder=0)
-    first = values["temperatures"]
+    first = found.temperatures
     if counts[0] <= first <= counts[-1]:
         ax.axvline(first, color=COLORS["guide"], linestyle=":", linewidth=1, zorder=1)
         ax.annotate(
@@ -124,8 +136,8 @@ def _draw_ais(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) -
     legend_below(ax, handles, 2, 32.0)
 
 
-def _draw_fits(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) -> None:
-    curve, color = values["curve"], COLORS["encoder"]
+def _draw_fits(ax: Axes, result: Result, split: str, found: FitConvergence) -> None:
+    curve, color = found.curve, COLORS["encoder"]
     places = np.arange(len(curve) + 1, dtype=float)
     tolerance = setting(result, "fit", "tolerance") or _TOLERANCE
     gaps = _encoder_gaps(result, split)
@@ -135,12 +147,12 @@ def _draw_fits(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) 
         _thin(ax, places, lines, color)
     else:
         lines = np.zeros((0, len(places)))
-    handle = _mean_line(ax, places[1:].tolist(), [point["left"] for point in curve], color, True, "mean")
+    handle = _mean_line(ax, places[1:].tolist(), [point.left for point in curve], color, True, "mean")
     known = lines[np.isfinite(lines).all(1)]  # those that the other means are of
     if len(known):
-        ax.plot(places[:2], [known[:, 0].mean(), curve[0]["left"]["mean"]], color=color, linewidth=1.6, zorder=3)
+        ax.plot(places[:2], [known[:, 0].mean(), curve[0].left.value], color=color, linewidth=1.6, zorder=3)
         ax.plot(places[:1], [known[:, 0].mean()], color=color, marker="o", markersize=4.5, zorder=3)
-    ends = np.array([*(point["left"]["mean"] for point in curve), *lines[np.isfinite(lines)], tolerance])
+    ends = np.array([*(point.left.value for point in curve), *lines[np.isfinite(lines)], tolerance])
     ax.set_yscale("symlog", linthresh=tolerance, linscale=0.6)
     high, low = float(ends.max()), float(ends.min())
     ax.set_ylim(-tolerance if low > -0.8 * tolerance else 1.6 * low, 1.6 * high)
@@ -151,9 +163,7 @@ def _draw_fits(ax: Axes, result: Result, split: str, values: Mapping[str, Any]) 
     ax.axhline(0.0, color=COLORS["guide"], linewidth=0.8, zorder=1)
     draw_level(ax, tolerance, f"tolerance {tolerance:g}", "right")
     ax.set_xlim(-0.3, places[-1] + 0.3)
-    _named_ticks(
-        ax, places.tolist(), ["encoder's\nq", "start of\nthe fit", *(str(point["steps"]) for point in curve[1:])]
-    )
+    _named_ticks(ax, places.tolist(), ["encoder's\nq", "start of\nthe fit", *(str(point.steps) for point in curve[1:])])
     ax.set_xlabel("steps of the fit of q*")
     ax.set_ylabel(
         f"left to {(result.ladder.fitted or result.ladder.top).label} (nats)\nlogarithmic beyond {tolerance:g}"
@@ -184,11 +194,11 @@ def _thin(ax: Axes, places: np.ndarray, lines: np.ndarray, color: str) -> None:
 
 
 def _mean_line(
-    ax: Axes, places: Sequence[float], means: Sequence[Mapping[str, Any]], color: str, filled: bool, label: str
+    ax: Axes, places: Sequence[float], means: Sequence[NoisyMean], color: str, filled: bool, label: str
 ) -> Any:
     (line,) = ax.plot(
         places,
-        [mean["mean"] for mean in means],
+        [mean.value for mean in means],
         color=color,
         linewidth=1.6,
         marker="o",
@@ -198,7 +208,8 @@ def _mean_line(
         label=label,
     )
     for place, mean in zip(places, means, strict=True):
-        ax.plot([place, place], mean["ci95"], color=color, linewidth=1.4, marker="_", markersize=6, zorder=3)
+        whisker = mean.ci95 or (mean.value, mean.value)
+        ax.plot([place, place], whisker, color=color, linewidth=1.4, marker="_", markersize=6, zorder=3)
     return line
 
 

@@ -53,7 +53,7 @@ def gap_bars(results: Result | Mapping[str, Result], ax: Axes | None = None, spl
 
 def _bars(results: Result | Mapping[str, Result], split: str | None) -> dict[str, Selection]:
     if isinstance(results, Result):
-        names = list(results.summary_values["splits"]) if split is None else [split]
+        names = list(results.summary_values.splits) if split is None else [split]
         return {name: select(results, name) for name in names}
     return {name: select(result, split) for name, result in results.items()}
 
@@ -65,7 +65,7 @@ def _draw(ax: Axes, bars: Mapping[str, Selection]) -> None:
     for row, bar in enumerate(bars.values()):
         if bar.quantities:
             ends += _draw_bar(ax, row, bar, colors)
-            signed |= any(bar.quantities[gap.name]["mean"] < 0 for gap in bar.ladder.gaps)
+            signed |= any(bar.quantities[gap.name].value < 0 for gap in bar.ladder.gaps)
         _write_numbers(ax, row, bar, colors)
     pad = max(0.04 * (max(ends) - min(ends)), _NARROWEST / 4)
     ax.set_xlim(min(ends) - (pad if min(ends) < 0 else 0.0), max(max(ends) + pad, _NARROWEST))
@@ -94,17 +94,17 @@ def _draw_bar(ax: Axes, row: int, bar: Selection, colors: Mapping[str, str]) -> 
     used, quantities = [], bar.quantities
     ax.plot([0.0, 0.0], [row - _HEIGHT * 0.6, row + _HEIGHT * 0.6], color=COLORS["side"], linewidth=0.8, zorder=1)
     for lane, gap in zip(_lanes(bar.ladder.gaps), bar.ladder.gaps, strict=True):
-        mean, color = quantities[gap.name]["mean"], colors[gap.name]
+        mean, color = quantities[gap.name].value, colors[gap.name]
         start = ends[mean >= 0]
         ends[mean >= 0] = start + mean
         ax.barh(row, mean, left=start, height=_HEIGHT, color=color, alpha=0.55, linewidth=0, zorder=2)
-        interval = quantities[gap.name]["ci95"]
+        interval = quantities[gap.name].ci95
         if interval is not None:
             whisker = [start + end for end in interval]
             ax.plot(whisker, [row + lane] * 2, color=color, linewidth=1.4, marker="|", markersize=8, zorder=3)
             used += whisker
-    if min(quantities[gap.name]["mean"] for gap in bar.ladder.gaps) < 0:
-        total = quantities[bar.ladder.total.name]["mean"]
+    if min(quantities[gap.name].value for gap in bar.ladder.gaps) < 0:
+        total = quantities[bar.ladder.total.name].value
         ax.plot(total, row, color=COLORS["rung"], marker="D", markersize=4.5, linestyle="none", zorder=4)
     return [*used, *ends.values()]
 

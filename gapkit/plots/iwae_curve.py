@@ -1,7 +1,6 @@
 """The importance-weighted bound against the number of draws from the encoder's q, and the level of log p(x)."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
@@ -11,6 +10,7 @@ from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name, title_of
 from gapkit.plots.style import COLORS, draw_level, new_axes, style, write_note
 from gapkit.results import Result
+from gapkit.results.records import IwaePoint
 
 __all__ = ["iwae_curve"]
 
@@ -32,31 +32,29 @@ def iwae_curve(result: Result, ax: Axes | None = None, split: str | None = None)
         InputError: the result has no such split.
     """
     name = split_name(result, split)
-    values = result.summary_values["splits"][name].get("iwae_curve")
+    values = result.summary_values.splits[name].iwae_curve
     with style():
         ax = ax if ax is not None else new_axes(5.2, 3.1)
-        count, left_out = (values["datapoints"], values["left_out"]) if values else (0, 0)
-        ax.set_title(f"{title_of(name, count, left_out)}, means" if count else shortened(name), parse_math=False)
-        if not count:
+        if not values or values.log_px is None:
+            ax.set_title(shortened(name), parse_math=False)
             write_note(ax, "no finite values" if values else "no bounds with fewer draws")
             return ax
-        assert values is not None
-        _draw(ax, values, result.ladder.top.label)
+        ax.set_title(f"{title_of(name, values.datapoints, values.left_out)}, means", parse_math=False)
+        _draw(ax, values.curve, values.log_px, result.ladder.top.label)
     return ax
 
 
-def _draw(ax: Axes, values: Mapping[str, Any], top_label: str) -> None:
-    curve, level = values["curve"], values["log_px"]
-    draws, means = [point["k"] for point in curve], [point["bound"] for point in curve]
+def _draw(ax: Axes, curve: Sequence[IwaePoint], level: float, top_label: str) -> None:
+    draws, means = [point.k for point in curve], [point.value for point in curve]
     top, color = means[-1], COLORS["family"]
-    whiskers = [[top - end for end in point["below"]["ci95"] or ()] for point in curve[:-1]]
+    whiskers = [[top - end for end in point.below.ci95 or ()] for point in curve[:-1]]
     draw_level(ax, level, f"{top_label}: {level:.2f}")
     ax.plot(draws, means, color=color, linewidth=1.2, marker="o", markersize=4.5, zorder=3)
     for number, whisker in zip(draws, whiskers, strict=False):
         ax.plot([number] * len(whisker), whisker, color=color, linewidth=1.4, marker="_", markersize=6, zorder=2)
     ends = dict.fromkeys((0, len(curve) - 1))
     words = [f"k = {draws[place]:,}: {means[place]:.2f}" for place in ends]
-    words += ["too few datapoints for intervals"] if any_range(point["below"] for point in curve) else []
+    words += ["too few datapoints for intervals"] if any_range(point.below for point in curve) else []
     # A curve that rises and flattens leaves this corner free.
     ax.text(0.99, 0.03, "\n".join(words), transform=ax.transAxes, ha="right", va="bottom", fontsize=8.5)
     ax.set_xscale("log")

@@ -1,11 +1,11 @@
 """The ladder: the mean bounds as rungs on one axis in nats, and the gaps between them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from gapkit.core.means import Mean
 from gapkit.core.phrases import by_its_name, span_words
 from gapkit.ladder import Gap, Ladder, quantity
 from gapkit.plots.gaps import broken
@@ -48,14 +48,15 @@ def ladder(result: Result, ax: Axes | None = None, split: str | None = None) -> 
         if not chosen.quantities:
             write_note(ax, "no finite values")
             return ax
-        _draw(ax, chosen.quantities, shown, chosen.ladder, by_its_name(chosen.ladder.top.label, result.summary_values))
+        top = by_its_name(chosen.ladder.top.label, result.summary_values.target)
+        _draw(ax, chosen.quantities, shown, chosen.ladder, top)
     return ax
 
 
-def _draw(ax: Axes, quantities: Mapping[str, Any], shown: Sequence[str], ladder: Ladder, top: str) -> None:
+def _draw(ax: Axes, quantities: Mapping[str, Mean], shown: Sequence[str], ladder: Ladder, top: str) -> None:
     rows = {name: float(number) for number, name in enumerate(shown)}
     gaps, colors = {gap.name: gap for gap in ladder.gaps}, colors_of(ladder.gaps)
-    means = {name: quantities[name]["mean"] for name in rows if name not in gaps}
+    means = {name: quantities[name].value for name in rows if name not in gaps}
     whiskers = {gap: _whisker(gap, quantities, ladder) for gap in ladder.gaps}
     left, right = _limits([*means.values(), *(end for whisker in whiskers.values() for end in whisker)])
     ax.set_xlim(left, right)
@@ -106,7 +107,7 @@ def _draw(ax: Axes, quantities: Mapping[str, Any], shown: Sequence[str], ladder:
     ax.set_xlabel("nats (higher is better)")
 
 
-def _with_side_notes(quantities: Mapping[str, Any], ladder: Ladder) -> list[str]:
+def _with_side_notes(quantities: Mapping[str, Mean], ladder: Ladder) -> list[str]:
     """The rows from the top: side notes stand by their height among the fitted rung and those below it."""
     fitted = ladder.fitted or ladder.top
     place, star = ladder.rungs.index(fitted), quantities[fitted.name]
@@ -114,16 +115,16 @@ def _with_side_notes(quantities: Mapping[str, Any], ladder: Ladder) -> list[str]
         name
         for name, values in quantities.items()
         if _is_side(name, ladder)
-        and values["count"] == star["count"]
-        and not (quantity(name, ladder).kind == "family" and abs(values["mean"] - star["mean"]) <= _SAME)
+        and values.count == star.count
+        and not (quantity(name, ladder).kind == "family" and abs(values.value - star.value) <= _SAME)
     ]
     under: list[str] = []
     before: dict[str, list[str]] = {}
-    for name in sorted(notes, key=lambda name: -quantities[name]["mean"]):
-        mean = quantities[name]["mean"]
-        lower = (rung for rung in ladder.rungs[place + 1 :] if mean >= min(star["mean"], quantities[rung.name]["mean"]))
+    for name in sorted(notes, key=lambda name: -quantities[name].value):
+        mean = quantities[name].value
+        lower = (rung for rung in ladder.rungs[place + 1 :] if mean >= min(star.value, quantities[rung.name].value))
         rung = next(lower, None)
-        if mean > star["mean"]:
+        if mean > star.value:
             before.setdefault(ladder.gaps[max(place - 1, 0)].name, []).append(name)
         elif rung:
             before.setdefault(rung.name, []).append(name)
@@ -144,10 +145,10 @@ def _label(name: str, ladder: Ladder) -> str:
     return f"{ladder.bottom.label} {found.of}\n(side note)" if found.kind == "encoder" else found.label
 
 
-def _whisker(gap: Gap, quantities: Mapping[str, Any], ladder: Ladder) -> list[float]:
+def _whisker(gap: Gap, quantities: Mapping[str, Mean], ladder: Ladder) -> list[float]:
     """The interval of a gap, if there is one, as positions of its lower rung."""
-    top = quantities[ladder.ends(gap)[0].name]["mean"]
-    return sorted(top - end for end in quantities[gap.name]["ci95"] or ())
+    top = quantities[ladder.ends(gap)[0].name].value
+    return sorted(top - end for end in quantities[gap.name].ci95 or ())
 
 
 def _limits(ends: Sequence[float]) -> tuple[float, float]:
@@ -155,6 +156,6 @@ def _limits(ends: Sequence[float]) -> tuple[float, float]:
     return min(ends) - pad, max(ends) + pad
 
 
-def _gap_text(values: Mapping[str, Any]) -> str:
-    apart = " " if values["ci95"] else "\n"  # a range has more words than a line has room
+def _gap_text(values: Mean) -> str:
+    apart = " " if values.ci95 else "\n"  # a range has more words than a line has room
     return f"{plus_minus(values)} nats{apart}({span_words(values)})"

@@ -1,8 +1,6 @@
 """How much each latent dimension is used: the KL divergence of q from the prior, largest first."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +12,7 @@ from gapkit.plots.selection import split_name, title_of
 from gapkit.plots.style import COLORS, new_axes, style, write_note
 from gapkit.results import Result
 from gapkit.results.latent_use import collapse_sentence
+from gapkit.results.records import Latents, LatentUse, PerDimension, Skipped
 
 __all__ = ["latents"]
 
@@ -39,28 +38,28 @@ def latents(result: Result, ax: Axes | None = None, split: str | None = None) ->
         InputError: the result has no such split.
     """
     name = split_name(result, split)
-    part = result.summary_values["splits"][name]
-    values = part.get("latents") or {"skipped": "not recorded"}
+    part = result.summary_values.splits[name]
+    values = part.latents or Skipped("not recorded")
     with style():
         ax = ax if ax is not None else new_axes(6.2, 3.6)
-        if "skipped" in values:
+        if isinstance(values, Skipped):
             ax.set_title(shortened(name), parse_math=False)
-            write_note(ax, f"no picture of the latents: {values['skipped']}"[:90])
+            write_note(ax, f"no picture of the latents: {values.skipped}"[:90])
             return ax
-        title = title_of(name, values["datapoints"], values["left_out"])
-        ax.set_title("\n".join([title, *_words(values, part.get("latents_star"))]), parse_math=False)
-        if not values["kl_per_dimension"]:
-            write_note(ax, values["missing"].get("kl", "no finite values"))
+        title = title_of(name, values.datapoints, values.left_out)
+        ax.set_title("\n".join([title, *_words(values, part.latents_star)]), parse_math=False)
+        if not values.kl_per_dimension:
+            write_note(ax, values.missing.get("kl", "no finite values"))
             return ax
-        _draw(ax, values)
+        _draw(ax, values, values.kl_per_dimension)
     return ax
 
 
-def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
-    means = np.array(values["kl_per_dimension"]["mean"], float)
+def _draw(ax: Axes, values: Latents, divergence: PerDimension) -> None:
+    means = np.array(divergence.mean, float)
     order = np.argsort(-means, kind="stable")
     means, count = means[order], len(means)
-    active = np.ones(count, bool) if values["active"] is None else np.array(values["active"], bool)[order]
+    active = np.ones(count, bool) if values.active is None else np.array(values.active, bool)[order]
     places = np.arange(1, count + 1)
     if active.any():
         ax.bar(places[active], means[active], width=0.8, color=COLORS["family"], alpha=0.75, label="active")
@@ -77,7 +76,7 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
             clip_on=False,
             zorder=3,
         )
-    known = values["kl_per_dimension"].get("ci95")
+    known = divergence.ci95
     complete = known and len(known) == count  # of a run that somebody has changed they may be fewer
     low, high = np.array(known, float)[order].T if complete else np.full((2, count), math.nan)
     if count <= _NAMED:
@@ -90,7 +89,7 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
     else:
         ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         ax.set_xlabel("latent dimensions, largest divergence first")
-    if values["datapoints"] < FEWEST:
+    if values.datapoints < FEWEST:
         ax.set_xlabel(f"{ax.get_xlabel()}\n(too few datapoints for intervals)")
     ax.set_xlim(0.3, count + 0.7)
     ax.set_ylim(0.0, max(_ROOM * float(np.fmax(means, high).max()), _NARROWEST))
@@ -100,20 +99,19 @@ def _draw(ax: Axes, values: Mapping[str, Any]) -> None:
         ax.legend(handles[::-1], labels[::-1], loc="upper right", ncols=2, borderaxespad=0.0)
 
 
-def _words(values: Mapping[str, Any], star: Mapping[str, Any] | None) -> list[str]:
+def _words(values: Latents, star: LatentUse | Skipped | None) -> list[str]:
     """What the bars add up to, what that is made of, and whether dimensions have collapsed."""
     sentence = collapse_sentence(values, star).split(" (")[0]  # the rule in brackets is told by the caption
     lines = [f"{sentence.rstrip('.')}."] if sentence else []
-    kl = values["kl"]
-    if not kl or kl["mean"] is None:
+    if not values.kl or values.kl.mean is None:
         return lines
-    lines.append(f"Mean KL(q(z|x) || p(z)): {kl['mean']:.2f} nats")
-    information, aggregate = values["mutual_information"], values["aggregate_kl"]
-    if not information or not aggregate or values["mixture_datapoints"] < 2:
+    lines.append(f"Mean KL(q(z|x) || p(z)): {values.kl.mean:.2f} nats")
+    information, aggregate = values.mutual_information, values.aggregate_kl
+    count, limit = values.mixture_datapoints or 0, values.log_mixture_datapoints
+    if not information or not aggregate or count < 2:
         return lines
-    count, limit = values["mixture_datapoints"], values["log_mixture_datapoints"]
-    if values["at_limit"]:  # then the split of the divergence into two parts is that of the estimator's limit
-        shown = f"{information['mean']:.2f} nats or more; {count:,} datapoints show no more"
+    if values.at_limit:  # then the split of the divergence into two parts is that of the estimator's limit
+        shown = f"{information.mean:.2f} nats or more; {count:,} datapoints show no more"
         return [*lines, f"Mutual information I(x; z): {shown}"]
-    lines.append(f"Mutual information I(x; z): {information['mean']:.2f} (limit of {count:,} datapoints: {limit:.2f})")
-    return [*lines, f"KL(q(z) || p(z)): {aggregate['mean']:.2f}"]
+    lines.append(f"Mutual information I(x; z): {information.mean:.2f} (limit of {count:,} datapoints: {limit:.2f})")
+    return [*lines, f"KL(q(z) || p(z)): {aggregate.mean:.2f}"]

@@ -4,7 +4,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
 
 from gapkit.ood import Scored
-from gapkit.ood.words import LABELS, area
+from gapkit.ood.records import Detection
+from gapkit.ood.words import LABELS, area_words
 from gapkit.plots.names import shortened
 from gapkit.plots.style import COLORS, new_axes, style, write_note
 
@@ -31,19 +32,17 @@ def roc(scored: Scored, ax: Axes | None = None) -> Axes:
         scored: of two data sets, see :func:`gapkit.ood.separate`.
         ax: where to draw; None makes a figure of its own.
     """
-    separation = scored.summary_values.get("separation") or {"order": (), "scores": {}}
+    separation, sets = scored.summary_values.separation, scored.summary_values.sets
+    found = {name: separation.scores[name] for name in separation.order} if separation else {}
     with style():
         ax = ax if ax is not None else new_axes(5.3, 2.9)
-        drawn = [name for name in separation["order"] if separation["scores"][name]["auc"] is not None]
+        drawn = [name for name, each in found.items() if each.auc is not None]
         if not drawn:
-            write_note(ax, "no finite scores of both sets" if separation["order"] else "no reference to compare with")
+            write_note(ax, "no finite scores of both sets" if found else "no reference to compare with")
             return ax
-        sets = scored.summary_values["sets"]
         ax.plot([0, 1], [0, 1], color=COLORS["guide"], linestyle="--", linewidth=1, zorder=1, label="chance: 0.50")
         for name in drawn:
-            curve, found = scored.roc(name), separation["scores"][name]
-            color, line, width = _LOOKS[name]
-            low, high = found["ci95"]
+            curve, (color, line, width) = scored.roc(name), _LOOKS[name]
             ax.plot(
                 curve["false_positives"],
                 curve["true_positives"],
@@ -52,17 +51,17 @@ def roc(scored: Scored, ax: Axes | None = None) -> Axes:
                 linewidth=width,
                 zorder=3 if name == "regret" else 2,
                 clip_on=False,
-                label=f"{LABELS[name]}\n{area(found['auc'])} (95%: {area(low)} to {area(high)})",
+                label=f"{LABELS[name]}\n{area_words(found[name])}",
             )
-        _mark_alarm(ax, scored)
+        _mark_alarm(ax, scored, found.get("regret"))
         ax.set_xlim(0, 1)
         ax.set_ylim(0, 1)
         ax.set_aspect("equal")
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_locator(MultipleLocator(0.2))
             axis.set_major_formatter(lambda value, place: f"{value:.0%}")
-        ax.set_xlabel(f"share of {shortened(sets['reference']['name'], _LONGEST)} found as well", parse_math=False)
-        ax.set_ylabel(f"share of {shortened(sets['other']['name'], _LONGEST)} found", parse_math=False)
+        ax.set_xlabel(f"share of {shortened(sets['reference'].name, _LONGEST)} found as well", parse_math=False)
+        ax.set_ylabel(f"share of {shortened(sets['other'].name, _LONGEST)} found", parse_math=False)
         handles, labels = ax.get_legend_handles_labels()
         ax.legend(
             [*handles[1:], handles[0]],
@@ -78,14 +77,13 @@ def roc(scored: Scored, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _mark_alarm(ax: Axes, scored: Scored) -> None:
-    found = scored.summary_values["separation"]["scores"].get("regret")
-    if found is None or found["fpr95"] is None or found["threshold95"] is None:
+def _mark_alarm(ax: Axes, scored: Scored, found: Detection | None) -> None:
+    if found is None or found.fpr95 is None or found.threshold95 is None:
         return
     curve = scored.roc("regret")
-    caught = curve.loc[curve["threshold"] == found["threshold95"], "true_positives"].iloc[0]
+    caught = curve.loc[curve["threshold"] == found.threshold95, "true_positives"].iloc[0]
     ax.plot(
-        [found["fpr95"]],
+        [found.fpr95],
         [caught],
         marker="o",
         markersize=7,

@@ -39,7 +39,7 @@ def score_histogram(scored: Scored, score: str = "regret", ax: Axes | None = Non
     with style():
         ax = ax if ax is not None else new_axes(4.6, 2.5)
         ax.set_title(LABELS[score])
-        values = {role: scored.known(score, role) for role in scored.summary_values["sets"]}
+        values = {role: scored.known(score, role) for role in scored.summary_values.sets}
         finite = [numbers[np.isfinite(numbers)] for numbers in values.values()]
         if not any(len(numbers) for numbers in finite):
             write_note(ax, "no finite values")
@@ -51,7 +51,7 @@ def score_histogram(scored: Scored, score: str = "regret", ax: Axes | None = Non
                 continue
             counts, _ = np.histogram(np.clip(numbers, low, high), edges)
             line, face = _ROLES[role]
-            name = scored.summary_values["sets"][role]["name"]
+            name = scored.summary_values.sets[role].name
             ax.stairs(
                 counts / len(numbers),
                 edges,

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gapkit.core.errors import InputError
+from gapkit.core.means import Mean
 from gapkit.ladder import Ladder
 from gapkit.plots.names import shortened
 from gapkit.results import Result
@@ -32,7 +32,7 @@ class Selection:
     split: str
     rows: pd.DataFrame
     left_out: int
-    quantities: Mapping[str, Any]
+    quantities: Mapping[str, Mean]
     ladder: Ladder
 
     @property
@@ -58,9 +58,9 @@ def _select(result: Result, name: str) -> Selection:
     finite = np.isfinite(whole[gaps].to_numpy(float)).all(axis=1)
     rows = whole[finite]
     if finite.all():
-        quantities = result.summary_values["splits"][name]["quantities"]
+        quantities = result.summary_values.splits[name].quantities
     else:
-        quantities = summarise(rows, ladder=result.ladder)["quantities"] if len(rows) else {}
+        quantities = summarise(rows, ladder=result.ladder).quantities if len(rows) else {}
     return Selection(name, rows, int((~finite).sum()), quantities, result.ladder)
 
 
@@ -70,7 +70,7 @@ def split_name(result: Result, split: str | None = None) -> str:
     Raises:
         InputError: the result has no such split.
     """
-    splits = result.summary_values["splits"]
+    splits = result.summary_values.splits
     name = next(iter(splits)) if split is None else split
     if name not in splits:
         raise InputError(f"split {name!r}", f"the splits {', '.join(splits)}", "use one of these")

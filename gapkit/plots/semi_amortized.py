@@ -1,8 +1,5 @@
 """The curve of local steps: the mean bound after k steps from the encoder's q, between L[q] and L[q*]."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
@@ -11,6 +8,7 @@ from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name, title_of
 from gapkit.plots.style import COLORS, draw_level, new_axes, style, write_note
 from gapkit.results import Result
+from gapkit.results.records import LocalSteps, known
 
 __all__ = ["semi_amortized"]
 
@@ -33,31 +31,23 @@ def semi_amortized(result: Result, ax: Axes | None = None, split: str | None = N
     Raises:
         InputError: the result has no such split.
     """
-    values = result.summary_values.get("semi_amortized") or {"skipped": "it was not asked for"}
-    name = split_name(result, values.get("split") if split is None else split)
+    values = known(result.summary_values.semi_amortized)
+    name = split_name(result, values.split if values and split is None else split)
     with style():
         ax = ax if ax is not None else new_axes(5.2, 3.3)
-        note = _nothing_to_draw(values, name)
-        count, left_out = (0, 0) if note else (values["datapoints"], values["left_out"])
-        ax.set_title(shortened(name) if note else f"{title_of(name, count, left_out)}, means", parse_math=False)
-        if note:
-            write_note(ax, note)
+        if not values or values.split != name or values.elbo_star is None:
+            ax.set_title(shortened(name), parse_math=False)
+            write_note(ax, "no finite values" if values and values.split == name else "no curve of local steps")
             return ax
-        _draw(ax, values, result.ladder)
+        ax.set_title(f"{title_of(name, values.datapoints, values.left_out)}, means", parse_math=False)
+        _draw(ax, values, values.elbo_star, result.ladder)
     return ax
 
 
-def _nothing_to_draw(values: Mapping[str, Any], split: str) -> str:
-    """Why there is no curve of this split, in a few words; empty where there is one."""
-    if "skipped" in values or values["split"] != split:
-        return "no curve of local steps"
-    return "" if values["datapoints"] else "no finite values"
-
-
-def _draw(ax: Axes, values: Mapping[str, Any], ladder: Ladder) -> None:
-    start, star, curve = values["elbo"]["mean"], values["elbo_star"], values["curve"]
-    steps = [point["steps"] for point in curve]
-    means = [start + point["gain"]["mean"] for point in curve]
+def _draw(ax: Axes, values: LocalSteps, star: float, ladder: Ladder) -> None:
+    start, curve = values.elbo.value, values.curve
+    steps = [point.steps for point in curve]
+    means = [start + point.gain.value for point in curve]
     # Each label stands where a curve that rises leaves room for it.
     for level, label, side in (
         (start, ladder.bottom.label, "right"),
@@ -67,10 +57,10 @@ def _draw(ax: Axes, values: Mapping[str, Any], ladder: Ladder) -> None:
     color = COLORS["encoder"]
     ax.plot(steps, means, color=color, linewidth=1.2, marker="o", markersize=4.5, zorder=3)
     for point, mean in zip(curve, means, strict=True):
-        if point["share"] is not None and point["steps"]:
+        if point.share is not None and point.steps:
             ax.annotate(
-                f"{point['share']['mean']:.0%}",
-                (point["steps"], mean),
+                f"{point.share.mean:.0%}",
+                (point.steps, mean),
                 xytext=(3, -5),  # beside a curve that rises
                 textcoords="offset points",
                 ha="left",
@@ -78,8 +68,8 @@ def _draw(ax: Axes, values: Mapping[str, Any], ladder: Ladder) -> None:
                 fontsize=8.5,
                 color=color,
             )
-    if values["steps_to_90"] is not None:
-        ax.axvline(values["steps_to_90"], color=COLORS["guide"], linestyle=":", linewidth=1, zorder=1)
+    if values.steps_to_90 is not None:
+        ax.axvline(values.steps_to_90, color=COLORS["guide"], linestyle=":", linewidth=1, zorder=1)
     ax.set_xscale("symlog", linthresh=1.0, linscale=0.4)
     ax.set_xlim(-0.6, 1.6 * steps[-1])
     ax.set_xticks(steps, [str(number) for number in steps])

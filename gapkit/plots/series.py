@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gapkit.comparison import Comparison
 from gapkit.core.errors import InputError
+from gapkit.core.means import Mean
 from gapkit.core.phrases import any_range
 from gapkit.ladder import Ladder
 from gapkit.plots.compare import KINDS, part_of
@@ -45,17 +45,17 @@ def series(comparison: Comparison, ax: Axes | None = None, split: str | None = N
     if kind not in KINDS:
         raise InputError(f"a series of {kind!r}", "no such kind", f"use {' or '.join(KINDS)}")
     name, part = part_of(comparison, split)
-    found = comparison.summary_values["series"]
-    numbers = {run: number for run, number in (found or {"numbers": {}})["numbers"].items() if run in part["levels"]}
+    found = comparison.summary_values.series
+    numbers = {run: number for run, number in found.numbers.items() if run in part.levels} if found else {}
     with style():
         ax = ax if ax is not None else new_axes(5.2, 3.3)
-        ax.set_title(f"{title_of(name, part['used'], part['left_out'])}, means", parse_math=False)
-        if not numbers:
+        ax.set_title(f"{title_of(name, part.used, part.left_out)}, means", parse_math=False)
+        if not found or not numbers:
             write_note(ax, "no finite values in common" if found else "not the checkpoints of one training")
             return ax
-        levels = [part["levels"][run] for run in numbers]
-        _draw(ax, list(numbers.values()), levels, kind, Ladder.of(comparison.summary_values))
-        ax.set_xlabel(_AXIS[found["axis"]])
+        levels = [part.levels[run] for run in numbers]
+        _draw(ax, list(numbers.values()), levels, kind, comparison.summary_values.ladder)
+        ax.set_xlabel(_AXIS[found.axis])
     return ax
 
 
@@ -69,10 +69,10 @@ def _looks(ladder: Ladder, kind: str) -> dict[str, tuple[str, str, str, str]]:
     return {rung.name: (rung.label, COLORS["rung"], markers[rung.name], dashes[rung.name]) for rung in ladder.rungs}
 
 
-def _draw(ax: Axes, x: Sequence[int], levels: Sequence[Mapping[str, Any]], kind: str, ladder: Ladder) -> None:
+def _draw(ax: Axes, x: Sequence[int], levels: Sequence[Mapping[str, Mean]], kind: str, ladder: Ladder) -> None:
     looks = _looks(ladder, kind)
     chosen = list(looks)
-    means = {name: [values[name]["mean"] for values in levels] for name in chosen}
+    means = {name: [values[name].value for values in levels] for name in chosen}
     for name in chosen:
         label, color, marker, dashes = looks[name]
         ax.plot(
@@ -87,7 +87,7 @@ def _draw(ax: Axes, x: Sequence[int], levels: Sequence[Mapping[str, Any]], kind:
             label=label,
         )
         if kind == "gaps":
-            low, high = np.array([values[name]["ci95"] or (math.nan, math.nan) for values in levels]).T
+            low, high = np.array([values[name].ci95 or (math.nan, math.nan) for values in levels]).T
             ax.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0, zorder=2)
     if kind == "gaps":
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))

@@ -9,6 +9,7 @@ from gapkit.plots.reading import setting
 from gapkit.plots.scale import fit_axis
 from gapkit.plots.style import COLORS, draw_level, legend_below, new_axes, style, write_note
 from gapkit.results import Result
+from gapkit.results.records import known
 
 __all__ = ["simulated", "simulated_rows"]
 
@@ -62,10 +63,10 @@ def simulated_rows(result: Result) -> pd.DataFrame:
 
 
 def _words(result: Result) -> str:
-    gap = (result.summary_values.get("certificate") or {}).get("gap", {"mean": None})
-    if gap["mean"] is None:
+    found = known(result.summary_values.certificate)
+    if not found or found.gap.mean is None:
         return ""
-    return f":\nupper minus lower: {gap['mean']:.3f} nats on average ({span_words(gap, 3)})"
+    return f":\nupper minus lower: {found.gap.mean:.3f} nats on average ({span_words(found.gap, 3)})"
 
 
 def _draw_differences(ax: Axes, rows: pd.DataFrame, result: Result) -> None:
@@ -76,9 +77,9 @@ def _draw_differences(ax: Axes, rows: pd.DataFrame, result: Result) -> None:
     ax.scatter(x, gaps, s=5 if many else 16, color=color, linewidths=0, zorder=3, rasterized=many)
     beyond = fit_axis(ax, "y", gaps, [float((gaps - errors).min()), float((gaps + errors).max())])
     ax.axhline(0.0, color=COLORS["guide"], linewidth=0.8, zorder=1)
-    median = (result.summary_values.get("certificate") or {}).get("gap", {}).get("median")
-    if median is not None:
-        draw_level(ax, median, f"median {median:.3f}")
+    found = known(result.summary_values.certificate)
+    if found and found.gap.median is not None:
+        draw_level(ax, found.gap.median, f"median {found.gap.median:.3f}")
     ax.set_ylabel(f"upper minus lower (nats)\n{beyond.removeprefix(', ')}".rstrip())
     _frame(ax, len(rows))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from gapkit.core.means import Uncertain
 from gapkit.ladder import Ladder, counted_gaps, error_of, in_order, quantity, side_name
 from gapkit.report.blocks import (
     Block,
@@ -33,6 +34,7 @@ from gapkit.report.wording import (
 )
 from gapkit.results import Result
 from gapkit.results.latent_use import collapse_sentence
+from gapkit.results.records import ClassGaps, Split, StepPoint, known
 
 __all__ = ["build", "quantity_row"]
 
@@ -47,7 +49,7 @@ _ERRORS = (
 
 def build(result: Result) -> Document:
     """Collect what the report says about a result."""
-    main, *further = result.summary_values["splits"]
+    main, *further = result.summary_values.splits
     sections = (
         Section(
             "ladder",
@@ -79,13 +81,12 @@ def build(result: Result) -> Document:
         verdict=tuple(result.verdict()),
         sections=tuple(section for section in sections if section.blocks),
     )
-    return named(document, result.summary_values)
+    return named(document, result.summary_values.target)
 
 
-def quantity_row(name: str, label: str, note: str, values: Mapping[str, Any]) -> Row:
+def quantity_row(name: str, label: str, note: str, values: Uncertain) -> Row:
     """A row of mean, both errors and interval, from what the summary holds of a quantity."""
-    errors = (values.get("se_monte_carlo"), values["se_datapoints"])
-    cells = (label, values["mean"], *errors, interval_cell(values))
+    cells = (label, values.mean, values.se_monte_carlo, values.se_datapoints, interval_cell(values))
     return Row(name, cells, note)
 
 
@@ -95,30 +96,29 @@ def _listed(sentences: Iterable[str]) -> tuple[Block, ...]:
 
 
 def _collapse(result: Result, split: str) -> tuple[Block, ...]:
-    part = result.summary_values["splits"][split]
-    sentence = collapse_sentence(part.get("latents") or {}, part.get("latents_star"))
+    part = result.summary_values.splits[split]
+    sentence = collapse_sentence(part.latents, part.latents_star)
     return (Text((sentence,)),) if sentence else ()
 
 
 def _gap_table(result: Result, split: str, number: int) -> Table:
-    values = result.summary_values["splits"][split]
-    datapoints = int(values["datapoints"])
-    ladder, own = result.ladder, result.summary_values.get("families", {}).get("split")
-    left = side_name("family", own, ladder) if own and ladder.fitted else None  # the same as the fitted rung
+    values = result.summary_values.splits[split]
+    ladder, families = result.ladder, result.summary_values.families
+    # The same as the fitted rung.
+    left = side_name("family", families.split, ladder) if families and ladder.fitted else None
     rows = []
-    for name in in_order((name for name in values["quantities"] if name != left), ladder):
-        numbers, meant = values["quantities"][name], quantity(name, ladder)
-        used = int(numbers.get("count", datapoints))
-        failed = values.get("skipped", {}).get(name)
+    for name in in_order((name for name in values.quantities if name != left), ladder):
+        numbers, meant = values.quantities[name], quantity(name, ladder)
+        failed = values.skipped.get(name)
         note = f"{meant.meaning} Where it has no value: {failed}" if failed else meant.meaning
         row = quantity_row(name, meant.label, note, numbers)
-        rows.append(Row(row.name, (*row.cells, _used(used, datapoints)), row.note))
+        rows.append(Row(row.name, (*row.cells, _used(numbers.count, values.datapoints)), row.note))
     return Table(
         name=f"gaps-{number}",
-        caption=f"Gaps and bounds in nats, split {split} ({datapoints} datapoints)",
+        caption=f"Gaps and bounds in nats, split {split} ({values.datapoints} datapoints)",
         columns=(Column("quantity", "Quantity", "text"), *_ERRORS, Column("count", "Used", "count")),
         rows=tuple(rows),
-        footnote=range_note(values["quantities"].values()),
+        footnote=range_note(values.quantities.values()),
     )
 
 
@@ -128,7 +128,7 @@ def _used(used: int, datapoints: int) -> str:
 
 def _classes(result: Result, split: str, number: int) -> tuple[Block, ...]:
     """The gaps by class, where the datapoints have labels that make classes."""
-    classes = result.summary_values["splits"][split].get("classes", ())
+    classes = result.summary_values.splits[split].classes
     if not classes:
         return ()
     ladder, gaps = result.ladder, []
@@ -139,28 +139,27 @@ def _classes(result: Result, split: str, number: int) -> tuple[Block, ...]:
         caption=f"Mean gaps in nats by class, split {split}",
         columns=(Column("label", "Class", "text"), Column("datapoints", "Datapoints", "count"), *gaps),
         rows=tuple(_class_row(part, ladder) for part in classes),
-        footnote=range_note((part["quantities"][gap.name] for part in classes for gap in ladder.told), CLASSES_NOTE),
+        footnote=range_note((part.quantities[gap.name] for part in classes for gap in ladder.told), CLASSES_NOTE),
     )
     return (Heading("Gaps by class"), table, *draw(result, split, number, "classes"))
 
 
-def _class_row(part: Mapping[str, Any], ladder: Ladder) -> Row:
-    total = part["quantities"][ladder.total.name]
-    cells: list[Cell] = [str(part["label"]), _used(total["count"], part["datapoints"])]
+def _class_row(part: ClassGaps, ladder: Ladder) -> Row:
+    cells: list[Cell] = [str(part.label), _used(part.quantities[ladder.total.name].count, part.datapoints)]
     for gap in ladder.told:
-        values = part["quantities"][gap.name]
-        cells += [values["mean"], interval_cell(values)]
-    return Row(str(part["label"]), tuple(cells))
+        values = part.quantities[gap.name]
+        cells += [values.mean, interval_cell(values)]
+    return Row(str(part.label), tuple(cells))
 
 
 def _local_steps(result: Result) -> tuple[Block, ...]:
-    values = result.summary_values.get("semi_amortized")
-    if not values or "skipped" in values:
+    values = known(result.summary_values.semi_amortized)
+    if not values:
         return ()
     ladder = result.ladder
     table = Table(
         name="local-steps-table",
-        caption=f"Means over {values['datapoints']} datapoints of split {values['split']} after so many local steps "
+        caption=f"Means over {values.datapoints} datapoints of split {values.split} after so many local steps "
         "from the encoder's q, in nats",
         columns=(
             Column("steps", "Steps", "count"),
@@ -171,29 +170,29 @@ def _local_steps(result: Result) -> tuple[Block, ...]:
             Column("share", "Share of the gap", "percent"),
             Column("share_ci95", "95% interval", "percent"),
         ),
-        rows=tuple(_steps_row(point) for point in values["curve"]),
-        footnote=range_note((point["gain"] for point in values["curve"]), LOCAL_STEPS),
+        rows=tuple(_steps_row(point) for point in values.curve),
+        footnote=range_note((point.gain for point in values.curve), LOCAL_STEPS),
     )
-    return (*draw(result, values["split"], 1, "local-steps"), table)
+    return (*draw(result, values.split, 1, "local-steps"), table)
 
 
-def _steps_row(point: Mapping[str, Any]) -> Row:
-    gain, share = point["gain"], point["share"] or {"mean": None, "ci95": None}
+def _steps_row(point: StepPoint) -> Row:
+    share = point.share or Uncertain(None, None, None, None)
     cells = (
-        str(point["steps"]),
-        point["elbo"]["mean"],
-        gain["mean"],
-        interval_cell(gain),
-        point["left"]["mean"],
-        share["mean"],
+        str(point.steps),
+        point.elbo.mean,
+        point.gain.mean,
+        interval_cell(point.gain),
+        point.left.mean,
+        share.mean,
         interval_cell(share),
     )
-    return Row(str(point["steps"]), cells)
+    return Row(str(point.steps), cells)
 
 
 def _further(result: Result, splits: Iterable[str]) -> tuple[Block, ...]:
     blocks: list[Block] = []
-    differences = result.summary_values.get("generalisation", {})
+    differences = result.summary_values.generalisation
     if differences:
         rows = tuple(quantity_row(name, name, GENERALISATION, values) for name, values in differences.items())
         encoder = result.ladder.gap_of("encoder") or result.ladder.total
@@ -231,7 +230,7 @@ def _worst(result: Result) -> tuple[Block, ...]:
         on_paper=_WORST_ON_PAPER,
         source="datapoints.parquet",
     )
-    return worst, Heading("What the statuses mean"), _statuses(result.summary_values["splits"])
+    return worst, Heading("What the statuses mean"), _statuses(result.summary_values.splits)
 
 
 def _worst_row(row: Mapping[str, Any], names: Iterable[str], total: str) -> Row:
@@ -248,7 +247,7 @@ def _label(value: object) -> str | float | None:
     return str(value)
 
 
-def _statuses(splits: Mapping[str, Any]) -> Table:
+def _statuses(splits: Mapping[str, Split]) -> Table:
     columns = [Column(f"count {split}", split if len(splits) > 1 else "Datapoints", "count") for split in splits]
     shown = f", datapoints of {' and '.join(splits)}" if len(splits) > 1 else ""
-    return status_table([values["status"] for values in splits.values()], columns, shown)
+    return status_table([values.status for values in splits.values()], columns, shown)

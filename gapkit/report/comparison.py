@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gapkit.comparison import Comparison
+from gapkit.comparison.records import ComparedSplit, ComparisonSummary
 from gapkit.core.phrases import RANGE_NOTE, any_range, listed
-from gapkit.ladder import Ladder
 from gapkit.report.blocks import Block, Definitions, Document, Heading, Section, Term, Text
 from gapkit.report.comparison_figures import draw_differences, draw_ladders, draw_series
 from gapkit.report.comparison_tables import WINS_NOTE, changed_table, difference_tables, levels_table
@@ -32,7 +32,7 @@ def build_comparison(comparison: Comparison, failed: Mapping[str, str] | None = 
         failed: why runs that were to be compared are missing, by name.
     """
     summary = comparison.summary_values
-    main, *further = summary["splits"]
+    main, *further = summary.splits
     sections = (
         Section("failed", "Runs that failed", _failed(failed or {})),
         Section("series", "Over the training", _series(comparison, main, 1)),
@@ -44,7 +44,7 @@ def build_comparison(comparison: Comparison, failed: Mapping[str, str] | None = 
         Section(
             "definitions",
             "Definitions",
-            (Definitions(tuple(Term(*entry) for entry in definitions_of_ladder(Ladder.of(summary), _TERMS))),),
+            (Definitions(tuple(Term(*entry) for entry in definitions_of_ladder(summary.ladder, _TERMS))),),
         ),
         _provenance(summary),
     )
@@ -56,14 +56,14 @@ def build_comparison(comparison: Comparison, failed: Mapping[str, str] | None = 
     return Document(_title(summary), tuple(verdict), tuple(section for section in sections if section.blocks))
 
 
-def _title(summary: Mapping[str, Any]) -> str:
-    others = [name for name in summary["runs"] if name != summary["reference"]]
-    found = summary["series"]
+def _title(summary: ComparisonSummary) -> str:
+    others = [name for name in summary.runs if name != summary.reference]
+    found = summary.series
     if found:
-        numbers = list(found["numbers"].values())
-        return f"Inference gaps over training, {found['axis']} {numbers[0]} to {numbers[-1]}"
+        numbers = list(found.numbers.values())
+        return f"Inference gaps over training, {found.axis} {numbers[0]} to {numbers[-1]}"
     named = listed(others) if len(others) <= _NAMED else f"{len(others)} runs"
-    return f"Inference gaps of {named} against {summary['reference']}"
+    return f"Inference gaps of {named} against {summary.reference}"
 
 
 def _failed(failed: Mapping[str, str]) -> tuple[Block, ...]:
@@ -71,43 +71,41 @@ def _failed(failed: Mapping[str, str]) -> tuple[Block, ...]:
 
 
 def _series(comparison: Comparison, split: str, number: int) -> tuple[Block, ...]:
-    found = comparison.summary_values["series"]
-    return draw_series(comparison, split, number) if found else ()
+    return draw_series(comparison, split, number) if comparison.summary_values.series else ()
 
 
 def _ladders(comparison: Comparison, split: str, number: int) -> tuple[Block, ...]:
-    part = comparison.summary_values["splits"][split]
-    levels, missing = part["levels"], _missing(part)
-    figures = draw_ladders(comparison, split, number)
-    if not levels:
+    part = comparison.summary_values.splits[split]
+    missing, figures = _missing(part), draw_ladders(comparison, split, number)
+    if not part.levels:
         return (*figures, Text((missing,))) if missing else figures
-    table = levels_table(part, split, number, Ladder.of(comparison.summary_values), missing)
+    table = levels_table(part, split, number, comparison.summary_values.ladder, missing)
     return (*figures, table)
 
 
-def _missing(part: Mapping[str, Any]) -> str:
-    sentences = ["The errors after ± are those over datapoints."] if part["levels"] else []
-    if part["not_finite"]:
-        sentences.append(f"No datapoint is finite in {listed(part['not_finite'])}.")
-    if part["left_out"] and part["levels"]:
-        count, shared = part["left_out"], part["datapoints"]
+def _missing(part: ComparedSplit) -> str:
+    sentences = ["The errors after ± are those over datapoints."] if part.levels else []
+    if part.not_finite:
+        sentences.append(f"No datapoint is finite in {listed(part.not_finite)}.")
+    if part.left_out and part.levels:
+        count, shared = part.left_out, part.datapoints
         sentences.append(f"{count} of the {shared} datapoints that all runs share are left out: not finite in a run.")
     return " ".join(sentences)
 
 
 def _differences(comparison: Comparison, split: str, number: int) -> tuple[Block, ...]:
-    reference = comparison.summary_values["reference"]
-    pairs = comparison.summary_values["splits"][split]["differences"]
-    few = any_range(values for pair in pairs.values() for values in pair["quantities"].values())
+    reference, ladder = comparison.summary_values.reference, comparison.summary_values.ladder
+    pairs = comparison.summary_values.splits[split].differences
+    few = any_range(values for pair in pairs.values() for values in pair.quantities.values())
     notes = (_DIFFERENCE_NOTE.format(reference), *((RANGE_NOTE,) if few else ()), WINS_NOTE)
-    tables = difference_tables(pairs, reference, split, number, Ladder.of(comparison.summary_values))
+    tables = difference_tables(pairs, reference, split, number, ladder)
     return (*draw_differences(comparison, split, number), *tables, Text(notes, "note"))
 
 
 def _changed(comparison: Comparison, split: str, number: int) -> tuple[Block, ...]:
-    rows = comparison.summary_values["splits"][split]["changed"]
-    reference = comparison.summary_values["reference"]
-    return (changed_table(rows, reference, split, number, Ladder.of(comparison.summary_values)),) if rows else ()
+    rows = comparison.summary_values.splits[split].changed
+    reference, ladder = comparison.summary_values.reference, comparison.summary_values.ladder
+    return (changed_table(rows, reference, split, number, ladder),) if rows else ()
 
 
 def _further(comparison: Comparison, split: str, number: int) -> Section:
@@ -124,19 +122,19 @@ def _further(comparison: Comparison, split: str, number: int) -> Section:
     )
 
 
-def _notes(summary: Mapping[str, Any]) -> tuple[Block, ...]:
-    found = summary["series"]
-    told = [f"That the runs are checkpoints of one training is told by {found['told_by']}."] if found else []
-    notes = (*told, *summary["notes"])
+def _notes(summary: ComparisonSummary) -> tuple[Block, ...]:
+    found = summary.series
+    told = [f"That the runs are checkpoints of one training is told by {found.told_by}."] if found else []
+    notes = (*told, *summary.notes)
     return (Text(notes, "list"),) if notes else ()
 
 
-def _provenance(summary: Mapping[str, Any]) -> Section:
+def _provenance(summary: ComparisonSummary) -> Section:
     """The first run's facts, and of every other run those that differ from them."""
-    reference = summary["reference"]
-    first = summary["runs"][reference]
+    reference = summary.reference
+    first = summary.runs[reference]
     blocks: list[Block] = [Heading(reference), *provenance(first).blocks]
-    for name, run in summary["runs"].items():
+    for name, run in summary.runs.items():
         if name != reference:
             text = f"What is not listed here is as in {reference}."
             blocks += [Heading(name), Text((text,), "note"), *provenance(_unlike(run, first)).blocks]

@@ -1,11 +1,11 @@
 """The figures of a comparison, each with its words."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from matplotlib.axes import Axes
 
 from gapkit.comparison import Comparison
+from gapkit.core.means import Mean
 from gapkit.ladder import Gap, Ladder, Rung, quantity
 from gapkit.plots.compare import differences, far_apart, ladders
 from gapkit.plots.series import series
@@ -50,9 +50,10 @@ _NOTHING = "No finite values in common"
 
 def draw_series(comparison: Comparison, split: str, number: int) -> tuple[Figure, ...]:
     """Gaps and bounds over the training; ``number`` keeps the names of several splits apart."""
-    levels, ladder = comparison.summary_values["splits"][split]["levels"], Ladder.of(comparison.summary_values)
-    found = comparison.summary_values["series"]
-    points = {f"{found['axis']} {place}": levels[run] for run, place in found["numbers"].items() if run in levels}
+    levels, ladder = comparison.summary_values.splits[split].levels, comparison.summary_values.ladder
+    found = comparison.summary_values.series
+    assert found  # a picture without it is not asked for
+    points = {f"{found.axis} {place}": levels[run] for run, place in found.numbers.items() if run in levels}
     gaps = (f"{point}: {_listed(ladder, values, _gaps(ladder), plus_minus)}" for point, values in points.items())
     bounds = (f"{point}: {_listed(ladder, values, ladder.rungs, _mean)}" for point, values in points.items())
     return (
@@ -75,14 +76,14 @@ def draw_series(comparison: Comparison, split: str, number: int) -> tuple[Figure
 
 def draw_ladders(comparison: Comparison, split: str, number: int) -> tuple[Figure, ...]:
     """The ladders of all runs on one axis."""
-    ladder = Ladder.of(comparison.summary_values)
+    ladder = comparison.summary_values.ladder
     said = (
         f"{run}: {_listed(ladder, values, ladder.rungs, _mean)}, "
         f"{_listed(ladder, values, ladder.gaps[::-1], plus_minus)}"
-        for run, values in comparison.summary_values["splits"][split]["levels"].items()
+        for run, values in comparison.summary_values.splits[split].levels.items()
     )
     what = "Ladders of mean bounds in nats, one row for each run"
-    apart = far_apart(comparison.summary_values["splits"][split]["levels"], ladder)
+    apart = far_apart(comparison.summary_values.splits[split].levels, ladder)
     line = _LADDER_LINE.format(ladder.top.label, _FROM_THE_TOP if apart else _FURTHER_RIGHT)
     caption = Caption(line, _LADDER_MORE + (_FAR_APART.format(ladder.top.label) if apart else ""))
     return (_figure(f"ladders-{number}", lambda: ladders(comparison, split=split), caption, what, said),)
@@ -90,10 +91,10 @@ def draw_ladders(comparison: Comparison, split: str, number: int) -> tuple[Figur
 
 def draw_differences(comparison: Comparison, split: str, number: int) -> tuple[Figure, ...]:
     """The paired differences of gaps, and those of bounds."""
-    reference = comparison.summary_values["reference"]
-    pairs = comparison.summary_values["splits"][split]["differences"]
-    pairs = {run: pair["quantities"] for run, pair in pairs.items() if pair["used"]}
-    ladder = Ladder.of(comparison.summary_values)
+    reference = comparison.summary_values.reference
+    found = comparison.summary_values.splits[split].differences
+    pairs = {run: pair.quantities for run, pair in found.items() if pair.used}
+    ladder = comparison.summary_values.ladder
     several = _SEVERAL if len(pairs) > 1 else ""
     figures = []
     for kind, words, parts in (("gaps", "its gap", _gaps(ladder)), ("bounds", "its bound", ladder.rungs)):
@@ -128,10 +129,10 @@ def _series_bounds(ladder: Ladder) -> Caption:
 
 
 def _listed(
-    ladder: Ladder, values: Mapping[str, Any], parts: Iterable[Rung | Gap], write: Callable[[Mapping[str, Any]], str]
+    ladder: Ladder, values: Mapping[str, Mean], parts: Iterable[Rung | Gap], write: Callable[[Mean], str]
 ) -> str:
     return ", ".join(f"{quantity(part.name, ladder).label} {write(values[part.name])}" for part in parts)
 
 
-def _mean(values: Mapping[str, Any]) -> str:
-    return f"{values['mean']:.2f}"
+def _mean(values: Mean) -> str:
+    return f"{values.mean:.2f}"

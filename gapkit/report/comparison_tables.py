@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gapkit.comparison.records import ComparedSplit, Pair, PairedMean
+from gapkit.core.means import Mean
 from gapkit.ladder import Gap, Ladder, Step, error_of, in_order, is_bound, quantity
 from gapkit.report.blocks import Block, Cell, Column, PlusMinus, Row, Table
 from gapkit.report.statuses import interval_cell
@@ -42,7 +44,7 @@ _WINS = (
 _RUN, _QUANTITY = Column("run", "Run", "text"), Column("quantity", "Quantity", "text")
 
 
-def levels_table(part: Mapping[str, Any], split: str, number: int, ladder: Ladder, footnote: str) -> Table:
+def levels_table(part: ComparedSplit, split: str, number: int, ladder: Ladder, footnote: str) -> Table:
     """The means of all runs: gaps with their errors over datapoints; the bounds, whose errors mislead, without.
 
     Args:
@@ -53,23 +55,23 @@ def levels_table(part: Mapping[str, Any], split: str, number: int, ladder: Ladde
         footnote: of the table.
     """
 
-    def level(values: Mapping[str, Any], name: str) -> Cell:
-        mean: float | None = values[name]["mean"]
-        return mean if is_bound(name, ladder) else PlusMinus(mean, values[name]["se_datapoints"])
+    def level(values: Mapping[str, Mean], name: str) -> Cell:
+        mean = values[name].mean
+        return mean if is_bound(name, ladder) else PlusMinus(mean, values[name].se_datapoints)
 
     return Table(
         name=f"levels-{number}",
-        caption=f"Means in nats over the {part['used']} datapoints of split {split} that are finite in all runs",
+        caption=f"Means in nats over the {part.used} datapoints of split {split} that are finite in all runs",
         columns=(_RUN, *(Column(name, quantity(name, ladder).label) for name in ladder.names)),
         rows=tuple(
-            Row(run, (run, *(level(values, name) for name in ladder.names))) for run, values in part["levels"].items()
+            Row(run, (run, *(level(values, name) for name in ladder.names))) for run, values in part.levels.items()
         ),
         footnote=footnote,
     )
 
 
 def difference_tables(
-    pairs: Mapping[str, Any], reference: str, split: str, number: int, ladder: Ladder
+    pairs: Mapping[str, Pair], reference: str, split: str, number: int, ladder: Ladder
 ) -> tuple[Block, ...]:
     """How large the differences from the first run are, and on how many datapoints a run is better.
 
@@ -103,25 +105,25 @@ def difference_tables(
 class _Line(NamedTuple):
     run: str
     name: str
-    values: Mapping[str, Any]
+    values: PairedMean
 
 
-def _ordered(pair: Mapping[str, Any], ladder: Ladder) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(name, pair["quantities"][name]) for name in in_order(pair["quantities"], ladder)]
+def _ordered(pair: Pair, ladder: Ladder) -> list[tuple[str, PairedMean]]:
+    return [(name, pair.quantities[name]) for name in in_order(pair.quantities, ladder)]
 
 
 def _sizes(name: str, caption: str, lines: Sequence[_Line], ladder: Ladder, together: bool = False) -> Table:
     def cells(line: _Line) -> tuple[Cell, ...]:
         kind = "bound" if is_bound(line.name, ladder) else "gap"
-        numbers = (line.values[key] for key in ("mean", "se_monte_carlo", "se_datapoints"))
-        return (*numbers, interval_cell(line.values), _EVIDENCE[line.values["direction"]][kind])
+        numbers = (line.values.mean, line.values.se_monte_carlo, line.values.se_datapoints)
+        return (*numbers, interval_cell(line.values), _EVIDENCE[line.values.direction][kind])
 
     rows = [(line, cells(line)) for line in lines]
     return _table(name, caption, _MEASURES, rows, ladder, _LONGEST_ON_PAPER if together else None)
 
 
 def _wins(name: str, caption: str, lines: Sequence[_Line], ladder: Ladder, together: bool = False) -> Table:
-    rows = [(line, tuple(line.values[column.key] for column in _WINS)) for line in lines]
+    rows = [(line, tuple(getattr(line.values, column.key) for column in _WINS)) for line in lines]
     return _table(name, caption, _WINS, rows, ladder, _ON_PAPER if together else None)
 
 
@@ -150,15 +152,12 @@ def _table(
     )
 
 
-def _counted(pair: Mapping[str, Any], split: str) -> str:
-    only = [
-        f"{pair[key]} only in the {where}"
-        for key, where in (("only_in_run", "run"), ("only_in_reference", "reference"))
-        if pair[key]
-    ]
-    parts = [f"{pair['common']} datapoints of split {split} in common", *only]
-    if pair["left_out"]:
-        parts.append(f"{pair['left_out']} not finite in one of them and left out")
+def _counted(pair: Pair, split: str) -> str:
+    only = {"run": pair.only_in_run, "reference": pair.only_in_reference}
+    apart = (f"{count} only in the {where}" for where, count in only.items() if count)
+    parts = [f"{pair.common} datapoints of split {split} in common", *apart]
+    if pair.left_out:
+        parts.append(f"{pair.left_out} not finite in one of them and left out")
     return ", ".join(parts)
 
 

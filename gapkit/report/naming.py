@@ -1,6 +1,5 @@
 """A document in which the top of the ladder is called what it is."""
 
-from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -12,20 +11,20 @@ Part = TypeVar("Part")
 _NO_WORDS = {"svg", "name", "key", "source"}  # drawn already, or names that others look for
 
 
-def named(part: Part, summary: Mapping[str, Any]) -> Part:
+def named(part: Part, target: str | None) -> Part:
     """The same document, block or words, written for the target of a result; see :func:`by_its_name`.
 
     Args:
         part: a document or any part of it.
-        summary: of the result.
+        target: of the result's summary.
     """
     value: Any = part
     if isinstance(value, str):
-        value = by_its_name(value, summary)
+        value = by_its_name(value, target)
     elif isinstance(value, tuple):
-        found = [named(item, summary) for item in value]
+        found = [named(item, target) for item in value]
         value = type(value)(*found) if hasattr(value, "_fields") else tuple(found)
     elif is_dataclass(value) and not isinstance(value, type):
         words = [each.name for each in fields(value) if each.name not in _NO_WORDS]
-        value = replace(value, **{name: named(getattr(value, name), summary) for name in words})
+        value = replace(value, **{name: named(getattr(value, name), target) for name in words})
     return value

@@ -7,7 +7,9 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from gapkit.core.files import write_atomically, write_text
+from gapkit.core.means import Interval as Ends
 from gapkit.ood import SCORES, Scored
+from gapkit.ood.records import Detection, ScoredSet, Separation
 from gapkit.ood.words import LABELS, area, capital
 from gapkit.plots import roc, score_histograms
 from gapkit.report.blocks import (
@@ -85,16 +87,15 @@ def _with_checkpoint(run: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _separation(scored: Scored) -> tuple[Block, ...]:
-    values = scored.summary_values.get("separation")
+    values, sets = scored.summary_values.separation, scored.summary_values.sets
     if values is None:
         return ()
-    sets = scored.summary_values["sets"]
-    pair = f"{sets['other']['name']} from {sets['reference']['name']}"
+    other = sets["other"].name
     return (
-        _figure(lambda: roc(scored), "roc-curves", ROC_CAPTION, _describe_roc(scored)),
+        _figure(lambda: roc(scored), "roc-curves", ROC_CAPTION, _describe_roc(values)),
         Table(
             name="scores",
-            caption=f"How well each score tells {pair}",
+            caption=f"How well each score tells {other} from {sets['reference'].name}",
             columns=(
                 Column("score", "Score", "text"),
                 Column("auc", "AUC"),
@@ -102,12 +103,12 @@ def _separation(scored: Scored) -> tuple[Block, ...]:
                 Column("difference", "Lead of the first"),
                 Column("difference_ci95", "95% interval"),
             ),
-            rows=tuple(_score_row(name, values) for name in values["order"]),
+            rows=tuple(_score_row(name, values) for name in values.order),
             footnote=TABLE_NOTE,
         ),
         Table(
             name="alarms",
-            caption=f"False alarms of each score, with a threshold that finds 95% of {sets['other']['name']}",
+            caption=f"False alarms of each score, with a threshold that finds 95% of {other}",
             columns=(
                 Column("score", "Score", "text"),
                 Column("threshold95", "Threshold, nats"),
@@ -116,7 +117,7 @@ def _separation(scored: Scored) -> tuple[Block, ...]:
                 Column("reference", "Used, reference", "count"),
                 Column("other", "Used, other set", "count"),
             ),
-            rows=tuple(_alarm_row(name, values["scores"][name]) for name in values["order"]),
+            rows=tuple(_alarm_row(name, values.scores[name]) for name in values.order),
             footnote=ALARMS_NOTE,
         ),
         Text((CAVEAT,), "note"),
@@ -127,40 +128,38 @@ def _figure(plot: Callable[[], Axes], name: str, caption: Caption, alt: str) -> 
     return Figure(name, as_svg(plot, name), caption, alt)
 
 
-def _score_row(name: str, values: Mapping[str, Any]) -> Row:
-    found = values["scores"][name]
-    lead = values["differences"].get(name, {"difference": None, "ci95": None})
+def _score_row(name: str, values: Separation) -> Row:
+    found, lead = values.scores[name], values.differences.get(name)
     cells = (
         capital(LABELS[name]),
-        found["auc"],
-        _interval(found["ci95"]),
-        lead["difference"],
-        _interval(lead["ci95"]),
+        found.auc,
+        _interval(found.ci95),
+        lead.difference if lead else None,
+        _interval(lead.ci95 if lead else None),
     )
     return Row(name, cells, MEANINGS[name])
 
 
-def _alarm_row(name: str, found: Mapping[str, Any]) -> Row:
-    share = (found["threshold95"], found["fpr95"], _interval(found["fpr95_ci95"]))
-    return Row(name, (capital(LABELS[name]), *share, found["reference"], found["other"]))
+def _alarm_row(name: str, found: Detection) -> Row:
+    share = (found.threshold95, found.fpr95, _interval(found.fpr95_ci95))
+    return Row(name, (capital(LABELS[name]), *share, found.reference, found.other))
 
 
-def _interval(ends: list[float] | None) -> Interval:
+def _interval(ends: Ends | None) -> Interval:
     low, high = ends or (None, None)
     return Interval(low, high)
 
 
-def _describe_roc(scored: Scored) -> str:
-    values = scored.summary_values["separation"]
-    known = [name for name in values["order"] if values["scores"][name]["auc"] is not None]
+def _describe_roc(values: Separation) -> str:
+    areas = {name: values.scores[name].auc for name in values.order}
+    known = [f"{LABELS[name]} {area(value)}" for name, value in areas.items() if value is not None]
     if not known:
         return "ROC curves: no finite scores of both sets, in nats."
-    areas = ", ".join(f"{LABELS[name]} {area(values['scores'][name]['auc'])}" for name in known)
-    return f"ROC curves of scores in nats; the areas under them: {areas}."
+    return f"ROC curves of scores in nats; the areas under them: {', '.join(known)}."
 
 
 def _spread(scored: Scored) -> tuple[Block, ...]:
-    sets = scored.summary_values["sets"]
+    sets = scored.summary_values.sets
     names = [name for name in SCORES if name in scored.datapoints]
     columns, rows = [Column("score", "Score", "text")], []
     for role in sets:
@@ -169,12 +168,12 @@ def _spread(scored: Scored) -> tuple[Block, ...]:
     for name in names:
         cells: list[Any] = [capital(LABELS[name])]
         for each in sets.values():
-            values = each["scores"][name]
-            cells += [values["median"], Interval(values["q05"], values["q95"])]
+            values = each.scores[name]
+            cells += [values.median, Interval(values.q05, values.q95)]
         rows.append(Row(name, tuple(cells)))
     both = TWO_SETS if len(sets) > 1 else ONE_SET
     counts = " and ".join(
-        f"{each['datapoints']} datapoint{'' if each['datapoints'] == 1 else 's'} of {each['name']}"
+        f"{each.datapoints} datapoint{'' if each.datapoints == 1 else 's'} of {each.name}"
         + (f" ({_ROLE_NAMES[role]})" if len(sets) > 1 else "")
         for role, each in sets.items()
     )
@@ -190,11 +189,11 @@ def _spread(scored: Scored) -> tuple[Block, ...]:
     )
 
 
-def _describe_spread(sets: Mapping[str, Any], names: list[str]) -> str:
+def _describe_spread(sets: Mapping[str, ScoredSet], names: list[str]) -> str:
     found = []
     for each in sets.values():
-        median = each["scores"]["regret"]["median"]
-        found.append(f"of {each['name']} {'unknown' if median is None else f'{median:.2f} nats'}")
+        median = each.scores["regret"].median
+        found.append(f"of {each.name} {'unknown' if median is None else f'{median:.2f} nats'}")
     return f"Histograms of {len(names)} scores in nats; median likelihood regret {' and '.join(found)}."
 
 
@@ -218,7 +217,7 @@ def _unusual(scored: Scored) -> tuple[Block, ...]:
         on_paper=_MOST_ON_PAPER,
         source="scores.parquet",
     )
-    statuses = _statuses(scored.summary_values["sets"])
+    statuses = _statuses(scored.summary_values.sets)
     return (most, Heading("What the statuses mean"), statuses) if statuses.rows else (most,)
 
 
@@ -230,12 +229,12 @@ def _unusual_row(row: Mapping[str, Any], names: list[str]) -> Row:
     )
 
 
-def _statuses(sets: Mapping[str, Any]) -> Table:
+def _statuses(sets: Mapping[str, ScoredSet]) -> Table:
     columns = [
         Column(f"{role} status", capital(_ROLE_NAMES[role]) if len(sets) > 1 else "Datapoints", "count")
         for role in sets
     ]
-    return status_table([each["status"] for each in sets.values()], columns, left_out=("ok",))
+    return status_table([each.status for each in sets.values()], columns, left_out=("ok",))
 
 
 def _definitions(scored: Scored) -> Definitions:
@@ -244,6 +243,6 @@ def _definitions(scored: Scored) -> Definitions:
         entry
         for entry in SCORE_DEFINITIONS
         if (entry[0] != "Input complexity" or "input_complexity" in scored.datapoints)
-        and (scored.summary_values.get("separation") or entry[0] not in _PAIRED)
+        and (scored.summary_values.separation or entry[0] not in _PAIRED)
     ]
     return Definitions(tuple(Term(*entry) for entry in (*(general[name] for name in _TERMS), *ours)))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from gapkit.core.means import Uncertain
 from gapkit.core.phrases import RANGE_NOTE, any_range, interval_text
 from gapkit.report.blocks import Column, Interval, Range, Row, Table
 from gapkit.report.wording import UNKNOWN_STATUS
@@ -18,23 +19,24 @@ def number_or_none(value: object) -> float | None:
     return None if pd.isna(value) else float(value)  # type: ignore[arg-type]
 
 
-def interval_cell(values: Mapping[str, Any]) -> Interval | str:
+def interval_cell(values: Uncertain) -> Interval | str:
     """The 95% interval of a quantity of a summary; its range where there are too few datapoints for one.
 
     Example:
-        >>> interval_cell({"mean": 1.0, "ci95": None, "range": [0.5, 2.0]})
+        >>> from gapkit.core.means import Mean
+        >>> interval_cell(Mean(1.0, 0.1, 0.3, None, (0.5, 2.0), 4, 0))
         Range(low=0.5, high=2.0)
     """
-    if values["ci95"] is not None:
-        return Interval(*values["ci95"])
-    if values.get("range") is not None:
-        return Range(*values["range"])
-    return Interval(None, None) if values["mean"] is None else interval_text(values)
+    if values.ci95 is not None:
+        return Interval(*values.ci95)
+    if values.extent is not None:
+        return Range(*values.extent)
+    return Interval(None, None) if values.mean is None else interval_text(values)
 
 
-def range_note(summaries: Iterable[Mapping[str, Any]], note: str = "") -> str:
-    """A footnote, and what a range is where one of the summaries of a table has no interval."""
-    return f"{note} {RANGE_NOTE}".strip() if any_range(summaries) else note
+def range_note(numbers: Iterable[Uncertain], note: str = "") -> str:
+    """A footnote, and what a range is where one of the numbers of a table has no interval."""
+    return f"{note} {RANGE_NOTE}".strip() if any_range(numbers) else note
 
 
 def status_words(row: Mapping[str, Any]) -> str:

@@ -6,11 +6,11 @@ same draws, so that differences between them are paired within each datapoint.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import special
 
+from gapkit.results.records import IwaeCurve, IwaePoint
 from gapkit.results.summary import summarise_values
 
 __all__ = ["GroupedBounds", "group_sizes", "grouped_bounds", "summarise_iwae_curve"]
@@ -71,9 +71,7 @@ def grouped_bounds(log_w: np.ndarray) -> GroupedBounds:
     return GroupedBounds(*(np.stack(part) for part in zip(*rows, strict=True)))
 
 
-def summarise_iwae_curve(
-    bounds: GroupedBounds, num_draws: int, log_px: np.ndarray, left_se: np.ndarray
-) -> dict[str, Any]:
+def summarise_iwae_curve(bounds: GroupedBounds, num_draws: int, log_px: np.ndarray, left_se: np.ndarray) -> IwaeCurve:
     """Summarise the bounds over the datapoints for which all of them and log p(x) are finite.
 
     Args:
@@ -81,26 +79,20 @@ def summarise_iwae_curve(
         num_draws: S, the draws per datapoint.
         log_px: the estimates of log p(x), shape (N,), in nats.
         left_se: Monte Carlo standard error of log p(x) minus the bound with all draws, shape (N,).
-
-    Returns:
-        ``curve``: for each number of draws ``k`` the mean ``bound`` and the summary of what it is ``below`` the bound
-        with all draws (see :func:`gapkit.results.summary.summarise_values`); ``log_px``, the mean over the same
-        datapoints; ``left``, the summary of log p(x) minus the bound with all draws; ``datapoints`` used and
-        ``left_out``. Means are None where no datapoint is finite.
     """
     finite = np.isfinite(bounds.value).all(0) & np.isfinite(log_px)
     curve = []
     for place, size in enumerate(group_sizes(num_draws)):
         value, below, error = (part[place][finite] for part in (bounds.value, bounds.below, bounds.below_se))
         mean = float(value.mean()) if len(value) else None
-        curve.append({"k": size, "bound": mean, "below": summarise_values(below, error)})
-    return {
-        "curve": curve,
-        "log_px": float(log_px[finite].mean()) if finite.any() else None,
-        "left": summarise_values(log_px[finite] - bounds.value[-1][finite], left_se[finite]),
-        "datapoints": int(finite.sum()),
-        "left_out": int((~finite).sum()),
-    }
+        curve.append(IwaePoint(size, mean, summarise_values(below, error)))
+    return IwaeCurve(
+        curve=tuple(curve),
+        log_px=float(log_px[finite].mean()) if finite.any() else None,
+        left=summarise_values(log_px[finite] - bounds.value[-1][finite], left_se[finite]),
+        datapoints=int(finite.sum()),
+        left_out=int((~finite).sum()),
+    )
 
 
 def _bound(

@@ -6,13 +6,12 @@ information plus the divergence of the aggregate posterior).
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from gapkit.core.intervals import mean_interval
 from gapkit.core.sample_size import FEWEST
+from gapkit.results.records import Latents, LatentUse, PerDimension, Skipped, known
 from gapkit.results.summary import summarise_values
 
 __all__ = ["ACTIVE", "USED", "collapse_sentence", "mutual_information", "summarise_latents", "summarise_use"]
@@ -30,7 +29,7 @@ def summarise_latents(
     noise: np.ndarray | None,
     *,
     standard_prior: bool = True,
-) -> dict[str, Any]:
+) -> Latents:
     """Summarise what Gaussian posteriors q(z|x) of N datapoints say about the latent dimensions.
 
     Args:
@@ -39,63 +38,68 @@ def summarise_latents(
         log_det: half the log determinant of q's covariance, shape (N,); for a factorised q the sum of log scales.
         noise: standard normal numbers of shape (S, M, D) for the mutual information of the first M <= N datapoints;
             None where q is not factorised.
-        standard_prior: whether p(z) is standard normal.
-
-    Returns:
-        ``kl``, the summary of KL(q(z|x) || p(z)) over datapoints (see :func:`gapkit.results.summary.summarise_values`);
-        ``kl_per_dimension``, ``mean``, ``se_datapoints`` and ``ci95`` (shape (D, 2), None for fewer than 10 datapoints)
-        of the divergence of each marginal of q; both in nats and None where the prior is not standard normal.
-        ``mean_variance``, the variance over datapoints of each posterior mean, ``active``, whether it exceeds
-        ``ACTIVE``, and ``active_units``, how many do; None for one datapoint, and the last two where the prior is not
-        standard normal, in whose units the threshold is. ``spread``, that variance over the mean variance of q itself,
-        ``used``, whether it exceeds ``USED``, and ``used_units``, how many do: see :func:`summarise_use`.
-        ``inactive_kl``, the mean divergence of the others together, in nats, where it is known.
-        ``mutual_information`` and ``aggregate_kl``, summaries of I(x; z) and of KL(q(z) || p(z)), where q(z) is the
-        mixture of the ``mixture_datapoints`` first posteriors, so that I cannot exceed ``log_mixture_datapoints``;
-        ``at_limit``, whether it comes so close to that (90%) that more datapoints would show more.
-        ``missing``, why a part is None. ``dimensions``, ``datapoints`` used and ``left_out``, those not finite.
+        standard_prior: whether p(z) is standard normal; elsewhere divergences have no closed form, and there is no unit
+            to call a dimension active by.
     """
     loc, scale, log_det = (np.asarray(part, np.float64) for part in (loc, scale, log_det))
     finite = np.isfinite(loc).all(1) & np.isfinite(scale).all(1) & (scale > 0).all(1) & np.isfinite(log_det)
-    found: dict[str, Any] = {
-        "datapoints": int(finite.sum()),
-        "left_out": int((~finite).sum()),
-        "dimensions": loc.shape[1],
-        "threshold": ACTIVE,
-        "missing": {},
-    }
-    missing, use = found["missing"], summarise_use(loc, scale)
+    use, missing = summarise_use(loc, scale), dict[str, str]()
     if noise is not None:
         noise = np.asarray(noise, np.float64)[:, finite[: noise.shape[1]]]
     first = loc.shape[0] if noise is None else noise.shape[1]
     loc, scale, log_det = loc[finite], scale[finite], log_det[finite]
     kl = 0.5 * (scale**2 + loc**2 - 1.0).sum(1) - log_det
-    found |= {"kl": None, "kl_per_dimension": None}
+    whole, marginal = None, None
     if standard_prior and len(loc):
-        marginal = 0.5 * (scale**2 + loc**2 - 1.0) - np.log(scale)
-        found["kl"] = summarise_values(kl, np.zeros_like(kl))
-        found["kl_per_dimension"] = {
-            "mean": marginal.mean(0).tolist(),
-            "se_datapoints": (marginal.std(0, ddof=1) / math.sqrt(len(loc))).tolist() if len(loc) > 1 else None,
-            "ci95": np.stack(mean_interval(marginal.T), axis=1).tolist() if len(loc) >= FEWEST else None,
-        }
+        whole, marginal = summarise_values(kl, np.zeros_like(kl)), _per_dimension(loc, scale)
     elif not standard_prior:
         missing["kl"] = "the prior is not standard normal, so that there is no closed form"
-    found |= _active(loc, standard_prior) | {name: use[name] for name in ("spread", "used", "used_units")}
-    if found["active"] is not None and found["kl_per_dimension"]:
-        divergences = zip(found["kl_per_dimension"]["mean"], found["active"], strict=True)
-        found["inactive_kl"] = sum(value for value, used in divergences if not used)
-    found |= {"mutual_information": None, "aggregate_kl": None}
+    variance = loc.var(0, ddof=1) if len(loc) > 1 else None
+    # The threshold is in units of a standard normal prior.
+    active = variance > ACTIVE if variance is not None and standard_prior else None
+    information = aggregate = limit = None
     if noise is None:
         missing["mutual_information"] = "q(z|x) is not a factorised Gaussian"
     elif first:
         value, error = mutual_information(loc[:first], scale[:first], noise)
-        found["mutual_information"] = summarise_values(value, error)
-        if found["kl"] is not None:
-            found["aggregate_kl"] = summarise_values(kl[:first] - value, error)
-        limit, mean = math.log(first), found["mutual_information"]["mean"]
-        found |= {"mixture_datapoints": first, "log_mixture_datapoints": limit, "at_limit": bool(mean >= _NEAR * limit)}
-    return found
+        information, limit = summarise_values(value, error), math.log(first)
+        aggregate = summarise_values(kl[:first] - value, error) if whole else None
+    return Latents(
+        datapoints=int(finite.sum()),
+        left_out=int((~finite).sum()),
+        dimensions=loc.shape[1],
+        threshold=ACTIVE,
+        missing=missing,
+        kl=whole,
+        kl_per_dimension=marginal,
+        mean_variance=None if variance is None else tuple(variance.tolist()),
+        active=None if active is None else tuple(active.tolist()),
+        active_units=None if active is None else int(active.sum()),
+        spread=use.spread,
+        used=use.used,
+        used_units=use.used_units,
+        inactive_kl=_inactive(marginal, active),
+        mutual_information=information,
+        aggregate_kl=aggregate,
+        mixture_datapoints=None if information is None else first,
+        log_mixture_datapoints=limit,
+        at_limit=None if information is None or limit is None else bool(information.value >= _NEAR * limit),
+    )
+
+
+def _per_dimension(loc: np.ndarray, scale: np.ndarray) -> PerDimension:
+    marginal = 0.5 * (scale**2 + loc**2 - 1.0) - np.log(scale)
+    count = len(loc)
+    error = tuple((marginal.std(0, ddof=1) / math.sqrt(count)).tolist()) if count > 1 else None
+    ends = None if count < FEWEST else tuple(zip(*(end.tolist() for end in mean_interval(marginal.T)), strict=True))
+    return PerDimension(tuple(marginal.mean(0).tolist()), error, ends)
+
+
+def _inactive(marginal: PerDimension | None, active: np.ndarray | None) -> float | None:
+    """The mean divergence of the dimensions that are not active together, in nats."""
+    if marginal is None or active is None:
+        return None
+    return sum(value for value, used in zip(marginal.mean, active.tolist(), strict=True) if not used)
 
 
 def mutual_information(loc: np.ndarray, scale: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -136,33 +140,32 @@ def mutual_information(loc: np.ndarray, scale: np.ndarray, noise: np.ndarray) ->
     return parts.mean(0), parts.std(0, ddof=1) / math.sqrt(len(parts))
 
 
-def collapse_sentence(values: Mapping[str, Any], star: Mapping[str, Any] | None = None) -> str:
+def collapse_sentence(latents: Latents | Skipped | None, star: LatentUse | Skipped | None = None) -> str:
     """Whether latent dimensions have collapsed to one q for all datapoints, in a sentence; nothing where unknown.
 
     Args:
-        values: what :func:`summarise_latents` gives of the encoder's q.
+        latents: what :func:`summarise_latents` gives of the encoder's q.
         star: what :func:`summarise_use` gives of the fitted q*, which tells what the decoder uses, whatever the encoder
             makes of it. Without it the encoder is asked, in units of a standard normal prior.
     """
-    judged = star if star and star.get("used_units") is not None else None
-    if judged:
-        count, rule = judged["used_units"], f"variance of q*'s mean over that of q* itself above {USED:g}"
-    elif values.get("active_units") is not None:
-        count = values["active_units"]
-        rule = f"variance of the posterior mean over the datapoints above {values['threshold']:g}"
+    own, best = known(latents), known(star)
+    if best and best.used_units is not None:
+        count, dimensions, held = best.used_units, best.dimensions, None
+        rule = f"variance of q*'s mean over that of q* itself above {USED:g}"
+        if count and own and own.used_units == 0:
+            return (
+                f"The encoder ignores x: its q is the same for every datapoint, although the decoder uses {count} of "
+                f"{dimensions} latent dimension{'' if dimensions == 1 else 's'} ({rule})."
+            )
+    elif own and own.active_units is not None:
+        count, dimensions, held = own.active_units, own.dimensions, own.inactive_kl
+        rule = f"variance of the posterior mean over the datapoints above {own.threshold:g}"
     else:
         return ""
-    dimensions = (judged or values)["dimensions"]
-    if count and judged and values.get("used_units") == 0:
-        return (
-            f"The encoder ignores x: its q is the same for every datapoint, although the decoder uses {count} of "
-            f"{dimensions} latent dimension{'' if dimensions == 1 else 's'} ({rule})."
-        )
     if count == 0:
         return f"Posterior collapse: none of the {dimensions} latent dimensions is active ({rule})."
     if count == dimensions:
         return f"No posterior collapse: all {dimensions} latent dimensions are active ({rule})."
-    held = None if judged else values.get("inactive_kl")
     share = "" if held is None else f", and hold {held:.2f} nats of KL divergence together"
     verb = "has" if dimensions - count == 1 else "have"
     return (
@@ -171,36 +174,21 @@ def collapse_sentence(values: Mapping[str, Any], star: Mapping[str, Any] | None 
     )
 
 
-def _active(loc: np.ndarray, standard_prior: bool) -> dict[str, Any]:
-    if len(loc) < 2:
-        return {"mean_variance": None, "active": None, "active_units": None}
-    variance = loc.var(0, ddof=1)
-    if not standard_prior:  # the threshold is in units of a standard normal prior
-        return {"mean_variance": variance.tolist(), "active": None, "active_units": None}
-    active = variance > ACTIVE
-    return {"mean_variance": variance.tolist(), "active": active.tolist(), "active_units": int(active.sum())}
-
-
-def summarise_use(loc: np.ndarray, scale: np.ndarray) -> dict[str, Any]:
+def summarise_use(loc: np.ndarray, scale: np.ndarray) -> LatentUse:
     """Which latent dimensions tell datapoints apart, in units of q's own width: whatever the prior is.
 
     Args:
         loc: means of q, shape (N, D).
         scale: standard deviations of each latent under q, shape (N, D).
 
-    Returns:
-        ``spread``, the variance over datapoints of each mean over the mean variance of q; ``used``, whether it exceeds
-        ``USED``; ``used_units``, how many do; None for one datapoint. ``dimensions``, ``datapoints`` used and
-        ``left_out``, those not finite.
-
     Example:
-        >>> summarise_use(np.array([[1.0, 0.0], [-1.0, 0.01]]), np.full((2, 2), 0.5))["used"]
-        [True, False]
+        >>> summarise_use(np.array([[1.0, 0.0], [-1.0, 0.01]]), np.full((2, 2), 0.5)).used
+        (True, False)
     """
     finite = np.isfinite(loc).all(1) & np.isfinite(scale).all(1) & (scale > 0).all(1)
-    counts = {"datapoints": int(finite.sum()), "left_out": int((~finite).sum()), "dimensions": loc.shape[1]}
-    if finite.sum() < 2:
-        return {**counts, "spread": None, "used": None, "used_units": None}
+    datapoints, left_out, dimensions = int(finite.sum()), int((~finite).sum()), loc.shape[1]
+    if datapoints < 2:
+        return LatentUse(datapoints, left_out, dimensions, None, None, None)
     spread = loc[finite].var(0, ddof=1) / (scale[finite] ** 2).mean(0)
     used = spread > USED
-    return {**counts, "spread": spread.tolist(), "used": used.tolist(), "used_units": int(used.sum())}
+    return LatentUse(datapoints, left_out, dimensions, tuple(spread.tolist()), tuple(used.tolist()), int(used.sum()))

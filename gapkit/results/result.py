@@ -16,6 +16,7 @@ from gapkit.ladder import Ladder
 from gapkit.results.card import card, one_line
 from gapkit.results.format import FORMAT, NOTE, stamped
 from gapkit.results.pictures import PlotAttribute
+from gapkit.results.records import Summary
 from gapkit.results.stored import read_details, read_run, read_summary, read_table
 from gapkit.results.summary_frame import summary_frame
 from gapkit.results.verdict import Decision, decide, trust, verdict
@@ -35,7 +36,7 @@ class Result:
 
     Attributes:
         datapoints: the table; all bounds and gaps in nats, ``*_se`` their Monte Carlo standard errors.
-        summary_values: what ``summary.json`` holds; see :func:`gapkit.results.summary.summarise`.
+        summary_values: what ``summary.json`` holds: ``result.summary_values.quantities["elbo"].mean``.
         run: settings, versions, checkpoint hash, seconds per stage.
         details: arrays for pictures of a few datapoints, by name; empty where none were made.
         plot: the pictures of :mod:`gapkit.plots`: ``result.plot.ladder()``; ``dir(result.plot)`` lists them.
@@ -59,7 +60,7 @@ class Result:
     """
 
     datapoints: pd.DataFrame
-    summary_values: Mapping[str, Any]
+    summary_values: Summary
     run: Mapping[str, Any]
     details: Mapping[str, np.ndarray] = field(default_factory=dict)
 
@@ -68,7 +69,7 @@ class Result:
     @property
     def ladder(self) -> Ladder:
         """Which rungs and gaps the table has, what they are called, and whose a gap is."""
-        return Ladder.of(self.summary_values)
+        return self.summary_values.ladder
 
     def to_frame(self) -> pd.DataFrame:
         """A copy of the table, one row per datapoint."""
@@ -91,7 +92,7 @@ class Result:
         ``max`` and ``count``. Printed, the error over datapoints stands beside the mean. Of several splits it is the
         first.
         """
-        return summary_frame(self.summary_values["quantities"])
+        return summary_frame(self.summary_values.quantities)
 
     def decision(self) -> Decision:
         """What to do first, as a value; ``unknown`` where fits or evidence do not carry an advice."""
@@ -167,7 +168,7 @@ class Result:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             write_table(folder / _TABLE, self.datapoints, {NOTE: str(FORMAT)})
-            write_json(folder / _SUMMARY, stamped(self.summary_values))
+            write_json(folder / _SUMMARY, stamped(self.summary_values.to_dict()))
             if self.details:
                 write_atomically(folder / _DETAILS, lambda path: write_arrays(path, self.details))
             write_json(folder / _RUN, stamped(self.run))

@@ -1,12 +1,12 @@
 """What a table of datapoints says beside its means: which rows they are over, and what they hide."""
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gapkit.ladder import STANDARD, Ladder, error_of, quantity
+from gapkit.results.records import Concentration, LeftOut, Unfinished
 
 FAILED = "failed"  # the status of a datapoint whose unit ended in an error
 __all__ = ["FAILED", "UNSOUND", "concentration", "ladder_rows", "left_out", "unfinished", "unsound", "unsound_rows"]
@@ -52,22 +52,17 @@ def ladder_rows(rows: pd.DataFrame, ladder: Ladder = STANDARD) -> np.ndarray:
     return finite
 
 
-def left_out(rows: pd.DataFrame, ladder: Ladder = STANDARD) -> dict[str, int]:
-    """How many datapoints are in no mean of the ladder, and for how many of them the encoder's L[q] is the cause.
-
-    Returns:
-        ``datapoints`` left out; ``encoder``, those with a finite log p(x) and without a finite L[q]; ``log_px``, those
-        without a finite log p(x).
-    """
+def left_out(rows: pd.DataFrame, ladder: Ladder = STANDARD) -> LeftOut:
+    """How many datapoints are in no mean of the ladder, and for how many of them the encoder's L[q] is the cause."""
     log_px, elbo = (np.isfinite(rows[name].to_numpy(float)) for name in (ladder.top.name, ladder.bottom.name))
-    return {
-        "datapoints": int((~ladder_rows(rows, ladder)).sum()),
-        "encoder": int((log_px & ~elbo).sum()),
-        "log_px": int((~log_px).sum()),
-    }
+    return LeftOut(
+        datapoints=int((~ladder_rows(rows, ladder)).sum()),
+        encoder=int((log_px & ~elbo).sum()),
+        log_px=int((~log_px).sum()),
+    )
 
 
-def concentration(gaps: np.ndarray) -> dict[str, Any] | None:
+def concentration(gaps: np.ndarray) -> Concentration | None:
     """The share of the total gap that the tenth of the datapoints with the largest gaps holds.
 
     Of n independent exponential variables, the k largest hold sum_i w_i E_i / sum_i E_i with w_i = min(1, k / i)
@@ -77,9 +72,8 @@ def concentration(gaps: np.ndarray) -> dict[str, Any] | None:
         gaps: total gaps, shape (N,); negative ones, which are noise, count as zero.
 
     Returns:
-        ``top``, how many datapoints; ``share``, what they hold; ``exponential``, what they would hold on average if
-        gaps were exponentially distributed, which needs no explanation, and ``spread``, the standard deviation of that;
-        ``limit``, three of them above. None for fewer than 10 datapoints or without any gap.
+        The share, and what it would be if gaps were exponentially distributed, which needs no explanation. None for
+        fewer than 10 datapoints or without any gap.
     """
     gaps = np.maximum(gaps[np.isfinite(gaps)], 0.0)
     count = len(gaps)
@@ -88,13 +82,13 @@ def concentration(gaps: np.ndarray) -> dict[str, Any] | None:
     top = math.ceil(_TOP * count)
     weights = np.minimum(1.0, top / np.arange(1, count + 1))
     spread = float(math.sqrt(weights.var() / (count + 1)))
-    return {
-        "top": top,
-        "share": float(np.sort(gaps)[-top:].sum() / gaps.sum()),
-        "exponential": float(weights.mean()),
-        "spread": spread,
-        "limit": float(weights.mean()) + _SPREADS * spread,
-    }
+    return Concentration(
+        top=top,
+        share=float(np.sort(gaps)[-top:].sum() / gaps.sum()),
+        exponential=float(weights.mean()),
+        spread=spread,
+        limit=float(weights.mean()) + _SPREADS * spread,
+    )
 
 
 def unsound_rows(rows: pd.DataFrame) -> np.ndarray:
@@ -107,22 +101,18 @@ def unsound(rows: pd.DataFrame) -> int:
     return int(unsound_rows(rows).sum())
 
 
-def unfinished(rows: pd.DataFrame, column: str = "optimality_gap") -> dict[str, Any]:
+def unfinished(rows: pd.DataFrame, column: str = "optimality_gap") -> Unfinished:
     """What the fits that did not converge may add to the mean L[q*] over all datapoints.
 
     Args:
         rows: the table of a split.
         column: what is left to gain on the fitted rung; its errors in the column beside it.
-
-    Returns:
-        ``datapoints`` of them, and ``mean`` and ``se_monte_carlo`` of their share of what is left to gain, in nats;
-        None where one of them has no certificate.
     """
     open_ends = (rows["fit"] != "converged").to_numpy()
     gap, error = (rows[name].to_numpy(float)[open_ends] for name in (column, error_of(column)))
     known = bool(np.isfinite(gap).all() and np.isfinite(error).all())
-    return {
-        "datapoints": int(open_ends.sum()),
-        "mean": float(np.maximum(gap, 0.0).sum() / len(rows)) if known else None,
-        "se_monte_carlo": float(np.sqrt((error**2).sum()) / len(rows)) if known else None,
-    }
+    return Unfinished(
+        datapoints=int(open_ends.sum()),
+        mean=float(np.maximum(gap, 0.0).sum() / len(rows)) if known else None,
+        se_monte_carlo=float(np.sqrt((error**2).sum()) / len(rows)) if known else None,
+    )

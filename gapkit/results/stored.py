@@ -15,7 +15,9 @@ from gapkit.core.errors import InputError
 from gapkit.core.files import Arrays, check_room, on_disk, read_json, read_note, read_parquet, require_file
 from gapkit.ladder import Kind, Ladder, encoders, error_of, side_name
 from gapkit.results.format import NOTE, opened, supported
-from gapkit.results.run_schema import NUMBERS, RUN, WITH_LADDER, WORDS, required, rungs_and_gaps, summary_schema
+from gapkit.results.records import Latents, LatentUse, LocalSteps, Split, Summary, known
+from gapkit.results.run_schema import NUMBERS, RUN, WORDS, required, rungs_and_gaps
+from gapkit.results.summary_schema import WITH_LADDER, summary_schema
 from gapkit.version import __version__
 
 __all__ = ["read_details", "read_run", "read_summary", "read_table"]
@@ -67,22 +69,25 @@ _DETAILS = {
 _WHOLE = ("worst", "contours", "simulated")  # all of their arrays, or none
 
 
-def read_summary(path: Path, asked: str) -> dict[str, Any]:
+def read_summary(path: Path, asked: str) -> Summary:
     """Read what ``summary.json`` holds.
 
     Raises:
         InputError: no such file, no JSON, or not what a summary holds.
     """
     asked = f"{asked}, {path.name}"
-    summary: dict[str, Any] = opened(read_json(path, asked, _AGAIN), asked)
-    ladder = _ladder(summary, asked)
-    _check(summary, summary_schema(ladder), asked)
-    for split, part in summary["splits"].items():
-        for fault in (*_faults(part, ladder), *_use_faults(part)):
+    stored: dict[str, Any] = opened(read_json(path, asked, _AGAIN), asked)
+    _check(stored, summary_schema(_ladder(stored, asked)), asked)
+    try:
+        summary = Summary.of(stored)
+    except TypeError as error:
+        raise InputError(asked, f"not what a summary holds: {error}", _AGAIN) from error
+    for split, part in summary.splits.items():
+        for fault in (*_faults(part, summary.ladder), *_use_faults(part)):
             raise InputError(asked, f"split {split}: {fault}", _AGAIN)
-    curve = summary.get("semi_amortized")
-    if curve and "skipped" not in curve and curve["split"] not in summary["splits"]:
-        raise InputError(asked, f"local steps of the unknown split {curve['split']}", _AGAIN)
+    curve = summary.semi_amortized
+    if isinstance(curve, LocalSteps) and curve.split not in summary.splits:
+        raise InputError(asked, f"local steps of the unknown split {curve.split}", _AGAIN)
     return summary
 
 
@@ -104,7 +109,7 @@ def read_run(path: Path, asked: str) -> dict[str, Any]:
     return run
 
 
-def read_table(path: Path, asked: str, summary: Mapping[str, Any]) -> pd.DataFrame:
+def read_table(path: Path, asked: str, summary: Summary) -> pd.DataFrame:
     """Read the table of datapoints.
 
     Args:
@@ -119,9 +124,9 @@ def read_table(path: Path, asked: str, summary: Mapping[str, Any]) -> pd.DataFra
     require_file(path, asked)
     version = read_note(path, asked, NOTE)
     supported(int(version) if version.isascii() and version.isdigit() else version or 0, asked)
-    expected = {split: part["datapoints"] for split, part in summary["splits"].items()}
+    expected = {split: part.datapoints for split, part in summary.splits.items()}
     table = read_parquet(path, asked, limit=sum(expected.values()) + 1)
-    for fault in _table_faults(table, expected, Ladder.of(summary)):
+    for fault in _table_faults(table, expected, summary.ladder):
         raise InputError(asked, f"a table that {fault}", _AGAIN)
     return table
 
@@ -153,7 +158,7 @@ def _ladder(summary: Any, asked: str) -> Ladder:
     """
     _check(summary, WITH_LADDER, asked)
     try:
-        return Ladder.of(summary)
+        return Ladder.of(summary.get("ladder") or {})
     except InputError as error:
         raise InputError(asked, f"at ladder: {error.found}", _AGAIN) from error
 
@@ -166,36 +171,39 @@ def _check(content: Any, schema: Mapping[str, Any], asked: str) -> None:
         raise InputError(asked, f"at {place:.120}: {fault.message[-160:]}", _AGAIN)
 
 
-def _faults(split: Mapping[str, Any], ladder: Ladder) -> Iterator[str]:
+def _faults(split: Split, ladder: Ladder) -> Iterator[str]:
     """What a schema cannot say: lists that must be as long as each other, and encoders' three quantities."""
     kinds: tuple[Kind, ...] = ("encoder", "left")
-    for name in encoders(split["quantities"]):
-        missing = [kind for kind in kinds if side_name(kind, name, ladder) not in split["quantities"]]
+    for name in encoders(split.quantities):
+        missing = [kind for kind in kinds if side_name(kind, name, ladder) not in split.quantities]
         if missing:
             wanted, there = (side_name(kind, f"{name:.60}", ladder) for kind in (missing[0], "gain"))
             yield f"no {wanted} beside {there}"
-    latents = split.get("latents") or {"skipped": ""}
-    if "skipped" not in latents:
-        divergence = latents["kl_per_dimension"] or {"mean": None, "se_datapoints": None}
-        for values in (divergence["mean"], divergence["se_datapoints"], latents["active"]):
-            if values is not None and len(values) != latents["dimensions"]:
-                yield f"latents: {len(values)} values for {latents['dimensions']} dimensions"
-        if latents["mutual_information"] and not {"mixture_datapoints", "log_mixture_datapoints", "at_limit"} <= set(
-            latents
-        ):
+    latents = known(split.latents)
+    if latents:
+        divergence = latents.kl_per_dimension
+        lists = (latents.active, *((divergence.mean, divergence.se_datapoints) if divergence else ()))
+        for values in lists:
+            if values is not None and len(values) != latents.dimensions:
+                yield f"latents: {len(values)} values for {latents.dimensions} dimensions"
+        limits = (latents.mixture_datapoints, latents.log_mixture_datapoints, latents.at_limit)
+        if latents.mutual_information and None in limits:
             yield "latents: mutual information without its limit"
 
 
-def _use_faults(split: Mapping[str, Any]) -> Iterator[str]:
+def _use_faults(split: Split) -> Iterator[str]:
     """Values of q and q* are of as many dimensions as they say, and tell together whether one is used."""
-    for name in ("latents", "latents_star"):
-        use = split.get(name) or {"skipped": ""}
-        if "skipped" in use:
+    found: dict[str, Latents | LatentUse | None] = {
+        "latents": known(split.latents),
+        "latents_star": known(split.latents_star),
+    }
+    for name, use in found.items():
+        if use is None:
             continue
-        lists = [use[part] for part in ("spread", "used") if use.get(part) is not None]
-        if any(len(values) != use["dimensions"] for values in lists):
-            yield f"{name}: lists of another length than its {use['dimensions']} dimensions"
-        if len(lists) == 1 or (use.get("used_units") is not None and sum(use.get("used") or ()) != use["used_units"]):
+        lists = [values for values in (use.spread, use.used) if values is not None]
+        if any(len(values) != use.dimensions for values in lists):
+            yield f"{name}: lists of another length than its {use.dimensions} dimensions"
+        if len(lists) == 1 or (use.used_units is not None and sum(use.used or ()) != use.used_units):
             yield f"{name}: it does not say which dimensions are used"
 
 

@@ -32,7 +32,7 @@ def track(result: Result, tracker: Tracker, step: int | None = None, folder: str
     files = [] if folder is None else _files(Path(folder))
     tracker.log_params(parameters(result.run))
     tracker.log_metrics(metrics(result.summary_values), step)
-    for split in result.summary_values["splits"]:
+    for split in result.summary_values.splits:
         for name, plot in _FIGURES.items():
             figure = plot(result, split=split).get_figure(root=True)
             assert figure is not None, "axes without a figure"

@@ -7,6 +7,8 @@ from numbers import Real
 from typing import Any
 
 from gapkit.core.errors import InputError
+from gapkit.core.means import Mean, Uncertain
+from gapkit.results.records import Summary
 
 __all__ = ["PREFIX", "metrics", "parameters", "part"]
 
@@ -44,7 +46,7 @@ def _code(character: str) -> str:
     return f"_x{ord(character):x}_"
 
 
-def metrics(summary: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, float]:
+def metrics(summary: Summary, prefix: str = PREFIX) -> dict[str, float]:
     """Flatten a summary into numbers by name.
 
     ``PREFIX/SPLIT/QUANTITY`` is a mean in nats; the same name with ``_se_monte_carlo``, ``_se_datapoints``,
@@ -55,7 +57,7 @@ def metrics(summary: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, float
     not finite has no entry.
 
     Args:
-        summary: see :func:`gapkit.results.summary.summarise`.
+        summary: of a result.
         prefix: first part of every name.
 
     Returns:
@@ -65,9 +67,9 @@ def metrics(summary: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, float
         InputError: two numbers would have one name.
 
     Example:
-        >>> elbo = {"mean": -90.5, "se_monte_carlo": None, "se_datapoints": 0.5, "ci95": [-91.0, -90.0], "count": 3}
-        >>> test = {"quantities": {"elbo": elbo}, "datapoints": 3, "status": {"ok": 3}}
-        >>> for name, value in metrics({"splits": {"test": test}}).items():
+        >>> elbo = {"mean": -90.5, "se_datapoints": 0.5, "ci95": [-91.0, -90.0], "count": 3, "left_out": 0}
+        >>> test = {"quantities": {"elbo": elbo}, "datapoints": 3, "status": {"ok": 3}, "other_start": 0}
+        >>> for name, value in metrics(Summary.of({"splits": {"test": test}})).items():
         ...     print(name, value)
         gapkit/test/elbo -90.5
         gapkit/test/elbo_se_datapoints 0.5
@@ -88,29 +90,30 @@ def metrics(summary: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, float
     return found
 
 
-def _entries(summary: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for split, values in summary["splits"].items():
+def _entries(summary: Summary, prefix: str) -> Iterator[tuple[str, float | None]]:
+    for split, values in summary.splits.items():
         place = f"{prefix}/{part(split)}"
-        for quantity, numbers in values["quantities"].items():
-            yield from _quantity(f"{place}/{part(quantity)}", numbers)
-        yield f"{place}/datapoints", values.get("datapoints")
-        for word, count in values.get("status", {}).items():
+        for quantity, mean in values.quantities.items():
+            yield from _quantity(f"{place}/{part(quantity)}", mean)
+        yield f"{place}/datapoints", values.datapoints
+        for word, count in values.status.items():
             yield f"{place}/status/{part(word)}", count
-    for between, numbers in summary.get("generalisation", {}).items():
-        yield from _quantity(f"{prefix}/generalisation/{part(between.replace(' minus ', '_minus_'))}", numbers)
+    for between, difference in summary.generalisation.items():
+        yield from _quantity(f"{prefix}/generalisation/{part(between.replace(' minus ', '_minus_'))}", difference)
 
 
-def _quantity(name: str, numbers: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    low, high = numbers.get("ci95") or (None, None)
-    least, most = (None, None) if numbers.get("ci95") else numbers.get("range") or (None, None)
-    yield name, numbers["mean"]
-    yield f"{name}_se_monte_carlo", numbers.get("se_monte_carlo")
-    yield f"{name}_se_datapoints", numbers.get("se_datapoints")
+def _quantity(name: str, values: Uncertain) -> Iterator[tuple[str, float | None]]:
+    low, high = values.ci95 or (None, None)
+    least, most = (None, None) if values.ci95 else values.extent or (None, None)
+    yield name, values.mean
+    yield f"{name}_se_monte_carlo", values.se_monte_carlo
+    yield f"{name}_se_datapoints", values.se_datapoints
     yield f"{name}_ci95_low", low
     yield f"{name}_ci95_high", high
     yield f"{name}_min", least
     yield f"{name}_max", most
-    yield f"{name}_count", numbers.get("count")
+    if isinstance(values, Mean):
+        yield f"{name}_count", values.count
 
 
 def parameters(run: Mapping[str, Any], prefix: str = PREFIX) -> dict[str, str | int | float]:

@@ -9,14 +9,15 @@ https://arxiv.org/abs/1801.03558, sections 3 and 5.
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from gapkit.core.errors import InputError
+from gapkit.core.means import Mean, Uncertain
 from gapkit.core.phrases import span_words
 from gapkit.core.randomness import Key
+from gapkit.core.records import Record
 from gapkit.estimators import Elbo, Estimate
 from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.models.encoding import encoded
@@ -24,14 +25,27 @@ from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.results.summary import difference_of_means, summarise_values
 from gapkit.results.summary_frame import summary_frame
-from gapkit.results.verdict import plus_minus
+from gapkit.results.verdict import plus_minus, with_error
 from gapkit.results.with_errors import WithErrors
 from gapkit.target import Target, recognise
 
-__all__ = ["EncoderComparison", "compare_encoders", "in_words", "require_one_decoder"]
+__all__ = ["EncoderComparison", "EncoderSummary", "compare_encoders", "in_words", "require_one_decoder"]
 
 _UNIT = 100  # datapoints computed together: memory stays bounded
 _PROBES = 4  # latents at which decoders are held against each other
+
+
+@dataclass(frozen=True)
+class EncoderSummary(Record):
+    """The means of L[q] of several encoders, and of their differences, in nats.
+
+    Attributes:
+        bounds: by name of the encoder.
+        differences: by "one minus other", every pair in both directions.
+    """
+
+    bounds: Mapping[str, Mean]
+    differences: Mapping[str, Mean]
 
 
 @dataclass(frozen=True)
@@ -54,18 +68,15 @@ class EncoderComparison:
         :attr:`gapkit.results.Result.summary`; printed, the error over datapoints stands beside the mean.
         """
         values = self.summary_values
-        return summary_frame({**values["bounds"], **values["differences"]}, ("encoder",))
+        return summary_frame({**values.bounds, **values.differences}, ("encoder",))
 
     @property
-    def summary_values(self) -> dict[str, Any]:
-        """The same as ``bounds`` by name and ``differences`` by "one minus other".
-
-        Of each what :func:`gapkit.results.summary.summarise_values` tells, in nats.
-        """
-        return {
-            "bounds": {name: _summary(values) for name, values in self.bounds.items()},
-            "differences": {f"{a} minus {b}": _summary(values) for (a, b), values in self.differences.items()},
-        }
+    def summary_values(self) -> EncoderSummary:
+        """The same as values."""
+        return EncoderSummary(
+            bounds={name: _summary(values) for name, values in self.bounds.items()},
+            differences={f"{a} minus {b}": _summary(values) for (a, b), values in self.differences.items()},
+        )
 
 
 def compare_encoders(
@@ -137,9 +148,7 @@ _TRAINED = {
 }
 
 
-def in_words(
-    summaries: Mapping[str, Mapping[str, Any]], start: str, new: str = "refit", old: str = "given"
-) -> list[str]:
+def in_words(summaries: Mapping[str, EncoderSummary], start: str, new: str = "refit", old: str = "given") -> list[str]:
     """Say what a refit found, one sentence for each part of the amortization gap.
 
     Errors after ± are standard errors over datapoints. A part is said to be there if its 95% interval is above 0.
@@ -152,23 +161,23 @@ def in_words(
         old: the name of the encoder that the refit began with; further ones are compared in sentences of their own.
 
     Example:
-        >>> gain = {"mean": 0.42, "se_datapoints": 0.03, "se_monte_carlo": 0.01, "ci95": [0.36, 0.48]}
-        >>> print(*in_words({"test": {"differences": {"refit minus given": gain}}}, "fine_tune"))
+        >>> gain = Mean(0.42, 0.01, 0.03, (0.36, 0.48), (-0.1, 1.2), 100, 0)
+        >>> print(*in_words({"test": EncoderSummary({}, {"refit minus given": gain})}, "fine_tune"))
         Fine-tuning the encoder gains 0.42 ± 0.03 nats on test data: so much of its gap was unfinished optimisation.
     """
     who, meaning, nothing = _TRAINED[start]
-    gains = summaries["test"]["differences"]
+    gains = summaries["test"].differences
     sentences = [_gain(who, gains[f"{new} minus {old}"], meaning, nothing)]
-    others = [name for name in summaries["test"].get("bounds", {}) if name not in (new, old)]
+    others = [name for name in summaries["test"].bounds if name not in (new, old)]
     for other in others:
         sentences.append(_against(other, gains[f"{new} minus {other}"], start))
     if "train" in summaries:
-        gain = summaries["train"]["differences"][f"{new} minus {old}"]
+        gain = summaries["train"].differences[f"{new} minus {old}"]
         sentences.append(_generalisation(gain, difference_of_means(gain, gains[f"{new} minus {old}"])))
     return sentences
 
 
-def _gain(who: str, gain: Mapping[str, Any], meaning: str, nothing: str) -> str:
+def _gain(who: str, gain: Uncertain, meaning: str, nothing: str) -> str:
     side = _side(gain)
     if side is None:
         return f"{who} {_inconclusive(gain)}"
@@ -176,57 +185,53 @@ def _gain(who: str, gain: Mapping[str, Any], meaning: str, nothing: str) -> str:
         return f"{who} changes L[q] by {plus_minus(gain)} nats on test data, which may be chance: {nothing}."
     if side < 0:
         return (
-            f"{who} loses {plus_minus(_turned(gain))} nats on test data: it was trained too little (--epochs), or too "
-            "long on too few data."
+            f"{who} loses {with_error(-gain.value, gain.error)} nats on test data: it was trained too little "
+            "(--epochs), or too long on too few data."
         )
     return f"{who} gains {plus_minus(gain)} nats on test data: {meaning}."
 
 
-def _against(other: str, gain: Mapping[str, Any], start: str) -> str:
+def _against(other: str, gain: Uncertain, start: str) -> str:
     side = _side(gain)
     if side is None:
         return f"Against the encoder of {other}, it {_inconclusive(gain)}"
     if side == 0:
         return f"It is as good as the encoder of {other} within the error ({plus_minus(gain)} nats on test data)."
     if side < 0:
-        return f"It is {plus_minus(_turned(gain))} nats below the encoder of {other} on test data."
+        return f"It is {with_error(-gain.value, gain.error)} nats below the encoder of {other} on test data."
     meaning = ": so much is capacity, if that one is of the given size and trained as long" if start == "larger" else ""
     return f"It is {plus_minus(gain)} nats above the encoder of {other} on test data{meaning}."
 
 
-def _generalisation(gain: Mapping[str, Any], excess: Mapping[str, Any]) -> str:
+def _generalisation(gain: Uncertain, excess: Uncertain) -> str:
     side = _side(excess)
     if side is None:
-        return f"On training data, it {_inconclusive(excess if excess['mean'] is None else gain)}"
+        return f"On training data, it {_inconclusive(excess if excess.mean is None else gain)}"
     on_train = f"On training data the gain is {plus_minus(gain)} nats"
     if side > 0:
         return f"{on_train}, {plus_minus(excess)} more than on test data: so much of it does not generalise."
     if side < 0:
-        turned = plus_minus(_turned(excess))
+        turned = with_error(-excess.value, excess.error)
         return f"{on_train}, {turned} less than on test data: so much the given encoder owed to having seen them."
     return (
         f"{on_train}, the same within the error ({plus_minus(excess)}){': it generalises' if _side(gain) == 1 else ''}."
     )
 
 
-def _inconclusive(gain: Mapping[str, Any]) -> str:
+def _inconclusive(gain: Uncertain) -> str:
     """The rest of a sentence about a gain without an interval."""
-    if gain["mean"] is None:
+    if gain.mean is None:
         return "gives no numbers that a conclusion could rest on."
-    few = "" if gain["ci95"] else f" ({span_words(gain)})"
+    few = "" if gain.ci95 else f" ({span_words(gain)})"
     return f"changes L[q] by {plus_minus(gain)} nats{few}: nothing follows from so few datapoints."
 
 
-def _side(values: Mapping[str, Any]) -> int | None:
+def _side(values: Uncertain) -> int | None:
     """On which side of zero the 95% interval lies: 1, -1, 0 if it holds zero, None if there is none."""
-    if values["mean"] is None or values["ci95"] is None:
+    if values.mean is None or values.ci95 is None:
         return None
-    low, high = values["ci95"]
+    low, high = values.ci95
     return 1 if low > 0 else -1 if high < 0 else 0
-
-
-def _turned(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {**values, "mean": -values["mean"]}
 
 
 def _bound(model: LatentModel, x: Tensor, elbo: Elbo, key: Key) -> Estimate:
@@ -267,5 +272,5 @@ def _joined(parts: list[Difference]) -> Difference:
     return Difference(torch.cat([part.value for part in parts]), torch.cat([part.std_error for part in parts]))
 
 
-def _summary(values: Difference) -> dict[str, Any]:
+def _summary(values: Difference) -> Mean:
     return summarise_values(values.value.cpu().numpy(), values.std_error.cpu().numpy())

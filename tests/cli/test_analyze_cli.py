@@ -37,7 +37,8 @@ def test_a_run_leaves_its_files_and_says_what_it_found(gapkit, checkpoint, tmp_p
     assert result.run["checkpoint"]["name"] == "vae.pt"
     assert len(result.run["checkpoint"]["sha256"]) == 64
     assert result.run["starts_from_split"] == "train"
-    assert {"mean", "se_monte_carlo", "se_datapoints", "ci95"} <= set(result.summary_values["quantities"]["elbo"])
+    stored = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert {"mean", "se_monte_carlo", "se_datapoints", "ci95"} <= set(stored["quantities"]["elbo"])
     assert "<h1" in (tmp_path / "run" / "report.html").read_text()
 
 
@@ -81,8 +82,8 @@ def test_labels_of_the_data_come_along(words, gapkit, checkpoint, tmp_path):
     assert frame.columns[:3].tolist() == ["split", "index", "label"]
     assert frame.pop("label").tolist() == [*arrays["y_test"][:6], *arrays["y_train"]]
     pd.testing.assert_frame_equal(frame, plain.to_frame(), check_exact=True)
-    classes = result.summary_values["splits"]["train"]["classes"]
-    assert {part["label"]: part["datapoints"] for part in classes} == dict.fromkeys(labels.tolist(), 2)
+    classes = result.summary_values.splits["train"].classes
+    assert {part.label: part.datapoints for part in classes} == dict.fromkeys(labels.tolist(), 2)
     page = (tmp_path / "labelled" / "report.html").read_text()
     assert "Gaps by class" in page
     assert "<i>" not in page

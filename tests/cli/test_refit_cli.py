@@ -42,7 +42,7 @@ def test_a_refit_leaves_a_model_and_numbers_that_the_package_gives(gapkit, given
     assert facts["history"] == new.history
     for split, seed in (("test", 0), ("train", 2**32)):
         compared = compare_encoders({"given": old, "refit": written}, x[split][:60], seed=seed)
-        assert facts["splits"][split] == compared.summary_values
+        assert facts["splits"][split] == compared.summary_values.to_dict()
     gains = [facts["splits"][split]["differences"]["refit minus given"] for split in ("train", "test")]
     assert gains[1]["mean"] > 4 * gains[1]["se_datapoints"]
     assert facts["gain_on_train_minus_gain_on_test"]["mean"] == pytest.approx(gains[0]["mean"] - gains[1]["mean"])
@@ -80,7 +80,7 @@ def test_grey_data_are_drawn_anew_every_epoch(gapkit, given, tmp_path):
     assert facts["history"] == new.history
     fixed = binarize(load("digits", split="test", limit=300).x, "sample", 5)[:60]
     compared = compare_encoders({"given": load_model(given), "refit": new.model}, fixed, seed=5)
-    assert facts["splits"]["test"] == compared.summary_values
+    assert facts["splits"]["test"] == compared.summary_values.to_dict()
 
 
 def test_a_users_own_model(gapkit, tmp_path):

@@ -24,4 +24,4 @@ def spread(count=60, seed=0, encoder=0.0, family=0.0, model=0.0, noise=0.05, run
 
 
 def pair_of(comparison, name="b", split="test"):
-    return comparison.summary_values["splits"][split]["differences"][name]
+    return comparison.summary_values.splits[split].differences[name]

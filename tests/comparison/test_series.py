@@ -73,9 +73,9 @@ def test_a_series_tells_of_its_last_checkpoint_and_of_the_extremes():
     said = comparison.sentences()
     assert said[0].startswith("c against a: the amortization gap")
     assert not any("b against" in sentence for sentence in said)
-    levels = comparison.summary_values["splits"]["test"]["levels"]
-    assert f"highest mean L[q] is that of epoch 3 ({levels['c']['elbo']['mean']:.2f} nats)" in said[-1]
-    assert f"amortization gap that of epoch 2 ({levels['b']['amortization_gap']['mean']:.2f} nats)" in said[-1]
+    levels = comparison.summary_values.splits["test"].levels
+    assert f"highest mean L[q] is that of epoch 3 ({levels['c']['elbo'].mean:.2f} nats)" in said[-1]
+    assert f"amortization gap that of epoch 2 ({levels['b']['amortization_gap'].mean:.2f} nats)" in said[-1]
 
 
 def test_people_count_in_a_natural_order():

@@ -138,10 +138,10 @@ def test_a_class_of_two_has_no_interval_but_its_range():
     star = rng.normal(-90, 9, 42)
     gaps = np.where(np.arange(42) < 2, [1.0, 1097.0] * 21, rng.lognormal(0.5, 0.8, 42))
     frame = make(star - gaps, star, star + 0.1).to_frame().assign(label=["few"] * 2 + ["many"] * 40)
-    few, many = summarise(frame)["splits"]["test"]["classes"]
-    assert (few["label"], few["quantities"]["amortization_gap"]["ci95"]) == ("few", None)
-    assert few["quantities"]["amortization_gap"]["range"] == pytest.approx([1.0, 1097.0])
-    assert many["quantities"]["amortization_gap"]["ci95"] is not None
+    few, many = summarise(frame).splits["test"].classes
+    assert (few.label, few.quantities["amortization_gap"].ci95) == ("few", None)
+    assert few.quantities["amortization_gap"].range == pytest.approx([1.0, 1097.0])
+    assert many.quantities["amortization_gap"].ci95 is not None
     assert not any("stands out" in sentence for sentence in verdict(summarise(frame)))
 
 
@@ -173,16 +173,16 @@ def test_odd_values_have_an_interval_inside_their_range(values):
 def test_too_few_have_a_range_and_infinities_are_left_out():
     values = np.array([np.inf, *SKEWED[:9], -np.inf, np.nan])
     found = summarise_values(values, np.full(12, 0.1))
-    assert (found["count"], found["left_out"], found["ci95"]) == (9, 3, None)
-    assert found["range"] == [SKEWED[:9].min(), SKEWED[:9].max()]
+    assert (found.count, found.left_out, found.ci95) == (9, 3, None)
+    assert found.range == (SKEWED[:9].min(), SKEWED[:9].max())
     enough = summarise_values(np.append(values, SKEWED[9]), np.full(13, 0.1))
-    assert enough["ci95"] == list(mean_interval(SKEWED[:10]))
-    assert enough["range"] == [SKEWED[:10].min(), SKEWED[:10].max()]
+    assert enough.ci95 == tuple(mean_interval(SKEWED[:10]))
+    assert enough.range == (SKEWED[:10].min(), SKEWED[:10].max())
 
 
 def test_an_infinite_monte_carlo_error_does_not_hide_the_interval():
     found = summarise_values(SKEWED, np.full(24, np.inf))
-    assert (found["se_monte_carlo"], found["ci95"]) == (None, list(mean_interval(SKEWED)))
+    assert (found.se_monte_carlo, found.ci95) == (None, tuple(mean_interval(SKEWED)))
 
 
 def test_a_difference_of_symmetric_intervals_is_the_usual_one():
@@ -207,8 +207,8 @@ def test_coverage_of_differences_of_means(kind, sizes):
 def test_a_difference_with_too_few_datapoints_has_no_interval():
     enough, few = (summarise_values(part, np.full(len(part), 0.1)) for part in (SKEWED, SKEWED[:9]))
     found = difference_of_means(enough, few)
-    assert found["mean"] == enough["mean"] - few["mean"]
-    assert found["ci95"] is None
+    assert found.mean == enough.mean - few.mean
+    assert found.ci95 is None
 
 
 def test_nothing_is_advised_from_fewer_datapoints_than_an_interval_needs():

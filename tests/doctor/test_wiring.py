@@ -85,7 +85,7 @@ def test_the_warning_comes_before_the_work_and_stays_in_the_run():
     with pytest.warns(GapkitWarning, match="--encoder-output mean_std"):
         result = gapkit.analyze(pair(Deviation), digits("test")[:20], effort="quick")
     assert [finding["check"] for finding in result.run["preflight"]["findings"]] == ["scale"]
-    assert result.summary_values["findings"] == result.run["preflight"]["findings"]
+    assert [each.to_dict() for each in result.summary_values.findings] == result.run["preflight"]["findings"]
 
 
 class Tanh(Vae):

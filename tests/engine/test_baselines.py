@@ -9,6 +9,7 @@ import gapkit
 from gapkit.engine.baselines import observation
 from gapkit.inputs.data import baseline
 from gapkit.models import likelihoods
+from gapkit.results.records import DataFacts, Skipped
 from gapkit.target import Target
 
 SIZE, LATENT = 5, 2
@@ -67,36 +68,36 @@ def test_every_likelihood_has_a_simple_model_on_its_own_measure(name):
     model, discrete, names = CASES[name]
     x, train = draws(model, 40, 1), draws(model, 400, 2)
     result = gapkit.analyze(model, x, effort="quick", other_x=train)
-    part = result.summary_values["splits"]["test"]
-    assert part["data"] == {"dimensions": SIZE, "discrete": discrete}
-    found = {entry["name"]: entry for entry in part["baselines"]["models"]}
+    part = result.summary_values.splits["test"]
+    assert part.data == DataFacts(SIZE, discrete)
+    found = {entry.name: entry for entry in part.baselines.models}
     assert sorted(found) == sorted(names)
-    levels = [entry["log_px"]["mean"] for entry in part["baselines"]["models"] if entry["name"] != "coin_flips"]
+    levels = [entry.log_px.mean for entry in part.baselines.models if entry.name != "coin_flips"]
     assert levels == sorted(levels, reverse=True)
-    log_px = result.to_frame()["log_px"]
+    log_px = result.to_frame().log_px
     for entry in found.values():
-        assert entry["difference"]["mean"] == pytest.approx(log_px.mean() - entry["log_px"]["mean"], abs=1e-6)
+        assert entry.difference.mean == pytest.approx(log_px.mean() - entry.log_px.mean, abs=1e-6)
         # Data from the model itself: no simple model is clearly better, or it is no density on this measure.
-        assert entry["difference"]["mean"] > -3 * entry["difference"]["se_datapoints"] - 0.1
-        assert entry["difference"]["mean"] < 10.0  # nor far off, as it would be in other units
+        assert entry.difference.mean > -3 * entry.difference.se_datapoints - 0.1
+        assert entry.difference.mean < 10.0  # nor far off, as it would be in other units
 
 
 def test_the_density_is_that_of_the_module():
     model = CASES["discretized_logistic"][0]
     x, train = draws(model, 40, 1), draws(model, 400, 2)
-    part = gapkit.analyze(model, x, effort="quick", other_x=train).summary_values["splits"]["test"]
+    part = gapkit.analyze(model, x, effort="quick", other_x=train).summary_values.splits["test"]
     fitted = baseline.FactorisedCategorical.fit(np.rint(7 * train.numpy()), 8)
     expected = fitted.log_prob(np.rint(7 * x.numpy())).mean()
-    assert part["baselines"]["models"][0]["log_px"]["mean"] == pytest.approx(expected)
+    assert part.baselines.models[0].log_px.mean == pytest.approx(expected)
 
 
 def test_without_other_data_each_datapoint_is_left_out_of_its_own_fit():
     model = CASES["bernoulli"][0]
     x = draws(model, 40, 1)
-    part = gapkit.analyze(model, x, effort="quick").summary_values["splits"]["test"]["baselines"]
-    assert (part["fitted_on"], part["fitted_datapoints"]) == ("cross", 40)
+    part = gapkit.analyze(model, x, effort="quick").summary_values.splits["test"].baselines
+    assert (part.fitted_on, part.fitted_datapoints) == ("cross", 40)
     expected = baseline.cross_fitted(baseline.FactorisedBernoulli.fit, x.double().numpy()).mean()
-    assert part["models"][0]["log_px"]["mean"] == pytest.approx(expected)
+    assert part.models[0].log_px.mean == pytest.approx(expected)
 
 
 def test_a_dimension_that_never_varies_does_not_make_the_simple_model_win():
@@ -107,9 +108,9 @@ def test_a_dimension_that_never_varies_does_not_make_the_simple_model_win():
     x[:, 0] = 0.0
     seen = observation(Target(model, x[:1]), x)
     np.testing.assert_allclose(seen.scale, 0.5)
-    part = gapkit.analyze(model, x, effort="quick").summary_values["splits"]["test"]["baselines"]
-    simple = next(entry for entry in part["models"] if entry["name"] == "factorised_gaussian")
-    assert simple["difference"]["ci95"][1] > 0
+    part = gapkit.analyze(model, x, effort="quick").summary_values.splits["test"].baselines
+    simple = next(entry for entry in part.models if entry.name == "factorised_gaussian")
+    assert simple.difference.ci95[1] > 0
 
 
 def lognormal(out):
@@ -125,23 +126,23 @@ def mixture(out):
 def test_a_likelihood_without_a_simple_model_says_so(likelihood):
     model = Model(likelihood)
     result = gapkit.analyze(model, draws(model, 12, 1), effort="quick")
-    part = result.summary_values["splits"]["test"]
-    assert part["data"]["discrete"] is False
-    assert part["baselines"] == {"skipped": "no simple model has this kind of data"}
+    part = result.summary_values.splits["test"]
+    assert part.data.discrete is False
+    assert part.baselines == Skipped("no simple model has this kind of data")
     assert "Beside the model's log p(x)" not in " ".join(result.verdict())
 
 
 def test_of_many_numbers_the_first_ones_are_fitted_to(monkeypatch):
     model, x = CASES["bernoulli"][0], draws(CASES["bernoulli"][0], 80, 1)
     monkeypatch.setattr("gapkit.engine.baselines._VALUES", 60 * SIZE)
-    part = gapkit.analyze(model, x, effort="quick").summary_values["splits"]["test"]["baselines"]
-    first = part["models"][0]
-    assert (part["fitted_datapoints"], first["log_px"]["count"], first["difference"]["left_out"]) == (60, 60, 20)
+    part = gapkit.analyze(model, x, effort="quick").summary_values.splits["test"].baselines
+    first = part.models[0]
+    assert (part.fitted_datapoints, first.log_px.count, first.difference.left_out) == (60, 60, 20)
     expected = baseline.cross_fitted(baseline.FactorisedBernoulli.fit, x[:60].double().numpy()).mean()
-    assert first["log_px"]["mean"] == pytest.approx(expected)
+    assert first.log_px.mean == pytest.approx(expected)
 
 
 def test_one_datapoint_has_nothing_to_be_held_against():
     model = CASES["gaussian"][0]
-    part = gapkit.analyze(model, draws(model, 1, 1), effort="quick").summary_values["splits"]["test"]
-    assert part["baselines"] == {"skipped": "there are no data to fit one to"}
+    part = gapkit.analyze(model, draws(model, 1, 1), effort="quick").summary_values.splits["test"]
+    assert part.baselines == Skipped("there are no data to fit one to")

@@ -1,6 +1,5 @@
 """AIS with other numbers of temperatures, and fits with fewer steps: a few datapoints watched on exact models."""
 
-from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +13,10 @@ from gapkit.engine import spec_for
 from gapkit.estimators import Ais
 from gapkit.local import FitSettings
 from gapkit.report import build, render
+from gapkit.results.records import Convergence
 from tests.engine.executors import BACKWARDS
 from tests.engine.odd_models import Shaped, bits
+from tests.results.edited import with_parts
 from tests.yardsticks import ppca
 
 
@@ -40,16 +41,14 @@ def test_the_table_is_the_same_with_and_without(linear):
     assert without.to_frame().equals(result.to_frame())
     assert without.run["decoder_evaluations"] == result.run["decoder_evaluations"]
     assert "convergence" not in without.run["seconds"]
-    summary = deepcopy(result.summary_values)
-    del summary["splits"]["test"]["convergence"]
-    assert without.summary_values == summary
+    assert without.summary_values == with_parts(result.summary_values, convergence=None)
 
 
 def test_half_are_the_hardest_of_the_first_unit_and_half_are_typical(linear):
     _, _, result = linear
     gaps = result.to_frame()["total_gap"].to_numpy()[:16]
     watched = result.details["convergence_index"].tolist()
-    assert watched == sorted(watched) == result.summary_values["splits"]["test"]["convergence"]["index"]
+    assert watched == sorted(watched) == [*result.summary_values.splits["test"].convergence.index]
     hardest = np.argsort(-gaps)[:3].tolist()
     assert set(hardest) <= set(watched)
     off = np.abs(gaps - np.median(gaps))
@@ -88,24 +87,26 @@ def test_fits_leave_less_with_more_steps(linear):
 
 def test_means_are_those_of_the_arrays(linear):
     _, _, result = linear
-    watched, details = result.summary_values["splits"]["test"]["convergence"], result.details
-    assert watched["datapoints"] == 6
-    assert (watched["ais"]["chains"], watched["ais"]["temperatures"], watched["fit"]["family"]) == (
+    watched, details = result.summary_values.splits["test"].convergence, result.details
+    assert watched.datapoints == 6
+    assert (watched.ais.chains, watched.ais.temperatures, watched.fit.family) == (
         32,
         20,
         "mean_field",
     )
     rows = result.to_frame().loc[details["convergence_index"]]
-    assert watched["ais"]["log_px_se"] == pytest.approx(np.sqrt((rows["log_px_se"] ** 2).sum()) / 6)
-    for number, point in enumerate(watched["ais"]["curve"]):
+    assert watched.ais.log_px_se == pytest.approx(np.sqrt((rows["log_px_se"] ** 2).sum()) / 6)
+    for number, point in enumerate(watched.ais.curve):
         for side in ("lower", "upper"):
             values = details[f"convergence_ais_{side}"][:, number]
             noise = np.sqrt((details[f"convergence_ais_{side}_se"][:, number] ** 2).sum()) / 6
-            assert point[side]["mean"] == pytest.approx(values.mean())
-            assert point[side]["se_monte_carlo"] == pytest.approx(noise)
-            assert point[side]["ci95"] == pytest.approx([values.mean() - 1.96 * noise, values.mean() + 1.96 * noise])
-        assert 0.2 < point["acceptance"] <= 1
-    means = [point["left"]["mean"] for point in watched["fit"]["curve"]]
+            assert getattr(point, side).mean == pytest.approx(values.mean())
+            assert getattr(point, side).se_monte_carlo == pytest.approx(noise)
+            assert getattr(point, side).ci95 == pytest.approx(
+                [values.mean() - 1.96 * noise, values.mean() + 1.96 * noise]
+            )
+        assert 0.2 < point.acceptance <= 1
+    means = [point.left.mean for point in watched.fit.curve]
     np.testing.assert_allclose(means, details["convergence_fit_left"].mean(0))
 
 
@@ -114,7 +115,7 @@ def test_the_order_of_units_and_other_splits_change_nothing(linear):
     turned = gapkit.analyze(model, {"test": x, "b": x[:3]}, spec(), executor=BACKWARDS)
     for name, array in result.details.items():
         np.testing.assert_array_equal(turned.details[name], array)
-    assert "convergence" not in turned.summary_values["splits"]["b"]
+    assert turned.summary_values.splits["b"].convergence is None
 
 
 def test_other_seeds_have_other_noise(linear):
@@ -139,9 +140,8 @@ def test_where_nothing_is_finite_nothing_is_watched():
     model = Shaped(lambda out: Independent(Bernoulli(logits=out * torch.nan), 1))
     with pytest.warns(GapkitWarning, match="none for 4 of 4"):
         result = gapkit.analyze(model, bits(4), spec(), allow=["finite"])
-    assert result.summary_values["splits"]["test"]["convergence"] == {
-        "skipped": {"all": "no datapoint has a finite gap"}
-    }
+    why = {"all": "no datapoint has a finite gap"}
+    assert result.summary_values.splits["test"].convergence == Convergence(skipped=why)
 
 
 def test_settings_out_of_range():
@@ -154,9 +154,9 @@ def test_other_families_are_watched_too():
     fit = FitSettings(num_starts=0, polish_steps=12, select_samples=16, certificate_samples=16, gradient_steps=48)
     for family, last in (("full_rank", 12), ("flow", 48), ("low_rank", 48)):
         result = gapkit.analyze(model, bits(5), spec(fit=fit, families=(family,)))
-        watched = result.summary_values["splits"]["test"]["convergence"]
-        assert "skipped" not in watched
-        assert (watched["fit"]["family"], watched["fit"]["curve"][-1]["steps"]) == (
+        watched = result.summary_values.splits["test"].convergence
+        assert not watched.skipped
+        assert (watched.fit.family, watched.fit.curve[-1].steps) == (
             result.run["families"]["split"],
             last,
         )
@@ -167,8 +167,8 @@ def test_simulated_bounds_are_kept(linear):
     result = gapkit.analyze(model, x[:4], spec(certificate=9))
     lower, upper = (result.details[f"simulated_{side}"] for side in ("lower", "upper"))
     assert lower.shape == result.details["simulated_acceptance_backward"].shape == (9,)
-    gap = result.summary_values["certificate"]["gap"]
-    assert gap["mean"] == pytest.approx((upper - lower).mean())
+    gap = result.summary_values.certificate.gap
+    assert gap.mean == pytest.approx((upper - lower).mean())
 
 
 def test_an_encoder_that_fails_on_fewer_datapoints_costs_the_pictures_alone():
@@ -188,8 +188,8 @@ def test_an_encoder_that_fails_on_fewer_datapoints_costs_the_pictures_alone():
         result = gapkit.analyze(model, bits(), spec(), progress=refuse)
     finally:
         REFUSED[0] = False
-    watched = result.summary_values["splits"]["test"]["convergence"]
-    assert watched == {"skipped": {"all": "RuntimeError: six are not enough"}}
+    watched = result.summary_values.splits["test"].convergence
+    assert watched == Convergence(skipped={"all": "RuntimeError: six are not enough"})
     assert result.to_frame().equals(plain.to_frame())
     render(build(result))
 

@@ -97,40 +97,40 @@ def test_settings_out_of_range(made):
 
 def test_divergences_are_the_encoders(linear):
     model, x, result = linear
-    values = result.summary_values["splits"]["test"]["latents"]
+    values = result.summary_values.splits["test"].latents
     q = model.encode(x).base_dist
     exact = torch.distributions.kl_divergence(q, Normal(torch.zeros(()).double(), torch.ones(()).double()))
-    np.testing.assert_allclose(values["kl_per_dimension"]["mean"], exact.mean(0))
-    np.testing.assert_allclose(values["mean_variance"], q.loc.var(0))
-    assert (values["datapoints"], values["dimensions"], values["mixture_datapoints"]) == (20, 3, 20)
-    assert 0 < values["mutual_information"]["mean"] < np.log(20)
+    np.testing.assert_allclose(values.kl_per_dimension.mean, exact.mean(0))
+    np.testing.assert_allclose(values.mean_variance, q.loc.var(0))
+    assert (values.datapoints, values.dimensions, values.mixture_datapoints) == (20, 3, 20)
+    assert 0 < values.mutual_information.mean < np.log(20)
 
 
 def test_every_split_has_its_own(linear):
     model, x, result = linear
     both = gapkit.analyze(model, {"test": x, "train": x[:5]}, spec())
-    splits = both.summary_values["splits"]
-    assert splits["test"] == result.summary_values["splits"]["test"]
-    assert splits["train"]["latents"]["datapoints"] == splits["train"]["iwae_curve"]["datapoints"] == 5
+    splits = both.summary_values.splits
+    assert splits["test"] == result.summary_values.splits["test"]
+    assert splits["train"].latents.datapoints == splits["train"].iwae_curve.datapoints == 5
     assert both.run["details"]["split"] == "test"
     assert len(both.details["worst_index"]) == 8
 
 
 def test_the_curve_ends_at_the_tables_bound_and_needs_no_further_draws(linear):
     _, _, result = linear
-    values, rows = result.summary_values["splits"]["test"]["iwae_curve"], result.to_frame()
-    assert [point["k"] for point in values["curve"]] == list(group_sizes(spec().iwae.num_samples))
-    assert values["curve"][-1]["bound"] == pytest.approx(rows["iwae"].mean(), rel=1e-12)
-    assert values["log_px"] == rows["log_px"].mean()
-    assert values["left"]["mean"] == pytest.approx((rows["log_px"] - rows["iwae"]).mean(), rel=1e-9)
+    values, rows = result.summary_values.splits["test"].iwae_curve, result.to_frame()
+    assert [point.k for point in values.curve] == list(group_sizes(spec().iwae.num_samples))
+    assert values.curve[-1].bound == pytest.approx(rows["iwae"].mean(), rel=1e-12)
+    assert values.log_px == rows["log_px"].mean()
+    assert values.left.mean == pytest.approx((rows["log_px"] - rows["iwae"]).mean(), rel=1e-9)
 
 
 def test_the_first_point_of_the_curve_is_the_elbo_and_the_others_lie_between(linear):
     model, x, result = linear
-    curve = result.summary_values["splits"]["test"]["iwae_curve"]["curve"]
+    curve = result.summary_values.splits["test"].iwae_curve.curve
     elbo = model.log_px(x) - model.approximation_gap() - model.amortization_gap(x)
-    assert curve[0]["bound"] == pytest.approx(float(elbo.mean()), abs=4 * curve[0]["below"]["se_monte_carlo"] + 0.02)
-    bounds = [point["bound"] for point in curve]
+    assert curve[0].bound == pytest.approx(float(elbo.mean()), abs=4 * curve[0].below.se_monte_carlo + 0.02)
+    bounds = [point.bound for point in curve]
     assert all(one < two + 0.02 for one, two in itertools.pairwise(bounds))
     assert bounds[-1] < float(model.log_px(x).mean()) + 0.05
 
@@ -139,7 +139,7 @@ def test_the_first_point_of_the_curve_is_the_elbo_and_the_others_lie_between(lin
 def test_few_draws_make_a_short_curve(draws, linear):
     model, x, _ = linear
     result = gapkit.analyze(model, x[:4], spec(iwae=Iwae(num_samples=draws)))
-    assert [point["k"] for point in result.summary_values["splits"]["test"]["iwae_curve"]["curve"]] == [1, 3][:draws]
+    assert [point.k for point in result.summary_values.splits["test"].iwae_curve.curve] == [1, 3][:draws]
 
 
 # ---- pictures
@@ -284,7 +284,7 @@ def test_round_trip(images, tmp_path):
     for name, array in result.details.items():
         assert again.details[name].dtype == array.dtype
         np.testing.assert_array_equal(again.details[name], array)
-    assert again.summary_values["splits"]["test"]["latents"] == result.summary_values["splits"]["test"]["latents"]
+    assert again.summary_values.splits["test"].latents == result.summary_values.splits["test"].latents
 
 
 def test_results_without_details_have_no_file(linear, tmp_path):

@@ -16,6 +16,7 @@ from torch.distributions.transforms import AffineTransform
 
 import gapkit
 from gapkit.core.errors import GapkitWarning
+from gapkit.results.records import Skipped
 from tests.engine.cheap import short, spec
 from tests.engine.odd_models import Shaped, bits
 from tests.yardsticks import ppca
@@ -24,12 +25,12 @@ from tests.yardsticks import ppca
 def test_a_full_rank_encoder_has_no_mutual_information():
     model = ppca("posterior")
     x = model.sample(9, 0)
-    values = gapkit.analyze(model, x, spec()).summary_values["splits"]["test"]["latents"]
+    values = gapkit.analyze(model, x, spec()).summary_values.splits["test"].latents
     q = MultivariateNormal(model.posterior_mean(x), model.covariance)
     prior = MultivariateNormal(torch.zeros(3).double(), torch.eye(3).double())
     exact = torch.distributions.kl_divergence(q, prior)
-    assert values["kl"]["mean"] == pytest.approx(float(exact.mean()))
-    assert "factorised" in values["missing"]["mutual_information"]
+    assert values.kl.mean == pytest.approx(float(exact.mean()))
+    assert "factorised" in values.missing["mutual_information"]
 
 
 def test_levels_have_a_mean_too():
@@ -104,7 +105,7 @@ def test_an_encoder_that_belongs_to_its_batch():
     assert "skipped" not in result.run["details"]
     assert result.details["worst_under_q"].shape == (8, 6)
     assert result.details["contours_columns"].tolist()[:3] == ["true posterior", "q", "q* mean field"]
-    assert result.summary_values["splits"]["test"]["latents"] == {"skipped": "q(z|x) is not Gaussian"}
+    assert result.summary_values.splits["test"].latents == Skipped("q(z|x) is not Gaussian")
 
 
 def test_a_single_latent_has_pictures_and_no_map():
@@ -119,10 +120,10 @@ def test_another_prior_has_no_closed_form():
             return Independent(Uniform(-4 * torch.ones(2), 4 * torch.ones(2)), 1)
 
     result = gapkit.analyze(Bounded(lambda out: Independent(Bernoulli(logits=out), 1)), bits(3), short())
-    values = result.summary_values["splits"]["test"]["latents"]
-    assert values["kl"] is None
-    assert "not standard normal" in values["missing"]["kl"]
-    assert values["mutual_information"]["mean"] >= 0
+    values = result.summary_values.splits["test"].latents
+    assert values.kl is None
+    assert "not standard normal" in values.missing["kl"]
+    assert values.mutual_information.mean >= 0
 
 
 def test_where_nothing_is_finite_there_is_nothing_to_look_at():
@@ -131,4 +132,4 @@ def test_where_nothing_is_finite_there_is_nothing_to_look_at():
         result = gapkit.analyze(model, bits(4), short(), allow=["finite"])
     assert result.details == {}
     assert result.run["details"]["skipped"] == {"all": "no datapoint has a finite gap"}
-    assert result.summary_values["splits"]["test"]["iwae_curve"]["datapoints"] == 0
+    assert result.summary_values.splits["test"].iwae_curve.datapoints == 0

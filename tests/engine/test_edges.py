@@ -182,10 +182,10 @@ def test_one_mode_is_the_encoders_own_whatever_the_starts():
 def test_errors_that_are_not_known_are_not_zero():
     model = ppca()
     odd = spec(elbo=Elbo(num_samples=2, antithetic=True), iwae=Iwae(num_samples=1))
-    quantities = gapkit.analyze(model, model.sample(8, 0), odd).summary_values["quantities"]
-    assert quantities["elbo"]["se_monte_carlo"] is None
-    assert quantities["iwae"]["se_monte_carlo"] is None
-    assert quantities["elbo"]["se_datapoints"] > 0
+    quantities = gapkit.analyze(model, model.sample(8, 0), odd).summary_values.quantities
+    assert quantities["elbo"].se_monte_carlo is None
+    assert quantities["iwae"].se_monte_carlo is None
+    assert quantities["elbo"].se_datapoints > 0
 
 
 def test_rows_do_not_depend_on_company_when_other_data_give_the_starts():

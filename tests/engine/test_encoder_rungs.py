@@ -72,17 +72,17 @@ def test_gains_are_exact_and_paired(result):
 
 
 def test_what_is_reached_and_what_is_left_make_up_the_amortization_gap(result):
-    frame, quantities = result.to_frame(), result.summary_values["quantities"]
+    frame, quantities = result.to_frame(), result.summary_values.quantities
     for name, model in OTHERS.items():
         np.testing.assert_allclose(frame[f"gain_{name}"] + frame[f"left_{name}"], frame["amortization_gap"], atol=1e-9)
         exact = model.amortization_gap(X).mean().item()
         left = quantities[f"left_{name}"]
-        assert left["mean"] == pytest.approx(exact, abs=4 * left["se_monte_carlo"] + 0.005)
-        assert left["ci95"][0] < exact < left["ci95"][1]
+        assert left.mean == pytest.approx(exact, abs=4 * left.se_monte_carlo + 0.005)
+        assert left.ci95[0] < exact < left.ci95[1]
         gain = quantities[f"gain_{name}"]
-        assert gain["mean"] == pytest.approx(frame[f"gain_{name}"].mean())
-        assert gain["count"] == 21
-    json.dumps(result.summary_values, allow_nan=False)
+        assert gain.mean == pytest.approx(frame[f"gain_{name}"].mean())
+        assert gain.count == 21
+    json.dumps(result.summary_values.to_dict(), allow_nan=False)
 
 
 def test_the_verdict_names_what_each_encoder_gains_and_leaves(result):
@@ -98,8 +98,8 @@ def test_further_encoders_change_no_other_column(result):
     pd.testing.assert_frame_equal(alone.to_frame(), result.to_frame()[columns], check_exact=True)
     extra = [f"{kind}_{name}{end}" for name in OTHERS for kind in ("elbo", "gain", "left") for end in ("", "_se")]
     assert sorted(set(result.to_frame().columns) - set(columns)) == sorted(extra)
-    names = list(alone.summary_values["quantities"])
-    assert list(result.summary_values["quantities"])[: len(names)] == names
+    names = list(alone.summary_values.quantities)
+    assert list(result.summary_values.quantities)[: len(names)] == names
 
 
 def test_units_alone_and_in_another_order_give_the_same_rows(result):
@@ -126,8 +126,8 @@ def test_a_refit_of_a_real_model_and_its_flags():
     x = torch.bernoulli(torch.full((60, 12), 0.5), generator=torch.Generator().manual_seed(0))
     new = refit(model, x, RefitConfig(epochs=40, batch_size=10, learning_rate=0.01)).model.train()
     result = gapkit.analyze(model, x[:20], spec(), encoders={"refit": new})
-    gain = result.summary_values["quantities"]["gain_refit"]
-    assert gain["mean"] > 4 * gain["se_monte_carlo"]
+    gain = result.summary_values.quantities["gain_refit"]
+    assert gain.mean > 4 * gain.se_monte_carlo
     assert new.training
     assert all(parameter.requires_grad for parameter in new.parameters())
 

@@ -40,9 +40,9 @@ def hasty():
 
 def test_a_search_that_misses_modes_is_widened_for_all(hasty):
     result, _ = hasty
-    search = result.summary_values["search"]
-    assert search["widen"]
-    assert search["missed"] >= 2
+    search = result.summary_values.search
+    assert search.widen
+    assert search.missed >= 2
     frame = result.to_frame()
     assert (frame["route"] == "all").all()
     assert (frame["route_mass"] > 0.2).any()
@@ -62,14 +62,14 @@ def test_a_sound_model_has_a_control_subset_and_nothing_more():
 
     model = ppca("scaled", 0.5)
     result = gapkit.analyze(model, model.sample(40, 0), effort="quick")
-    frame, search = result.to_frame(), result.summary_values["search"]
-    assert not search["widen"]
-    assert 5 <= search["control"]["count"] <= 35
-    assert search["control"]["missed"] == 0
+    frame, search = result.to_frame(), result.summary_values.search
+    assert not search.widen
+    assert 5 <= search.control["count"] <= 35
+    assert search.control["missed"] == 0
     assert set(frame["route"]) == {"", "control"}
     assert (frame["unseen_mass"] == 0.0).all()
     assert (frame["modes"] == 1).all()
-    assert result.summary_values["splits"]["test"]["checks"]["route"]["found"] == 0
+    assert result.summary_values.splits["test"].checks.route.found == 0
 
 
 def test_mass_that_was_not_found_is_in_the_error_and_in_the_status():

@@ -12,6 +12,7 @@ from gapkit.engine.labels import check_labels, label_column
 from gapkit.models.reference import build
 from gapkit.results import Result
 from tests.engine.executors import Ordered
+from tests.results.edited import with_parts
 
 SPEC = spec_for("quick", unit_size=8)
 COUNT = 21
@@ -43,9 +44,9 @@ def test_labels_stand_after_the_index_and_change_nothing_else(small, plain, labe
     assert frame.pop("label").tolist() == CLASSES.tolist()
     assert "label" not in plain.to_frame()
     pd.testing.assert_frame_equal(frame, plain.to_frame(), check_exact=True)
-    classes = result.summary_values["splits"]["test"].pop("classes")
-    assert {part["label"] for part in classes} == {0, 1, 2}
-    assert result.summary_values == plain.summary_values
+    classes = result.summary_values.splits["test"].classes
+    assert {part.label for part in classes} == {0, 1, 2}
+    assert with_parts(result.summary_values, classes=()) == plain.summary_values
 
 
 def test_labels_stay_with_their_datapoints_in_any_order_and_part(small):
@@ -60,11 +61,11 @@ def test_splits_have_labels_of_their_own_or_none(small, tmp_path):
     model, x = small
     data = {"test": x[:9], "train": x[9:], "more": x[:3]}
     result = gapkit.analyze(model, data, SPEC, labels={"train": CLASSES[9:], "test": CLASSES[:9]})
-    labels = result.to_frame()["label"]
+    labels = result.to_frame().label
     assert labels.dtype == "Int64"
     assert labels[:COUNT].tolist() == CLASSES.tolist()
     assert labels[COUNT:].isna().all()
-    assert ["classes" in part for part in result.summary_values["splits"].values()] == [True, True, False]
+    assert [bool(part.classes) for part in result.summary_values.splits.values()] == [True, True, False]
     result.save(tmp_path / "run")
     pd.testing.assert_frame_equal(Result.load(tmp_path / "run").to_frame(), result.to_frame(), check_exact=True)
 

@@ -83,13 +83,13 @@ def test_nothing_else_changes(result, model, x):
     frame = result.to_frame()
     own = [name for name in frame if name.startswith(("renyi", "as_iwae", "above"))]
     pd.testing.assert_frame_equal(frame.drop(columns=own), plain.to_frame())
-    assert "further" not in plain.summary_values["ladder"]
+    assert plain.summary_values.ladder.further == ()
     assert "bounds" not in plain.run
 
 
 def test_it_stands_in_summary_report_and_tracker(result):
-    means = result.summary_values["quantities"]
-    assert means["renyi"]["mean"] == pytest.approx(result.datapoints["renyi"].mean())
+    means = result.summary_values.quantities
+    assert means["renyi"].mean == pytest.approx(result.datapoints["renyi"].mean())
     assert quantity("renyi", result.ladder).label == "Rényi bound"
     assert quantity("renyi", result.ladder).kind == "estimate"
     assert quantity("renyi", result.ladder).meaning.startswith("A Rényi bound. A lower bound")
@@ -141,9 +141,9 @@ def test_one_that_fails_is_left_out_alone(model, x):
     assert frame["broken_se"].isna().tolist() == [False] * 6 + [True] * 4
     assert frame["renyi"].notna().all()
     assert (frame["status"] == "ok").all()
-    assert found.summary_values["splits"]["test"]["skipped"] == {"broken": "ValueError: no such thing"}
-    assert found.summary_values["quantities"]["broken"]["count"] == 6
-    assert found.summary_values["quantities"]["elbo"]["count"] == 10
+    assert found.summary_values.splits["test"].skipped == {"broken": "ValueError: no such thing"}
+    assert found.summary_values.quantities["broken"].count == 6
+    assert found.summary_values.quantities["elbo"].count == 10
     table = next(block for block in build(found).sections[0].blocks if getattr(block, "name", "") == "gaps-1")
     assert any("no such thing" in row.note for row in table.rows)
 

@@ -191,46 +191,46 @@ def analysed():
 
 def test_the_first_point_and_the_gap_are_those_of_the_table(analysed):
     _, _, result = analysed
-    values = result.summary_values["semi_amortized"]
+    values = result.summary_values.semi_amortized
     rows = result.to_frame().head(13)
-    assert (values["split"], values["datapoints"], values["family"]) == ("test", 13, "mean_field")
-    assert [point["steps"] for point in values["curve"]] == list(STEPS)
-    assert values["curve"][0]["elbo"]["mean"] == rows["elbo"].to_numpy().mean()
-    assert values["curve"][0]["elbo"]["se_monte_carlo"] == np.sqrt((rows["elbo_se"].to_numpy() ** 2).sum()) / 13
-    assert values["amortization_gap"]["mean"] == rows["amortization_gap"].to_numpy().mean()
-    assert values["elbo_star"] == pytest.approx(rows["elbo_star"].mean(), rel=1e-12)
-    assert json.loads(json.dumps(values, allow_nan=False)) == values
+    assert (values.split, values.datapoints, values.family) == ("test", 13, "mean_field")
+    assert [point.steps for point in values.curve] == list(STEPS)
+    assert values.curve[0].elbo.mean == rows["elbo"].to_numpy().mean()
+    assert values.curve[0].elbo.se_monte_carlo == np.sqrt((rows["elbo_se"].to_numpy() ** 2).sum()) / 13
+    assert values.amortization_gap.mean == rows["amortization_gap"].to_numpy().mean()
+    assert values.elbo_star == pytest.approx(rows["elbo_star"].mean(), rel=1e-12)
+    assert json.loads(json.dumps(values.to_dict(), allow_nan=False)) == values.to_dict()
 
 
 def test_most_of_the_gap_is_closed_and_the_verdict_says_so(analysed):
     _, _, result = analysed
-    values = result.summary_values["semi_amortized"]
-    assert values["curve"][-1]["share"]["mean"] == pytest.approx(1.0, abs=0.03)
-    assert values["steps_to_90"] in STEPS[1:7]
+    values = result.summary_values.semi_amortized
+    assert values.curve[-1].share.mean == pytest.approx(1.0, abs=0.03)
+    assert values.steps_to_90 in STEPS[1:7]
     words = " ".join(result.verdict())
-    assert f"{values['steps_to_90']} local step" in words
+    assert f"{values.steps_to_90} local step" in words
     assert "90% of the amortization gap" in words
 
 
 def test_the_order_of_units_changes_nothing(analysed):
     model, x, result = analysed
     turned = gapkit.analyze(model, x, spec(), executor=BACKWARDS)
-    assert turned.summary_values["semi_amortized"] == result.summary_values["semi_amortized"]
+    assert turned.summary_values.semi_amortized == result.summary_values.semi_amortized
 
 
 def test_another_unit_size_gives_the_same_curve(analysed):
     model, x, result = analysed
-    other = gapkit.analyze(model, x, spec(unit_size=5)).summary_values["semi_amortized"]
-    for one, two in zip(result.summary_values["semi_amortized"]["curve"], other["curve"], strict=True):
-        assert one["elbo"]["mean"] == pytest.approx(two["elbo"]["mean"], rel=1e-9)
-        assert one["gain"]["mean"] == pytest.approx(two["gain"]["mean"], rel=1e-6, abs=1e-12)
+    other = gapkit.analyze(model, x, spec(unit_size=5)).summary_values.semi_amortized
+    for one, two in zip(result.summary_values.semi_amortized.curve, other.curve, strict=True):
+        assert one.elbo.mean == pytest.approx(two.elbo.mean, rel=1e-9)
+        assert one.gain.mean == pytest.approx(two.gain.mean, rel=1e-6, abs=1e-12)
 
 
 def test_the_curve_does_not_change_the_analysis(analysed):
     model, x, result = analysed
     without = gapkit.analyze(model, x, spec(semi_amortized=0))
     assert without.to_frame().equals(result.to_frame())
-    assert "semi_amortized" not in without.summary_values
+    assert without.summary_values.semi_amortized is None
     assert "local steps from" not in " ".join(without.verdict())
 
 
@@ -239,33 +239,33 @@ def test_other_steps_more_datapoints_than_there_are_and_the_first_split_only():
     seen = []
     settings = spec(semi_amortized=1000, semi_amortized_steps=(0, 3))
     result = gapkit.analyze(model, {"a": x[:9], "b": x[9:20]}, settings, progress=seen.append)
-    values = result.summary_values["semi_amortized"]
-    assert (values["split"], values["datapoints"]) == ("a", 9)
-    assert [point["steps"] for point in values["curve"]] == [0, 3]
+    values = result.summary_values.semi_amortized
+    assert (values.split, values.datapoints) == ("a", 9)
+    assert [point.steps for point in values.curve] == [0, 3]
     assert (seen[-1].done, sum(step.stage == "local steps" for step in seen)) == (seen[-1].total, 2)
 
 
 def test_full_rank_encoders_have_a_curve_too():
     model, x, _, _ = given("full_rank")
     result = gapkit.analyze(model, x[:16], spec(semi_amortized=16))
-    values = result.summary_values["semi_amortized"]
-    assert values["family"] == "full_rank"
-    assert values["amortization_gap"]["mean"] == result.summary_values["quantities"]["amortization_gap"]["mean"]
-    assert values["curve"][-1]["share"]["mean"] == pytest.approx(1.0, abs=0.03)
+    values = result.summary_values.semi_amortized
+    assert values.family == "full_rank"
+    assert values.amortization_gap.mean == result.summary_values.quantities["amortization_gap"].mean
+    assert values.curve[-1].share.mean == pytest.approx(1.0, abs=0.03)
 
 
 def test_the_curve_is_held_against_the_encoders_own_family():
     model, x, _, _ = given("mean_field")
     result = gapkit.analyze(model, x[:8], spec(families=("full_rank",), semi_amortized=8))
-    values, rows = result.summary_values["semi_amortized"], result.to_frame()
-    assert values["family"] == "mean_field"
+    values, rows = result.summary_values.semi_amortized, result.to_frame()
+    assert values.family == "mean_field"
     own = (rows["elbo_star_mean_field"] - rows["elbo"]).mean()
-    assert values["amortization_gap"]["mean"] == pytest.approx(own)
+    assert values.amortization_gap.mean == pytest.approx(own)
     assert own < rows["amortization_gap"].mean() - 0.1
 
 
 def test_encoders_of_other_families_are_skipped_with_a_reason():
     model = LowRank(ppca().weight)
     result = gapkit.analyze(model, model.sample(4, 0), spec(semi_amortized=4, families=("mean_field",)))
-    assert "low_rank" in result.summary_values["semi_amortized"]["skipped"]
+    assert "low_rank" in result.summary_values.semi_amortized.skipped
     assert "There is no curve of local steps: the encoder's family is 'low_rank'" in " ".join(result.verdict())

@@ -98,7 +98,7 @@ def test_a_further_family_that_fails_is_left_out_and_the_ladder_stands(plain, mo
     assert result.run["without"] == [
         {"split": "test", "from": 8, "to": 15, "family": "flow", "reason": "RuntimeError: no flow here"}
     ]
-    assert result.summary_values["quantities"]["elbo_star_flow"]["count"] == 12
+    assert result.summary_values.quantities["elbo_star_flow"].count == 12
 
 
 class Shifted(gapkit.Estimator):

@@ -126,10 +126,10 @@ def test_a_datapoint_whose_work_fails_leaves_the_others_as_they_are():
     assert result.run["failed"] == [{"split": "test", "from": 9, "to": 9, "reason": why}]
     assert [(cut["from"], cut["to"]) for cut in result.run["cut"]] == [(8, 15), (8, 11), (8, 9)]
     assert "the work ended in an error" in " ".join(result.verdict())
-    first = result.summary_values["splits"]["test"]
-    assert first["unsound"] >= 1
-    assert sum(first["fit"].values()) == 19  # of the one that failed there was no fit
-    assert "" not in first["log_px_source"]
+    first = result.summary_values.splits["test"]
+    assert first.unsound >= 1
+    assert sum(first.fit.values()) == 19  # of the one that failed there was no fit
+    assert "" not in first.log_px_source
     assert result.verdict()[-1].startswith("For 1 datapoint the work ended in an error, which run.json holds")
 
 

@@ -13,6 +13,7 @@ from gapkit.engine.units import plan_units
 from gapkit.engine.work import Work
 from gapkit.models.freeze import frozen
 from gapkit.models.reference import build
+from gapkit.results.records import Families
 from gapkit.target import Target
 
 SPEC = spec_for("quick", unit_size=8, semi_amortized=20, details=3)
@@ -23,7 +24,7 @@ def made():
     torch.manual_seed(3)
     model = build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,))
     x = (torch.rand(20, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
-    families = {"encoder": "mean_field", "split": "mean_field", "fitted": ["mean_field", "full_rank"]}
+    families = Families("mean_field", "mean_field", ("mean_field", "full_rank"))
     like = Target(model, x[:1])
     data = {"test": x}
     with frozen(model):

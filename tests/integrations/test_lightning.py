@@ -52,16 +52,16 @@ def test_what_is_logged_is_the_analysis_of_the_model_at_that_epoch(name, validat
     logged = [column for column in rows if column.startswith("gapkit/")]
     assert len(logged) == 18
     for epoch, summary in callback.history.items():
-        quantities = summary["quantities"]
+        quantities = summary.quantities
         for name_ in STANDARD.names:
             for ending, key in (
                 ("", "mean"),
                 ("_se_monte_carlo", "se_monte_carlo"),
                 ("_se_datapoints", "se_datapoints"),
             ):
-                wanted = quantities[name_][key]
+                wanted = getattr(quantities[name_], key)
                 assert np.float32(rows.loc[epoch, f"gapkit/test/{name_}{ending}"]) == np.float32(wanted)
-    assert trainer.callback_metrics["gapkit/test/elbo"] == np.float32(quantities["elbo"]["mean"])
+    assert trainer.callback_metrics["gapkit/test/elbo"] == np.float32(quantities["elbo"].mean)
 
 
 @pytest.mark.parametrize("validation", [True, False], ids=["validation", "no validation"])
@@ -138,7 +138,7 @@ def test_other_callbacks_can_monitor_the_gaps(tmp_path):
     callback = GapCallback(HELD_OUT, 2, limit=4)
     train([callback, keep], enable_checkpointing=True)
     kept = {float(value) for value in keep.best_k_models.values()}
-    assert kept == {np.float32(s["quantities"]["amortization_gap"]["mean"]) for s in callback.history.values()}
+    assert kept == {np.float32(s.quantities["amortization_gap"].mean) for s in callback.history.values()}
 
 
 def test_epochs_with_validation_in_their_midst_are_analysed_once_at_the_end():

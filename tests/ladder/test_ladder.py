@@ -19,7 +19,7 @@ FOUR = Ladder(
 
 @pytest.mark.parametrize("ladder", [STANDARD, FOUR])
 def test_it_comes_back_from_json_as_it_was(ladder):
-    assert Ladder.of(json.loads(json.dumps({"ladder": ladder.to_dict()}))) == ladder
+    assert Ladder.of(json.loads(json.dumps(ladder.to_dict()))) == ladder
 
 
 def test_a_run_without_one_has_the_usual():

@@ -104,7 +104,7 @@ def test_a_split_in_it_beside_a_gaussian_encoder_is_said_and_may_be_negative():
     result = gapkit.analyze(model, model.sample(12, 0), effort="quick", family="laplace")
     assert result.run["families"]["split"] == "laplace"
     assert any("best Laplace posterior" in sentence for sentence in result.verdict())
-    assert result.summary_values["quantities"]["amortization_gap"]["mean"] < -0.1
+    assert result.summary_values.quantities["amortization_gap"].mean < -0.1
     assert set(result.to_frame()["status"]) == {"ok"}  # a Gaussian is no member: nothing is wrong
 
 

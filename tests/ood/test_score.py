@@ -47,28 +47,26 @@ def test_a_split_is_chosen_by_name():
 
 def test_areas_are_those_of_the_table():
     found = pair()
-    values = found.summary_values["separation"]["scores"]
+    values = found.summary_values.separation.scores
     labels = (found.table["data"] == "letters").astype(int)
     for name in ("regret", "total_gap", "negative_elbo", "negative_log_px"):
-        assert values[name]["auc"] == pytest.approx(roc_auc_score(labels, found.table[name]))
+        assert values[name].auc == pytest.approx(roc_auc_score(labels, found.table[name]))
     summary = found.summary
-    assert (
-        summary.index[0] == found.summary_values["separation"]["best"] == found.summary_values["separation"]["order"][0]
-    )
+    assert summary.index[0] == found.summary_values.separation.best == found.summary_values.separation.order[0]
     assert summary["auc"].is_monotonic_decreasing
-    assert summary.loc["regret", "ci95_low"] == values["regret"]["ci95"][0]
+    assert summary.loc["regret", "ci95_low"] == values["regret"].ci95[0]
     curve = found.roc("regret")
-    assert np.trapezoid(curve["true_positives"], curve["false_positives"]) == pytest.approx(values["regret"]["auc"])
+    assert np.trapezoid(curve["true_positives"], curve["false_positives"]) == pytest.approx(values["regret"].auc)
 
 
 def test_summary_and_table_show_their_errors():
     found = pair()
-    values = found.summary_values["separation"]["scores"]["regret"]
+    values = found.summary_values.separation.scores["regret"]
     summary = found.summary
     assert summary.index.name == "score"
-    assert summary.loc["regret", "auc_se"] == values["se"]
-    assert summary.loc["regret", ["fpr95_ci95_low", "fpr95_ci95_high"]].tolist() == values["fpr95_ci95"]
-    assert f"{values['auc']:.3f} ± {values['se']:.3f}" in repr(summary)
+    assert summary.loc["regret", "auc_se"] == values.se
+    assert summary.loc["regret", ["fpr95_ci95_low", "fpr95_ci95_high"]].tolist() == [*values.fpr95_ci95]
+    assert f"{values.auc:.3f} ± {values.se:.3f}" in repr(summary)
     assert len(describe(sample(3.0)).summary) == 0
     table = found.table
     assert f"{table['regret'][0]:.3f} ± 0.050" in repr(table[["regret", "regret_se"]].pipe(type(table)))
@@ -81,28 +79,28 @@ def test_summary_and_table_show_their_errors():
 def test_the_quantiles_of_each_set():
     found = pair()
     for role, name in (("reference", "mnist"), ("other", "letters")):
-        values = found.summary_values["sets"][role]
+        values = found.summary_values.sets[role]
         rows = found.table[found.table["data"] == name]
-        assert (values["name"], values["datapoints"], values["status"]) == (name, 60, {"ok": 60})
-        assert values["scores"]["regret"]["median"] == pytest.approx(rows["regret"].median())
-        assert values["scores"]["regret"]["q95"] == pytest.approx(rows["regret"].quantile(0.95))
-        assert values["scores"]["regret"]["median_se"] == 0.05
+        assert (values.name, values.datapoints, values.status) == (name, 60, {"ok": 60})
+        assert values.scores["regret"].median == pytest.approx(rows["regret"].median())
+        assert values.scores["regret"].q95 == pytest.approx(rows["regret"].quantile(0.95))
+        assert values.scores["regret"].median_se == 0.05
 
 
 def test_differences_are_of_the_best_from_each_other_score():
-    values = pair().summary_values["separation"]
-    for name, difference in values["differences"].items():
-        lead = values["scores"][values["best"]]["auc"] - values["scores"][name]["auc"]
-        assert difference["difference"] == pytest.approx(lead)
-    assert set(values["differences"]) == set(values["order"][1:])
+    values = pair().summary_values.separation
+    for name, difference in values.differences.items():
+        lead = values.scores[values.best].auc - values.scores[name].auc
+        assert difference.difference == pytest.approx(lead)
+    assert set(values.differences) == set(values.order[1:])
 
 
 def test_the_verdict_names_the_winner_and_those_that_point_the_wrong_way():
     found = pair()
-    values = found.summary_values["separation"]["scores"]
+    values = found.summary_values.separation.scores
     text = " ".join(found.verdict())
     assert text.startswith("Likelihood regret separates letters from mnist with AUC 0.9")
-    assert values["negative_elbo"]["ci95"][1] < 0.5
+    assert values["negative_elbo"].ci95[1] < 0.5
     assert "takes mnist for the more unusual data: so does negative" in text
     assert "finds 95% of letters" in text
 
@@ -120,7 +118,7 @@ def test_a_clear_winner_is_called_the_best_and_a_close_one_is_not():
 
 def test_equal_sets_are_not_told_apart():
     found = separate(sample(3.0), sample(3.0), names=("one", "two"))
-    assert all(values["auc"] == pytest.approx(0.5) for values in found.summary_values["separation"]["scores"].values())
+    assert all(values.auc == pytest.approx(0.5) for values in found.summary_values.separation.scores.values())
     text = found.verdict()
     assert text[0].startswith("Not enough evidence that likelihood regret separates two from one: AUC 0.50")
     assert "No score separates the two sets clearly, so none is called the best." in text
@@ -128,7 +126,7 @@ def test_equal_sets_are_not_told_apart():
 
 def test_equal_values_are_not_certain():
     flat = make([-90.0] * 12, [-89.0] * 12, [-88.0] * 12)
-    low, high = separate(flat, flat).summary_values["separation"]["scores"]["regret"]["ci95"]
+    low, high = separate(flat, flat).summary_values.separation.scores["regret"].ci95
     assert low < 0.4
     assert high > 0.6
 
@@ -159,7 +157,7 @@ def test_nothing_finite(empty):
     reference = nothing() if empty in ("reference", "both") else sample(3.0)
     other = nothing() if empty in ("other", "both") else sample(3.0)
     found = separate(reference, other, names=("a", "b"))
-    assert found.summary_values["separation"]["scores"]["regret"]["auc"] is None
+    assert found.summary_values.separation.scores["regret"].auc is None
     assert found.verdict()[0].startswith(f"No datapoint of {'b' if empty == 'other' else 'a'} has a likelihood regret")
     assert found.summary["auc"].isna().all()
     assert len(found.roc()) == 0
@@ -170,18 +168,18 @@ def test_infinite_scores_count_and_missing_ones_are_left_out():
     reference = scores(make([-95.0, -96.0, -97.0], [-94.0] * 3, [-93.0] * 3), name="a")
     other = scores(make([-np.inf, np.nan, -94.5], [-94.0, np.nan, -94.0], [-93.0] * 3), name="b")
     values = separate(reference, other).summary_values
-    regret = values["separation"]["scores"]["regret"]
-    assert (regret["reference"], regret["other"]) == (3, 2)
-    assert regret["auc"] == 0.5  # the infinite one above all three, the other one below all
-    assert values["sets"]["other"]["scores"]["regret"]["left_out"] == 2
-    assert values["separation"]["scores"]["negative_log_px"]["other"] == 3
+    regret = values.separation.scores["regret"]
+    assert (regret.reference, regret.other) == (3, 2)
+    assert regret.auc == 0.5  # the infinite one above all three, the other one below all
+    assert values.sets["other"].scores["regret"].left_out == 2
+    assert values.separation.scores["negative_log_px"].other == 3
 
 
 def test_an_infinite_threshold_is_not_given_as_a_number():
     other = make([-np.inf] * 30, [-94.0] * 30, [-93.0] * 30)
     found = separate(sample(3.0), other, names=("a", "b"))
-    regret = found.summary_values["separation"]["scores"]["regret"]
-    assert (regret["auc"], regret["fpr95"], regret["threshold95"]) == (1.0, 0.0, None)
+    regret = found.summary_values.separation.scores["regret"]
+    assert (regret.auc, regret.fpr95, regret.threshold95) == (1.0, 0.0, None)
     assert "finds 95% of b also finds 0% of a" in " ".join(found.verdict())
 
 
@@ -197,9 +195,9 @@ def test_sets_of_one_name_are_kept_apart():
 
 def test_a_score_that_only_one_set_has_is_not_compared():
     found = separate(scores(sample(3.0), name="a", complexity=np.zeros(60)), scores(sample(3.0), name="b"))
-    assert "input_complexity" not in found.summary_values["separation"]["scores"]
+    assert "input_complexity" not in found.summary_values.separation.scores
     both = separate(*(scores(sample(3.0), name=name, complexity=np.zeros(60)) for name in "ab"))
-    assert set(both.summary_values["separation"]["scores"]) == set(SCORES)
+    assert set(both.summary_values.separation.scores) == set(SCORES)
 
 
 def test_empty_tables_are_refused():
@@ -225,7 +223,7 @@ def test_saved_scores_are_loaded_as_they_were(tmp_path):
     assert again.run == {"reference": {"seed": 4}}
     written = json.loads((tmp_path / "scores" / "score.json").read_text())
     assert written["verdict"] == found.verdict()
-    assert json.loads(json.dumps(again.summary_values)) == json.loads(json.dumps(found.summary_values))
+    assert again.summary_values == found.summary_values
     csv = pd.read_csv(tmp_path / "scores" / "scores.csv")
     np.testing.assert_array_equal(csv["regret"], found.table["regret"])
 

@@ -1,5 +1,7 @@
 """Results with details made by hand: latents, a curve, pictures and maps."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from gapkit.core.regions import mass_inside, points_inside
@@ -8,6 +10,7 @@ from gapkit.results import Result
 from gapkit.results.iwae_curve import grouped_bounds, summarise_iwae_curve
 from gapkit.results.latent_use import summarise_latents
 from tests.results.by_hand import make
+from tests.results.edited import with_parts
 
 
 def used(variances=(1.0, 0.5, 0.001), count=40, **changes):
@@ -16,7 +19,7 @@ def used(variances=(1.0, 0.5, 0.001), count=40, **changes):
     loc = rng.normal(size=(count, len(variances))) * np.sqrt(variances)
     scale = np.sqrt(np.clip(1 - np.array(variances), 0.05, 1)) * np.ones_like(loc)
     noise = rng.normal(size=(4, count, len(variances)))
-    return {**summarise_latents(loc, scale, np.log(scale).sum(1), noise), **changes}
+    return replace(summarise_latents(loc, scale, np.log(scale).sum(1), noise), **changes)
 
 
 def curve(draws=256, count=12, spread=2.0):
@@ -61,8 +64,7 @@ def result(details=None, split="test", **parts):
     """Three datapoints and whatever parts a test wants."""
     whole = make([-95.0, -92.0, -99.0], [-90.0, -91.0, -93.0], [-89.0, -90.5, -90.0], split=split)
     parts = parts or {"latents": used(), "iwae_curve": curve()}
-    summary = {**whole.summary_values}
-    summary["splits"] = {split: {**summary["splits"][split], **parts}}
+    summary = with_parts(whole.summary_values, split, **parts)
     details = {**pictures(), **maps()} if details is None else details
     return Result(whole.datapoints, summary, {"details": {"split": split}}, details)
 

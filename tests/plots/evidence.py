@@ -1,9 +1,13 @@
 """Results with importance weights, AIS from both sides and certificates, for pictures of them."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from gapkit.core.means import Mean
 from gapkit.report.figures.evidence import EVIDENCE
 from gapkit.results import Result
+from gapkit.results.records import Certificate, Sandwich, Summary
 from gapkit.results.summary import summarise
 from tests.plots.tables import make
 
@@ -14,7 +18,8 @@ RUN = {
         "evidence": {"pooled": {"num_samples": 100}, "ais": {"acceptance": 0.75}},
     }
 }
-SIMULATED = {"gap": {"mean": 0.0123, "ci95": [-0.001, 0.02], "count": 50, "left_out": 0}}
+_LEVEL = Mean(-90.0, 0.01, 0.1, (-90.2, -89.8), (-95.0, -85.0), 50, 0)
+SIMULATED = Certificate(_LEVEL, _LEVEL, Sandwich(0.0123, 0.001, 0.005, (-0.001, 0.02), None, 50, 0, median=None))
 REASONS = ["", "control", "khat", "control", "", "forced", "rising", "control"]
 
 
@@ -48,8 +53,9 @@ def frame(count=8, seed=0, split="test", **changes):
 
 def result(rows, run=RUN, **more):
     # These pictures take no means from the summary, and intervals of many datapoints take seconds.
-    summary = summarise(rows) if len(rows) < 10 else {"splits": {name: {} for name in rows["split"].unique()}}
-    return Result(rows, {**summary, **more}, run)
+    few = {name: {"datapoints": len(part), "other_start": 0} for name, part in rows.groupby("split", sort=False)}
+    summary = summarise(rows) if len(rows) < 10 else Summary.of({"splits": few})
+    return Result(rows, replace(summary, **more), run)
 
 
 WATCHED = [drawing for drawing in EVIDENCE if drawing.name in ("simulated", "ais-convergence", "fit-convergence")]

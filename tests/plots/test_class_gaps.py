@@ -34,20 +34,20 @@ def marks(ax, kind):
 def test_every_class_has_a_line_the_largest_total_gap_on_top():
     whole = labelled(np.repeat(["dog", "$x_", "cat"], [10, 12, 30]), larger="cat", by=2.0)
     ax, classes = class_gaps(whole), classes_of(whole)
-    assert names(ax) == [f"{part['label']} ({part['datapoints']})" for part in classes]
+    assert names(ax) == [f"{part.label} ({part.datapoints})" for part in classes]
     assert ax.get_ylim()[0] > ax.get_ylim()[1]
     for kind in KINDS:
         drawn = marks(ax, kind)
-        np.testing.assert_allclose(drawn[:, 0], [part["quantities"][kind]["mean"] for part in classes])
+        np.testing.assert_allclose(drawn[:, 0], [part.quantities[kind].mean for part in classes])
         np.testing.assert_allclose(drawn[:, 1].round(), [0, 1, 2])
-        spans = [part["quantities"][kind]["ci95"] for part in classes]
+        spans = [part.quantities[kind].ci95 for part in classes]
         lines = [
             part
             for part in ax.collections
             if hasattr(part, "get_segments") and to_hex(part.get_color()[0]) == SHADES[kind].lower()
         ]
         np.testing.assert_allclose([segment[:, 0] for segment in lines[0].get_segments()], spans)
-        mean = whole.summary_values["quantities"][kind]["mean"]
+        mean = whole.summary_values.quantities[kind].mean
         assert any(set(line.get_xdata()) == {mean} for line in ax.lines)
     assert ax.get_title(loc="left") == "test: 3 classes, means"
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
@@ -62,7 +62,7 @@ def test_of_very_many_classes_the_worst_are_drawn():
     whole = labelled(np.arange(200) % 50)
     ax = class_gaps(whole)
     assert len(names(ax)) == 25
-    assert names(ax)[0].startswith(f"{classes_of(whole)[0]['label']} ")
+    assert names(ax)[0].startswith(f"{classes_of(whole)[0].label} ")
     assert ax.get_title(loc="left") == "test: 50 classes, the 25 with the largest gaps, means"
 
 
@@ -75,9 +75,9 @@ def test_a_class_of_one_and_long_names_are_drawn():
 
 def test_classes_with_too_few_datapoints_have_no_lines_and_the_picture_says_why():
     whole = labelled(np.repeat(["few", "many"], [9, 10]))
-    ax, many = class_gaps(whole), next(part for part in classes_of(whole) if part["label"] == "many")
+    ax, many = class_gaps(whole), next(part for part in classes_of(whole) if part.label == "many")
     segments = [segment for part in ax.collections if hasattr(part, "get_segments") for segment in part.get_segments()]
-    expected = [many["quantities"][kind]["ci95"] for kind in KINDS]
+    expected = [many.quantities[kind].ci95 for kind in KINDS]
     np.testing.assert_allclose([segment[:, 0] for segment in segments], expected)
     assert ax.get_xlabel().endswith("no line: too few datapoints for an interval")
 

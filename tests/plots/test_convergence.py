@@ -1,5 +1,7 @@
 """AIS by temperatures, fits by steps and the sandwich on simulated data, tested by what was drawn."""
 
+from dataclasses import replace
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,9 +15,11 @@ from gapkit.report import build, render
 from gapkit.report.blocks import Figure
 from gapkit.report.figures import as_svg
 from gapkit.results import Result
+from gapkit.results.records import Certificate, Convergence
 from gapkit.results.summary import summarise
 from tests.plots.evidence import WATCHED
 from tests.plots.tables import make
+from tests.results.edited import with_parts
 
 COUNTS, STEPS = [5, 10, 20, 40], [0, 3, 12, 48]
 RUN = {"settings": {"fit": {"tolerance": 0.02}, "evidence": {"ais": {"acceptance": 0.75}}}}
@@ -84,9 +88,8 @@ def result(count=4, seed=0, scale=1.0, **changes):
         name: {"mean": float(value.mean()), "ci95": [0.0123, 0.4567], "median": 0.1234, "count": 7, "left_out": 0}
         for name, value in (("lower", arrays["simulated_lower"]), ("upper", arrays["simulated_upper"]), ("gap", gap))
     }
-    summary = {**summarise(rows), "certificate": certificate}
-    summary["splits"]["test"]["convergence"] = watched
-    return Result(rows, summary, RUN, arrays)
+    summary = summarise(rows, certificate=Certificate.of(certificate))
+    return Result(rows, with_parts(summary, convergence=Convergence.of(watched)), RUN, arrays)
 
 
 def lines(ax, color, alpha=None):
@@ -128,8 +131,8 @@ def test_intervals_and_the_number_in_use_are_marked():
     drawn = result()
     ax = ais_convergence(drawn)
     whiskers = [line.get_ydata() for line in ax.lines if line.get_marker() == "_"]
-    curve = drawn.summary_values["splits"]["test"]["convergence"]["ais"]["curve"]
-    np.testing.assert_allclose(whiskers, [point[side]["ci95"] for side in ("lower", "upper") for point in curve])
+    curve = drawn.summary_values.splits["test"].convergence.ais.curve
+    np.testing.assert_allclose(whiskers, [getattr(point, side).ci95 for side in ("lower", "upper") for point in curve])
     assert any(line.get_linestyle() == ":" and set(line.get_xdata()) == {20} for line in ax.lines)
     (band,) = ax.patches  # what the noise of the reported values may shift
     assert (band.get_y(), band.get_height()) == pytest.approx((-1.96 * 0.011, 2 * 1.96 * 0.011))
@@ -204,15 +207,16 @@ def test_simulated_differences_stand_in_their_order():
     [
         ({"mean": None, "ci95": None}, ""),
         (
-            {"mean": 0.1, "ci95": None, "range": [0.0, 0.25]},
+            {"mean": 0.1, "ci95": None, "range": (0.0, 0.25)},
             ":\nupper minus lower: 0.100 nats on average (range 0.000 to 0.250; too few for an interval)",
         ),
     ],
 )
 def test_bounds_without_an_interval_say_why(gap, words):
     whole = result()
-    summary = {**whole.summary_values, "certificate": {"gap": gap}}
-    ax = simulated(Result(whole.datapoints, summary, whole.run, whole.details))
+    found = whole.summary_values.certificate
+    summary = replace(whole.summary_values, certificate=replace(found, gap=replace(found.gap, **gap)))
+    ax = simulated(replace(whole, summary_values=summary))
     assert ax.get_title(loc="left") == f"7 datapoints simulated from the model{words}"
 
 
@@ -277,11 +281,11 @@ def test_the_report_shows_them_with_words_from_the_summary():
     figures = {block.name: block for block in document.blocks() if isinstance(block, Figure)}
     names = ("simulated-1", "ais-convergence-1", "fit-convergence-1")
     assert [name for name in figures if name in names] == list(names)
-    curve = drawn.summary_values["splits"]["test"]["convergence"]
-    for point in curve["ais"]["curve"]:
-        assert f"{point['temperatures']} temperatures, {point['lower']['mean']:+.3f}" in figures[names[1]].alt
-    for point in curve["fit"]["curve"]:
-        assert f"{point['steps']} steps, {point['left']['mean']:.3f}" in figures[names[2]].alt
+    curve = drawn.summary_values.splits["test"].convergence
+    for point in curve.ais.curve:
+        assert f"{point.temperatures} temperatures, {point.lower.mean:+.3f}" in figures[names[1]].alt
+    for point in curve.fit.curve:
+        assert f"{point.steps} steps, {point.left.mean:.3f}" in figures[names[2]].alt
     assert "How to read: AIS with other numbers of temperatures" in render(document)
 
 

@@ -39,7 +39,7 @@ def test_plots_return_the_axes_they_drew_on_and_leave_no_trace(plot):
 @pytest.mark.parametrize("name", ODD)
 def test_results_without_these_parts_say_so(plot, name):
     whole = ODD[name]()
-    for split in whole.summary_values["splits"]:
+    for split in whole.summary_values.splits:
         ax = plot(whole, split=split)
         assert len(texts(ax)) == 1
         assert texts(ax)[0].startswith("no ")
@@ -63,7 +63,7 @@ def test_results_without_these_parts_say_so(plot, name):
     ids=["plain", "more latents", "single", "equal", "odd name", "many latents", "one datapoint"],
 )
 def test_figures_of_the_report_are_sound(whole):
-    split = next(iter(whole.summary_values["splits"]))
+    split = next(iter(whole.summary_values.splits))
     assert names(whole, split) == ["latent-use", "posterior-maps", "iwae-curve", "gallery"]
     neutral = {"#000000", "#222222", "#767676", "#b0b0b0", "#ffffff"}
     for drawing in DETAILS:

@@ -1,6 +1,7 @@
 """The figures of bounds and evidence in the report: where they stand, what they say, how much they weigh."""
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -64,7 +65,7 @@ def test_nothing_is_drawn_where_there_is_nothing_to_show():
     assert places(result(bare))["trust"] == []
     for name in ODD:
         whole = ODD[name]()
-        assert places(whole, next(iter(whole.summary_values["splits"])))["trust"] == [], name
+        assert places(whole, next(iter(whole.summary_values.splits)))["trust"] == [], name
     assert places(ODD["one datapoint"]())["gaps"] == ["gap-scatter"]
     assert places(ODD["nothing finite"]())["gaps"] == ["gap-scatter"]
 
@@ -84,7 +85,7 @@ def assert_sound(figure):
 )
 def test_odd_results_give_sound_figures(name):
     whole = ODD[name]()
-    for number, split in enumerate(whole.summary_values["splits"], 1):
+    for number, split in enumerate(whole.summary_values.splits, 1):
         for place in ("ladder", "gaps", "classes", "trust"):
             for drawn in draw(whole, split, number, place):
                 assert_sound(drawn)
@@ -95,7 +96,7 @@ def test_figures_of_a_whole_table_are_sound_and_say_nats(count):
     both = pd.concat(
         [frame(count, split=SPLIT, label=(np.arange(count) % 3).astype(str)), frame(2, split="b")], ignore_index=True
     )
-    whole = Result(both, {**summarise(both), "certificate": SIMULATED}, RUN)
+    whole = Result(both, summarise(both, certificate=SIMULATED), RUN)
     found = [drawn for place in ("ladder", "gaps", "classes", "trust") for drawn in draw(whole, SPLIT, 1, place)]
     assert len(found) >= (7 if count > 1 else 5)
     for drawn in found:
@@ -112,7 +113,7 @@ def test_descriptions_have_the_numbers_of_the_table():
     expected = f"amortization gap, median {gaps.median():.2f}, from {gaps.min():.2f} to {gaps.max():.2f}, 0 below zero"
     assert expected in described(whole, "gap-distributions")
     for split in ("test", "train"):
-        gap = plus_minus(whole.summary_values["splits"][split]["quantities"]["amortization_gap"])
+        gap = plus_minus(whole.summary_values.splits[split].quantities["amortization_gap"])
         assert f"and amortization gap {gap}" in described(whole, "gap-bars").split(split, 1)[1]
     trusted = int((rows["pooled_khat"] < 2 / 3).sum())
     assert f"for log p(x), draws from all modes, on {trusted} of 8 datapoints" in described(whole, "weights")
@@ -142,8 +143,8 @@ def test_pictures_stay_small(drawing, count):
     rows = frame(count, ais_reason="forced", ais=-90.0 + np.random.default_rng(0).normal(0, 1, count))
     rows["label"] = np.arange(count) % 10
     # Pictures take the means as they are, and intervals of many datapoints take seconds.
-    few = result(frame(9, label=range(9))).summary_values["splits"]["test"]
-    one = {name: few[name] for name in ("quantities", "classes")}
-    whole = Result(rows, {"splits": {"test": one, "b": one}}, RUN)
+    few = result(frame(9, label=range(9))).summary_values.splits["test"]
+    summary = replace(summarise(frame(1)), splits={"test": few, "b": few})
+    whole = Result(rows, summary, RUN)
     assert drawing.applies(whole, "test")
     assert 5_000 < len(as_svg(lambda: drawing.plot(whole, split="test"), "x")) < 200_000

@@ -86,20 +86,20 @@ def test_numbers_do_not_cover_each_other(name):
 
 
 def test_the_ladder_has_a_bar_from_rung_to_rung_for_every_gap():
-    quantities = analysed().summary_values["quantities"]
+    quantities = analysed().summary_values.quantities
     ax = ladder(analysed())
     bars = {line.get_color(): tuple(line.get_xdata()) for line in ax.lines if line.get_linewidth() == 6}
     whiskers = {line.get_color(): line.get_xdata() for line in ax.lines if line.get_marker() == "|"}
     for gap in FOUR.gaps:
-        top, bottom = (quantities[rung.name]["mean"] for rung in FOUR.ends(gap))
+        top, bottom = (quantities[rung.name].mean for rung in FOUR.ends(gap))
         assert bars[color_of(gap, FOUR)] == (top, bottom)
-        low, high = quantities[gap.name]["ci95"]
+        low, high = quantities[gap.name].ci95
         np.testing.assert_allclose(whiskers[color_of(gap, FOUR)], [top - high, top - low])
     named = [text.get_text().split("\n") for text in ax.get_yticklabels()]
     assert [" ".join(words) for words in named[1::2]] == GAPS
     assert [words[0] for words in named[::2]] == RUNGS
     dots = [(float(line.get_ydata()[0]), float(line.get_xdata()[0])) for line in ax.lines if line.get_marker() == "o"]
-    assert dots == [(2.0 * place, quantities[rung.name]["mean"]) for place, rung in enumerate(FOUR.rungs)]
+    assert dots == [(2.0 * place, quantities[rung.name].mean) for place, rung in enumerate(FOUR.rungs)]
 
 
 def test_side_notes_stand_between_the_rungs_they_lie_between():
@@ -115,12 +115,12 @@ def test_side_notes_stand_between_the_rungs_they_lie_between():
 
 
 def test_the_parts_of_a_bar_stand_end_to_end():
-    quantities, ax = analysed().summary_values["quantities"], gap_bars(analysed())
+    quantities, ax = analysed().summary_values.quantities, gap_bars(analysed())
     first = [bar for bar in ax.patches if round(bar.get_y() + bar.get_height() / 2) == 0]
     assert [to_hex(bar.get_facecolor()) for bar in first] == [color_of(gap, FOUR).lower() for gap in FOUR.gaps]
-    ends = np.cumsum([0.0, *(quantities[gap.name]["mean"] for gap in FOUR.gaps)])
+    ends = np.cumsum([0.0, *(quantities[gap.name].mean for gap in FOUR.gaps)])
     np.testing.assert_allclose([bar.get_x() for bar in first], ends[:-1])
-    np.testing.assert_allclose(ends[-1], quantities["total_gap"]["mean"])
+    np.testing.assert_allclose(ends[-1], quantities["total_gap"].mean)
     text = "".join(text.get_text() for text in ax.texts)
     assert text.count(", in all ") == 2
 
@@ -132,16 +132,16 @@ def test_bars_of_results_with_different_ladders_share_their_colours():
 
 
 def test_a_run_has_a_bar_and_a_number_for_every_gap():
-    ax, levels = ladders(compared()), compared().summary_values["splits"]["test"]["levels"]
+    ax, levels = ladders(compared()), compared().summary_values.splits["test"].levels
     for row, run in enumerate(levels):
         bars = [line for line in ax.lines if line.get_linewidth() == 6 and line.get_ydata()[0] == row]
         drawn = {line.get_color(): tuple(line.get_xdata()) for line in bars}
         for gap in FOUR.gaps:
-            top, bottom = (levels[run][rung.name]["mean"] for rung in FOUR.ends(gap))
+            top, bottom = (levels[run][rung.name].mean for rung in FOUR.ends(gap))
             assert drawn[color_of(gap, FOUR)] == (bottom, top)
         dots = {line.get_marker(): line.get_xdata()[0] for line in ax.lines if line.get_ydata()[0] == row}
         for marker, rung in zip("oDs^", reversed(FOUR.rungs), strict=True):
-            assert dots[marker] == levels[run][rung.name]["mean"]
+            assert dots[marker] == levels[run][rung.name].mean
 
 
 def test_marks_and_dashes_tell_the_bounds_of_a_training_apart():

@@ -63,7 +63,7 @@ def test_the_parts_of_a_bar_are_the_mean_gaps_end_to_end(two):
     drawn = parts(ax)
     assert len(drawn) == 4
     for row, split in enumerate(("test", "train")):
-        means = {name: values["mean"] for name, values in two.summary_values["splits"][split]["quantities"].items()}
+        means = {name: values.mean for name, values in two.summary_values.splits[split].quantities.items()}
         assert drawn[row, "approximation_gap"] == pytest.approx((0.0, means["approximation_gap"]))
         assert drawn[row, "amortization_gap"] == pytest.approx((means["approximation_gap"], means["total_gap"]))
     assert labels(ax) == ["test\n12 datapoints", "train\n12 datapoints"]
@@ -72,16 +72,16 @@ def test_the_parts_of_a_bar_are_the_mean_gaps_end_to_end(two):
 def test_whiskers_are_the_paired_intervals_at_the_ends_of_the_parts(two):
     ax = gap_bars(two)
     for row, split in enumerate(("test", "train")):
-        quantities = two.summary_values["splits"][split]["quantities"]
-        start = quantities["approximation_gap"]["mean"]
-        assert whiskers(ax)[row, "approximation_gap"] == pytest.approx(quantities["approximation_gap"]["ci95"])
-        expected = [start + end for end in quantities["amortization_gap"]["ci95"]]
+        quantities = two.summary_values.splits[split].quantities
+        start = quantities["approximation_gap"].mean
+        assert whiskers(ax)[row, "approximation_gap"] == pytest.approx(quantities["approximation_gap"].ci95)
+        expected = [start + end for end in quantities["amortization_gap"].ci95]
         assert whiskers(ax)[row, "amortization_gap"] == pytest.approx(expected)
 
 
 def test_the_numbers_are_written_above_each_bar(two):
     for split in ("test", "train"):
-        quantities = two.summary_values["splits"][split]["quantities"]
+        quantities = two.summary_values.splits[split].quantities
         approximation, amortization, total = (
             plus_minus(quantities[name]) for name in ("approximation_gap", "amortization_gap", "total_gap")
         )

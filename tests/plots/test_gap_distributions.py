@@ -7,6 +7,7 @@ from gapkit.ladder import STANDARD
 from gapkit.plots import gap_distributions
 from gapkit.plots.style import colors_of
 from gapkit.results import Result
+from gapkit.results.records import Summary
 from tests.plots.tables import make, result_of
 
 SHADES = colors_of(STANDARD.all_gaps)
@@ -29,7 +30,7 @@ def skewed(count, seed=0):
     star = np.full(count, -90.0)
     rows = make(star - rng.lognormal(0.0, 1.5, count), star, star + rng.normal(1.0, 0.6, count))
     # The picture needs no means, and intervals of many datapoints take seconds.
-    return Result(rows, {"splits": {"test": {"quantities": {}}}}, {})
+    return Result(rows, Summary.of({"splits": {"test": {"datapoints": count, "other_start": 0}}}), {})
 
 
 @pytest.mark.parametrize("count", [2, 50, 400, 20_000])

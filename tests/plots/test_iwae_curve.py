@@ -12,16 +12,16 @@ def test_points_are_the_mean_bounds_and_whiskers_their_differences_to_the_last()
     ax = iwae_curve(result(iwae_curve=values))
     (line,) = (line for line in ax.lines if line.get_marker() == "o")
     assert list(line.get_xdata()) == list(group_sizes(256))
-    np.testing.assert_allclose(line.get_ydata(), [point["bound"] for point in values["curve"]])
+    np.testing.assert_allclose(line.get_ydata(), [point.bound for point in values.curve])
     whiskers = [line.get_ydata() for line in ax.lines if line.get_marker() == "_"]
-    last = values["curve"][-1]["bound"]
-    expected = [[last - end for end in point["below"]["ci95"]] for point in values["curve"][:-1]]
+    last = values.curve[-1].bound
+    expected = [[last - end for end in point.below.ci95] for point in values.curve[:-1]]
     np.testing.assert_allclose(whiskers, expected)
     low, high = ax.get_ylim()
     assert low < np.min(whiskers) < -88.0 < high
     (level,) = (line for line in ax.lines if line.get_linestyle() == "--")
     assert level.get_ydata()[0] == -88.0
-    first = values["curve"][0]["bound"]
+    first = values.curve[0].bound
     assert texts(ax) == ["log p(x): -88.00", f"k = 1: {first:.2f}\nk = 256: {last:.2f}"]
 
 

@@ -45,7 +45,7 @@ def twelve():
 
 def test_the_ladder_shows_the_means_and_the_gaps_between_them(three):
     ax = ladder(three)
-    means = {name: values["mean"] for name, values in three.summary_values["quantities"].items()}
+    means = {name: values.mean for name, values in three.summary_values.quantities.items()}
     dots = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o"]
     assert sorted(dots) == sorted(means[name] for name in ("log_px", "elbo_star_full_rank", "elbo_star", "elbo"))
     drawn = bars(ax)
@@ -56,24 +56,24 @@ def test_the_ladder_shows_the_means_and_the_gaps_between_them(three):
 
 
 def test_the_whiskers_are_the_intervals_of_the_gaps(twelve):
-    quantities = twelve.summary_values["quantities"]
+    quantities = twelve.summary_values.quantities
     whiskers = {line.get_color(): line.get_xdata() for line in ladder(twelve).lines if line.get_marker() == "|"}
     for gap, upper in (("approximation_gap", "log_px"), ("amortization_gap", "elbo_star")):
-        low, high = quantities[gap]["ci95"]
-        np.testing.assert_allclose(quantities[upper]["mean"] - whiskers[colors_of(STANDARD.gaps)[gap]], [high, low])
+        low, high = quantities[gap].ci95
+        np.testing.assert_allclose(quantities[upper].mean - whiskers[colors_of(STANDARD.gaps)[gap]], [high, low])
 
 
 def test_the_ladder_writes_each_gap_with_error_and_interval(twelve):
-    gap = twelve.summary_values["quantities"]["amortization_gap"]
-    low, high = gap["ci95"]
-    expected = f"{gap['mean']:.2f} ± {gap['se_total']:.2f} nats (95%: {low:.2f} to {high:.2f})"
+    gap = twelve.summary_values.quantities["amortization_gap"]
+    low, high = gap.ci95
+    expected = f"{gap.mean:.2f} ± {gap.se_total:.2f} nats (95%: {low:.2f} to {high:.2f})"
     assert expected in texts(ladder(twelve))
 
 
 def test_of_few_datapoints_the_ladder_writes_the_range_without_whiskers(three):
-    gap, ax = three.summary_values["quantities"]["amortization_gap"], ladder(three)
+    gap, ax = three.summary_values.quantities["amortization_gap"], ladder(three)
     assert not [x for line in ax.lines if line.get_marker() == "|" for x in line.get_xdata()]
-    written = f"{gap['mean']:.2f} ± {gap['se_total']:.2f} nats\n(range 1.00 to 6.00; too few for an interval)"
+    written = f"{gap.mean:.2f} ± {gap.se_total:.2f} nats\n(range 1.00 to 6.00; too few for an interval)"
     assert written in texts(ax)
     ax.figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in ax.texts]

@@ -31,9 +31,9 @@ def bars(ax):
 def test_every_curve_is_that_of_its_score():
     found = pair()
     drawn = curves(roc(found))
-    values = found.summary_values["separation"]
-    assert list(drawn) == [LABELS[name] for name in values["order"]]
-    for name in values["order"]:
+    values = found.summary_values.separation
+    assert list(drawn) == [LABELS[name] for name in values.order]
+    for name in values.order:
         curve = found.roc(name)
         np.testing.assert_array_equal(drawn[LABELS[name]].get_xdata(), curve["false_positives"])
         np.testing.assert_array_equal(drawn[LABELS[name]].get_ydata(), curve["true_positives"])
@@ -43,18 +43,18 @@ def test_the_legend_has_areas_and_intervals_and_chance_last():
     found = pair()
     legend = [text.get_text() for text in roc(found).get_legend().get_texts()]
     assert legend[-1] == "chance: 0.50"
-    for name, text in zip(found.summary_values["separation"]["order"], legend[:-1], strict=True):
-        values = found.summary_values["separation"]["scores"][name]
-        low, high = (area(end) for end in values["ci95"])
-        assert text == f"{LABELS[name]}\n{area(values['auc'])} (95%: {low} to {high})"
+    for name, text in zip(found.summary_values.separation.order, legend[:-1], strict=True):
+        values = found.summary_values.separation.scores[name]
+        low, high = (area(end) for end in values.ci95)
+        assert text == f"{LABELS[name]}\n{area(values.auc)} (95%: {low} to {high})"
 
 
 def test_the_ring_is_where_95_percent_are_found():
     found = pair()
     (ring,) = (line for line in roc(found).lines if line.get_marker() == "o")
-    values = found.summary_values["separation"]["scores"]["regret"]
-    assert ring.get_xdata()[0] == values["fpr95"]
-    caught = (found.known("regret", "other") >= values["threshold95"]).mean()
+    values = found.summary_values.separation.scores["regret"]
+    assert ring.get_xdata()[0] == values.fpr95
+    caught = (found.known("regret", "other") >= values.threshold95).mean()
     assert ring.get_ydata()[0] == pytest.approx(caught)
     assert caught >= 0.95
 

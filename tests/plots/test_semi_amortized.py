@@ -1,5 +1,6 @@
 """The figure of local steps and the rungs of further encoders, tested by what was drawn."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import matplotlib
@@ -12,11 +13,11 @@ from gapkit.core.errors import InputError
 from gapkit.plots import ladder, semi_amortized
 from gapkit.plots.style import COLORS
 from gapkit.results import Result
-from gapkit.results.step_gains import summarise_curve
+from gapkit.results.records import Skipped
 from gapkit.results.summary import summarise
 from tests.plots.drawn import bars, texts
 from tests.plots.tables import make, result_of
-from tests.results.local_steps import table
+from tests.results.local_steps import curve_of, table
 
 SHARES = {0: 0.0, 1: [0.5, 0.4, 0.3, 0.6] * 3, 5: 0.92, 20: 0.99}
 
@@ -26,8 +27,8 @@ def with_curve(shares=SHARES, gaps=(1.0, 4.0, 2.0, 5.0) * 3, **changes):
     rows = make(np.full(12, -90.0), -90.0 + gaps, np.full(12, -80.0))
     other = make([-60.0, -61.0], [-58.0, -58.0], [-57.0, -57.0], split="train")
     result = result_of(rows, other)
-    curve = {"split": "test", "family": "mean_field", **summarise_curve(table(shares, gaps)), **changes}
-    return Result(result.datapoints, {**result.summary_values, "semi_amortized": curve}, {})
+    curve = replace(curve_of(table(shares, gaps)), **changes)
+    return replace(result, summary_values=replace(result.summary_values, semi_amortized=curve))
 
 
 def curve_line(ax):
@@ -38,19 +39,19 @@ def curve_line(ax):
 def test_the_points_are_the_means_after_each_number_of_steps():
     result = with_curve()
     steps, levels = curve_line(semi_amortized(result))
-    curve = result.summary_values["semi_amortized"]["curve"]
+    curve = result.summary_values.semi_amortized.curve
     assert steps.tolist() == [0, 1, 5, 20]
-    np.testing.assert_allclose(levels, [point["elbo"]["mean"] for point in curve])
+    np.testing.assert_allclose(levels, [point.elbo.mean for point in curve])
     np.testing.assert_allclose(levels[0], -90.0)
 
 
 def test_points_have_the_share_of_the_gap_that_is_closed():
     result = with_curve()
     ax = semi_amortized(result)
-    curve = result.summary_values["semi_amortized"]["curve"][1:]
-    assert texts(ax)[2:] == [f"{point['share']['mean']:.0%}" for point in curve]
+    curve = result.summary_values.semi_amortized.curve[1:]
+    assert texts(ax)[2:] == [f"{point.share.mean:.0%}" for point in curve]
     drawn = [(text.xy[0], text.xy[1]) for text in ax.texts[2:]]
-    np.testing.assert_allclose(drawn, [(point["steps"], point["elbo"]["mean"]) for point in curve])
+    np.testing.assert_allclose(drawn, [(point.steps, point.elbo.mean) for point in curve])
     ax.figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in ax.texts[2:]]
     assert all(box.y0 >= ax.bbox.y0 and box.x1 <= ax.figure.bbox.x1 for box in boxes)
@@ -84,17 +85,15 @@ def test_steps_are_on_a_scale_that_shows_zero_and_hundreds():
 def test_the_title_counts_the_datapoints_of_the_curve():
     rows = table(SHARES, np.array([1.0, 4.0, 2.0, 5.0] * 3))
     rows.loc[rows["index"] == 3, "left"] = np.nan
-    result = with_curve(**summarise_curve(rows))
+    result = with_curve(**vars(curve_of(rows)))
     assert semi_amortized(result).get_title(loc="left") == "test: 11 datapoints (1 not finite, left out), means"
 
 
 @pytest.mark.parametrize("split", [None, "test", "train"])
-@pytest.mark.parametrize("values", [None, {"skipped": "the encoder's family is 'flow'"}])
+@pytest.mark.parametrize("values", [None, Skipped("the encoder's family is 'flow'")])
 def test_without_a_curve_the_figure_says_so(values, split):
     result = with_curve()
-    summary = {name: part for name, part in result.summary_values.items() if name != "semi_amortized"}
-    if values:
-        summary["semi_amortized"] = values
+    summary = replace(result.summary_values, semi_amortized=values)
     ax = semi_amortized(Result(result.datapoints, summary, {}), split=split)
     assert texts(ax) == ["no curve of local steps"]
     assert ax.get_title(loc="left") == (split or "test")

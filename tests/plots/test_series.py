@@ -38,7 +38,7 @@ def trained():
 
 
 def levels(comparison, run, split="test"):
-    return {name: values["mean"] for name, values in comparison.summary_values["splits"][split]["levels"][run].items()}
+    return {name: values.mean for name, values in comparison.summary_values.splits[split].levels[run].items()}
 
 
 def texts(ax):
@@ -60,10 +60,10 @@ def test_every_ladder_has_the_rungs_and_gaps_of_its_run(two):
         drawn = {line.get_color(): tuple(line.get_xdata()) for line in bars}
         assert drawn[COLORS["encoder"]] == (means["elbo"], means["elbo_star"])
         assert drawn[COLORS["family"]] == (means["elbo_star"], means["log_px"])
-        quantities = two.summary_values["splits"]["test"]["levels"][run]
+        quantities = two.summary_values.splits["test"].levels[run]
         for gap in ("amortization_gap", "approximation_gap"):
             values = quantities[gap]
-            assert f"{gap.split('_')[0]} {values['mean']:.2f} ± {values['se_total']:.2f}" in texts(ax)
+            assert f"{gap.split('_')[0]} {values.mean:.2f} ± {values.se_total:.2f}" in texts(ax)
             whiskers = [
                 line.get_xdata()
                 for line in ax.lines
@@ -72,14 +72,14 @@ def test_every_ladder_has_the_rungs_and_gaps_of_its_run(two):
                 and line.get_ydata()[0] == row
             ]
             top = means["elbo_star" if gap == "amortization_gap" else "log_px"]
-            np.testing.assert_allclose(whiskers, [[top - values["ci95"][0], top - values["ci95"][1]]])
+            np.testing.assert_allclose(whiskers, [[top - values.ci95[0], top - values.ci95[1]]])
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a\n(the reference)", "b"]
 
 
 def test_ladders_far_apart_are_drawn_from_their_own_log_px(trained):
     ax = ladders(trained)
     assert "own log p(x)" in ax.get_xlabel()
-    for row, run in enumerate(trained.summary_values["runs"]):
+    for row, run in enumerate(trained.summary_values.runs):
         means = levels(trained, run)
         assert dots(ax, "s")[row] == 0
         assert dots(ax, "o")[row] == pytest.approx(-means["total_gap"])
@@ -99,14 +99,14 @@ def test_ladders_close_together_keep_their_levels(two):
 )
 def test_differences_are_the_paired_ones_with_their_intervals(two, kind, names):
     ax = differences(two, kind=kind)
-    quantities = two.summary_values["splits"]["test"]["differences"]["b"]["quantities"]
+    quantities = two.summary_values.splits["test"].differences["b"].quantities
     (marks,) = (line for line in ax.lines if line.get_marker() == "o")
-    assert list(marks.get_xdata()) == [quantities[name]["mean"] for name in names]
+    assert list(marks.get_xdata()) == [quantities[name].mean for name in names]
     whiskers = [list(line.get_xdata()) for line in ax.lines if line.get_marker() == "|"]
-    assert whiskers == [quantities[name]["ci95"] for name in names]
+    assert whiskers == [list(quantities[name].ci95) for name in names]
     for name, text in zip(names, texts(ax), strict=True):
-        low, high = quantities[name]["ci95"]
-        assert text.startswith(f"{quantities[name]['mean']:.2f} ± ".replace("-", "−"))
+        low, high = quantities[name].ci95
+        assert text.startswith(f"{quantities[name].mean:.2f} ± ".replace("-", "−"))
         assert f"(95%: {low:.2f} to {high:.2f})".replace("-", "−") in text
     assert ax.get_title(loc="left").startswith("b minus a")
     assert "than in a" in ax.get_xlabel()
@@ -116,7 +116,7 @@ def test_few_datapoints_have_ranges_in_words_and_no_whiskers():
     few = compare({"a": three(), "b": make([-94.0, -91.8, -95.0], [-90.0, -91.0, -92.5], [-88.5, -90.5, -90.0])})
     for ax in (ladders(few), differences(few)):
         assert not [x for line in ax.lines if line.get_marker() == "|" for x in line.get_xdata()]
-    low, high = few.summary_values["splits"]["test"]["differences"]["b"]["quantities"]["total_gap"]["range"]
+    low, high = few.summary_values.splits["test"].differences["b"].quantities["total_gap"].range
     assert texts(ax)[-1].endswith(f"nats\n(range {low:.2f} to {high:.2f}; too few for an interval)")
     ax.figure.draw_without_rendering()
     assert all(text.get_window_extent().x1 <= ax.figure.bbox.x1 for text in ax.texts)
@@ -124,7 +124,7 @@ def test_few_datapoints_have_ranges_in_words_and_no_whiskers():
 
 def test_every_run_has_its_own_marks(trained):
     ax = differences(trained)
-    labels = [line.get_label() for line in ax.lines if line.get_label() in trained.summary_values["runs"]]
+    labels = [line.get_label() for line in ax.lines if line.get_label() in trained.summary_values.runs]
     assert labels == ["epoch-0002", "epoch-0004", "epoch-0008"]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == labels
     marks = {line.get_marker() for line in ax.lines if line.get_label() in labels}
@@ -134,7 +134,7 @@ def test_every_run_has_its_own_marks(trained):
 @pytest.mark.parametrize("kind", ["gaps", "bounds"])
 def test_a_series_shows_every_checkpoint_at_its_epoch(trained, kind):
     ax = series(trained, kind=kind)
-    runs = list(trained.summary_values["runs"])
+    runs = list(trained.summary_values.runs)
     named = {"total gap": "total_gap", "log p(x)": "log_px", "L[q*]": "elbo_star", "L[q]": "elbo"}
     named |= {"amortization gap (encoder)": "amortization_gap", "approximation gap (family)": "approximation_gap"}
     drawn = {named[line.get_label()]: line for line in ax.lines}
@@ -149,7 +149,7 @@ def test_a_series_shows_every_checkpoint_at_its_epoch(trained, kind):
 def test_the_bands_are_the_intervals_of_the_gaps(trained):
     ax = series(trained)
     intervals = [
-        [values[name]["ci95"] for values in trained.summary_values["splits"]["test"]["levels"].values()]
+        [values[name].ci95 for values in trained.summary_values.splits["test"].levels.values()]
         for name in ("total_gap", "amortization_gap", "approximation_gap")
     ]
     for band, expected in zip(ax.collections, intervals, strict=True):

@@ -77,7 +77,7 @@ def numbers_in(values):
 
 
 def stored(comparison, folder):
-    write_json(folder / "comparison.json", comparison.summary_values)
+    write_json(folder / "comparison.json", comparison.summary_values.to_dict())
     return set(numbers_in(json.loads((folder / "comparison.json").read_text())))
 
 

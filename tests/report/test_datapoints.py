@@ -45,19 +45,19 @@ def test_the_worst_datapoints_have_their_labels():
 @pytest.mark.parametrize("name", ["labels", "some labels missing"])
 def test_gaps_by_class_are_the_summarys(name):
     result = ODD[name]()
-    for number, (split, part) in enumerate(result.summary_values["splits"].items(), 1):
+    for number, (split, part) in enumerate(result.summary_values.splits.items(), 1):
         table = odd(name).table(f"classes-{number}")
         assert f"split {split}" in table.caption
         assert table.footnote.endswith("too few for an interval.")
-        for row, found in zip(table.rows, part["classes"], strict=True):
+        for row, found in zip(table.rows, part.classes, strict=True):
             label, used, *cells = row.cells
-            assert label == str(found["label"])
-            finite = found["quantities"]["total_gap"]["count"]
-            assert used == (str(finite) if finite == found["datapoints"] else f"{finite} of {found['datapoints']}")
+            assert label == str(found.label)
+            finite = found.quantities["total_gap"].count
+            assert used == (str(finite) if finite == found.datapoints else f"{finite} of {found.datapoints}")
             for place, gap in enumerate(("total_gap", "amortization_gap", "approximation_gap")):
-                values = found["quantities"][gap]
-                ends = Range(*values["range"]) if finite else Interval(None, None)
-                assert cells[2 * place : 2 * place + 2] == [values["mean"], ends]
+                values = found.quantities[gap]
+                ends = Range(*values.range) if finite else Interval(None, None)
+                assert cells[2 * place : 2 * place + 2] == [values.mean, ends]
     rows = odd("some labels missing").table("classes-1").rows
     assert [row.cells[:2] for row in rows] == [("a", "1"), ("b", "1"), ("c", "0 of 2")]
 

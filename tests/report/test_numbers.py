@@ -14,10 +14,12 @@ from gapkit.report import build, captions, wording
 from gapkit.report.blocks import Document, FactSheet, Interval, PlusMinus, Range, Table
 from gapkit.report.formats import as_text
 from gapkit.results import Result
+from gapkit.results.records import Summary
 from gapkit.results.status import STATUSES
 from gapkit.results.summary import summarise
 from tests.report.shown import NUMBER, constants, leaves, of_html, of_pdf
 from tests.results.by_hand import join, make, nothing, three, uneven, with_extras, with_labels
+from tests.results.edited import with_parts
 from tests.results.latents import with_active
 from tests.results.verdict import builder as verdicts
 
@@ -56,13 +58,13 @@ class Files:
         self.values = [*leaves(json.loads((folder / "summary.json").read_text("utf-8"))), *table.to_numpy(float).flat]
         self.values.append(float(len(table)))
         self.values += leaves(asdict(saved.decision()))
-        quantities, first = saved.summary_values["quantities"], next(iter(saved.summary_values["splits"].values()))
-        if "data" in first and quantities["log_px"]["mean"]:  # the gap in proportion: to -log p(x), in bits
-            gap, log_px = quantities["total_gap"]["mean"], quantities["log_px"]["mean"]
-            self.values += [gap / -log_px, gap / first["data"]["dimensions"] / np.log(2.0), -log_px / 1000]
-        levels = [part["quantities"]["log_px"] for part in saved.summary_values["splits"].values()]
-        if len(levels) > 1 and None not in (levels[0]["mean"], levels[1]["mean"]):  # splits are held against each other
-            self.values += [levels[0]["mean"] - levels[1]["mean"]]
+        quantities, first = saved.summary_values.quantities, saved.summary_values.first
+        if first.data and quantities["log_px"].mean:  # the gap in proportion: to -log p(x), in bits
+            gap, log_px = quantities["total_gap"].mean, quantities["log_px"].mean
+            self.values += [gap / -log_px, gap / first.data.dimensions / np.log(2.0), -log_px / 1000]
+        levels = [part.quantities["log_px"] for part in saved.summary_values.splits.values()]
+        if len(levels) > 1 and None not in (levels[0].mean, levels[1].mean):  # splits are held against each other
+            self.values += [levels[0].mean - levels[1].mean]
         self.written = {}
 
     def hold(self, number):
@@ -88,9 +90,8 @@ def rich():
     gain = table["amortization_gap"] * 0.37
     table = table.assign(elbo_refit=table["elbo"] + gain, gain_refit=gain, left_refit=table["amortization_gap"] - gain)
     table = table.assign(**{f"{name}_refit_se": 0.0213 for name in ("elbo", "gain", "left")})
-    summary = {**summarise(table), "semi_amortized": extras.summary_values["semi_amortized"]}
-    summary["splits"]["test"]["latents"] = with_active([1.0, 0.001, 0.3], 100)
-    return Result(table, summary, {})
+    summary = summarise(table, semi_amortized=extras.summary_values.semi_amortized)
+    return Result(table, with_parts(summary, latents=with_active([1.0, 0.001, 0.3], 100)), {})
 
 
 def one_class_stands_out():
@@ -106,7 +107,7 @@ def targets():
 def carried(**gaps):
     """A run whose numbers carry an advice, with all that a summary of an analysis holds."""
     frame = verdicts.table(37, **gaps)
-    return Result(frame, verdicts.finished(frame), {})
+    return Result(frame, Summary.of(verdicts.finished(frame)), {})
 
 
 RESULTS = {
@@ -172,20 +173,19 @@ def test_every_cell_is_the_number_of_its_row_and_column(name):
     result, document = case(name)
     summary = result.summary_values
     checked = 0
-    for number, split in enumerate(summary["splits"], 1):
+    for number, split in enumerate(summary.splits, 1):
         for row in document.table(f"gaps-{number}").rows:
-            checked += assert_row(
-                document.table(f"gaps-{number}"), row, summary["splits"][split]["quantities"][row.name]
-            )
-        classes = {str(part["label"]): part for part in summary["splits"][split].get("classes", ())}
+            values = vars(summary.splits[split].quantities[row.name])
+            checked += assert_row(document.table(f"gaps-{number}"), row, values)
+        classes = {str(part.label): part for part in summary.splits[split].classes}
         if classes:
             shown = document.table(f"classes-{number}")
             assert [row.name for row in shown.rows] == list(classes)
             for row in shown.rows:
-                gaps = classes[row.name]["quantities"]
-                values = {name: gap["mean"] for name, gap in gaps.items()}
-                ends = {f"{name}_ci95": gap["ci95"] for name, gap in gaps.items()}
-                ranges = {f"{name}_range": gap["range"] for name, gap in gaps.items()}
+                gaps = classes[row.name].quantities
+                values = {name: gap.mean for name, gap in gaps.items()}
+                ends = {f"{name}_ci95": gap.ci95 for name, gap in gaps.items()}
+                ranges = {f"{name}_range": gap.range for name, gap in gaps.items()}
                 checked += assert_row(shown, row, values | ends | ranges)
     table = result.datapoints
     rows = {f"{row['split']} {row['index']}": row for row in table.to_dict("records")}

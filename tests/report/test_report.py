@@ -91,23 +91,24 @@ def test_the_report_of_a_real_analysis(real):
 
 
 def assert_table_is_summary(result):
-    quantities = result.summary_values["quantities"]
+    quantities = result.summary_values.quantities
     rows = [row for row in Page(render(build(result))).tables[0][1:] if len(row) > 1]
-    own = f"elbo_star_{result.summary_values.get('families', {}).get('split')}"
+    families = result.summary_values.families
+    own = f"elbo_star_{families.split}" if families else None
     names = in_order(name for name in quantities if name != own)
     assert set(QUANTITIES) <= set(names)
     assert [row[0] for row in rows] == [quantity(name).label for name in names]
     for (label, *cells), name in zip(rows, names, strict=True):
         values = quantities[name]
-        expected = [nats(values[key]) for key in ("mean", "se_monte_carlo", "se_datapoints")]
-        ends, mark = (values["ci95"], "") if values["ci95"] else (values["range"], " (range)")
+        expected = [nats(number) for number in (values.mean, values.se_monte_carlo, values.se_datapoints)]
+        ends, mark = (values.ci95, "") if values.ci95 else (values.range, " (range)")
         expected.append(" to ".join(nats(end) for end in ends) + mark if ends else "–")
         assert cells[:4] == expected, label
-        assert cells[4].split(" of ")[0] == str(values["count"])
+        assert cells[4].split(" of ")[0] == str(values.count)
 
 
 def test_every_quantity_of_a_summary_has_words():
-    quantities = three().summary_values["quantities"]
+    quantities = three().summary_values.quantities
     assert set(QUANTITIES) <= set(quantities)
     assert all(quantity(name).meaning for name in quantities)
     assert all(quantity(f"{kind}_{name}").meaning for name in FAMILIES for kind in ("elbo_star", "approximation_gap"))
@@ -143,11 +144,11 @@ def test_tables_have_captions_and_pictures_have_descriptions():
 def test_a_second_split_has_its_table_and_the_generalisation_gap():
     result = join(three(), make([-61.0, -62.0], [-60.0, -60.5], [-59.0, -59.0], split="train"))
     document = build(result)
-    values = result.summary_values["splits"]["train"]["quantities"]
+    values = result.summary_values.splits["train"].quantities
     means = {row.name: row.cells[1] for row in document.table("gaps-2").rows}
-    assert means == {name: values[name]["mean"] for name in means}
+    assert means == {name: values[name].mean for name in means}
     (difference,) = document.table("generalisation").rows
-    assert difference.cells[1] == result.summary_values["generalisation"]["test minus train"]["mean"]
+    assert difference.cells[1] == result.summary_values.generalisation["test minus train"].mean
     assert "Further splits" in [heading for _, heading in Page(render(document)).headings]
 
 

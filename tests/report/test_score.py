@@ -38,7 +38,7 @@ def full(other="letters"):
     table = scores(Result(frame, odd.summary_values, {}), name=other, complexity=np.linspace(480, 590, 27))
     found = separate(reference, table)
     run = {"checkpoint": {"name": "model.pt", "sha256": "ab" * 32}, "settings": {"effort": "quick"}, "warnings": []}
-    return Scored(found.datapoints, {**found.summary_values, "notes": []}, run)
+    return Scored(found.datapoints, replace(found.summary_values, notes=()), run)
 
 
 ODD = {
@@ -108,8 +108,8 @@ def test_every_number_is_in_the_files(name, text_of, tmp_path):
 
 def test_a_wrong_number_would_be_noticed():
     found, document = built("full")
-    known = Known(leaves(dict(found.summary_values)))
-    assert f"{found.summary_values['separation']['scores']['regret']['auc']:.3f}" in known
+    known = Known(leaves(found.summary_values.to_dict()))
+    assert f"{found.summary_values.separation.scores['regret'].auc:.3f}" in known
     worse = replace(document, verdict=(f"{document.verdict[0]} And 7.12345 nats.",))
     assert "7.12345" in numbers_of(of_html(worse))
     assert "7.12345" not in known
@@ -120,23 +120,23 @@ def test_every_cell_is_the_number_of_its_row_and_column():
     values = found.summary_values
     for row in document.table("scores").rows:
         _, auc, interval, lead, lead_interval = row.cells
-        own = values["separation"]["scores"][row.name]
-        assert (auc, [interval.low, interval.high]) == (own["auc"], own["ci95"])
-        if row.name == values["separation"]["best"]:
+        own = values.separation.scores[row.name]
+        assert (auc, [interval.low, interval.high]) == (own.auc, [*own.ci95])
+        if row.name == values.separation.best:
             assert (lead, lead_interval) == (None, Interval(None, None))
         else:
-            difference = values["separation"]["differences"][row.name]
-            assert (lead, [lead_interval.low, lead_interval.high]) == (difference["difference"], difference["ci95"])
+            difference = values.separation.differences[row.name]
+            assert (lead, [lead_interval.low, lead_interval.high]) == (difference.difference, [*difference.ci95])
     for row in document.table("alarms").rows:
-        own = values["separation"]["scores"][row.name]
-        assert row.cells[1:3] == (own["threshold95"], own["fpr95"])
-        assert [row.cells[3].low, row.cells[3].high] == own["fpr95_ci95"]
-        assert row.cells[4:] == (own["reference"], own["other"])
+        own = values.separation.scores[row.name]
+        assert row.cells[1:3] == (own.threshold95, own.fpr95)
+        assert [row.cells[3].low, row.cells[3].high] == [*own.fpr95_ci95]
+        assert row.cells[4:] == (own.reference, own.other)
     for row in document.table("spread-table").rows:
         for place, role in enumerate(("reference", "other")):
-            own = values["sets"][role]["scores"][row.name]
-            assert row.cells[1 + 2 * place] == own["median"]
-            assert row.cells[2 + 2 * place] == Interval(own["q05"], own["q95"])
+            own = values.sets[role].scores[row.name]
+            assert row.cells[1 + 2 * place] == own.median
+            assert row.cells[2 + 2 * place] == Interval(own.q05, own.q95)
 
 
 def test_the_most_unusual_datapoints_come_first():
@@ -188,8 +188,8 @@ def test_the_order_of_the_page():
 def test_the_figures_are_those_of_the_scores():
     found, document = built("full")
     roc, histograms = document.figures()
-    areas = found.summary_values["separation"]["scores"]
-    assert f"likelihood regret {areas['regret']['auc']:.2f}" in roc.alt
+    areas = found.summary_values.separation.scores
+    assert f"likelihood regret {areas['regret'].auc:.2f}" in roc.alt
     assert "Histograms of 5 scores" in histograms.alt
 
 

@@ -1,5 +1,6 @@
 """Results made by hand: a few datapoints, many of them, several splits, labels, and odd ones."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -7,8 +8,8 @@ import pandas as pd
 
 from gapkit.ladder import STANDARD
 from gapkit.results import Result
-from gapkit.results.step_gains import summarise_curve
 from gapkit.results.summary import summarise
+from tests.results.local_steps import curve_of
 from tests.results.local_steps import table as curve_table
 
 QUANTITIES = (*STANDARD.names, *STANDARD.contrasts(), "mode_gap", "optimality_gap", "iwae", "pooled", "ais")
@@ -97,8 +98,7 @@ def with_extras(shares=None, **changes):
     rows = rows.assign(elbo_refit=level, gain_refit=level - rows["elbo"], left_refit=rows["elbo_star"] - level)
     rows = rows.assign(**{f"{kind}_refit_se": 0.02 for kind in ("elbo", "gain", "left")})
     table = curve_table(shares or {0: 0.0, 1: [0.4, 0.5, 0.6] * 4, 5: 0.93}, np.tile([4.0, 5.0, 6.0], 4))
-    curve = {"split": "test", "family": "mean_field", **summarise_curve(table), **changes}
-    return Result(rows, {**summarise(rows), "semi_amortized": curve}, {})
+    return Result(rows, summarise(rows, semi_amortized=replace(curve_of(table), **changes)), {})
 
 
 def uneven(count=12, seed=0, **changes):

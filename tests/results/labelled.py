@@ -20,4 +20,4 @@ def labelled(labels, seed=0, larger=None, by=0.0):
 
 
 def classes_of(result, split="test"):
-    return result.summary_values["splits"][split]["classes"]
+    return result.summary_values.splits[split].classes

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from gapkit.results.step_gains import summarise_curve
+
 GAPS = np.tile([1.0, 4.0, 2.0, 5.0], 3)
 
 
@@ -15,3 +17,8 @@ def table(shares, gaps=GAPS, error=0.01):
         part = pd.DataFrame({"index": range(len(gaps)), "steps": steps, **values})
         parts.append(part.assign(elbo_se=0.1, gain_se=error, left_se=error))
     return pd.concat(parts, ignore_index=True)
+
+
+def curve_of(rows):
+    """The summary of a table."""
+    return summarise_curve(rows, "test", "mean_field", 10)

@@ -11,9 +11,11 @@ from playwright.sync_api import sync_playwright
 
 from gapkit.ladder import STANDARD
 from gapkit.results import Result
+from gapkit.results.records import Certificate, Sandwich
 from gapkit.results.summary import summarise
 from tests.report.pages import Page
 from tests.results.by_hand import ODD, join, make, three, twelve
+from tests.results.edited import with_mean
 
 RUNGS = [rung.name for rung in STANDARD.rungs]
 GAPS = {gap.name: tuple(rung.name for rung in STANDARD.ends(gap)) for gap in STANDARD.all_gaps}
@@ -46,13 +48,13 @@ def test_odd_results_give_one_well_formed_element(name):
     assert card.endswith("</div>")
     assert not page.all("script")
     assert result.verdict()[0].split("'")[0] in card
-    finite = result.summary_values["quantities"]["total_gap"]["mean"] is not None
+    finite = result.summary_values.quantities["total_gap"].mean is not None
     assert ("not finite" in card.partition("<table")[2].partition("</table>")[0]) == (not finite)
 
 
 def test_every_number_of_the_table_is_that_of_the_summary():
     result = twelve()
-    quantities = result.summary_values["quantities"]
+    quantities = result.summary_values.quantities
     (table,) = Page(result._repr_html_()).tables
     rows = {row[0]: row[1:3] for row in table[1:]}
     labels = {
@@ -67,9 +69,9 @@ def test_every_number_of_the_table_is_that_of_the_summary():
     assert list(rows) == list(labels)
     for label, name in labels.items():
         values = quantities[name]
-        low, high = values["ci95"]
-        error = values.get("se_total", values["se_datapoints"])
-        assert rows[label] == [f"{values['mean']:.3f} ± {error:.3f}", f"{low:.3f} to {high:.3f}"]
+        low, high = values.ci95
+        error = values.se_datapoints if values.se_total is None else values.se_total
+        assert rows[label] == [f"{values.mean:.3f} ± {error:.3f}", f"{low:.3f} to {high:.3f}"]
 
 
 def test_few_datapoints_have_their_range_and_a_note():
@@ -92,25 +94,23 @@ def test_few_datapoints_have_their_range_and_a_note():
     ids=["usual", "negative gaps", "far from zero", "no gaps", "one datapoint"],
 )
 def test_bars_go_from_dot_to_dot_and_all_rows_share_one_axis(result):
-    drawn, quantities = pictures(result._repr_html_()), result.summary_values["quantities"]
+    drawn, quantities = pictures(result._repr_html_()), result.summary_values.quantities
     names = {"log_px": "log p(x)", "elbo_star": "L[q*]", "elbo": "L[q]"}
     x = {rung: drawn[label]["cx"] for rung, label in names.items()}
-    nats = {rung: quantities[rung]["mean"] for rung in RUNGS}
-    ends = [
-        quantities[upper]["mean"] - end for gap, (upper, _) in GAPS.items() for end in quantities[gap]["ci95"] or ()
-    ]
-    ends += [*nats.values(), quantities["elbo_star_full_rank"]["mean"]]
+    nats = {rung: quantities[rung].mean for rung in RUNGS}
+    ends = [quantities[upper].mean - end for gap, (upper, _) in GAPS.items() for end in quantities[gap].ci95 or ()]
+    ends += [*nats.values(), quantities["elbo_star_full_rank"].mean]
     scale = (220 - 2 * 9) / max(max(ends) - min(ends), 0.1)
     for one, other in pairwise(RUNGS):
         assert x[one] - x[other] == pytest.approx(scale * (nats[one] - nats[other]), abs=0.11)
     side = drawn["L[q*], full rank"]["cx"]
     assert side - x["elbo_star"] == pytest.approx(
-        scale * (quantities["elbo_star_full_rank"]["mean"] - nats["elbo_star"]), abs=0.11
+        scale * (quantities["elbo_star_full_rank"].mean - nats["elbo_star"]), abs=0.11
     )
     for gap, (upper, lower) in GAPS.items():
         bar = drawn[gap.replace("_", " ")]
         assert sorted((x[upper], x[lower])) == pytest.approx([bar["x"], bar["x"] + bar["width"]], abs=0.11)
-        whisker = [x[upper] - scale * end for end in reversed(quantities[gap]["ci95"] or ())]
+        whisker = [x[upper] - scale * end for end in reversed(quantities[gap].ci95 or ())]
         assert bar.get("whisker", []) == pytest.approx(whisker, abs=0.11)
     everything = [number for row in drawn.values() for number in [row.get("cx", 9.0), *row.get("whisker", [])]]
     assert min(everything) > 8.8
@@ -135,7 +135,7 @@ def test_dotted_lines_join_each_dot_to_the_ends_of_its_bars():
 def test_means_over_different_datapoints_are_not_drawn():
     frame = three().datapoints.assign(elbo=[-95.0, -92.0, np.nan])
     summary = summarise(frame)
-    summary["splits"]["test"]["quantities"]["log_px"] = summarise(three().datapoints)["quantities"]["log_px"]
+    summary = with_mean(summary, "log_px", **vars(three().summary_values.quantities["log_px"]))
     card = Result(frame, summary, {})._repr_html_()  # an older file: log p(x) of three, L[q] of two datapoints
     assert "<svg" not in card
     assert "not over the same datapoints" in card
@@ -168,7 +168,8 @@ def test_names_from_elsewhere_are_text():
 
 def test_sentences_are_those_of_the_verdict_and_of_trust():
     frame = three().datapoints
-    certificate = {name: {**summarise(frame)["quantities"]["elbo"]} for name in ("lower", "upper", "gap")}
+    elbo = summarise(frame).quantities["elbo"]
+    certificate = Certificate(elbo, elbo, Sandwich(**vars(elbo), median=None))
     result = Result(frame, summarise(frame, certificate=certificate), {})
     text = re.sub(r"\s+", " ", result._repr_html_())
     for sentence in [*result.verdict(), *result.trust()]:

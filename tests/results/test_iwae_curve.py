@@ -74,9 +74,9 @@ def test_undefined_weights_are_zero_and_such_datapoints_left_out(bad):
     kept = np.delete(log_w, 3, 0)[:, 1]
     assert bounds.value[-1, 1] == pytest.approx(np.log(np.exp(kept + 80).sum() / 20) - 80)
     values = summarise_iwae_curve(bounds, 20, np.full(3, -75.0), np.full(3, 0.1))
-    assert (values["datapoints"], values["left_out"]) == (2, 1)
-    assert values["curve"][0]["bound"] == pytest.approx(log_w[:, [0, 2]].mean())
-    json.dumps(values, allow_nan=False)
+    assert (values.datapoints, values.left_out) == (2, 1)
+    assert values.curve[0].bound == pytest.approx(log_w[:, [0, 2]].mean())
+    json.dumps(values.to_dict(), allow_nan=False)
 
 
 def test_the_summary_is_of_means_over_the_same_datapoints():
@@ -85,17 +85,15 @@ def test_the_summary_is_of_means_over_the_same_datapoints():
     log_px[7] = np.nan
     keep = np.arange(40) != 7
     values = summarise_iwae_curve(bounds, 100, log_px, np.full(40, 0.2))
-    assert [point["k"] for point in values["curve"]] == list(group_sizes(100))
-    assert values["curve"][2]["bound"] == pytest.approx(bounds.value[2, keep].mean())
-    assert values["curve"][2]["below"]["mean"] == pytest.approx(bounds.below[2, keep].mean())
-    assert values["curve"][2]["below"]["se_monte_carlo"] == pytest.approx(
-        np.sqrt((bounds.below_se[2, keep] ** 2).sum()) / 39
-    )
-    assert values["log_px"] == pytest.approx(log_px[keep].mean())
-    assert values["left"]["mean"] == pytest.approx((log_px - bounds.value[-1])[keep].mean())
-    assert values["curve"][-1]["below"]["mean"] == 0
+    assert [point.k for point in values.curve] == list(group_sizes(100))
+    assert values.curve[2].bound == pytest.approx(bounds.value[2, keep].mean())
+    assert values.curve[2].below.mean == pytest.approx(bounds.below[2, keep].mean())
+    assert values.curve[2].below.se_monte_carlo == pytest.approx(np.sqrt((bounds.below_se[2, keep] ** 2).sum()) / 39)
+    assert values.log_px == pytest.approx(log_px[keep].mean())
+    assert values.left.mean == pytest.approx((log_px - bounds.value[-1])[keep].mean())
+    assert values.curve[-1].below.mean == 0
     nothing = summarise_iwae_curve(bounds, 100, log_px * np.nan, np.full(40, 0.2))
-    assert (nothing["datapoints"], nothing["log_px"], nothing["curve"][0]["bound"]) == (0, None, None)
+    assert (nothing.datapoints, nothing.log_px, nothing.curve[0].bound) == (0, None, None)
 
 
 def test_parts_join_to_the_whole():

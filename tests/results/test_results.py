@@ -70,12 +70,12 @@ def test_the_table_shows_its_errors_and_is_a_copy(result):
 
 
 def test_the_summary_shows_its_errors(result):
-    quantities = result.summary_values["quantities"]
+    quantities = result.summary_values.quantities
     summary = result.summary
     assert summary.index.tolist() == list(quantities)
     assert summary.index.name == "quantity"
     for name, values in quantities.items():
-        expected = [values[key] for key in ("mean", "se_monte_carlo", "count")]
+        expected = [values.mean, values.se_monte_carlo, values.count]
         np.testing.assert_array_equal(summary.loc[name, ["mean", "se_monte_carlo", "count"]], np.array(expected, float))
     assert repr(summary).count("±") > len(STANDARD.names)
     assert "nats" in repr(summary)
@@ -151,8 +151,8 @@ def test_csv_is_written_wholly_or_not_at_all(result, tmp_path, monkeypatch):
 
 def test_one_datapoint_has_only_monte_carlo_error_and_a_range():
     one = summarise_values(np.array([2.0]), np.array([0.1]))
-    assert (one["se_datapoints"], one["se_monte_carlo"]) == (None, 0.1)
-    assert (one["ci95"], one["range"]) == (None, [2.0, 2.0])
+    assert (one.se_datapoints, one.se_monte_carlo) == (None, 0.1)
+    assert (one.ci95, one.range) == (None, (2.0, 2.0))
     none = summarise_values(np.array([np.nan]), np.array([0.1]))
-    assert (none["mean"], none["ci95"], none["range"]) == (None, None, None)
-    assert none["left_out"] == 1
+    assert (none.mean, none.ci95, none.range) == (None, None, None)
+    assert none.left_out == 1

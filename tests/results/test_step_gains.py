@@ -1,18 +1,20 @@
 """The curve of local steps in numbers and words, on tables made by hand."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from gapkit.results.step_gains import summarise_curve
+from gapkit.core.means import Mean
+from gapkit.results.records import Skipped, Summary
 from gapkit.results.summary import summarise_values
 from gapkit.results.verdict import verdict
-from tests.results.local_steps import GAPS, table
+from tests.results.local_steps import GAPS, curve_of, table
 
 
 def by_steps(summary):
-    return {point["steps"]: point for point in summary["curve"]}
+    return {point.steps: point for point in summary.curve}
 
 
 @pytest.mark.parametrize(
@@ -28,42 +30,42 @@ def by_steps(summary):
     ],
 )
 def test_the_steps_that_close_90_percent(shares, expected):
-    summary = summarise_curve(table(shares))
-    assert summary["steps_to_90"] == expected
-    assert json.loads(json.dumps(summary, allow_nan=False))["steps_to_90"] == expected
+    summary = curve_of(table(shares))
+    assert summary.steps_to_90 == expected
+    assert json.loads(json.dumps(summary.to_dict(), allow_nan=False))["steps_to_90"] == expected
 
 
 def test_the_order_of_rows_changes_nothing():
     rows = table({0: 0.0, 1: [0.2, 0.6, 0.3, 0.4] * 3, 10: 0.95})
-    assert summarise_curve(rows.sample(frac=1.0, random_state=1)) == summarise_curve(rows)
+    assert curve_of(rows.sample(frac=1.0, random_state=1)) == curve_of(rows)
 
 
 def test_gains_and_what_is_left_are_means_over_datapoints():
-    summary = summarise_curve(table({0: 0.0, 1: [0.5, 0.25, 0.5, 0.25] * 3, 2: 1.0}))
+    summary = curve_of(table({0: 0.0, 1: [0.5, 0.25, 0.5, 0.25] * 3, 2: 1.0}))
     point = by_steps(summary)[1]
     gain = np.array([0.5, 1.0, 1.0, 1.25] * 3)
-    assert point["gain"] == summarise_values(gain, np.full(12, 0.01))
-    assert point["left"] == summarise_values(GAPS - gain, np.full(12, 0.01))
-    assert point["elbo"]["mean"] == pytest.approx(-90 + gain.mean())
-    assert summary["elbo"] == by_steps(summary)[0]["elbo"]
-    assert summary["elbo_star"] == pytest.approx(-90 + GAPS.mean())
-    assert summary["amortization_gap"] == summarise_values(GAPS, np.full(12, 0.01))
-    assert (by_steps(summary)[0]["gain"]["mean"], by_steps(summary)[0]["share"]["mean"]) == (0.0, 0.0)
+    assert point.gain == summarise_values(gain, np.full(12, 0.01))
+    assert point.left == summarise_values(GAPS - gain, np.full(12, 0.01))
+    assert point.elbo.mean == pytest.approx(-90 + gain.mean())
+    assert summary.elbo == by_steps(summary)[0].elbo
+    assert summary.elbo_star == pytest.approx(-90 + GAPS.mean())
+    assert summary.amortization_gap == summarise_values(GAPS, np.full(12, 0.01))
+    assert (by_steps(summary)[0].gain.mean, by_steps(summary)[0].share.mean) == (0.0, 0.0)
 
 
 def test_a_share_is_a_ratio_of_means_with_the_interval_of_a_ratio():
     rng = np.random.default_rng(0)
     gaps = rng.exponential(2.0, 400)
     shares = rng.uniform(0.6, 0.9, 400)
-    share = by_steps(summarise_curve(table({0: 0.0, 1: shares}, gaps)))[1]["share"]
+    share = by_steps(curve_of(table({0: 0.0, 1: shares}, gaps)))[1].share
     gain = shares * gaps
-    assert share["mean"] == pytest.approx(gain.mean() / gaps.mean())
+    assert share.mean == pytest.approx(gain.mean() / gaps.mean())
     drawn = rng.integers(0, 400, (4000, 400))
     resampled = gain[drawn].mean(1) / gaps[drawn].mean(1)
-    assert share["se_datapoints"] == pytest.approx(resampled.std(), rel=0.06)
-    np.testing.assert_allclose(share["ci95"], np.quantile(resampled, [0.025, 0.975]), atol=0.002)
+    assert share.se_datapoints == pytest.approx(resampled.std(), rel=0.06)
+    np.testing.assert_allclose(share.ci95, np.quantile(resampled, [0.025, 0.975]), atol=0.002)
     # Gain and gap go together: as if they were independent, the interval would be several times as wide.
-    assert share["se_datapoints"] < 0.3 * gain.std() / gaps.mean() / 20
+    assert share.se_datapoints < 0.3 * gain.std() / gaps.mean() / 20
 
 
 def test_the_monte_carlo_error_of_a_share_is_that_of_paired_draws():
@@ -75,31 +77,31 @@ def test_the_monte_carlo_error_of_a_share_is_that_of_paired_draws():
     rows = table({0: 0.0, 1: 0.5}, gaps)
     rows.loc[rows["steps"] == 1, ["gain_se", "left_se"]] = np.stack([gain.std(0), (gap - gain).std(0)], 1)
     rows.loc[rows["steps"] == 0, ["gain_se", "left_se"]] = np.stack([np.zeros(12), gap.std(0)], 1)
-    share = by_steps(summarise_curve(rows))[1]["share"]
-    assert share["se_monte_carlo"] == pytest.approx((gain.mean(1) / gap.mean(1)).std(), rel=0.03)
+    share = by_steps(curve_of(rows))[1].share
+    assert share.se_monte_carlo == pytest.approx((gain.mean(1) / gap.mean(1)).std(), rel=0.03)
 
 
 def test_datapoints_that_are_not_finite_are_left_out_of_all_points():
     rows = table({0: 0.0, 1: 0.5, 2: 0.95})
     rows.loc[(rows["steps"] == 2) & (rows["index"] == 1), ["elbo", "gain", "left"]] = [-np.inf, -np.inf, np.inf]
-    summary = summarise_curve(rows)
-    assert (summary["datapoints"], summary["left_out"]) == (11, 1)
-    assert by_steps(summary)[1]["gain"]["mean"] == pytest.approx(0.5 * np.delete(GAPS, 1).mean())
-    nothing = summarise_curve(rows.assign(left=np.nan))
-    assert (nothing["datapoints"], nothing["steps_to_90"], nothing["elbo_star"]) == (0, None, None)
-    json.dumps(nothing, allow_nan=False)
+    summary = curve_of(rows)
+    assert (summary.datapoints, summary.left_out) == (11, 1)
+    assert by_steps(summary)[1].gain.mean == pytest.approx(0.5 * np.delete(GAPS, 1).mean())
+    nothing = curve_of(rows.assign(left=np.nan))
+    assert (nothing.datapoints, nothing.steps_to_90, nothing.elbo_star) == (0, None, None)
+    json.dumps(nothing.to_dict(), allow_nan=False)
 
 
 def test_without_a_clear_gap_there_is_no_share():
-    summary = summarise_curve(table({0: 0.0, 1: 0.95}, np.array([0.1, -0.1, 0.05, 0.0] * 3)))
-    assert summary["steps_to_90"] is None
-    assert all(point["share"] is None for point in summary["curve"])
+    summary = curve_of(table({0: 0.0, 1: 0.95}, np.array([0.1, -0.1, 0.05, 0.0] * 3)))
+    assert summary.steps_to_90 is None
+    assert all(point.share is None for point in summary.curve)
 
 
 def test_few_datapoints_have_no_share():
-    summary = summarise_curve(table({0: 0.0, 1: 0.95}, GAPS[:9]))
-    assert (summary["steps_to_90"], summary["amortization_gap"]["ci95"]) == (None, None)
-    assert all(point["share"] is None for point in summary["curve"])
+    summary = curve_of(table({0: 0.0, 1: 0.95}, GAPS[:9]))
+    assert (summary.steps_to_90, summary.amortization_gap.ci95) == (None, None)
+    assert all(point.share is None for point in summary.curve)
     assert (
         "What local steps close cannot be told over 9 datapoints of test: amortization gap range 1.00 to 5.00; too few"
         in said(summary)
@@ -108,14 +110,12 @@ def test_few_datapoints_have_no_share():
 
 def said(curve, **quantities):
     """The verdict on a curve, in a summary with gaps of 1 and 1 nat."""
-    one = {"mean": 1.0, "se_monte_carlo": 0.01, "se_datapoints": 0.1, "ci95": [0.8, 1.2], "count": 4, "left_out": 0}
+    one = Mean(1.0, 0.01, 0.1, (0.8, 1.2), (0.5, 1.5), 4, 0)
     names = ("total_gap", "amortization_gap", "approximation_gap", "amortization_minus_approximation")
     quantities = {**dict.fromkeys(names, one), **quantities}
-    split = {"quantities": quantities, "datapoints": 4, "status": {"ok": 4}, "other_start": 0}
-    summary = {"quantities": quantities, "splits": {"test": split}}
-    if curve is not None:
-        summary["semi_amortized"] = {"split": "test", **curve}
-    return " ".join(verdict(summary))
+    means = {name: values.to_dict() for name, values in quantities.items()}
+    split = {"quantities": means, "datapoints": 4, "status": {"ok": 4}, "other_start": 0}
+    return " ".join(verdict(replace(Summary.of({"splits": {"test": split}}), semi_amortized=curve)))
 
 
 @pytest.mark.parametrize(
@@ -134,17 +134,17 @@ def said(curve, **quantities):
     ],
 )
 def test_the_curve_in_words(shares, gaps, expected):
-    assert expected in said(summarise_curve(table(shares, gaps)))
+    assert expected in said(curve_of(table(shares, gaps)))
 
 
 def test_a_curve_that_was_left_out_says_why():
-    assert "There is no curve of local steps: because of this." in said({"skipped": "because of this"})
+    assert "There is no curve of local steps: because of this." in said(Skipped("because of this"))
     assert "local steps from" not in said(None)
 
 
 def values(mean, error):
-    interval = [mean - 1.96 * error, mean + 1.96 * error]
-    return {"mean": mean, "se_monte_carlo": error / 2, "se_datapoints": error, "ci95": interval, "count": 9}
+    interval = mean - 1.96 * error, mean + 1.96 * error
+    return Mean(mean, error / 2, error, interval, interval, 9, 0)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def values(mean, error):
         (values(0.4, 0.03), "The encoder refit gains 0.40 ± 0.03 nats of the amortization gap; with it, 0.30 ± 0.02"),
         (values(-0.4, 0.03), "The encoder refit is 0.40 ± 0.03 nats below the analysed one; with it, 0.30 ± 0.02"),
         (values(0.01, 0.03), "The encoder refit changes L[q] by 0.01 ± 0.03 nats, which may be chance; with it, 0.30"),
-        ({**values(0.4, 0.03), "mean": None, "ci95": None}, "The encoder refit gives no numbers"),
+        (replace(values(0.4, 0.03), mean=None, ci95=None), "The encoder refit gives no numbers"),
     ],
 )
 def test_a_further_encoder_in_words(gain, expected):

@@ -122,13 +122,13 @@ def test_the_summary_has_a_row_for_each_quantity_and_all_digits():
     assert table.columns.tolist() == [
         *("mean", "se_monte_carlo", "se_datapoints", "ci95_low", "ci95_high", "min", "max", "count")
     ]
-    assert table.loc["elbo", "mean"] == values["mean"]
-    assert table.loc["elbo", ["ci95_low", "ci95_high"]].tolist() == values["ci95"]
+    assert table.loc["elbo", "mean"] == values.mean
+    assert table.loc["elbo", ["ci95_low", "ci95_high"]].tolist() == list(values.ci95)
     assert table.loc["log_px", ["min", "max"]].tolist() == [2.0, 2.0]
     assert table.loc["ais"].isna().sum() == 7
     assert table.dtypes.astype(str).tolist() == ["float64"] * 7 + ["int64"]
     text = repr(table)
-    assert f"{values['mean']:.2f} ± {values['se_datapoints']:.2f}" in text
+    assert f"{values.mean:.2f} ± {values.se_datapoints:.2f}" in text
     assert "2.000 to 2.000 (range)" in text
     assert "\\" not in text  # no line is broken
 

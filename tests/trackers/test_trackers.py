@@ -6,6 +6,8 @@ import inspect
 import math
 import sys
 import tempfile
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,12 @@ import pytest
 import torch
 
 from gapkit.core.errors import InputError
+from gapkit.core.means import Mean
 from gapkit.engine import analyze
 from gapkit.models.reference import build
 from gapkit.report import write_report
 from gapkit.results import Result
+from gapkit.results.records import Split
 from gapkit.trackers import (
     MlflowTracker,
     TensorBoardTracker,
@@ -77,23 +81,23 @@ def read(kind, opened, place):
 def expected_metrics(result):
     """The numbers of a summary by the names that are promised, spelled out here once more."""
     found = {}
-    for split, values in result.summary_values["splits"].items():
-        for name, numbers in values["quantities"].items():
+    for split, values in result.summary_values.splits.items():
+        for name, numbers in values.quantities.items():
             place = f"gapkit/{split}/{name}"
-            found[place] = numbers["mean"]
-            found[f"{place}_se_monte_carlo"] = numbers["se_monte_carlo"]
-            found[f"{place}_se_datapoints"] = numbers["se_datapoints"]
-            found[f"{place}_ci95_low"], found[f"{place}_ci95_high"] = numbers["ci95"] or (None, None)
-            if numbers["ci95"] is None:  # too few datapoints
-                found[f"{place}_min"], found[f"{place}_max"] = numbers["range"] or (None, None)
-            found[f"{place}_count"] = numbers["count"]
-        found[f"gapkit/{split}/datapoints"] = values["datapoints"]
-        found |= {f"gapkit/{split}/status/{word}": count for word, count in values["status"].items()}
-    for between, numbers in result.summary_values.get("generalisation", {}).items():
+            found[place] = numbers.mean
+            found[f"{place}_se_monte_carlo"] = numbers.se_monte_carlo
+            found[f"{place}_se_datapoints"] = numbers.se_datapoints
+            found[f"{place}_ci95_low"], found[f"{place}_ci95_high"] = numbers.ci95 or (None, None)
+            if numbers.ci95 is None:  # too few datapoints
+                found[f"{place}_min"], found[f"{place}_max"] = numbers.range or (None, None)
+            found[f"{place}_count"] = numbers.count
+        found[f"gapkit/{split}/datapoints"] = values.datapoints
+        found |= {f"gapkit/{split}/status/{word}": count for word, count in values.status.items()}
+    for between, numbers in result.summary_values.generalisation.items():
         place = f"gapkit/generalisation/{between.replace(' minus ', '_minus_')}"
-        found[place] = numbers["mean"]
-        found |= {f"{place}_{name}": numbers.get(name) for name in ("se_monte_carlo", "se_datapoints")}
-        found[f"{place}_ci95_low"], found[f"{place}_ci95_high"] = numbers["ci95"] or (None, None)
+        found[place] = numbers.mean
+        found |= {f"{place}_{name}": getattr(numbers, name) for name in ("se_monte_carlo", "se_datapoints")}
+        found[f"{place}_ci95_low"], found[f"{place}_ci95_high"] = numbers.ci95 or (None, None)
     return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
 
 
@@ -149,7 +153,7 @@ def test_names_that_no_tracker_takes_come_through(kind, place):
     kept = read(kind, opened, place)
     assert {step for _, step in kept.metrics} == {0}
     means = {name: value for (name, _), value in kept.metrics.items() if name.endswith("/elbo")}
-    assert list(means.values()) == [result.summary_values["quantities"]["elbo"]["mean"]]
+    assert list(means.values()) == [result.summary_values.quantities["elbo"].mean]
     assert len(kept.metrics) == len(metrics(result.summary_values))
     assert kept.params["gapkit/data/source"] == split
     assert len(kept.pictures) == 2
@@ -163,26 +167,30 @@ def test_odd_results_send_what_is_finite(name, place):
     kept = readers.tensorboard(place / "runs")
     assert {name: value for (name, _), value in kept.metrics.items()} == expected_metrics(result)
     assert all(math.isfinite(value) for value in kept.metrics.values())
-    assert len(kept.pictures) == 2 * len(result.summary_values["splits"])
+    assert len(kept.pictures) == 2 * len(result.summary_values.splits)
+
+
+def summary_of(**quantities):
+    split = Split.of({"datapoints": 2, "status": {"ok": 2}, "other_start": 0})
+    return replace(three().summary_values, splits={"test": replace(split, quantities=quantities)})
 
 
 def test_what_is_unknown_or_infinite_is_left_out():
-    numbers = {"mean": -1.5, "se_monte_carlo": None, "se_datapoints": float("nan"), "ci95": [-math.inf, -1.0]}
-    values = {"quantities": {"elbo": {**numbers, "count": np.int64(2)}}, "status": {"ok": 2}}
-    found = metrics({"splits": {"test": values}})
+    elbo = Mean(-1.5, None, float("nan"), (-math.inf, -1.0), None, np.int64(2), 0)
+    found = metrics(summary_of(elbo=elbo))
     assert found == {
         "gapkit/test/elbo": -1.5,
         "gapkit/test/elbo_ci95_high": -1.0,
         "gapkit/test/elbo_count": 2,
+        "gapkit/test/datapoints": 2,
         "gapkit/test/status/ok": 2,
     }
 
 
 def test_two_numbers_of_one_name_are_refused():
-    numbers = {"mean": 1.0, "count": 3}
-    values = {"quantities": {"elbo_refit": numbers, "elbo_refit_count": numbers}, "status": {}}
+    one = Mean(1.0, None, None, None, None, 3, 0)
     with pytest.raises(InputError, match="gapkit/test/elbo_refit_count"):
-        metrics({"splits": {"test": values}})
+        metrics(summary_of(elbo_refit=one, elbo_refit_count=one))
 
 
 def test_parameters_leave_out_work_and_what_is_not_set():
@@ -290,7 +298,7 @@ def test_pictures_change_neither_figure_nor_settings(place):
 
 def test_the_result_is_not_changed(place):
     result = three()
-    before = Result(result.to_frame(), dict(result.summary_values), dict(result.run))
+    before = Result(result.to_frame(), deepcopy(result.summary_values), dict(result.run))
     with contextlib.closing(TensorBoardTracker(place / "runs")) as opened:
         track(result, opened)
     assert result.datapoints.equals(before.datapoints)

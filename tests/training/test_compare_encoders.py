@@ -2,15 +2,17 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from gapkit.core.errors import InputError
+from gapkit.core.means import Mean, Uncertain
 from gapkit.core.randomness import Key
 from gapkit.estimators import Elbo
 from gapkit.results.summary import difference_of_means
-from gapkit.training.compare_encoders import compare_encoders, in_words
+from gapkit.training.compare_encoders import EncoderSummary, compare_encoders, in_words
 from tests.yardsticks import ppca
 
 MODELS = {name: ppca("scaled", factor) for name, factor in (("best", 1.0), ("given", 0.8), ("poor", 0.5))}
@@ -53,7 +55,7 @@ def test_neither_order_nor_company_changes_a_number(compared):
     for pair, values in compared.differences.items():
         assert torch.equal(turned.differences[pair].value, values.value)
         assert torch.equal(turned.differences[pair].std_error, values.std_error)
-    assert compared.summary_values["differences"] == turned.summary_values["differences"]
+    assert compared.summary_values.differences == turned.summary_values.differences
     rest = compare_encoders(MODELS, X[100:], elbo=Elbo(num_samples=400), seed=Key(3, tuple(range(100, 130))))
     torch.testing.assert_close(rest.bounds["given"].value, compared.bounds["given"].value[100:])
     other = compare_encoders(MODELS, X[100:], elbo=Elbo(num_samples=400), seed=4)
@@ -62,22 +64,22 @@ def test_neither_order_nor_company_changes_a_number(compared):
 
 def test_the_summary_is_that_of_the_values(compared):
     summary = compared.summary_values
-    gain = summary["differences"]["best minus given"]
+    gain = summary.differences["best minus given"]
     values = compared.differences["best", "given"]
-    assert gain["mean"] == pytest.approx(values.value.mean().item())
-    assert gain["se_datapoints"] == pytest.approx((values.value.std() / 130**0.5).item())
-    assert gain["se_monte_carlo"] == pytest.approx(values.std_error.square().sum().sqrt().item() / 130)
-    assert summary["bounds"].keys() == MODELS.keys()
-    assert len(summary["differences"]) == 6
-    json.dumps(summary, allow_nan=False)
+    assert gain.mean == pytest.approx(values.value.mean().item())
+    assert gain.se_datapoints == pytest.approx((values.value.std() / 130**0.5).item())
+    assert gain.se_monte_carlo == pytest.approx(values.std_error.square().sum().sqrt().item() / 130)
+    assert summary.bounds.keys() == MODELS.keys()
+    assert len(summary.differences) == 6
+    json.dumps(summary.to_dict(), allow_nan=False)
 
 
 def test_the_summary_is_shown_with_errors(compared):
     table, values = compared.summary, compared.summary_values
-    assert table.index.tolist() == [*values["bounds"], *values["differences"]]
-    gain = values["differences"]["best minus given"]
-    assert table.loc["best minus given", "mean"] == gain["mean"]
-    assert f"{gain['mean']:.2f}" in repr(table)
+    assert table.index.tolist() == [*values.bounds, *values.differences]
+    gain = values.differences["best minus given"]
+    assert table.loc["best minus given", "mean"] == gain.mean
+    assert f"{gain.mean:.2f}" in repr(table)
     assert repr(table).count("±") == 1 + 9
 
 
@@ -90,25 +92,24 @@ def test_what_cannot_be_compared():
         compare_encoders({"given": MODELS["given"], "turned": ppca(rotated=True)}, X)
 
 
-def values(mean, error, **more):
-    interval = [mean - 1.96 * error, mean + 1.96 * error]
-    return {"mean": mean, "se_monte_carlo": error / 2, "se_datapoints": error, "ci95": interval, **more}
+def values(mean, error):
+    interval = mean - 1.96 * error, mean + 1.96 * error
+    return Mean(mean, error / 2, error, interval, interval, 100, 0)
 
 
 def test_a_difference_of_means():
     found = difference_of_means(values(0.5, 0.03), values(0.2, 0.04))
-    assert found["mean"] == pytest.approx(0.3)
-    assert found["se_datapoints"] == pytest.approx(0.05)
-    assert found["se_monte_carlo"] == pytest.approx(0.025)
-    assert found["ci95"] == pytest.approx([0.3 - 1.96 * 0.05, 0.3 + 1.96 * 0.05])
-    unknown = dict.fromkeys(("mean", "se_monte_carlo", "se_datapoints", "ci95"))
-    assert difference_of_means(values(0.5, 0.03), unknown) == unknown
-    few = {**values(0.2, 0.04), "ci95": None}
-    assert difference_of_means(values(0.5, 0.03), few) == {**found, "ci95": None}
+    assert found.mean == pytest.approx(0.3)
+    assert found.se_datapoints == pytest.approx(0.05)
+    assert found.se_monte_carlo == pytest.approx(0.025)
+    assert found.ci95 == pytest.approx([0.3 - 1.96 * 0.05, 0.3 + 1.96 * 0.05])
+    assert difference_of_means(values(0.5, 0.03), UNKNOWN) == Uncertain(None, None, None, None)
+    few = replace(values(0.2, 0.04), ci95=None)
+    assert difference_of_means(values(0.5, 0.03), few) == replace(found, ci95=None)
 
 
-UNKNOWN = dict.fromkeys(("mean", "se_monte_carlo", "se_datapoints", "ci95"))
-FEW = {**values(0.3, 0.02), "ci95": None, "range": [0.1, 0.5]}
+UNKNOWN = Mean(None, None, None, None, None, 0, 100)
+FEW = replace(values(0.3, 0.02), ci95=None, range=(0.1, 0.5))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ FEW = {**values(0.3, 0.02), "ci95": None, "range": [0.1, 0.5]}
     ],
 )
 def test_the_gain_in_words(gain, start, expected):
-    (sentence,) = in_words({"test": {"differences": {"refit minus given": gain}}}, start)
+    (sentence,) = in_words({"test": EncoderSummary({}, {"refit minus given": gain})}, start)
     assert expected in sentence
 
 
@@ -145,7 +146,7 @@ def test_the_gain_in_words(gain, start, expected):
 )
 def test_generalisation_in_words(train, expected):
     parts = {"test": values(0.42, 0.03), "train": train}
-    summaries = {split: {"differences": {"refit minus given": gain}} for split, gain in parts.items()}
+    summaries = {split: EncoderSummary({}, {"refit minus given": gain}) for split, gain in parts.items()}
     assert expected in in_words(summaries, "fine_tune")[1]
 
 
@@ -160,8 +161,6 @@ def test_generalisation_in_words(train, expected):
     ],
 )
 def test_against_another_encoder_in_words(gain, expected):
-    test = {
-        "bounds": dict.fromkeys(("given", "ft.pt", "refit")),
-        "differences": {"refit minus given": values(0.42, 0.03), "refit minus ft.pt": gain},
-    }
+    bounds = dict.fromkeys(("given", "ft.pt", "refit"), values(-90.0, 0.1))
+    test = EncoderSummary(bounds, {"refit minus given": values(0.42, 0.03), "refit minus ft.pt": gain})
     assert expected in in_words({"test": test}, "larger")[1]

@@ -20,7 +20,7 @@ def draw(result: Result, split: str, number: int, place: str) -> tuple[Figure, .
     figures = []
 
     def write(text: str) -> str:
-        return by_its_name(text, result.summary_values)
+        return by_its_name(text, result.summary_values.target)
 
     for drawing in DRAWINGS:
         if drawing.place == place and drawing.applies(result, split):

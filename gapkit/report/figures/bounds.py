@@ -18,7 +18,7 @@ def _describe_ladder(result: Result, split: str) -> str:
     chosen = select(result, split)
     if not chosen.quantities:
         return "Ladder of bounds: no finite values."
-    rungs = ", ".join(f"{rung.label} {chosen.quantities[rung.name]['mean']:.2f}" for rung in chosen.ladder.rungs)
+    rungs = ", ".join(f"{rung.label} {chosen.quantities[rung.name].mean:.2f}" for rung in chosen.ladder.rungs)
     gaps = ", ".join(f"{gap.label} {plus_minus(chosen.quantities[gap.name])}" for gap in chosen.ladder.gaps)
     return f"Ladder of mean bounds in nats: {rungs}. {gaps[:1].upper()}{gaps[1:]}."
 
@@ -42,13 +42,13 @@ def _describe_scatter(result: Result, split: str) -> str:
 
 
 def _has_classes(result: Result, split: str) -> bool:
-    return bool(result.summary_values["splits"][split].get("classes"))
+    return bool(result.summary_values.splits[split].classes)
 
 
 def _describe_classes(result: Result, split: str) -> str:
-    classes, total = result.summary_values["splits"][split]["classes"], result.ladder.total
-    known = [part for part in classes if part["quantities"][total.name]["mean"] is not None]
-    means = [f"{part['label']}: {plus_minus(part['quantities'][total.name])}" for part in known]
+    classes, total = result.summary_values.splits[split].classes, result.ladder.total
+    known = [part for part in classes if part.quantities[total.name].mean is not None]
+    means = [f"{part.label}: {plus_minus(part.quantities[total.name])}" for part in known]
     words = f"with mean {total.label}s, the largest first: {'; '.join(means)}" if means else "without finite values"
     gaps = listed([gap.short for gap in reversed(result.ladder.gaps)])
     return f"Mean {gaps} gaps in nats by class, {words}."
@@ -60,13 +60,13 @@ def _all_splits(result: Result, split: str) -> Axes:
 
 def _several(result: Result, split: str) -> bool:
     """Whether there are splits to compare, and this is the place to do so: beside the first one."""
-    splits = list(result.summary_values["splits"])
+    splits = list(result.summary_values.splits)
     return len(splits) > 1 and split == splits[0]
 
 
 def _describe_bars(result: Result, split: str) -> str:
     words = []
-    for name in result.summary_values["splits"]:
+    for name in result.summary_values.splits:
         quantities = select(result, name).quantities
         if quantities:
             gaps = [f"{gap.label} {plus_minus(quantities[gap.name])}" for gap in result.ladder.gaps]

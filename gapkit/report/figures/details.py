@@ -9,46 +9,51 @@ from gapkit.report import captions
 from gapkit.report.figures.drawing import Drawing
 from gapkit.results import Result
 from gapkit.results.latent_use import collapse_sentence
+from gapkit.results.records import known
 
 __all__ = ["DETAILS"]
 
 
 def _describe_latents(result: Result, split: str) -> str:
-    values = result.summary_values["splits"][split]["latents"]
-    means = values["kl_per_dimension"]["mean"]
+    values = known(result.summary_values.splits[split].latents)
+    assert values is not None  # a picture without them is not asked for
+    assert values.kl is not None
+    assert values.kl_per_dimension is not None
+    means = values.kl_per_dimension.mean
     first = max(range(len(means)), key=means.__getitem__)
     words = [
-        f"Mean KL divergence of q from the prior in each of {values['dimensions']} latent dimensions: from "
-        f"{max(means):.2f} nats in dimension {first} down to {min(means):.2f}; {values['kl']['mean']:.2f} nats for the "
+        f"Mean KL divergence of q from the prior in each of {values.dimensions} latent dimensions: from "
+        f"{max(means):.2f} nats in dimension {first} down to {min(means):.2f}; {values.kl.mean:.2f} nats for the "
         "whole q.",
         collapse_sentence(values),
     ]
-    information = values["mutual_information"]
-    if information and values["mixture_datapoints"] > 1:
+    information, mixed = values.mutual_information, values.mixture_datapoints or 0
+    if information and mixed > 1:
         words.append(
-            f"The mutual information of x and z is estimated at {information['mean']:.2f} nats, of "
-            f"{values['log_mixture_datapoints']:.2f} that {values['mixture_datapoints']} datapoints can show."
+            f"The mutual information of x and z is estimated at {information.mean:.2f} nats, of "
+            f"{values.log_mixture_datapoints:.2f} that {mixed} datapoints can show."
         )
     return " ".join(word for word in words if word)
 
 
 def _has_latents(result: Result, split: str) -> bool:
-    values = result.summary_values["splits"][split].get("latents") or {}
-    return bool(values.get("kl_per_dimension"))
+    values = known(result.summary_values.splits[split].latents)
+    return values is not None and values.kl_per_dimension is not None
 
 
 def _describe_iwae_curve(result: Result, split: str) -> str:
-    values = result.summary_values["splits"][split]["iwae_curve"]
-    first, last = values["curve"][0], values["curve"][-1]
+    values = result.summary_values.splits[split].iwae_curve
+    assert values is not None  # as above
+    first, last = values.curve[0], values.curve[-1]
     return (
-        f"Curve of mean importance-weighted bounds in nats: from {first['bound']:.2f} with {first['k']} draw to "
-        f"{last['bound']:.2f} with {last['k']}, against {result.ladder.top.label} {values['log_px']:.2f}."
+        f"Curve of mean importance-weighted bounds in nats: from {first.value:.2f} with {first.k} draw to "
+        f"{last.value:.2f} with {last.k}, against {result.ladder.top.label} {values.log_px:.2f}."
     )
 
 
 def _has_iwae_curve(result: Result, split: str) -> bool:
-    values = result.summary_values["splits"][split].get("iwae_curve") or {}
-    return bool(values.get("datapoints")) and len(values["curve"]) > 1
+    values = result.summary_values.splits[split].iwae_curve
+    return values is not None and values.datapoints > 0 and len(values.curve) > 1
 
 
 def _of_this(result: Result, split: str) -> bool:

@@ -5,13 +5,14 @@ from matplotlib.axes import Axes
 
 from gapkit.plots import ais_convergence, certificate, fit_convergence, sandwich, simulated, weights
 from gapkit.plots.certificate import certified
-from gapkit.plots.convergence import watched
+from gapkit.plots.convergence import watched_ais, watched_fits
 from gapkit.plots.khat import KHATS, tails
 from gapkit.plots.sandwich import bounded
 from gapkit.plots.simulated import simulated_rows
 from gapkit.report import captions
 from gapkit.report.figures.drawing import Drawing
 from gapkit.results import Result
+from gapkit.results.records import known
 
 __all__ = ["EVIDENCE"]
 
@@ -66,29 +67,32 @@ def _simulated(result: Result, split: str) -> Axes:
 
 def _has_simulated(result: Result, split: str) -> bool:
     """Beside the first split, because the simulated datapoints belong to none."""
-    return split == next(iter(result.summary_values["splits"])) and not simulated_rows(result).empty
+    return split == next(iter(result.summary_values.splits)) and not simulated_rows(result).empty
 
 
 def _describe_simulated(result: Result, split: str) -> str:
-    rows, values = simulated_rows(result), result.summary_values["certificate"]
+    rows, found = simulated_rows(result), known(result.summary_values.certificate)
+    assert found  # whose rows these are
     below = int((rows["gap"] < -2.0 * rows["gap_se"]).sum())
     return (
         f"Upper minus lower bound on {result.ladder.top.label} of {len(rows)} datapoints simulated from the model: "
-        f"{values['gap']['mean']:.3f} nats on average, from {rows['gap'].min():.3f} to {rows['gap'].max():.3f}; "
+        f"{found.gap.mean:.3f} nats on average, from {rows['gap'].min():.3f} to {rows['gap'].max():.3f}; "
         f"{below} are below zero by more than two standard errors."
     )
 
 
 def _describe_ais_convergence(result: Result, split: str) -> str:
-    curve = watched(result, split, "ais")["curve"]
-    points = "; ".join(f"{point['temperatures']} temperatures, {point['lower']['mean']:+.3f}" for point in curve)
+    found = watched_ais(result, split)
+    assert found  # a picture without it is not asked for
+    points = "; ".join(f"{point.temperatures} temperatures, {point.lower.mean:+.3f}" for point in found.curve)
     top = result.ladder.top.label
     return f"Mean AIS estimates in nats above the reported {top}, by the number of temperatures: {points}."
 
 
 def _describe_fit_convergence(result: Result, split: str) -> str:
-    curve = watched(result, split, "fit")["curve"]
-    points = "; ".join(f"{point['steps']} steps, {point['left']['mean']:.3f}" for point in curve)
+    found = watched_fits(result, split)
+    assert found  # as above
+    points = "; ".join(f"{point.steps} steps, {point.left.mean:.3f}" for point in found.curve)
     best = (result.ladder.fitted or result.ladder.top).label
     return f"Mean nats left to the reported {best}, by the number of steps of the fit: {points}."
 
@@ -103,7 +107,7 @@ EVIDENCE = (
         ais_convergence,
         captions.AIS_CONVERGENCE,
         _describe_ais_convergence,
-        applies=lambda result, split: bool(watched(result, split, "ais")),
+        applies=lambda result, split: watched_ais(result, split) is not None,
     ),
     Drawing(
         "certificate",
@@ -119,6 +123,6 @@ EVIDENCE = (
         fit_convergence,
         captions.FIT_CONVERGENCE,
         _describe_fit_convergence,
-        applies=lambda result, split: bool(watched(result, split, "fit")),
+        applies=lambda result, split: watched_fits(result, split) is not None,
     ),
 )

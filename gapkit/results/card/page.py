@@ -2,13 +2,14 @@
 
 import html
 from collections.abc import Mapping
-from typing import Any
 
+from gapkit.core.means import Mean
 from gapkit.core.phrases import RANGE_NOTE, any_range, by_its_name, interval_text
 from gapkit.ladder import Ladder, gaps_of_fits
 from gapkit.results.card.rows import Line, lines
 from gapkit.results.card.sketch import sketches
-from gapkit.results.verdict import stated_error, trust, verdict
+from gapkit.results.records import Split, Summary
+from gapkit.results.verdict import trust, verdict
 
 __all__ = ["card"]
 
@@ -58,26 +59,26 @@ _MORE = (
 )
 
 
-def card(summary: Mapping[str, Any]) -> str:
+def card(summary: Summary) -> str:
     """The verdict in sentences, the ladder as a table with pictures, and how far log p(x) can be trusted.
 
     Args:
-        summary: see :func:`gapkit.results.summary.summarise`.
+        summary: of an analysis.
 
     Returns:
         One HTML element, without scripts; names from elsewhere are text in it, never markup.
     """
-    (first, values), *others = summary["splits"].items()
-    ladder = Ladder.of(summary)
+    (first, values), *others = summary.splits.items()
+    ladder = summary.ladder
     lead, *further = (_prose(sentence) for sentence in verdict(summary))
     parts = [
         f'<p class="gapkit-title">gapkit · {_heading(first, values)}</p>',
         f'<p class="gapkit-lead">{lead}</p>',
         _list(further),
-        _table(values["quantities"], ladder),
+        _table(values.quantities, ladder),
     ]
     parts += [
-        f"<details><summary>{_heading(split, its)}</summary>{_table(its['quantities'], ladder)}</details>"
+        f"<details><summary>{_heading(split, its)}</summary>{_table(its.quantities, ladder)}</details>"
         for split, its in others
     ]
     trusted = [_prose(sentence) for sentence in trust(summary)]
@@ -85,7 +86,7 @@ def card(summary: Mapping[str, Any]) -> str:
         parts.append(f"<details><summary>How far log p(x) can be trusted</summary>{_list(trusted)}</details>")
     style, note = f"{_STYLE}{_fills(ladder)}", html.escape(_NOTE.format(gaps_of_fits(ladder)))
     page = f'<div class="gapkit-card"><style>{style}</style>{"".join(parts)}<small>{note} {_MORE}</small></div>'
-    return by_its_name(page, summary)
+    return by_its_name(page, summary.target)
 
 
 def _fills(ladder: Ladder) -> str:
@@ -98,8 +99,8 @@ def _fills(ladder: Ladder) -> str:
     return "".join(lines)
 
 
-def _heading(split: str, values: Mapping[str, Any]) -> str:
-    count = values["datapoints"]
+def _heading(split: str, values: Split) -> str:
+    count = values.datapoints
     return f"{html.escape(str(split))}: {count:,} datapoint{'' if count == 1 else 's'}"
 
 
@@ -111,7 +112,7 @@ def _list(sentences: list[str]) -> str:
     return f"<ul>{''.join(f'<li>{sentence}</li>' for sentence in sentences)}</ul>" if sentences else ""
 
 
-def _table(quantities: Mapping[str, Any], ladder: Ladder) -> str:
+def _table(quantities: Mapping[str, Mean], ladder: Ladder) -> str:
     shown = lines(quantities, ladder)
     pictures = sketches(quantities, shown, ladder)
     rows = [
@@ -120,17 +121,16 @@ def _table(quantities: Mapping[str, Any], ladder: Ladder) -> str:
     head = "".join(f'<th scope="col" class="gapkit-number">{text}</th>' for text in ("mean", "95% interval"))
     head += '<th scope="col">further right is better</th>' if pictures else ""
     table = f'<table class="gapkit-table"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-    apart = not pictures and all(quantities[line.name]["mean"] is not None for line in shown)
+    apart = not pictures and all(quantities[line.name].mean is not None for line in shown)
     why = "<p>There is no picture because the means are not over the same datapoints.</p>" if apart else ""
     few = f"<p>{RANGE_NOTE}</p>" if any_range(quantities[line.name] for line in shown) else ""
     return f'<div class="gapkit-scroll">{table}</div>{few}{why}'
 
 
-def _row(line: Line, values: Mapping[str, Any], picture: str | None) -> str:
+def _row(line: Line, values: Mean, picture: str | None) -> str:
     mean, interval = "not finite", ""
-    if values["mean"] is not None:
-        error = stated_error(values)
-        mean = f"{values['mean']:z.3f}" + ("" if error is None else f" ± {error:.3f}")
+    if values.mean is not None:
+        mean = f"{values.mean:z.3f}" + ("" if values.error is None else f" ± {values.error:.3f}")
         interval = interval_text(values)
     cells = f'<td class="gapkit-number">{mean}</td><td class="gapkit-number gapkit-span">{interval}</td>'
     cells += "" if picture is None else f"<td>{picture}</td>"

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from gapkit.core.means import Mean
 from gapkit.ladder import STANDARD, Gap, Ladder, Rung, encoders, family_sides, quantity, side_name
 
 __all__ = ["Line", "lines"]
@@ -26,7 +26,7 @@ class Line:
     kind: str
 
 
-def lines(quantities: Mapping[str, Any], ladder: Ladder = STANDARD) -> list[Line]:
+def lines(quantities: Mapping[str, Mean], ladder: Ladder = STANDARD) -> list[Line]:
     """The rows: the ladder from the top down, further families and encoders at their height, and the total gap.
 
     A further family or encoder is left out where its mean is not over the same datapoints, and a family also where it
@@ -39,14 +39,16 @@ def lines(quantities: Mapping[str, Any], ladder: Ladder = STANDARD) -> list[Line
     Example:
         >>> top, star, bottom = (rung.name for rung in STANDARD.rungs)
         >>> means = {top: -1.0, star: -3.0, bottom: -4.0, side_name("family", "flow"): -2.0}
-        >>> [line.label for line in lines({name: {"mean": mean, "count": 9} for name, mean in means.items()})][:3]
+        >>> means = {name: Mean(mean, None, None, None, None, 9, 0) for name, mean in means.items()}
+        >>> [line.label for line in lines(means)][:3]
         ['log p(x)', 'L[q*], flow', 'approximation gap']
     """
-    mean = {name: values["mean"] for name, values in quantities.items()}
     families = [name for name in family_sides(quantities, ladder) if quantity(name, ladder).kind == "family"]
     sides = [*families, *(side_name("encoder", name, ladder) for name in encoders(quantities))]
-    sides = sorted((name for name in sides if _says_more(name, quantities, ladder)), key=lambda name: -mean[name])
-    below = {name: _above(name, mean, ladder) for name in sides}
+    sides = sorted(
+        (name for name in sides if _says_more(name, quantities, ladder)), key=lambda name: -quantities[name].value
+    )
+    below = {name: _above(quantities[name].value, quantities, ladder) for name in sides}
     shown = []
     for part in ladder.steps():
         shown.append(_step(part))
@@ -66,28 +68,26 @@ def _side(name: str, ladder: Ladder) -> Line:
     return Line(name, f"{ladder.bottom.label}, {side.of}", "another encoder", "side")
 
 
-def _above(name: str, mean: Mapping[str, Any], ladder: Ladder) -> str:
-    """The rung or gap under whose row a side note stands.
+def _above(level: float, quantities: Mapping[str, Mean], ladder: Ladder) -> str:
+    """The rung or gap under whose row a side note of that level, in nats, stands.
 
     Above the fitted rung it is the lowest rung that is as high; below, the gap that it lies in, or the last rung.
     """
     star = ladder.fitted or ladder.top
-    place = ladder.rungs.index(star)
-    if mean[name] > mean[star.name]:
-        known = (rung for rung in reversed(ladder.rungs[:place]) if mean[rung.name] is not None)
-        return next((rung.name for rung in known if mean[rung.name] >= mean[name]), ladder.top.name)
-    lowest = mean[star.name]
+    place, lowest = ladder.rungs.index(star), quantities[star.name].value
+    if level > lowest:
+        above = ((rung.name, quantities[rung.name].mean) for rung in reversed(ladder.rungs[:place]))
+        return next((name for name, mean in above if mean is not None and mean >= level), ladder.top.name)
     for gap in ladder.gaps[place:]:
-        lower = mean[ladder.ends(gap)[1].name]
+        lower = quantities[ladder.ends(gap)[1].name].mean
         lowest = lowest if lower is None else min(lowest, lower)
-        if mean[name] >= lowest:
+        if level >= lowest:
             return gap.name
     return ladder.bottom.name
 
 
-def _says_more(name: str, quantities: Mapping[str, Any], ladder: Ladder) -> bool:
-    star = (ladder.fitted or ladder.top).name
-    means = [quantities[rung]["mean"] for rung in (name, star, ladder.bottom.name)]
-    if None in means or quantities[name]["count"] != quantities[star]["count"]:
+def _says_more(name: str, quantities: Mapping[str, Mean], ladder: Ladder) -> bool:
+    own, star, bottom = (quantities[rung] for rung in (name, (ladder.fitted or ladder.top).name, ladder.bottom.name))
+    if own.mean is None or star.mean is None or bottom.mean is None or own.count != star.count:
         return False
-    return quantity(name, ladder).kind != "family" or abs(means[0] - means[1]) > 1e-9
+    return quantity(name, ladder).kind != "family" or abs(own.mean - star.mean) > 1e-9

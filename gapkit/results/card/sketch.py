@@ -5,8 +5,8 @@ hand: a notebook would wait for matplotlib, and its white background would glare
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
+from gapkit.core.means import Mean
 from gapkit.ladder import Gap, Ladder
 from gapkit.results.card.rows import Line
 
@@ -17,7 +17,7 @@ _MIDDLE = _HEIGHT / 2
 _NARROWEST = 0.1  # nats, for gaps of zero
 
 
-def sketches(quantities: Mapping[str, Any], lines: Sequence[Line], ladder: Ladder) -> list[str]:
+def sketches(quantities: Mapping[str, Mean], lines: Sequence[Line], ladder: Ladder) -> list[str]:
     """The pictures of all rows: a dot for a bound, a bar from rung to rung for a gap, with its 95% interval.
 
     Args:
@@ -29,9 +29,9 @@ def sketches(quantities: Mapping[str, Any], lines: Sequence[Line], ladder: Ladde
         SVG elements whose colours are those of the page; none where there is nothing true to draw, because a mean is
         missing, or because means over different datapoints would make bars that are not as long as their gaps.
     """
-    if any(quantities[name]["mean"] is None for name in ladder.names):
+    if any(quantities[name].mean is None for name in ladder.names):
         return []
-    if len({quantities[name]["count"] for name in ladder.names}) > 1:
+    if len({quantities[name].count for name in ladder.names}) > 1:
         return []
     place, gaps = _axis(quantities, lines, ladder), {gap.name: gap for gap in ladder.all_gaps}
     guided = _guided(ladder)
@@ -39,7 +39,7 @@ def sketches(quantities: Mapping[str, Any], lines: Sequence[Line], ladder: Ladde
     pictures = []
     for number, line in enumerate(lines):
         guides = "".join(
-            _guide(place(quantities[rung]["mean"]), number - row_of[first], row_of[last] - number)
+            _guide(place(quantities[rung].value), number - row_of[first], row_of[last] - number)
             for rung, (first, last) in guided.items()
         )
         gap = gaps.get(line.name)
@@ -58,11 +58,11 @@ def _guided(ladder: Ladder) -> dict[str, tuple[str, str]]:
     return {rung.name: (first, last) for rung, first, last in zip(ladder.rungs, above, below, strict=True)}
 
 
-def _axis(quantities: Mapping[str, Any], lines: Sequence[Line], ladder: Ladder) -> Callable[[float], float]:
+def _axis(quantities: Mapping[str, Mean], lines: Sequence[Line], ladder: Ladder) -> Callable[[float], float]:
     """From nats to places across a picture, with room for all dots, bars and intervals."""
-    ends = [quantities[line.name]["mean"] for line in lines if line.kind in ("rung", "side")]
+    ends = [quantities[line.name].value for line in lines if line.kind in ("rung", "side")]
     for gap in ladder.all_gaps:
-        ends += [quantities[ladder.ends(gap)[0].name]["mean"] - end for end in quantities[gap.name]["ci95"] or ()]
+        ends += [quantities[ladder.ends(gap)[0].name].value - end for end in quantities[gap.name].ci95 or ()]
     low, high = min(ends), max(ends)
     if high - low < _NARROWEST:
         low, high = (low + high - _NARROWEST) / 2, (low + high + _NARROWEST) / 2
@@ -77,17 +77,17 @@ def _guide(x: float, below_first: int, above_last: int) -> str:
     return f'<path class="guide" d="M{x:.1f} {start}V{end}"/>'
 
 
-def _dot(line: Line, quantities: Mapping[str, Any], place: Callable[[float], float]) -> str:
+def _dot(line: Line, quantities: Mapping[str, Mean], place: Callable[[float], float]) -> str:
     radius = 4.5 if line.kind == "rung" else 3.5
-    x = place(quantities[line.name]["mean"])
+    x = place(quantities[line.name].value)
     return f'<circle class="{line.kind}" cx="{x:.1f}" cy="{_MIDDLE}" r="{radius}"/>'
 
 
-def _bar(gap: Gap, quantities: Mapping[str, Any], place: Callable[[float], float], ladder: Ladder) -> str:
+def _bar(gap: Gap, quantities: Mapping[str, Mean], place: Callable[[float], float], ladder: Ladder) -> str:
     """The whisker stands at the lower rung: it says where that would lie, for the upper one where it is."""
     upper, lower = (rung.name for rung in ladder.ends(gap))
-    top, interval = quantities[upper]["mean"], quantities[gap.name]["ci95"]
-    left, right = sorted((place(quantities[lower]["mean"]), place(top)))
+    top, interval = quantities[upper].value, quantities[gap.name].ci95
+    left, right = sorted((place(quantities[lower].value), place(top)))
     bar = f'<rect class="{gap.name}" x="{left:.1f}" y="{_MIDDLE - 4}" width="{right - left:.1f}" height="8"/>'
     if interval is None:
         return bar

@@ -4,7 +4,7 @@ from gapkit.results.verdict.certificate import certificate_sentence
 from gapkit.results.verdict.conditions import Missing
 from gapkit.results.verdict.decision import CONDITIONAL, Decision, decide
 from gapkit.results.verdict.sentences import trust, verdict
-from gapkit.results.verdict.words import MINUS, number, plus_minus, stated_error
+from gapkit.results.verdict.words import MINUS, number, plus_minus, with_error
 
 __all__ = [
     "CONDITIONAL",
@@ -15,7 +15,7 @@ __all__ = [
     "decide",
     "number",
     "plus_minus",
-    "stated_error",
     "trust",
     "verdict",
+    "with_error",
 ]

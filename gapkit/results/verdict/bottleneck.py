@@ -1,10 +1,8 @@
 """Whether the model, not inference, is what limits log p(x): beside simple models of the data, and by its latents."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from gapkit.results.records import SimpleModel, Split, Summary, known
 from gapkit.results.verdict.rungs import top, total
-from gapkit.results.verdict.words import MINUS, count_of, number, plus_minus
+from gapkit.results.verdict.words import MINUS, count_of, number, plus_minus, with_error
 
 __all__ = ["NAMES", "WHY", "beside", "dead_latents", "judged", "model_fault", "proportion", "splits_apart"]
 
@@ -25,23 +23,22 @@ NAMES = {
 }
 
 
-def judged(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def judged(summary: Summary) -> list[SimpleModel]:
     """The simple models that log p(x) can be held against: none where it is not a log probability."""
-    first = next(iter(summary["splits"].values()))
-    if summary.get("target") == "cross_entropy":
+    found = known(summary.first.baselines)
+    if summary.target == "cross_entropy" or not found:
         return []
-    models = (first.get("baselines") or {}).get("models", ())
-    return [part for part in models if part["difference"]["mean"] is not None]
+    return [part for part in found.models if part.difference.mean is not None]
 
 
-def model_fault(summary: Mapping[str, Any]) -> tuple[str, Mapping[str, Any] | None] | None:
+def model_fault(summary: Summary) -> tuple[str, SimpleModel | None] | None:
     """What the model is guilty of, one of ``WHY``, and the simple model that shows it.
 
     ``coin_flips`` and ``baseline``: log p(x) is below that of coin flips, or of the best simple model, by the 95%
     interval of the paired difference. ``collapsed``: q* is the same for every datapoint. ``barely``: log p(x) is above
     the best simple model's by less than 0.02 nats per dimension (the far end of the interval), and so is the total gap.
     """
-    found = {part["name"]: part for part in judged(summary)}
+    found = {part.name: part for part in judged(summary)}
     coins = found.pop("coin_flips", None)
     best = next(iter(found.values()), None)
     if coins and _below(coins):
@@ -50,41 +47,41 @@ def model_fault(summary: Mapping[str, Any]) -> tuple[str, Mapping[str, Any] | No
         return "collapsed", None
     if best and _below(best):
         return "baseline", best
-    first, whole = next(iter(summary["splits"].values())), total(summary)["ci95"]
+    data, whole = summary.first.data, total(summary).ci95
     ahead = _furthest(best) if best else None
-    limit = _BARELY * first.get("data", {}).get("dimensions", 0)
+    limit = _BARELY * ((data and data.dimensions) or 0)
     if best and ahead is not None and whole and ahead < limit and whole[1] < limit:
         return "barely", best
     return None
 
 
-def _below(part: Mapping[str, Any]) -> bool:
+def _below(part: SimpleModel) -> bool:
     furthest = _furthest(part)
     return furthest is not None and furthest < 0
 
 
-def _furthest(part: Mapping[str, Any]) -> float | None:
+def _furthest(part: SimpleModel) -> float | None:
     """The far end of the interval of how far the model is ahead.
 
     That over the datapoints whose log p(x) can be trusted counts too: one that is far too low must not decide.
     """
-    parts = [part["difference"], part.get("difference_sound") or part["difference"]]
-    ends = [float(values["ci95"][1]) for values in parts if values["ci95"] is not None]
+    parts = [part.difference, part.difference_sound or part.difference]
+    ends = [values.ci95[1] for values in parts if values.ci95 is not None]
     return max(ends) if len(ends) == len(parts) else None
 
 
-def _collapsed(summary: Mapping[str, Any]) -> bool:
-    star = next(iter(summary["splits"].values())).get("latents_star") or {}
-    return star.get("used_units") == 0 and star["datapoints"] >= _ENOUGH
+def _collapsed(summary: Summary) -> bool:
+    star = known(summary.first.latents_star)
+    return star is not None and star.used_units == 0 and star.datapoints >= _ENOUGH
 
 
-def dead_latents(first: Mapping[str, Any]) -> list[str]:
+def dead_latents(first: Split) -> list[str]:
     """Latents that the decoder does not use, and an encoder that ignores what it uses."""
-    star, own = first.get("latents_star") or {}, first.get("latents") or {}
-    used, encoder = star.get("used"), own.get("used")
-    if not used or not any(used) or star["datapoints"] < _ENOUGH:
+    star, own = known(first.latents_star), known(first.latents)
+    if not star or not star.used or not any(star.used) or star.datapoints < _ENOUGH:
         return []
-    dimensions, dead = star["dimensions"], star["dimensions"] - star["used_units"]
+    used, encoder = star.used, own.used if own else None
+    dimensions, dead = star.dimensions, star.dimensions - sum(used)
     sentences = []
     if dead:
         verb = "is" if dead == 1 else "are"
@@ -98,48 +95,47 @@ def dead_latents(first: Mapping[str, Any]) -> list[str]:
         ignored = sum(there and not here for there, here in zip(used, encoder, strict=True))
         if ignored:
             sentences.append(
-                f"The encoder ignores {ignored} of the {count_of(star['used_units'], 'latent dimension')} that the "
+                f"The encoder ignores {ignored} of the {count_of(sum(used), 'latent dimension')} that the "
                 "decoder uses: its q is the same there for every datapoint."
             )
     return sentences
 
 
-def beside(summary: Mapping[str, Any]) -> list[str]:
+def beside(summary: Summary) -> list[str]:
     """Log p(x) beside that of simple models, in a sentence."""
-    parts = judged(summary)
-    if not parts:
+    parts, facts, level = judged(summary), known(summary.first.baselines), top(summary)
+    if not parts or not facts or not level:
         return []
-    facts = next(iter(summary["splits"].values()))["baselines"]
     fitted = {
-        "train": f"fitted to {count_of(facts['fitted_datapoints'], 'training datapoint')}",
-        "other": f"fitted to {count_of(facts['fitted_datapoints'], 'other datapoint')}",
+        "train": f"fitted to {count_of(facts.fitted_datapoints, 'training datapoint')}",
+        "other": f"fitted to {count_of(facts.fitted_datapoints, 'other datapoint')}",
         "cross": "each fitted to nine tenths of these datapoints and judged on the rest, for want of training data",
-    }[facts["fitted_on"]]
-    log_px = top(summary)["mean"]
-    told = "; ".join(f"{NAMES.get(part['name'], part['name'])} {_against(part)}" for part in parts)
-    return [f"Beside the model's log p(x) of {number(log_px, 1)} nats, simple models {fitted}: {told}."]
+    }[facts.fitted_on]
+    told = "; ".join(f"{NAMES.get(part.name, part.name)} {_against(part)}" for part in parts)
+    return [f"Beside the model's log p(x) of {number(level.value, 1)} nats, simple models {fitted}: {told}."]
 
 
-def _against(part: Mapping[str, Any]) -> str:
-    ahead, interval = part["difference"], part["difference"]["ci95"]
-    level = f"{number(part['log_px']['mean'], 1)}"
+def _against(part: SimpleModel) -> str:
+    ahead, interval = part.difference, part.difference.ci95
+    level = number(part.log_px.value, 1)
     if interval and interval[0] > 0:
         return f"{level} (the model is {plus_minus(ahead)} above)"
     if interval and interval[1] < 0:
-        return f"{level} (the model is {plus_minus({**ahead, 'mean': -ahead['mean']})} below)"
+        return f"{level} (the model is {with_error(-ahead.value, ahead.error)} below)"
     return f"{level} (not clearly apart: {plus_minus(ahead)})"
 
 
-def proportion(summary: Mapping[str, Any]) -> list[str]:
+def proportion(summary: Summary) -> list[str]:
     """The total gap as a share of -log p(x), and per dimension; the share only where log p(x) is of discrete data."""
-    first = next(iter(summary["splits"].values()))
-    data, gap, log_px = first.get("data") or {}, total(summary)["mean"], top(summary)["mean"]
-    if summary.get("target") == "cross_entropy" or not data.get("dimensions") or gap is None or log_px is None:
+    data, gap, level = summary.first.data, total(summary).mean, top(summary)
+    if summary.target == "cross_entropy" or not data or not data.dimensions:
         return []
-    dimensions = count_of(data["dimensions"], "dimension")
-    if not data.get("discrete") or log_px >= 0:
-        return [f"The total gap is {gap / data['dimensions']:z.2g} nats for each of {dimensions}.".replace("-", MINUS)]
-    bits = gap / data["dimensions"] / 0.6931471805599453
+    if gap is None or level is None or level.mean is None:
+        return []
+    dimensions, log_px = count_of(data.dimensions, "dimension"), level.mean
+    if not data.discrete or log_px >= 0:
+        return [f"The total gap is {gap / data.dimensions:z.2g} nats for each of {dimensions}.".replace("-", MINUS)]
+    bits = gap / data.dimensions / 0.6931471805599453
     return [
         f"The total gap is {gap / -log_px:z.1%} of {MINUS}log p(x): {bits:z.2g} bits for each of {dimensions}.".replace(
             "-", MINUS
@@ -147,22 +143,22 @@ def proportion(summary: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def splits_apart(summary: Mapping[str, Any]) -> list[str]:
+def splits_apart(summary: Summary) -> list[str]:
     """Log p(x) of the splits beside each other: what the model itself does not generalise."""
-    (name, first), *others = summary["splits"].items()
-    one = top(summary, first["quantities"])
+    (name, first), *others = summary.splits.items()
+    one = top(summary, first.quantities)
     sentences = []
     for other, part in others:
-        two = top(summary, part["quantities"])
-        if not one or not two or one["mean"] is None or two["mean"] is None:
+        two = top(summary, part.quantities)
+        if not one or not two or one.mean is None or two.mean is None:
             continue
-        gap = two["mean"] - one["mean"]
-        errors = [values["se_datapoints"] for values in (one, two)]
-        error = None if None in errors else (errors[0] ** 2 + errors[1] ** 2) ** 0.5
-        apart = plus_minus({"mean": abs(gap), "se_datapoints": error, "se_monte_carlo": None})
+        gap, error = two.mean - one.mean, None
+        if one.se_datapoints is not None and two.se_datapoints is not None:
+            error = (one.se_datapoints**2 + two.se_datapoints**2) ** 0.5
+        apart = with_error(abs(gap), error)
         clear = error is not None and abs(gap) > 1.96 * error
         told = f"{apart} {'more' if gap > 0 else 'less'}" if clear else f"not clearly apart ({apart})"
         sentences.append(
-            f"log p(x) is {number(one['mean'], 1)} nats on {name} and {number(two['mean'], 1)} on {other}: {told}."
+            f"log p(x) is {number(one.mean, 1)} nats on {name} and {number(two.mean, 1)} on {other}: {told}."
         )
     return sentences

@@ -1,15 +1,16 @@
 """What to do, as a value: made from the summary alone, and silent where fits or evidence cannot carry an advice."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
-from gapkit.ladder import Gap, Ladder
+from gapkit.core.findings import Finding
+from gapkit.core.means import Uncertain
+from gapkit.ladder import Gap
+from gapkit.results.records import Summary, known
 from gapkit.results.verdict.bottleneck import model_fault
 from gapkit.results.verdict.conditions import SMALL, Missing, datapoints, evidence, fits, rerun, small_gap, sound
 from gapkit.results.verdict.hidden import hidden
 from gapkit.results.verdict.rungs import rivals, total
-from gapkit.results.verdict.words import stated_error
 
 __all__ = ["CONDITIONAL", "Action", "Decision", "decide", "findings"]
 
@@ -69,12 +70,12 @@ class Decision:
     second: str | None = None
 
 
-def findings(summary: Mapping[str, Any], level: str) -> list[Mapping[str, str]]:
+def findings(summary: Summary, level: str) -> list[Finding]:
     """What was found before the work, of one level: ``allowed``, ``warning`` or ``note``."""
-    return [finding for finding in summary.get("findings", ()) if finding["level"] == level]
+    return [finding for finding in summary.findings if finding.level == level]
 
 
-def decide(summary: Mapping[str, Any]) -> Decision:
+def decide(summary: Summary) -> Decision:
     """Decide what to do first.
 
     An advice on encoder or family needs ten datapoints and an interval; nine in ten fits of q* converged (or the rest
@@ -82,22 +83,18 @@ def decide(summary: Mapping[str, Any]) -> Decision:
     of the two gaps on one side of zero with it taken off; sound evidence for nine in ten datapoints, a control subset
     that agrees, a certificate on simulated data, if there is one, whose interval ends within a quarter of the gap; a
     model that uses its latents; and no refused check that was overridden.
-
-    Args:
-        summary: see :func:`gapkit.results.summary.summarise`; ``findings`` in it, if any, are those of the checks
-            before the work, each with ``check``, ``level``, ``asked``, ``found`` and ``do``.
     """
-    quantities = summary["quantities"]
-    if None in (quantities[gap.name]["mean"] for gap in Ladder.of(summary).all_gaps):
+    quantities = summary.quantities
+    if None in (quantities[gap.name].mean for gap in summary.ladder.all_gaps):
         return Decision("unknown", "nothing_finite")
     decision = replace(_decided(summary), hides=tuple(hidden(summary)))
-    warned = tuple(f["check"] for f in findings(summary, "warning") if f["check"] in CONDITIONAL)
+    warned = tuple(f.check for f in findings(summary, "warning") if f.check in CONDITIONAL)
     if decision.action != "unknown" and warned:
         return replace(decision, confidence="conditional", conditions=warned)
     return decision
 
 
-def _decided(summary: Mapping[str, Any]) -> Decision:
+def _decided(summary: Summary) -> Decision:
     if findings(summary, "allowed"):
         return Decision("unknown", "refused")
     few = datapoints(summary)
@@ -106,29 +103,30 @@ def _decided(summary: Mapping[str, Any]) -> Decision:
     return _model(summary) or _inference(summary)
 
 
-def _model(summary: Mapping[str, Any]) -> Decision | None:
+def _model(summary: Summary) -> Decision | None:
     """The model's own fault, where there is one; what it rests on may still be missing."""
     fault = model_fault(summary)
     if fault is None:
         return None
     why, shown = fault
     if why == "collapsed":
-        missing = fits(summary, max(total(summary)["mean"], small_gap(summary)[0]))
+        missing = fits(summary, max(total(summary).value, small_gap(summary)[0]))
         return _carried(Decision("model", why), missing + sound(summary))
     assert shown is not None  # every other fault is shown by a simple model
-    low, high = shown["difference"]["ci95"]
-    found = Decision("model", why, low=low, high=high, baseline=shown["name"])
+    low, high = shown.difference.interval
+    found = Decision("model", why, low=low, high=high, baseline=shown.name)
     # log p(x) is estimated from below: what it may be too low must not be what makes the model look bad.
-    first = next(iter(summary["splits"].values()))
-    allowed = 0.02 * first["data"]["dimensions"] if why == "barely" else SMALL * -high
+    data = summary.first.data
+    dimensions = (data and data.dimensions) or 0
+    allowed = 0.02 * dimensions if why == "barely" else SMALL * -high
     return _carried(found, evidence(summary, allowed)) if why != "barely" or not evidence(summary, allowed) else None
 
 
-def _inference(summary: Mapping[str, Any]) -> Decision:
+def _inference(summary: Summary) -> Decision:
     """Encoder, family or nothing: by the total gap, and how far its largest part is ahead of the closest other."""
-    quantities, whole, rival = summary["quantities"], total(summary), rivals(summary)
+    quantities, whole, rival = summary.quantities, total(summary), rivals(summary)
     small, _ = small_gap(summary)
-    low, high = whole["ci95"]
+    low, high = whole.interval
     if high <= small:
         nothing = _towards(summary, "nothing", "small", whole)
         return _carried(replace(nothing, low=low, high=high), evidence(summary, small))
@@ -138,15 +136,16 @@ def _inference(summary: Mapping[str, Any]) -> Decision:
         )
     gap = quantities[rival.gap.name]
     if rival.second is None:
-        missing = fits(summary, gap["mean"]) + evidence(summary, SMALL * gap["mean"])
+        missing = fits(summary, gap.value) + evidence(summary, SMALL * gap.value)
         return _carried(replace(_towards(summary, _action(rival.gap), "larger_gap", gap), low=low, high=high), missing)
     apart = rival.apart
-    if apart is None or apart["ci95"] is None:
+    if apart is None or apart.ci95 is None:
         more = Missing("the difference of the two gaps has no interval", rerun(summary, "fits"), "difference")
         return Decision("unknown", "uncarried", missing=(more,))
-    left = apart.get("left_to_gain", 0.0)
-    low, high = apart["ci95"] if rival.sign > 0 else [-end for end in reversed(apart["ci95"])]
-    missing = fits(summary, gap["mean"]) + evidence(summary, SMALL * gap["mean"])
+    left, (low, high) = apart.left_to_gain or 0.0, apart.ci95
+    if rival.sign < 0:
+        low, high = -high, -low
+    missing = fits(summary, gap.value) + evidence(summary, SMALL * gap.value)
     if low > 0:
         action = _action(rival.gap)
         size = low - left
@@ -158,7 +157,7 @@ def _inference(summary: Mapping[str, Any]) -> Decision:
         return _carried(replace(found, low=size, high=high + left), missing)
     if missing:
         return Decision("unknown", "uncarried", missing=missing)
-    several = len(Ladder.of(summary).gaps) > _TWO
+    several = len(summary.ladder.gaps) > _TWO
     what = "no gap is clearly the largest one" if several else "neither of the two gaps is clearly the larger one"
     more = Missing(what, _more(apart, summary).settle, "difference")
     return Decision("unknown", "equal", low=low, high=high, missing=(more,))
@@ -176,15 +175,16 @@ def _carried(decision: Decision, missing: tuple[Missing, ...]) -> Decision:
     return Decision("unknown", unknown, missing=missing, baseline=decision.baseline)
 
 
-def _towards(summary: Mapping[str, Any], action: Action, why: str, gap: Mapping[str, Any]) -> Decision:
-    before = summary["quantities"].get(Ladder.of(summary).bottom.name, {}).get("mean")
-    after = None if before is None else before + gap["mean"]
-    return Decision(action, why, before=before, after=after, gain=gap["mean"], gain_error=stated_error(gap))
+def _towards(summary: Summary, action: Action, why: str, gap: Uncertain) -> Decision:
+    bottom = summary.quantities.get(summary.ladder.bottom.name)
+    before = bottom.mean if bottom else None
+    after = None if before is None else before + gap.value
+    return Decision(action, why, before=before, after=after, gain=gap.mean, gain_error=gap.error)
 
 
-def _more(values: Mapping[str, Any], summary: Mapping[str, Any]) -> Missing:
+def _more(values: Uncertain, summary: Summary) -> Missing:
     """More datapoints where their spread makes the interval wide, more effort where it is sampling noise."""
-    spread, noise = values["se_datapoints"] or 0.0, values["se_monte_carlo"] or 0.0
+    spread, noise = values.se_datapoints or 0.0, values.se_monte_carlo or 0.0
     noisy = noise > 0.7 * spread
     settle = rerun(summary, "evidence") if noisy else "more datapoints (leave `--limit` out, or raise it)"
     return Missing(
@@ -192,8 +192,7 @@ def _more(values: Mapping[str, Any], summary: Mapping[str, Any]) -> Missing:
     )
 
 
-def _constant_encoder(summary: Mapping[str, Any]) -> bool:
+def _constant_encoder(summary: Summary) -> bool:
     """The encoder's q is the same for every datapoint, and the best q* is not."""
-    first = next(iter(summary["splits"].values()))
-    own, star = (first.get(name) or {} for name in ("latents", "latents_star"))
-    return own.get("used_units") == 0 and bool(star.get("used_units"))
+    own, star = known(summary.first.latents), known(summary.first.latents_star)
+    return own is not None and own.used_units == 0 and star is not None and bool(star.used_units)

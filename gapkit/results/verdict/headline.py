@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
+from gapkit.core.means import Mean
 from gapkit.core.phrases import listed
 from gapkit.ladder import Gap, Ladder, family_sides, quantity
+from gapkit.results.records import Split, Summary, known
 from gapkit.results.verdict.bottleneck import NAMES, judged
 from gapkit.results.verdict.certificate import width
 from gapkit.results.verdict.conditions import Missing, small_gap
 from gapkit.results.verdict.decision import Decision, findings
 from gapkit.results.verdict.rungs import top, total, whose
-from gapkit.results.verdict.words import MINUS, count_of, decimals_for, number, plus_minus
+from gapkit.results.verdict.words import MINUS, count_of, decimals_for, number, plus_minus, with_error
 
 __all__ = ["doubts", "headline", "how_sure"]
 
@@ -20,30 +21,29 @@ _TWO = 2  # gaps, of which one is the larger
 _WORTH = 0.1  # of the approximation gap that another family has to bring to be named
 
 
-def doubts(summary: Mapping[str, Any], decision: Decision) -> list[str]:
+def doubts(summary: Summary, decision: Decision) -> list[str]:
     """What makes everything doubtful, before anything else: checks overridden, encoders that fail, warnings."""
     sentences = [
-        f"The check {finding['check']!r} was overridden: {_sentence(finding['found'])} Nothing below can be relied on "
-        f"until it is mended: {_sentence(finding['do'])}"
+        f"The check {finding.check!r} was overridden: {_sentence(finding.found)} Nothing below can be relied on "
+        f"until it is mended: {_sentence(finding.do)}"
         for finding in findings(summary, "allowed")
     ]
-    first = next(iter(summary["splits"].values()))
-    lost = (first.get("left_out") or {}).get("encoder", 0)
+    first = summary.first
+    lost = (first.left_out and first.left_out.encoder) or 0
     if lost >= _SEVERAL:
         sentences.append(
-            f"The encoder fails on {lost:,} of {count_of(first['datapoints'])}: L[q] is not finite there. They "
-            "are left "
+            f"The encoder fails on {lost:,} of {count_of(first.datapoints)}: L[q] is not finite there. They are left "
             "out of every mean; look at them first."
         )
     if decision.action == "unknown" and decision.baseline == "coin_flips":
         sentences.append(f"By these numbers the model fits worse than coin flips{_behind(summary, 'coin_flips')}.")
     for finding in findings(summary, "warning"):
-        found, do = _signs(_sentence(finding["found"])), _sentence(finding["do"])
-        sentences.append(f"Warning ({finding['check']}): {found} To do: {do}")
+        found, do = _signs(_sentence(finding.found)), _sentence(finding.do)
+        sentences.append(f"Warning ({finding.check}): {found} To do: {do}")
     return sentences
 
 
-def headline(summary: Mapping[str, Any], decision: Decision) -> str:
+def headline(summary: Summary, decision: Decision) -> str:
     """What to do and what it would bring, in a sentence or two."""
     words = _headline(summary, decision)
     if decision.confidence != "conditional" or decision.action == "model":  # which says to look at the wiring itself
@@ -52,7 +52,7 @@ def headline(summary: Mapping[str, Any], decision: Decision) -> str:
     return f"If the warning about {checks} is of no matter here: {words[0].lower()}{words[1:]}"
 
 
-def _headline(summary: Mapping[str, Any], decision: Decision) -> str:
+def _headline(summary: Summary, decision: Decision) -> str:
     if decision.action == "unknown":
         return _unknown(summary, decision)
     if decision.action == "model":
@@ -77,7 +77,7 @@ def _headline(summary: Mapping[str, Any], decision: Decision) -> str:
         )
         return f"{first}: {what}, the ELBO would rise {_from_to(decision)}. {how}"
     if decision.action == "other":
-        gap = next(part for part in Ladder.of(summary).gaps if part.name == decision.gap)
+        gap = next(part for part in summary.ladder.gaps if part.name == decision.gap)
         what = gap.words or gap.whose
         return f"Close the {gap.label} first ({what}): without it, the ELBO would rise {_from_to(decision)}."
     return (
@@ -90,21 +90,23 @@ def _headline(summary: Mapping[str, Any], decision: Decision) -> str:
 def _from_to(decision: Decision) -> str:
     assert decision.gain is not None  # an advice on encoder or family has one
     decimals = decimals_for(decision.gain)
-    by = plus_minus({"mean": decision.gain, "se_datapoints": decision.gain_error, "se_monte_carlo": None})
+    by = with_error(decision.gain, decision.gain_error)
     if decision.before is None or decision.after is None:
         return f"by {by} nats"
     return f"from {number(decision.before, decimals)} to {number(decision.after, decimals)} nats (by {by})"
 
 
-def _families(summary: Mapping[str, Any], gap: float) -> str:
+def _families(summary: Summary, gap: float) -> str:
     """What a richer family that was fitted beside would give."""
-    quantities, split = summary["quantities"], (summary.get("families") or {}).get("split")
-    ladder, gains = Ladder.of(summary), {}
+    quantities, split = summary.quantities, summary.families.split if summary.families else None
+    ladder, gains = summary.ladder, dict[str, float]()
     star = quantities.get(ladder.fitted.name) if ladder.fitted else None
     for name in family_sides(quantities, ladder):
         side, values = quantity(name, ladder), quantities[name]
-        if star and side.kind == "family" and side.of != split and None not in (values["mean"], star["mean"]):
-            gains[side.of] = values["mean"] - star["mean"]
+        if star is None or star.mean is None or values.mean is None:
+            continue
+        if side.kind == "family" and side.of != split:
+            gains[side.of] = values.mean - star.mean
     best = max(gains, key=lambda family: gains[family], default=None)
     ways = "Ways: a posterior with full covariance, or a flow; `--family flow` measures one."
     if best is None:
@@ -115,26 +117,27 @@ def _families(summary: Mapping[str, Any], gap: float) -> str:
     return f"Of these, the best {known} posterior would bring {number(gains[best], decimals_for(gap))} nats. {ways}"
 
 
-def _unlearned(summary: Mapping[str, Any]) -> str:
+def _unlearned(summary: Summary) -> str:
     """A decoder that ignores z can still learn the averages of the data; where it has not, something else is wrong."""
-    simple = [part for part in judged(summary) if part["name"] != "coin_flips" and part["difference"]["ci95"]]
-    behind = [part for part in simple if part["difference"]["ci95"][1] < 0]
+    simple = [part for part in judged(summary) if part.name != "coin_flips"]
+    behind = [part.name for part in simple if part.difference.ci95 and part.difference.ci95[1] < 0]
     if not behind:
         return ""
-    name = behind[0]["name"]
+    name = behind[0]
     return (
         f" But first: it fits worse than {NAMES[name]}{_behind(summary, name)}, which needs no z. Check that these are "
         "the trained weights and that training has finished."
     )
 
 
-def _model(summary: Mapping[str, Any], decision: Decision) -> str:
+def _model(summary: Summary, decision: Decision) -> str:
     inference = plus_minus(total(summary))
     if decision.why == "collapsed":
-        star = next(iter(summary["splits"].values()))["latents_star"]
+        star = known(summary.first.latents_star)
+        assert star is not None  # whose collapse was found there
         return (
             "Mend the training of the model first: the posterior has collapsed. The best q* is the same for every "
-            f"datapoint in each of the {count_of(star['dimensions'], 'latent dimension')}: the decoder does not use z. "
+            f"datapoint in each of the {count_of(star.dimensions, 'latent dimension')}: the decoder does not use z. "
             "No better encoder and no richer family changes that, so the gaps below are beside the point. Ways: "
             "warm up the KL term, give it free bits, or weaken the decoder." + _unlearned(summary)
         )
@@ -158,24 +161,23 @@ def _model(summary: Mapping[str, Any], decision: Decision) -> str:
     )
 
 
-def _behind(summary: Mapping[str, Any], name: str) -> str:
+def _behind(summary: Summary, name: str) -> str:
+    own = top(summary)
     for part in judged(summary):
-        if part["name"] == name:
-            apart = part["difference"]
-            level = number(part["log_px"]["mean"], 1)
-            log_px = number(top(summary)["mean"], 1)
-            behind = plus_minus({**apart, "mean": -apart["mean"]})
+        if part.name == name and own:
+            level, log_px = number(part.log_px.value, 1), number(own.value, 1)
+            behind = with_error(-part.difference.value, part.difference.error)
             return f" (log p(x) is {log_px} nats against {level}, {behind} below)"
     return ""
 
 
-def _ahead(summary: Mapping[str, Any], name: str) -> str:
-    (part,) = (part for part in judged(summary) if part["name"] == name)
-    return f"{plus_minus(part['difference'])} nats"
+def _ahead(summary: Summary, name: str) -> str:
+    (part,) = (part for part in judged(summary) if part.name == name)
+    return f"{plus_minus(part.difference)} nats"
 
 
-def _unknown(summary: Mapping[str, Any], decision: Decision) -> str:
-    quantities, ladder = summary["quantities"], Ladder.of(summary)
+def _unknown(summary: Summary, decision: Decision) -> str:
+    quantities, ladder = summary.quantities, summary.ladder
     if decision.why == "nothing_finite":
         return "No advice: no datapoint gave finite numbers. See the status column for what went wrong."
     if decision.why == "refused":
@@ -183,7 +185,7 @@ def _unknown(summary: Mapping[str, Any], decision: Decision) -> str:
     gap = f"the total gap is {plus_minus(total(summary))} nats"
     missing = f"{_reasons(decision.missing)} {_settled(decision.missing)}"
     if decision.why == "few":
-        if total(summary).get("count") == 1:
+        if total(summary).count == 1:
             missing = f"one datapoint cannot say what holds for others. {_settled(decision.missing)}"
         return f"No advice yet: {gap}, but {missing}"
     if decision.why == "open":
@@ -200,7 +202,7 @@ def _unknown(summary: Mapping[str, Any], decision: Decision) -> str:
     return f"No advice yet: {gap}, but whose it is, {whose(ladder)}, cannot be said: {missing}"
 
 
-def _equal(ladder: Ladder, quantities: Mapping[str, Any]) -> str:
+def _equal(ladder: Ladder, quantities: Mapping[str, Mean]) -> str:
     encoder, family = ladder.gap_of("encoder"), ladder.gap_of("family")
     if len(ladder.gaps) == _TWO and encoder and family:
         one, two = (plus_minus(quantities[gap.name]) for gap in (encoder, family))
@@ -221,20 +223,19 @@ def _settled(missing: tuple[Missing, ...]) -> str:
     return f"Try next: {'; '.join(ways)}." if ways else ""
 
 
-def how_sure(summary: Mapping[str, Any], decision: Decision) -> list[str]:
+def how_sure(summary: Summary, decision: Decision) -> list[str]:
     """What an advice rests on."""
     if decision.action in ("unknown", "model"):
         return _of_the_model(summary, decision)
-    first = next(iter(summary["splits"].values()))
-    parts = []
+    first, parts = summary.first, []
     if decision.action != "nothing":
-        parts += [_larger(Ladder.of(summary), decision), *([_converged(first)] if "fit" in first else [])]
+        parts += [_larger(summary.ladder, decision), *([_converged(first)] if first.fit is not None else [])]
     else:
         low, high = (number(end or 0.0, 3) for end in (decision.low, decision.high))
         parts.append(f"with 95% confidence the total gap is between {low} and {high} nats")
     least = 0.001
-    certificate = summary.get("certificate")
-    most = None if not certificate or certificate.get("skipped") else width(certificate)
+    certificate = known(summary.certificate)
+    most = width(certificate) if certificate else None
     parts.append(
         "AIS was not certified on simulated data (`gapkit certify` does it)"
         if most is None
@@ -258,15 +259,17 @@ def _part(gap: Gap) -> str:
     return gap.whose if gap.part == "other" else f"the {gap.part}'s"
 
 
-def _converged(first: Mapping[str, Any]) -> str:
-    count, converged = sum(first["fit"].values()), first["fit"].get("converged", 0)
+def _converged(first: Split) -> str:
+    ends = first.fit or {}
+    count, converged = sum(ends.values()), ends.get("converged", 0)
     return f"{converged:,} of {count_of(count, 'fit')} of q* converged"
 
 
-def _of_the_model(summary: Mapping[str, Any], decision: Decision) -> list[str]:
-    first = next(iter(summary["splits"].values()))
-    if decision.why == "collapsed":
-        most = max(first["latents_star"]["spread"])
+def _of_the_model(summary: Summary, decision: Decision) -> list[str]:
+    first = summary.first
+    star = known(first.latents_star)
+    if decision.why == "collapsed" and star and star.spread:
+        most = max(star.spread)
         apart = f"the means of q* vary between datapoints by at most {max(most, 0.0001):.2%} of q*'s own variance"
         return [f"How sure: {_converged(first)}; {apart}."]
     if decision.action == "unknown" or decision.low is None or decision.high is None:

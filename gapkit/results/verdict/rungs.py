@@ -3,24 +3,23 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from gapkit.core.means import Mean
 from gapkit.core.phrases import listed
 from gapkit.ladder import Gap, Ladder
+from gapkit.results.records import Summary
 
 __all__ = ["Rival", "rivals", "top", "total", "whose"]
 
 
-def total(summary: Mapping[str, Any], quantities: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+def total(summary: Summary, quantities: Mapping[str, Mean] | None = None) -> Mean:
     """The total gap of a summary, or of some of its quantities."""
-    found: Mapping[str, Any] = (quantities or summary["quantities"])[Ladder.of(summary).total.name]
-    return found
+    return (quantities or summary.quantities)[summary.ladder.total.name]
 
 
-def top(summary: Mapping[str, Any], quantities: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-    """The rung that stands for log p(x); empty where it has no mean."""
-    found: Mapping[str, Any] = (quantities or summary["quantities"]).get(Ladder.of(summary).top.name) or {}
-    return found
+def top(summary: Summary, quantities: Mapping[str, Mean] | None = None) -> Mean | None:
+    """The rung that stands for log p(x), where there is a mean of it at all."""
+    return (quantities or summary.quantities).get(summary.ladder.top.name)
 
 
 @dataclass(frozen=True)
@@ -36,18 +35,18 @@ class Rival:
 
     gap: Gap
     second: Gap | None
-    apart: Mapping[str, Any] | None
+    apart: Mean | None
     sign: int
 
 
-def rivals(summary: Mapping[str, Any]) -> Rival:
+def rivals(summary: Summary) -> Rival:
     """The largest gap, of equal ones the lower, and its closest rival: that with the lowest end of their difference.
 
     What exceeds its closest rival with 95% confidence exceeds each of them with at least that.
     """
-    ladder, quantities = Ladder.of(summary), summary["quantities"]
+    ladder, quantities = summary.ladder, summary.quantities
     from_below = [*reversed(ladder.gaps)]
-    gap, *rest = sorted(from_below, key=lambda part: -quantities[part.name]["mean"])
+    gap, *rest = sorted(from_below, key=lambda part: -quantities[part.name].value)
     if not rest:
         return Rival(gap, None, None, 1)
     found = []
@@ -61,10 +60,10 @@ def rivals(summary: Mapping[str, Any]) -> Rival:
 def _lead(rival: Rival) -> float:
     """By how much a gap is ahead at least; minus infinity where that is not known."""
     apart = rival.apart
-    if apart is None or apart["ci95"] is None:
+    if apart is None or apart.ci95 is None:
         return -math.inf
-    low, high = apart["ci95"]
-    return float(low if rival.sign > 0 else -high) - float(apart.get("left_to_gain", 0.0))
+    low, high = apart.ci95
+    return (low if rival.sign > 0 else -high) - (apart.left_to_gain or 0.0)
 
 
 def whose(ladder: Ladder) -> str:

@@ -1,8 +1,6 @@
 """How modes were searched for, in words: what the search misses on data whose latents are known, and on a control."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from gapkit.results.records import Search, Summary
 from gapkit.results.verdict.words import count_of, number
 
 __all__ = ["search_sentences"]
@@ -10,32 +8,23 @@ __all__ = ["search_sentences"]
 _WHY = {"control": "chosen at random", "doubt": "in doubt"}
 
 
-def search_sentences(summary: Mapping[str, Any]) -> list[str]:
-    """What the search for modes may have missed; nothing for a run that does not say.
-
-    Args:
-        summary: see :func:`gapkit.results.summary.summarise`; ``search`` in it is what the run found out about its
-        search.
-    """
-    search = summary.get("search")
-    if not search:
+def search_sentences(summary: Summary) -> list[str]:
+    """What the search for modes may have missed; nothing for a run that does not say."""
+    search = summary.search
+    if search is None:
         return []
     sentences = []
-    if search.get("simulated"):
-        missed = search["missed"]
+    if search.simulated:
         sentences.append(
-            f"On {count_of(search['simulated'])} simulated from the model, whose latents are known, the search missed "
-            f"the mode that they lie in for {missed or 'none of them'}."
+            f"On {count_of(search.simulated)} simulated from the model, whose latents are known, the search missed "
+            f"the mode that they lie in for {search.missed or 'none of them'}."
         )
-    elif search.get("skipped"):
-        sentences.append(
-            f"The search for modes could not be tried on data simulated from the model: {search['skipped']}."
-        )
-    route = next(iter(summary["splits"].values())).get("checks", {}).get("route")
-    looked = route["looked"] if route else {}
-    if not any(looked.values()):
+    elif search.skipped:
+        sentences.append(f"The search for modes could not be tried on data simulated from the model: {search.skipped}.")
+    route = summary.first.checks.route
+    if route is None or not any(route.looked.values()):
         return sentences
-    found = f"{count_of(route['found'])}" if route["found"] else "none of them"
+    looked, found = route.looked, f"{count_of(route.found)}" if route.found else "none of them"
     if looked.get("all"):
         sentences.append(
             "As the search missed modes, all datapoints were searched again by particles tempered from the prior "
@@ -51,23 +40,22 @@ def search_sentences(summary: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-def _still(search: Mapping[str, Any]) -> list[str]:
+def _still(search: Search) -> list[str]:
     """What the wide search missed of simulated data."""
-    if search.get("skipped_again"):
-        return [f"What is missed even so could not be tried on simulated data: {search['skipped_again']}."]
-    again, sentences = search.get("simulated_again"), []
-    if again:
-        sentences.append(_sampled(again, search))
-    if search.get("apart") is not None:
-        sentences.append(_annealed(search["annealed_again"], search))
+    if search.skipped_again:
+        return [f"What is missed even so could not be tried on simulated data: {search.skipped_again}."]
+    sentences = []
+    if search.simulated_again:
+        sentences.append(_sampled(search.simulated_again, search.beyond or 0, search.expected or 0.0, search.unseen))
+    if search.apart is not None:
+        sentences.append(_annealed(search.annealed_again or 0, search.apart, search.unseen_annealed))
     return sentences
 
 
-def _sampled(count: int, search: Mapping[str, Any]) -> str:
-    unseen = search["unseen"]
+def _sampled(count: int, beyond: int, expected: float, unseen: float | None) -> str:
     told = (
-        f"Of {count_of(count)} simulated from the model and searched as widely, {search['beyond'] or 'none'} came from "
-        f"latents beyond what log p(x) was estimated with (its weights expect {search['expected']:.1f})"
+        f"Of {count_of(count)} simulated from the model and searched as widely, {beyond or 'none'} came from "
+        f"latents beyond what log p(x) was estimated with (its weights expect {expected:.1f})"
     )
     if not unseen:
         return f"{told}."
@@ -77,11 +65,10 @@ def _sampled(count: int, search: Mapping[str, Any]) -> str:
     )
 
 
-def _annealed(count: int, search: Mapping[str, Any]) -> str:
-    unseen = search["unseen_annealed"]
+def _annealed(count: int, apart: float, unseen: float | None) -> str:
     told = (
         f"For {count_of(count)} simulated from the model AIS gave log p(x), and chains sent back from the latents that "
-        f"they came from ended {number(search['apart'])} nats above it, on average (each counted up to 4)"
+        f"they came from ended {number(apart)} nats above it, on average (each counted up to 4)"
     )
     if not unseen:
         return f"{told}."

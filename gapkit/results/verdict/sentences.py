@@ -1,10 +1,7 @@
 """The diagnosis in sentences, from the summary alone: the decision first, every rule stated in the words it gives."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from gapkit.core.phrases import by_its_name, listed
-from gapkit.ladder import Ladder
+from gapkit.results.records import Skipped, Summary
 from gapkit.results.verdict.bottleneck import beside, proportion, splits_apart
 from gapkit.results.verdict.cautions import cautions, encoders, families, generalisation, local_steps
 from gapkit.results.verdict.certificate import certificate_sentence
@@ -24,14 +21,11 @@ _CROSS_ENTROPY = (
 )
 
 
-def verdict(summary: Mapping[str, Any]) -> list[str]:
+def verdict(summary: Summary) -> list[str]:
     """Return sentences: what makes all doubtful, what to do and what it would bring, how sure, numbers, cautions.
 
     Errors after ± are standard errors over datapoints (they include the sampling noise, and what the fits of q* may
     have left).
-
-    Args:
-        summary: see :func:`gapkit.results.summary.summarise`.
     """
     decision = decide(summary)
     sentences = [*doubts(summary, decision), headline(summary, decision), *how_sure(summary, decision)]
@@ -39,68 +33,60 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         return sentences
     sentences += _numbers(summary, decision)
     sentences += decision.hides
-    sentences += families(summary) + encoders(summary) + local_steps(summary.get("semi_amortized"))
+    sentences += families(summary) + encoders(summary) + local_steps(summary.semi_amortized)
     sentences += cautions(summary) + generalisation(summary)
-    sentences += [f"Note ({note['check']}): {note['found'].rstrip('.')}." for note in findings(summary, "note")]
-    return [by_its_name(sentence, summary) for sentence in sentences]
+    sentences += [f"Note ({note.check}): {note.found.rstrip('.')}." for note in findings(summary, "note")]
+    return [by_its_name(sentence, summary.target) for sentence in sentences]
 
 
-def _numbers(summary: Mapping[str, Any], decision: Decision) -> list[str]:
+def _numbers(summary: Summary, decision: Decision) -> list[str]:
     """The ladder and its gaps, in proportion, beside simple models and other splits."""
-    quantities, ladder = summary["quantities"], Ladder.of(summary)
-    ends = [quantities.get(rung.name, {}).get("mean") for rung in (ladder.top, ladder.bottom)]
+    quantities, ladder = summary.quantities, summary.ladder
+    highest, lowest = (quantities.get(rung.name) for rung in (ladder.top, ladder.bottom))
     between = ""
-    if None not in ends:
-        between = f" between {ladder.top.label} at {number(ends[0])} and the ELBO at {number(ends[1])}"
+    if highest and lowest and highest.mean is not None and lowest.mean is not None:
+        between = f" between {ladder.top.label} at {number(highest.mean)} and the ELBO at {number(lowest.mean)}"
     first, *others = ((plus_minus(quantities[gap.name]), f"{gap.whose} ({gap.label})") for gap in reversed(ladder.gaps))
     parts = listed([f"{first[0]} are {first[1]}", *(" ".join(part) for part in others)])
     doubtful = decision.why == "refused" or any(part.about in ("fits", "evidence") for part in decision.missing)
     heading = "In numbers that cannot be relied on yet" if doubtful else "In numbers"
     sentences = [f"{heading}: of the gap of {plus_minus(total(summary))} nats{between}, {parts}."]
-    if summary.get("target") == "cross_entropy":
+    if summary.target == "cross_entropy":
         sentences.append(_CROSS_ENTROPY)
     if top(summary):
-        worth = total(summary)["mean"] > small_gap(summary)[0]
+        worth = total(summary).value > small_gap(summary)[0]
         sentences += [*(proportion(summary) if worth else []), *beside(summary)]
     return sentences + splits_apart(summary)
 
 
-def trust(summary: Mapping[str, Any]) -> list[str]:
-    """Return sentences on how far log p(x) can be trusted: agreement of two routes, and bounds from both sides.
-
-    Args:
-        summary: see :func:`gapkit.results.summary.summarise`.
-    """
-    checks = next(iter(summary["splits"].values())).get("checks", {})
-    sentences = []
-    control = checks.get("control")
-    if control and control["mean"] is not None:
+def trust(summary: Summary) -> list[str]:
+    """Return sentences on how far log p(x) can be trusted: agreement of two routes, and bounds from both sides."""
+    checks, sentences = summary.first.checks, []
+    control = checks.control
+    if control and control.mean is not None:
         sentences.append(
-            f"On {count_of(control['count'])} chosen at random, AIS minus importance sampling is "
-            f"{signed(control)} nats "
-            f"on average (Monte Carlo error after ±); {control['within_two_errors']} of them "
-            f"{'agrees' if control['within_two_errors'] == 1 else 'agree'} within two standard errors."
+            f"On {count_of(control.count)} chosen at random, AIS minus importance sampling is {signed(control)} nats "
+            f"on average (Monte Carlo error after ±); {control.within_two_errors} of them "
+            f"{'agrees' if control.within_two_errors == 1 else 'agree'} within two standard errors."
         )
-    sandwich = checks.get("approximate_sandwich")
-    if sandwich and sandwich["mean"] is not None:
-        mean = sandwich["mean"]
+    sandwich = checks.approximate_sandwich
+    if sandwich and sandwich.mean is not None:
+        mean = sandwich.mean
         above = (
             f"{number(mean, 3)} nats above it"
             if mean > 0
             else f"that meets it within the noise ({number(mean, 3)} nats)"
         )
         sentences.append(
-            f"On {count_of(sandwich['count'])} that AIS was run for, chains sent back from where it ended give an "
+            f"On {count_of(sandwich.count)} that AIS was run for, chains sent back from where it ended give an "
             f"approximate upper bound {above} on average. It is approximate because "
             "there is no exact posterior draw to start from: a mode that all chains missed is missing in it too."
         )
-    certificate = summary.get("certificate")
-    if certificate:
-        skipped, gap = certificate.get("skipped"), total(summary)["mean"]
-        sentences.append(
-            f"AIS was not certified on simulated data: {skipped}."
-            if skipped
-            else certificate_sentence(certificate, gap if gap and gap > 0 else None)
-        )
+    certificate = summary.certificate
+    if isinstance(certificate, Skipped):
+        sentences.append(f"AIS was not certified on simulated data: {certificate.skipped}.")
+    elif certificate:
+        gap = total(summary).mean
+        sentences.append(certificate_sentence(certificate, gap if gap and gap > 0 else None))
     sentences += search_sentences(summary)
-    return [by_its_name(sentence, summary) for sentence in sentences]
+    return [by_its_name(sentence, summary.target) for sentence in sentences]

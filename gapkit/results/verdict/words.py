@@ -1,9 +1,8 @@
 """Numbers in words: as many decimals as their errors deserve, a real minus and plus-minus sign, counts with a noun."""
 
-from collections.abc import Mapping
-from typing import Any
+from gapkit.core.means import Uncertain
 
-__all__ = ["MINUS", "count_of", "decimals_for", "number", "plus_minus", "signed", "size", "stated_error"]
+__all__ = ["MINUS", "count_of", "decimals_for", "number", "plus_minus", "signed", "size", "with_error"]
 
 MINUS = "\N{MINUS SIGN}"
 _SMALLEST = 0.0005  # what three decimals show as zero
@@ -40,46 +39,43 @@ def decimals_for(size: float) -> int:
     return 1 if abs(size) >= 1 else 2 if abs(size) >= 0.1 else 3
 
 
-def stated_error(values: Mapping[str, Any]) -> float | None:
-    """The standard error over datapoints, and what the fits of q* may have left, which does not average out.
-
-    For a single datapoint, the Monte Carlo error, which holds that already.
-    """
-    found: list[float | None] = [values.get("se_total"), values["se_datapoints"]]
-    known = next((error for error in found if error is not None), None)
-    return values["se_monte_carlo"] if known is None else known
-
-
-def plus_minus(values: Mapping[str, Any]) -> str:
-    """``mean ± error`` of :func:`stated_error`, with as many decimals as it deserves; without one only the mean.
+def plus_minus(values: Uncertain) -> str:
+    """``mean ± error`` with the error that is told beside a mean, see :attr:`gapkit.core.means.Uncertain.error`.
 
     Example:
-        >>> plus_minus({"mean": -0.42, "se_datapoints": 0.03}), plus_minus({"mean": 0.0001, "se_datapoints": 0.0002})
-        ('−0.42 ± 0.03', 'less than 0.001')
-        >>> plus_minus({"mean": 1.0, "se_datapoints": 0.0})
-        '1.000 (± less than 0.001)'
+        >>> plus_minus(Uncertain(-0.42, 0.01, 0.03, None))
+        '−0.42 ± 0.03'
     """
-    error = stated_error(values)
+    return with_error(values.value, values.error)
+
+
+def with_error(value: float, error: float | None) -> str:
+    """A number with its error, and as many decimals as that deserves; without one only the number.
+
+    Example:
+        >>> with_error(-0.42, 0.03), with_error(0.0001, 0.0002), with_error(1.0, 0.0), with_error(0.5, None)
+        ('−0.42 ± 0.03', 'less than 0.001', '1.000 (± less than 0.001)', '0.50')
+    """
     if error is None:
-        return number(values["mean"])
+        return number(value)
     if error >= _SMALLEST:
         decimals = next(places for places, least in _DECIMALS if error >= least)
-        return f"{number(values['mean'], decimals)} ± {error:.{decimals}f}"
-    if abs(values["mean"]) + error < 2 * _SMALLEST:
+        return f"{number(value, decimals)} ± {error:.{decimals}f}"
+    if abs(value) + error < 2 * _SMALLEST:
         return "less than 0.001"
-    return f"{number(values['mean'], 3)} (± less than 0.001)"
+    return f"{number(value, 3)} (± less than 0.001)"
 
 
-def signed(values: Mapping[str, Any]) -> str:
+def signed(values: Uncertain) -> str:
     """The mean with its sign and its Monte Carlo error.
 
     Example:
-        >>> signed({"mean": 0.0123, "se_monte_carlo": 0.004}), signed({"mean": -1.5, "se_monte_carlo": None})
+        >>> signed(Uncertain(0.0123, 0.004, None, None)), signed(Uncertain(-1.5, None, None, None))
         ('+0.012 ± 0.004', '−1.500 ± unknown')
     """
-    error = values["se_monte_carlo"]
+    error = values.se_monte_carlo
     known = "unknown" if error is None else f"{error:.3f}" if error >= _SMALLEST else "less than 0.001"
-    return f"{values['mean']:+z.3f} ± {known}".replace("-", MINUS)
+    return f"{values.value:+z.3f} ± {known}".replace("-", MINUS)
 
 
 def count_of(count: int, noun: str = "datapoint", plural: str | None = None) -> str:

@@ -163,15 +163,15 @@ def test_the_table_says_what_was_done_and_the_summary_how_far_to_trust_it():
     spec = spec_for("quick", certificate=20)
     spec = replace(spec, evidence=replace(spec.evidence, control=0.5))
     result = gapkit.analyze(model, x, spec)
-    frame, checks = result.to_frame(), result.summary_values["splits"]["test"]["checks"]
+    frame, checks = result.to_frame(), result.summary_values.splits["test"].checks
     control = frame["ais_reason"] == "control"
-    assert checks["control"]["count"] == control.sum() > 15
-    assert checks["ais_reason"]["control"] == control.sum()
-    assert abs(checks["control"]["mean"]) < 4 * checks["control"]["se_monte_carlo"]
+    assert checks.control.count == control.sum() > 15
+    assert checks.ais_reason["control"] == control.sum()
+    assert abs(checks.control.mean) < 4 * checks.control.se_monte_carlo
     assert frame.loc[control, "ais_upper"].notna().all()
     assert frame.loc[frame["ais_reason"] == "", ["ais", "ais_upper"]].isna().all().all()
     assert (frame["pooled_samples"] >= 256).all()
-    assert result.summary_values["certificate"]["gap"]["count"] == 20
+    assert result.summary_values.certificate.gap.count == 20
     words = " ".join(result.trust())
     assert "chosen at random" in words
     assert "approximate upper bound" in words
@@ -201,5 +201,5 @@ def test_a_model_that_cannot_be_simulated_from_is_analysed_without_a_certificate
     spec = spec_for("quick", certificate=10, fit=replace(spec_for("quick").fit, num_starts=0))
     model = Unsampled()
     result = gapkit.analyze(model, model.inner.sample(5, 0), spec)
-    assert "no draws from this prior" in result.summary_values["certificate"]["skipped"]
+    assert "no draws from this prior" in result.summary_values.certificate.skipped
     assert any("not certified" in sentence for sentence in result.trust())

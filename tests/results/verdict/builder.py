@@ -1,4 +1,4 @@
-"""Summaries by hand: a sound one, and what can be wrong with it, one fault at a time or several together."""
+"""Summaries by hand, as files hold them: a sound one, to be changed one fault at a time or several together."""
 
 import copy
 from functools import cache
@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from gapkit.ladder import STANDARD
+from gapkit.results.records import Certificate
 from gapkit.results.summary import summarise, summarise_values
 
 _FURTHER = ("iwae", "pooled", "ais", "ais_upper", "mode_gap", "optimality_gap")
@@ -61,19 +62,20 @@ def beside(summary, level, name="factorised_bernoulli"):
     values -= values.mean()
     return {
         "name": name,
-        "log_px": summarise_values(level + values, np.zeros(100)),
-        "difference": summarise_values(log_px - level + 0.5 * values, np.zeros(100)),
+        "log_px": summarise_values(level + values, np.zeros(100)).to_dict(),
+        "difference": summarise_values(log_px - level + 0.5 * values, np.zeros(100)).to_dict(),
     }
 
 
 def finished(frame, **further):
     """The summary of a table as an analysis makes it."""
-    summary = summarise(frame, certificate=further.pop("certificate", sandwich(0.001, 0.02)), families=None)
+    certificate = Certificate.of(further.pop("certificate", sandwich(0.001, 0.02)))
+    summary = summarise(frame, certificate=certificate, effort="standard").to_dict()
     part = summary["splits"]["test"]
     part |= {"data": {"dimensions": 784, "discrete": True}, "latents": use(10), "latents_star": use(10)}
     models = [beside(summary, -206.0), beside(summary, -543.4, "coin_flips")]
     part["baselines"] = {"fitted_on": "train", "fitted_datapoints": 5000, "models": models}
-    return {**summary, "effort": "standard", **further}
+    return {**summary, **further}
 
 
 @cache

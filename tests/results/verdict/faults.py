@@ -1,7 +1,7 @@
 """Summaries whose evidence or fits have a fault, and what a verdict says of a summary."""
 
-from gapkit.results.verdict import trust, verdict
 from tests.results.verdict.builder import sandwich
+from tests.results.verdict.stored import trust, verdict
 
 ADVICE = {"encoder": "Fix the encoder", "family": "Fix the posterior family", "nothing": "Leave inference as it is"}
 

@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from gapkit.results.verdict import CONDITIONAL, Decision, decide, verdict
+from gapkit.results.verdict import CONDITIONAL, Decision
 from tests.results.verdict.builder import finished, sandwich, sound, table
 from tests.results.verdict.faults import (
     ADVICE,
@@ -20,6 +20,7 @@ from tests.results.verdict.faults import (
     split,
     weak_evidence,
 )
+from tests.results.verdict.stored import decide, verdict
 
 CASES = {"encoder": (3.0, 1.0), "family": (1.0, 3.0), "nothing": (0.005, 0.004)}
 

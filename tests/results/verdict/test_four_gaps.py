@@ -4,8 +4,8 @@ import pytest
 
 from gapkit.ladder import STANDARD, Ladder
 from gapkit.results.summary import summarise
-from gapkit.results.verdict import decide, verdict
 from tests.four_rungs import FOUR, four_rungs_table
+from tests.results.verdict.stored import decide, verdict
 
 
 def with_gaps(ladder=FOUR, count=60, **means):
@@ -18,7 +18,7 @@ def with_gaps(ladder=FOUR, count=60, **means):
     table[ladder.total.name] = table[ladder.top.name] - table[ladder.bottom.name]
     for name, (lower, upper) in ladder.contrasts().items():
         table[name] = table[lower.name] - table[upper.name]
-    return summarise(table, ladder=ladder)
+    return summarise(table, ladder=ladder).to_dict()
 
 
 @pytest.mark.parametrize(

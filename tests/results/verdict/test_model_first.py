@@ -2,9 +2,9 @@
 
 import pytest
 
-from gapkit.results.verdict import decide, verdict
 from tests.results.verdict.builder import beside, sound, use
 from tests.results.verdict.faults import advises, not_converged, said, split, weak_evidence
+from tests.results.verdict.stored import decide, verdict
 
 # The model.
 

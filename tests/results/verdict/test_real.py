@@ -88,15 +88,15 @@ def test_fits_that_were_stopped_carry_no_advice_and_more_steps_settle_it():
     model = badly_conditioned()
     x = model.sample(40, 0)
     result = stopped(model, x)
-    assert result.summary_values["splits"]["test"]["fit"] == {"budget": 40}
+    assert result.summary_values.splits["test"].fit == {"budget": 40}
     assert result.decision().action == "unknown"
     assert no_advice(result)
     lead = result.verdict()[0]
     assert "none of the 40 fits of q* converged" in lead
     total = float(model.amortization_gap(x).mean()) + model.approximation_gap()
-    values = result.summary_values["quantities"]["total_gap"]
-    assert values["mean"] == pytest.approx(total, abs=0.1)  # the total does not depend on the fits, and is told
-    assert f"the total gap is {values['mean']:.2f} ± {values['se_datapoints']:.2f} nats" in lead
+    values = result.summary_values.quantities["total_gap"]
+    assert values.mean == pytest.approx(total, abs=0.1)  # the total does not depend on the fits, and is told
+    assert f"the total gap is {values.mean:.2f} ± {values.se_datapoints:.2f} nats" in lead
     settled = gapkit.analyze(model, x, effort="quick").decision()
     assert settled.action == "encoder"
     assert settled.gain == pytest.approx(float(model.amortization_gap(x).mean()), abs=0.01)
@@ -110,10 +110,10 @@ def test_posteriors_far_narrower_than_their_distance_from_the_encoder_are_found(
     x = model.sample(40, 0)
     assert float(model.amortization_gap(x).mean()) > 1e5 * model.approximation_gap()
     result = gapkit.analyze(model, x, effort="quick")
-    assert result.summary_values["splits"]["test"]["fit"] == {"converged": 40}
+    assert result.summary_values.splits["test"].fit == {"converged": 40}
     assert result.decision().action == "encoder"
-    gap = result.summary_values["quantities"]["approximation_gap"]
-    assert gap["mean"] == pytest.approx(model.approximation_gap(), abs=0.02)
+    gap = result.summary_values.quantities["approximation_gap"]
+    assert gap.mean == pytest.approx(model.approximation_gap(), abs=0.02)
     assert result.decision().gain == pytest.approx(float(model.amortization_gap(x).mean()), rel=1e-3)
 
 
@@ -162,8 +162,8 @@ def sixteen_modes(sigma=0.3, dim=4, count=30):
 def test_a_certificate_that_rings_is_heard():
     model, x = sixteen_modes()
     result = gapkit.analyze(model, x, spec_for("standard", fit=FitSettings(num_starts=0)))  # from the encoder alone
-    gap = result.summary_values["certificate"]["gap"]
-    assert gap["ci95"][1] > 1.0
+    gap = result.summary_values.certificate.gap
+    assert gap.ci95[1] > 1.0
     assert result.decision().action == "unknown"
     assert no_advice(result)
     assert "on data simulated from the model AIS may be off by up to" in text_of(result)
@@ -184,10 +184,10 @@ def test_one_encoding_that_is_nan_leaves_all_means_over_the_same_datapoints():
     model.encode = broken
     with pytest.warns(GapkitWarning, match="the encoder fails on 1 of 20"):
         result = gapkit.analyze(model, x, effort="quick")
-    quantities = result.summary_values["quantities"]
-    assert {quantities[name]["count"] for name in ("log_px", "elbo_star", "elbo", "total_gap")} == {19}
+    quantities = result.summary_values.quantities
+    assert {quantities[name].count for name in ("log_px", "elbo_star", "elbo", "total_gap")} == {19}
     kept = [place for place in range(20) if place != 3]
-    assert quantities["log_px"]["mean"] == pytest.approx(float(model.log_px(x[kept]).mean()), abs=0.05)
+    assert quantities["log_px"].mean == pytest.approx(float(model.log_px(x[kept]).mean()), abs=0.05)
     assert "1 of 20 datapoints has no finite L[q] and is left out of every mean." in text_of(result)
 
 
@@ -221,9 +221,9 @@ def test_a_model_worse_than_coin_flips_says_so_first():
     warned, lead, *_ = result.verdict()
     assert warned.startswith("Warning (chance)")
     assert "it fits worse than coin flips" in lead
-    coins = result.summary_values["splits"]["test"]["baselines"]["models"][-1]
-    assert coins["name"] == "coin_flips"
-    assert coins["log_px"]["mean"] == pytest.approx(-30 * math.log(2))
+    coins = result.summary_values.splits["test"].baselines.models[-1]
+    assert coins.name == "coin_flips"
+    assert coins.log_px.mean == pytest.approx(-30 * math.log(2))
 
 
 def test_a_baseline_is_fitted_to_training_data_where_there_are_some():
@@ -231,10 +231,10 @@ def test_a_baseline_is_fitted_to_training_data_where_there_are_some():
     x, train = model.sample(40, 0), model.sample(500, 1)
     for kwargs in ({"x": {"test": x, "train": train[:200]}}, {"x": x, "other_x": train}):
         result = gapkit.analyze(model, effort="quick", **kwargs)
-        facts = result.summary_values["splits"]["test"]["baselines"]
-        assert facts["fitted_on"] == ("other" if "other_x" in kwargs else "train")
-        assert facts["fitted_datapoints"] == (500 if "other_x" in kwargs else 200)
-        assert [part["name"] for part in facts["models"]] == ["probabilistic_pca", "factorised_gaussian"]
+        facts = result.summary_values.splits["test"].baselines
+        assert facts.fitted_on == ("other" if "other_x" in kwargs else "train")
+        assert facts.fitted_datapoints == (500 if "other_x" in kwargs else 200)
+        assert [part.name for part in facts.models] == ["probabilistic_pca", "factorised_gaussian"]
     own = gapkit.analyze(model, x, effort="quick", other_x=x)  # the analysed data themselves are no other data
-    assert own.summary_values["splits"]["test"]["baselines"]["fitted_on"] == "cross"
+    assert own.summary_values.splits["test"].baselines.fitted_on == "cross"
     assert "log p(x) is" in text_of(gapkit.analyze(model, {"test": x, "train": train[:100]}, effort="quick"))

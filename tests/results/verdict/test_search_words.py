@@ -1,5 +1,6 @@
 """What is said of the search for modes, and of what it cannot find."""
 
+from gapkit.results.records import Summary
 from gapkit.results.verdict.search import search_sentences
 from tests.results.verdict.builder import sound
 
@@ -10,7 +11,7 @@ def said(**search):
     summary = sound()
     summary["search"] = search
     summary["splits"]["test"]["checks"]["route"] = {"looked": {"all": 100}, "found": 3, "unseen": 0.0}
-    return " ".join(search_sentences(summary))
+    return " ".join(search_sentences(Summary.of(summary)))
 
 
 def test_why_it_was_not_tried_on_simulated_data():

@@ -8,8 +8,9 @@ import pytest
 
 from gapkit.results.rows import concentration, ladder_rows
 from gapkit.results.summary import summarise_values
-from gapkit.results.verdict import certificate_sentence, decide, plus_minus, trust, verdict
+from gapkit.results.verdict import with_error
 from tests.results.verdict.builder import finished, sandwich, sound, table, use
+from tests.results.verdict.stored import certificate_sentence, decide, plus_minus, trust, verdict
 
 
 def said(summary):
@@ -45,7 +46,7 @@ def test_signs_counts_and_codes_are_words(count):
     ],
 )
 def test_a_number_has_the_digits_its_error_deserves(mean, error, words):
-    assert plus_minus({"mean": mean, "se_datapoints": error, "se_monte_carlo": None}) == words
+    assert with_error(mean, error) == words
 
 
 def test_the_stated_error_of_a_gap_holds_what_the_fits_may_have_left():
@@ -92,11 +93,11 @@ def test_a_few_datapoints_that_hold_much_of_the_gap_are_named():
     rng = np.random.default_rng(0)
     gaps = np.concatenate([rng.exponential(1.0, 180), 6.0 + rng.exponential(1.0, 20)])
     found = concentration(gaps)
-    assert (found["top"], found["share"]) == (20, pytest.approx(np.sort(gaps)[-20:].sum() / gaps.sum()))
+    assert (found.top, found.share) == (20, pytest.approx(np.sort(gaps)[-20:].sum() / gaps.sum()))
     frame = table(200)
     frame["total_gap"] = gaps
     frame["amortization_gap"] = gaps - frame["approximation_gap"]
-    assert f"the 20 largest of 200 hold {found['share']:.0%} of it" in said(finished(frame))
+    assert f"the 20 largest of 200 hold {found.share:.0%} of it" in said(finished(frame))
     assert "A few datapoints" not in said(sound())
 
 
@@ -105,16 +106,16 @@ def test_exponential_gaps_are_hardly_ever_called_concentrated(count):
     """The stated mean and spread are those of independent exponential variables."""
     rng = np.random.default_rng(0)
     found = [concentration(rng.exponential(1.0, count)) for _ in range(4000)]
-    shares = np.array([part["share"] for part in found])
-    assert shares.mean() == pytest.approx(found[0]["exponential"], abs=4 * shares.std() / 4000**0.5)
-    assert shares.std() == pytest.approx(found[0]["spread"], rel=0.06)
-    assert (shares > found[0]["limit"]).mean() < 0.02
+    shares = np.array([part.share for part in found])
+    assert shares.mean() == pytest.approx(found[0].exponential, abs=4 * shares.std() / 4000**0.5)
+    assert shares.std() == pytest.approx(found[0].spread, rel=0.06)
+    assert (shares > found[0].limit).mean() < 0.02
 
 
 def test_gaps_that_say_nothing_are_not_concentrated():
     assert concentration(np.zeros(100)) is None
     assert concentration(np.ones(9)) is None
-    assert concentration(np.array([np.nan] * 5 + [1.0] * 20))["share"] == pytest.approx(2 / 20)
+    assert concentration(np.array([np.nan] * 5 + [1.0] * 20)).share == pytest.approx(2 / 20)
 
 
 def test_dead_latents_are_counted():
@@ -131,7 +132,7 @@ def test_a_mode_that_costs_something_is_named():
     summary = sound()
     split(summary)["other_start"] = 7
     assert "led to the best q*" not in said(summary)  # the mode gap of this table is zero
-    split(summary)["quantities"]["mode_gap"] = summarise_values(np.full(100, 0.25), np.zeros(100))
+    split(summary)["quantities"]["mode_gap"] = summarise_values(np.full(100, 0.25), np.zeros(100)).to_dict()
     assert "For 7 of 100 datapoints another start than the encoder's q led to the best q*" in said(summary)
     assert "(0.250 nats on average over all datapoints)" in said(summary)
 
