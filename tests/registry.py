@@ -1,6 +1,9 @@
 """Everything exported that must keep a contract; a test asserts that nothing exported is missing here."""
 
+import torch
+
 from gapkit.estimators import Ais, Elbo, Iwae, ReciprocalIs
+from gapkit.models.native import save_model
 from tests.own_family import LaplaceMeanField
 
 ESTIMATORS = {
@@ -15,3 +18,15 @@ UPPER = {"reciprocal_is"}
 
 # Families that are derived from ``gapkit.Family``.
 OWN_FAMILIES = {"laplace": LaplaceMeanField}
+
+
+def _native(path, model):
+    save_model(model, path, extra={"epoch": 3})
+
+
+def _pickled(path, model):
+    torch.save(model, path)
+
+
+# For each kind of self-describing checkpoint, by the class of its adapter: writes a model to such a file.
+ADAPTERS = {"Native": _native, "Pickled": _pickled}

@@ -14,24 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gapkit.checkpoints.adapters import ADAPTERS, Adapted
+from gapkit.checkpoints.contract import CONTRACT, require_contract
 from gapkit.checkpoints.match import fill
 from gapkit.checkpoints.places import describe_payload, places
 from gapkit.checkpoints.state import require_finite
 from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.inputs.read import file_sha256, read
 from gapkit.inputs.usercode import METHODS, load_factory, parse_model_args
-from gapkit.models.native import FORMAT, rebuild
 
 __all__ = ["Loaded", "load", "weights_of"]
-
-CONTRACT = """pass --model path/to/file.py:factory, where the file says how to build the model, e.g.
-    class Model(torch.nn.Module):              # its attributes are named as when the weights were saved
-        def __init__(self, latent=50): ...
-        def encode(self, x): ...               # q(z|x), a torch.distributions object with batch shape (B,)
-        def decode(self, z): ...               # p(x|z), e.g. Independent(Bernoulli(logits=...), 1)
-        def prior(self): ...                   # p(z), e.g. Independent(Normal(zeros, ones), 1)
-    def factory(latent=50): return Model(latent)   # arguments come from --model-arg latent=50
-If encode returns (mean, logvar) and decode returns logits or means, add --likelihood NAME; prior is then optional."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +100,12 @@ def load(
             found = f"--model-arg {', '.join(args)} without --model"
             raise InputError(f"load {path}", found, "name the factory they are for, or drop them")
         payload = read(path, trust_pickle=trust_pickle)
-        native = isinstance(payload, Mapping) and payload.get("format") == FORMAT
-        built, extra, how = _self_describing(payload, path, native, methods)
+        adapted = _self_describing(payload, path, methods)
+        built, extra, how = adapted.model, adapted.extra, adapted.how
     else:
         # The user's own file first: it is small, and mistakes in it are the likeliest.
         built = load_factory(model, args)
-        _require_contract(built, model, methods)
+        require_contract(built, model, methods)
         payload = read(path, trust_pickle=trust_pickle, code=model)
         try:
             notes = _fill(built, payload, model, keys, ignore_keys, entry)
@@ -130,33 +122,16 @@ def load(
     return Loaded(built, file_sha256(path), path.name, f"{how}, {weights:,} weights", extra, notes, value)
 
 
-def _self_describing(payload: Any, path: Path, native: bool, methods: Sequence[str]) -> tuple[Any, dict[str, Any], str]:
-    """Rebuild a native payload, or accept a trusted pickle that is a model already."""
-    if native:
-        built = rebuild(payload, str(path))
-        return built, dict(payload.get("extra") or {}), f"{getattr(built, 'builder', type(built).__name__)} of gapkit"
-    if isinstance(payload, nn.Module) or all(hasattr(payload, name) for name in METHODS):
-        _require_contract(payload, f"the file {path}", methods)
-        return payload, {}, f"a pickled {type(payload).__name__}"
+def _self_describing(payload: Any, path: Path, methods: Sequence[str]) -> Adapted:
+    """Open a file that says itself how its model is built.
+
+    Raises:
+        InputError: it is of no kind that is known.
+    """
+    for adapter in ADAPTERS:
+        if adapter.claims(payload):
+            return adapter.open(payload, path, methods)
     raise InputError(f"load {path} without --model", f"not written by gapkit: {describe_payload(payload)}", CONTRACT)
-
-
-def _require_contract(built: Any, spec: str, methods: Sequence[str]) -> None:
-    missing = [name for name in methods if not callable(getattr(built, name, None))]
-    if not missing:
-        return
-    asked = f"use what {spec} returned as a model"
-    for name in missing:
-        if callable(getattr(type(built), name, None)):
-            hiding = type(getattr(built, name)).__name__
-            found = f"an attribute {name} ({hiding}) of the instance, which hides the method {name}() of its class"
-            raise InputError(
-                asked,
-                found,
-                f"give the attribute another name: self.{name} = ... is set by the class or "
-                "by one that it inherits from",
-            )
-    raise InputError(asked, f"{type(built).__name__} without {', '.join(missing)}", CONTRACT)
 
 
 def _fill(
