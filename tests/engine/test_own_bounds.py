@@ -1,7 +1,5 @@
 """An estimator of one's own is a column: with its error, in summary, report, comparison and files, also elsewhere."""
 
-import subprocess
-import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +15,7 @@ from gapkit.estimators import ReciprocalIs
 from gapkit.ladder import in_order, quantity
 from gapkit.report import build
 from gapkit.trackers.values import metrics
+from tests.processes import TABLES, python
 from tests.yardsticks import ppca
 
 SPEC = spec_for("quick", seed=2, unit_size=6, details=0)
@@ -116,7 +115,7 @@ def test_a_stored_run_knows_it_where_nobody_else_does(result, tmp_path):
         "assert run.run['bounds']['above']['estimator'] == 'ReciprocalIs'\n"
         "build(run)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, tmp_path / "run"], check=False, capture_output=True, text=True)
+    done = python(code, tmp_path / "run", after=TABLES)
     assert done.returncode == 0, done.stderr
     read = pd.read_csv(result.to_csv(tmp_path / "table.csv"), keep_default_na=False, na_values=["nan"])
     np.testing.assert_array_equal(read["renyi"], result.datapoints["renyi"])

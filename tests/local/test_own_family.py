@@ -1,8 +1,6 @@
 """A family of one's own gets q*, a certificate, a column and words; its optimum is known in closed form."""
 
 import math
-import subprocess
-import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +17,7 @@ from gapkit.ladder import quantity
 from gapkit.local import FITTERS, GradientFitter, forget_family
 from gapkit.report import build
 from tests.own_family import LaplaceEncoder, LaplaceMeanField, laplace_gap
+from tests.processes import python
 from tests.yardsticks import ppca
 
 
@@ -95,7 +94,7 @@ def test_it_is_a_rung_beside_others_with_words_of_its_own(tmp_path):
         "FITTERS; told = quantity('elbo_star_laplace', Result.load(sys.argv[1]).ladder)\n"
         "assert 'laplace' not in FITTERS and told.label == 'L[q*], Laplace', told"
     )
-    done = subprocess.run([sys.executable, "-c", code, tmp_path / "run"], check=False, capture_output=True, text=True)
+    done = python(code, tmp_path / "run")
     assert done.returncode == 0, done.stderr
 
 
