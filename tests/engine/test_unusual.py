@@ -189,7 +189,7 @@ def holes(model, z):
 
 
 def test_a_certificate_that_fails_costs_no_analysis():
-    spec = replace(spec_for("quick"), certificate=200)
+    spec = replace(spec_for("quick"), certificate=50)
     result = gapkit.analyze(Model(decode=holes), data(), spec)
     assert "skipped" in result.summary_values["certificate"]
     assert len(result.to_frame()) == 6
