@@ -16,7 +16,7 @@ def test_local_steps_and_a_refit_from_start_to_report(gapkit, given, tmp_path):
     code, _, err = gapkit("refit", given, *options, "--epochs", 60, "--learning-rate", 0.003, "--out", "new")
     assert code == 0, err
     words = ("analyze", given, *WORDS, "--semi-amortized", 20, "--encoder", "refit=new/model.pt", "--out", "run")
-    code, out, err = gapkit(*words)
+    code, out, err = gapkit(*words, "--format", "html")
     assert code == 0, err
     frame = pd.read_parquet(tmp_path / "run" / "datapoints.parquet")
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())

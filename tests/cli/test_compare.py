@@ -133,6 +133,7 @@ def checkpoints(trained, tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_a_series_of_checkpoints(gapkit, checkpoints, tmp_path):
     (checkpoints / "b.pt").write_bytes(b"damaged")
     payload = torch.load(checkpoints / "c.pt", weights_only=True)

@@ -9,6 +9,7 @@ import pytest
 from gapkit.report import build, render_pdf, write_report
 from gapkit.report.blocks import Column, Definitions, Document, Row, Section, Table, Term, Text
 from gapkit.report.wording import DEFINITIONS
+from tests.fast import only
 from tests.report.pages import large, odd, pages_of
 from tests.results.by_hand import ODD, join, many, three, with_extras, with_labels
 
@@ -84,7 +85,7 @@ def test_a_hostile_result_is_shown_as_it_is():
     assert found.count(squash(bad)) >= 8
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", only(HOSTILE, HOSTILE[0], HOSTILE[7], HOSTILE[-1]))
 def test_markup_in_labels_is_text(text):
     found = text_of(build(with_labels(three(), [text, f"other {text}", text])))
     assert found.count(squash(text)) >= 5  # two classes, three datapoints
@@ -131,7 +132,7 @@ def test_paper_shows_the_first_rows_and_names_the_file_with_all():
 
 
 def test_the_definitions_have_formulas():
-    found = text_of(build(three()))
+    found = text_of(odd("three"))
     for term, words, _, formula in DEFINITIONS:
         assert squash(term + words) in found
         assert not formula or squash(formula) not in found  # set, not printed as its source
@@ -139,7 +140,7 @@ def test_the_definitions_have_formulas():
 
 
 def test_pictures_are_vectors_and_stay_inside_the_page():
-    pdf = pypdfium2.PdfDocument(render_pdf(build(with_extras())))
+    pdf = pypdfium2.PdfDocument(render_pdf(odd("further encoder and local steps")))
     paths = 0
     for page in pdf:
         for part in page.get_objects():

@@ -132,7 +132,7 @@ def test_the_page_begins_with_the_verdict_and_follows_the_reading_order():
 
 
 def test_tables_have_captions_and_pictures_have_descriptions():
-    document = build(join(three(), three(split="train")))
+    document = odd("two splits")
     page = Page(render(document))
     assert len(page.all("caption")) == len(page.all("table")) == 5
     pictures = page.all("svg")
@@ -169,7 +169,7 @@ def test_foreign_strings_are_escaped():
 
 
 def test_nothing_is_fetched_from_elsewhere():
-    text = render(build(three()))
+    text = render(odd("three"))
     addresses = set(re.findall(r'(?:https?:)?//[^\s"<>]+', text))
     assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
     assert "@import" not in text
