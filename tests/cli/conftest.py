@@ -7,6 +7,13 @@ import pytest
 
 from gapkit.cli import main
 from gapkit.training import TrainConfig, train
+from tests.engine.cheap import make_quick_quicker
+
+
+@pytest.fixture(autouse=True)
+def _brief(request, monkeypatch):
+    if not request.node.get_closest_marker("slow"):
+        make_quick_quicker(monkeypatch)
 
 
 @pytest.fixture

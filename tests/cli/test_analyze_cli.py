@@ -41,6 +41,7 @@ def test_a_run_leaves_its_files_and_says_what_it_found(gapkit, checkpoint, tmp_p
     assert "<h1" in (tmp_path / "run" / "report.html").read_text()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_report_can_wait(gapkit, checkpoint, tmp_path):
     words = ("analyze", checkpoint, "--data", "x.npz", "--effort", "quick", "--limit", 3, "--out", "run")
     code, _, err = gapkit(*words, "--format", "docx")
@@ -66,6 +67,7 @@ def test_two_splits_limits_and_seeds(gapkit, checkpoint, tmp_path):
     pd.testing.assert_frame_equal(b, c, check_exact=True)
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("words", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["words", "integers"])
 def test_labels_of_the_data_come_along(words, gapkit, checkpoint, tmp_path):
     arrays = dict(np.load("x.npz"))

@@ -11,6 +11,7 @@ from gapkit.models import load_model, save_model
 WORDS = ("--data", "digits", "--limit", 30, "--effort", "quick")
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_local_steps_and_a_refit_from_start_to_report(gapkit, given, tmp_path):
     options = ("--data", "digits", "--limit", 300, "--evaluate", 30)
     code, _, err = gapkit("refit", given, *options, "--epochs", 60, "--learning-rate", 0.003, "--out", "new")
@@ -58,6 +59,7 @@ large = gapkit.Iwae(num_samples=64)
 """
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_further_bounds_from_start_to_report(gapkit, given, tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
     bounds = (

@@ -86,6 +86,7 @@ def test_nothing_else_changes(result, model, x):
     assert "bounds" not in plain.run
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_it_stands_in_summary_report_and_tracker(result):
     means = result.summary_values["quantities"]
     assert means["renyi"]["mean"] == pytest.approx(result.datapoints["renyi"].mean())
@@ -132,6 +133,7 @@ def test_runs_that_share_it_are_compared(result, model, x):
     assert "renyi" not in gapkit.compare({"a": plain, "b": other}).summary.index.get_level_values("quantity")
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_one_that_fails_is_left_out_alone(model, x):
     with pytest.warns(GapkitWarning, match="the bound broken has no value .*: ValueError: no such thing"):
         found = gapkit.analyze(model, x, SPEC, bounds={"broken": Failing(), "renyi": Renyi()})

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from gapkit import GapkitWarning, InputError, analyze, from_pair
 from gapkit.integrations.lightning import GapCallback, _refuse_spread_weights
 from gapkit.ladder import STANDARD
+from tests.engine.cheap import make_quick_quicker
 from tests.fast import only
 from tests.integrations.lightning_vae import DIGITS, HELD_OUT, PACKAGES, package, same_state, train, vae_class
 
@@ -33,6 +34,12 @@ pytestmark = [
     # "You defined a `validation_step` but have no `val_dataloader`": on purpose, in training without validation.
     pytest.mark.filterwarnings("ignore:You defined a `validation_step` but have no `val_dataloader`"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _brief(request, monkeypatch):
+    if not request.node.get_closest_marker("slow"):
+        make_quick_quicker(monkeypatch)
 
 
 @pytest.mark.parametrize("name", PACKAGES)

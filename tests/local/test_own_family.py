@@ -78,6 +78,7 @@ def test_an_encoder_of_the_family_is_split_in_it(plain):
     assert not any("compares families" in sentence for sentence in result.verdict())
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_it_is_a_rung_beside_others_with_words_of_its_own(tmp_path):
     model = ppca("scaled", 0.8)
     result = gapkit.analyze(model, model.sample(12, 0), effort="quick", family=["mean_field", "laplace"])

@@ -22,6 +22,7 @@ from tests.results.by_hand import join, make, nothing, three, uneven, with_extra
 from tests.results.latents import with_active
 from tests.results.verdict import builder as verdicts
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 # Numbers of the software itself: the level of all intervals, the share of a gap that counts as closed, the zero of
 # "the interval contains 0", and how many rows of the worst datapoints a screen and a page show.
 OWN = {"95%", "90%", "0"}

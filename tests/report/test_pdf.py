@@ -78,6 +78,7 @@ def test_markup_in_words_is_text(text):
         assert squash(f"{place} {text}") in found, place
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_hostile_result_is_shown_as_it_is():
     bad = " ".join(HOSTILE)
     run = {"checkpoint": {"name": bad, "sha256": "ab" * 32}, "warnings": [bad], "settings": {bad: bad}, bad: bad}
@@ -103,6 +104,7 @@ def test_long_labels_stay_inside_the_page():
     assert all(squash(label) in squash("".join(pages_of(pdf))) for label in labels)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_long_words_break_inside_the_page():
     word = "abcdefghij" * 12
     pdf = render_pdf(build(three(run={"checkpoint": {"name": word, "sha256": word}}, split=word, status=word)))
@@ -126,6 +128,7 @@ def test_a_long_table_repeats_its_heads():
     assert all(squash(f"row {number}{number / 7:.3f}") in found for number in range(150))
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_paper_shows_the_first_rows_and_names_the_file_with_all():
     found = text_of(build(many(400)))
     assert squash("The first 20 of 200 rows. datapoints.parquet has every datapoint.") in found
