@@ -16,6 +16,7 @@ from gapkit.engine import plan_units, spec_for
 from gapkit.estimators import Ais
 from gapkit.local import FitSettings
 from gapkit.models.reference import build
+from tests.engine.cheap import short
 from tests.engine.odd_models import Brittle, Unusual
 from tests.fast import only
 from tests.yardsticks import ppca
@@ -217,7 +218,7 @@ def test_model_is_left_as_it_was(small):
     model, x = small
     model.train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    gapkit.analyze(model, x[:5], spec())
+    gapkit.analyze(model, x[:5], short(details=0))
     assert all(module.training for module in model.modules())
     assert all(parameter.requires_grad for parameter in model.parameters())
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
@@ -228,8 +229,8 @@ def test_dropout_is_switched_off():
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.5), nn.Linear(8, 6))
     model = gapkit.from_pair(nn.Linear(6, 4), net, encoder_output="chunk_logvar")
-    first = gapkit.analyze(model, torch.ones(3, 6), spec())
-    assert first.to_frame().equals(gapkit.analyze(model, torch.ones(3, 6), spec()).to_frame())
+    first = gapkit.analyze(model, torch.ones(3, 6), short(details=0))
+    assert first.to_frame().equals(gapkit.analyze(model, torch.ones(3, 6), short(details=0)).to_frame())
 
 
 def test_forward_is_never_called(small):
@@ -252,7 +253,7 @@ def test_forward_is_never_called(small):
         def prior(self):
             return self.inner.prior()
 
-    assert gapkit.analyze(Trap(), x[:4], spec()).to_frame()["log_px"].notna().all()
+    assert gapkit.analyze(Trap(), x[:4], short(details=0)).to_frame()["log_px"].notna().all()
 
 
 @pytest.mark.parametrize(
@@ -297,12 +298,12 @@ def test_unknown_settings_are_explained():
 
 def test_images_are_reshaped_to_what_the_model_describes(small):
     model, x = small
-    flat = gapkit.analyze(model, x[:5], spec()).to_frame()
-    image = gapkit.analyze(model, x[:5].reshape(5, 1, 3, 4), spec()).to_frame()
+    flat = gapkit.analyze(model, x[:5], short(details=0)).to_frame()
+    image = gapkit.analyze(model, x[:5].reshape(5, 1, 3, 4), short(details=0)).to_frame()
     assert flat.equals(image)
 
 
 def test_float64_models_run_in_float64():
     model = ppca()
-    frame = gapkit.analyze(model, model.sample(3, 0).float(), spec()).to_frame()
+    frame = gapkit.analyze(model, model.sample(3, 0).float(), short(details=0)).to_frame()
     assert frame["log_px"].notna().all()

@@ -116,7 +116,9 @@ def test_an_empty_folder_is_filled_where_it_stands(runner, here):
     """It may be one that cannot be replaced, as a mounted one."""
     (here / "new").mkdir()
     before = (here / "new").stat().st_ino
-    outcome = runner(here, "analyze", MODEL, "--data", DATA, "--effort", "quick", "--out", "new", "--limit", "3")
+    outcome = runner(
+        here, "analyze", MODEL, "--data", DATA, "--effort", "quick", "--out", "new", "--limit", "3", "--format", "none"
+    )
     assert outcome.code == 0, outcome.err
     assert (here / "new").stat().st_ino == before
     assert not [path for path in (here / "new").iterdir() if path.name.startswith(".")]
@@ -131,7 +133,10 @@ def test_names_are_shown_and_not_obeyed(runner, here):
         part["quantities"]["total_gap"] |= {"mean": 1e6, "ci95": [1e6, 1e6], "se_datapoints": 1.0}
     path.write_text(json.dumps(summary))
     (here / RUN).rename(here / "\x1b[2Jrun")
-    for words in (("report", "\x1b[2Jrun", "--out", "new"), ("compare", "run2", "\x1b[2Jrun", "--out", "other")):
+    for words in (
+        ("report", "\x1b[2Jrun", "--out", "new"),
+        ("compare", "run2", "\x1b[2Jrun", "--out", "other", "--format", "html"),
+    ):
         outcome = runner(here, *words)
         assert outcome.code == 0, outcome.err
         assert "\x1b" not in outcome.out + outcome.err
