@@ -5,13 +5,12 @@ Its tests stand in rooms of the same names, and share what they share through he
 
 import ast
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import gapkit
+from tests.processes import python
 
 ROOT = Path(gapkit.__file__).parent
 
@@ -150,8 +149,7 @@ def test_presentation_needs_no_model(room):
 @pytest.mark.parametrize("room", ["", *STOREYS])
 def test_every_room_can_be_entered_first(room):
     """In a process of its own, so that no other import has filled what it needs."""
-    code = f"import {'.'.join(['gapkit', room]).strip('.')}"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], check=False, capture_output=True, text=True)
+    done = python(f"import {'.'.join(['gapkit', room]).strip('.')}", warnings="error")
     assert done.returncode == 0, done.stderr
 
 

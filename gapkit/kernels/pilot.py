@@ -160,7 +160,7 @@ def _stride(state: State, beta: Tensor) -> tuple[Tensor, Tensor]:
     energy = (state.log_target - state.log_base).double()
     low, high = beta.clone(), torch.ones_like(beta)
     whole = conditional_ess(energy, high - beta) >= _STRIDE_ESS
-    for _ in range(40):
+    for _ in range(0 if bool(whole.all()) else 40):
         middle = 0.5 * (low + high)
         enough = conditional_ess(energy, middle - beta) >= _STRIDE_ESS
         low, high = torch.where(enough, middle, low), torch.where(enough, high, middle)

@@ -95,10 +95,12 @@ def resampled(log_w: Tensor, count: int, start: Tensor) -> Tensor:
 
 def _next(energy: Tensor, beta: Tensor, share: float) -> Tensor:
     """The coldest inverse temperature, shape (B,), at which the effective share is still as asked; by bisection."""
+    whole = conditional_ess(energy, 1.0 - beta) >= share
+    if bool(whole.all()):  # the most stages: all have arrived
+        return torch.ones_like(beta)
     low, high = beta.clone(), torch.ones_like(beta)
     for _ in range(30):
         middle = 0.5 * (low + high)
         enough = conditional_ess(energy, middle - beta) >= share
         low, high = torch.where(enough, middle, low), torch.where(enough, high, middle)
-    whole = conditional_ess(energy, 1.0 - beta) >= share
     return torch.where(whole, 1.0, low)

@@ -11,6 +11,13 @@ from gapkit.cli import main
 from gapkit.models.native import save_model
 from gapkit.models.reference import build
 from gapkit.training import TrainConfig, train
+from tests.engine.cheap import make_quick_quicker
+
+
+@pytest.fixture(autouse=True)
+def _brief(request, monkeypatch):
+    if not request.node.get_closest_marker("slow"):
+        make_quick_quicker(monkeypatch)
 
 
 @pytest.fixture

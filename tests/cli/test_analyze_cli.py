@@ -42,6 +42,7 @@ def test_a_run_leaves_its_files_and_says_what_it_found(gapkit, checkpoint, tmp_p
     assert "<h1" in (tmp_path / "run" / "report.html").read_text()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_report_can_wait(gapkit, checkpoint, tmp_path):
     words = ("analyze", checkpoint, "--data", "x.npz", "--effort", "quick", "--limit", 3, "--out", "run")
     code, _, err = gapkit(*words, "--format", "docx")
@@ -67,7 +68,8 @@ def test_two_splits_limits_and_seeds(gapkit, checkpoint, tmp_path):
     pd.testing.assert_frame_equal(b, c, check_exact=True)
 
 
-@pytest.mark.parametrize("words", [True, False], ids=["words", "integers"])
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize("words", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["words", "integers"])
 def test_labels_of_the_data_come_along(words, gapkit, checkpoint, tmp_path):
     arrays = dict(np.load("x.npz"))
     labels = np.array(["<i>cat</i>", "dog"] if words else [3, 8])
@@ -115,7 +117,7 @@ def own(tmp_path):
 
 def test_a_users_own_model(gapkit, own, tmp_path):
     words = ("analyze", own, "--model", "net.py:Net", "--model-arg", "latent=2", "--data", "x.npy")
-    code, _, err = gapkit(*words, "--effort", "quick", "--out", "run")
+    code, _, err = gapkit(*words, "--effort", "quick", "--out", "run", "--format", "none")
     assert code == 0, err
     assert "warning" not in err  # the dropout layer is off, as the checks have seen
     assert json.loads((tmp_path / "run" / "run.json").read_text())["warnings"] == []
@@ -126,13 +128,13 @@ def test_plain_tensors_with_a_likelihood(gapkit, own):
     code, _, err = gapkit(*words)
     assert code == 2
     assert "--likelihood" in err
-    code, _, err = gapkit(*words, "--likelihood", "bernoulli")
+    code, _, err = gapkit(*words, "--likelihood", "bernoulli", "--format", "none")
     assert code == 0, err
 
 
 def test_further_encoders_of_plain_tensors(gapkit, own, tmp_path):
     words = ("analyze", own, "--model", "net.py:Plain", "--data", "x.npy", "--effort", "quick", "--out", "run")
-    code, _, err = gapkit(*words, "--likelihood", "bernoulli", "--encoder", f"same={own}")
+    code, _, err = gapkit(*words, "--likelihood", "bernoulli", "--encoder", f"same={own}", "--format", "none")
     assert code == 0, err
     frame = pd.read_parquet(tmp_path / "run" / "datapoints.parquet")
     assert frame["elbo_same"].equals(frame["elbo"].rename("elbo_same"))
@@ -225,7 +227,7 @@ def test_cuda_that_is_not_there(gapkit, checkpoint):
 
 
 def test_another_run_is_kept(gapkit, checkpoint, tmp_path):
-    words = ("analyze", checkpoint, "--data", "x.npz", "--effort", "quick", "--out", "run")
+    words = ("analyze", checkpoint, "--data", "x.npz", "--effort", "quick", "--out", "run", "--format", "none")
     assert gapkit(*words)[0] == 0
     before = (tmp_path / "run" / "run.json").read_bytes()
     code, _, err = gapkit(*words)

@@ -11,12 +11,13 @@ from gapkit.models import load_model, save_model
 WORDS = ("--data", "digits", "--limit", 30, "--effort", "quick")
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_local_steps_and_a_refit_from_start_to_report(gapkit, given, tmp_path):
     options = ("--data", "digits", "--limit", 300, "--evaluate", 30)
     code, _, err = gapkit("refit", given, *options, "--epochs", 60, "--learning-rate", 0.003, "--out", "new")
     assert code == 0, err
     words = ("analyze", given, *WORDS, "--semi-amortized", 20, "--encoder", "refit=new/model.pt", "--out", "run")
-    code, out, err = gapkit(*words)
+    code, out, err = gapkit(*words, "--format", "html")
     assert code == 0, err
     frame = pd.read_parquet(tmp_path / "run" / "datapoints.parquet")
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
@@ -58,6 +59,7 @@ large = gapkit.Iwae(num_samples=64)
 """
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_further_bounds_from_start_to_report(gapkit, given, tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
     bounds = (

@@ -11,6 +11,7 @@ from gapkit.results.format import FORMAT
 BRIEF = ("--effort", "quick", "--limit", 10)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_command_is_kept_as_it_was_given(gapkit, given, tmp_path):
     words = ["analyze", str(given), "--data", "digits", *map(str, BRIEF), "--format", "html", "--out", "a run"]
     code, _, err = gapkit(*words)
@@ -26,7 +27,7 @@ def test_the_command_is_kept_as_it_was_given(gapkit, given, tmp_path):
     for name in ("command", "source"):
         del run[name]
     (tmp_path / "a run" / "run.json").write_text(json.dumps(run))
-    code, _, err = gapkit("report", "a run")
+    code, _, err = gapkit("report", "a run", "--format", "html")
     assert code == 0, err
     assert {"format": FORMAT, **Result.load("a run").run} == run
 

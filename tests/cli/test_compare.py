@@ -133,6 +133,7 @@ def checkpoints(trained, tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_a_series_of_checkpoints(gapkit, checkpoints, tmp_path):
     (checkpoints / "b.pt").write_bytes(b"damaged")
     payload = torch.load(checkpoints / "c.pt", weights_only=True)
@@ -224,6 +225,7 @@ def test_an_interrupted_series_says_what_there_is(tmp_path, capsys):
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_checkpoints_that_tell_no_epoch_keep_the_order_in_which_people_count(tmp_path):
     series_of(tmp_path / "run", {"v10": three(), "v9": uneven(), "w1": nothing()})
     assert list(json.loads((tmp_path / "run" / "comparison.json").read_text())["runs"]) == ["v9", "v10", "w1"]

@@ -173,7 +173,7 @@ def test_a_refit_of_plain_tensors_is_a_rung_of_an_analysis(factory, names, gapki
     assert not torch.equal(state[f"{names[0]}.weight"], given[f"{names[0]}.weight"])
 
     further = ("--likelihood", "bernoulli", "--encoder", "refit=new/encoder.pt", "--effort", "quick", "--out", "run")
-    code, _, err = gapkit("analyze", "own.pt", *model, *further)
+    code, _, err = gapkit("analyze", "own.pt", *model, *further, "--format", "none")
     assert code == 0, err
     frame = pd.read_parquet(tmp_path / "run" / "datapoints.parquet")
     gain = facts_of(tmp_path / "new")["splits"]["test"]["differences"]["refit minus given"]

@@ -1,14 +1,13 @@
 """`gapkit report`: the report again from stored results, without model, data or torch."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from gapkit.report import build, render
 from gapkit.results import Result
+from tests.processes import TABLES, python
 from tests.report.pages import Page
 from tests.results.by_hand import nothing, three
 
@@ -84,7 +83,7 @@ def test_neither_torch_nor_models_are_imported(run):
         "unwanted = [module for module in sys.modules if module.startswith(names)]\n"
         "assert not unwanted, unwanted\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    done = python(code, after=TABLES)
     assert done.returncode == 0, done.stderr
     assert "report.pdf" in names(run)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gapkit.engine import spec_for
+from gapkit.engine import EFFORTS, spec_for
 from gapkit.estimators import Ais
 from gapkit.local import FitSettings
 
@@ -18,3 +18,9 @@ def short(**changes):
     """Where the numbers do not matter."""
     fit = FitSettings(num_starts=0, polish_steps=6, select_samples=16, certificate_samples=16, gradient_steps=20)
     return spec(**{"fit": fit, **changes})
+
+
+def make_quick_quicker(monkeypatch):
+    """The effort ``quick`` without a search for modes, where it matters what is done and not how well."""
+    brief = short(unit_size=200)
+    monkeypatch.setitem(EFFORTS, "quick", lambda: brief)

@@ -1,11 +1,14 @@
 """Simple models beside a real run: for every likelihood the density on its own measure, fitted to the right data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch.distributions import Categorical, Independent, LogNormal, MixtureSameFamily, Normal, StudentT
 
 import gapkit
+from gapkit.engine import spec_for
 from gapkit.engine.baselines import observation
 from gapkit.inputs.data import baseline
 from gapkit.models import likelihoods
@@ -13,6 +16,8 @@ from gapkit.results.records import DataFacts, Skipped
 from gapkit.target import Target
 
 SIZE, LATENT = 5, 2
+QUICK = spec_for("quick")
+SPEC = replace(QUICK, details=0, fit=replace(QUICK.fit, num_starts=0))  # posteriors of one mode
 TRIVIAL = torch.zeros(())
 
 
@@ -67,7 +72,7 @@ def draws(model, count, seed):
 def test_every_likelihood_has_a_simple_model_on_its_own_measure(name):
     model, discrete, names = CASES[name]
     x, train = draws(model, 40, 1), draws(model, 400, 2)
-    result = gapkit.analyze(model, x, effort="quick", other_x=train)
+    result = gapkit.analyze(model, x, SPEC, other_x=train)
     part = result.summary_values.splits["test"]
     assert part.data == DataFacts(SIZE, discrete)
     found = {entry.name: entry for entry in part.baselines.models}
@@ -85,7 +90,7 @@ def test_every_likelihood_has_a_simple_model_on_its_own_measure(name):
 def test_the_density_is_that_of_the_module():
     model = CASES["discretized_logistic"][0]
     x, train = draws(model, 40, 1), draws(model, 400, 2)
-    part = gapkit.analyze(model, x, effort="quick", other_x=train).summary_values.splits["test"]
+    part = gapkit.analyze(model, x, SPEC, other_x=train).summary_values.splits["test"]
     fitted = baseline.FactorisedCategorical.fit(np.rint(7 * train.numpy()), 8)
     expected = fitted.log_prob(np.rint(7 * x.numpy())).mean()
     assert part.baselines.models[0].log_px.mean == pytest.approx(expected)
@@ -94,7 +99,7 @@ def test_the_density_is_that_of_the_module():
 def test_without_other_data_each_datapoint_is_left_out_of_its_own_fit():
     model = CASES["bernoulli"][0]
     x = draws(model, 40, 1)
-    part = gapkit.analyze(model, x, effort="quick").summary_values.splits["test"].baselines
+    part = gapkit.analyze(model, x, SPEC).summary_values.splits["test"].baselines
     assert (part.fitted_on, part.fitted_datapoints) == ("cross", 40)
     expected = baseline.cross_fitted(baseline.FactorisedBernoulli.fit, x.double().numpy()).mean()
     assert part.models[0].log_px.mean == pytest.approx(expected)
@@ -108,7 +113,7 @@ def test_a_dimension_that_never_varies_does_not_make_the_simple_model_win():
     x[:, 0] = 0.0
     seen = observation(Target(model, x[:1]), x)
     np.testing.assert_allclose(seen.scale, 0.5)
-    part = gapkit.analyze(model, x, effort="quick").summary_values.splits["test"].baselines
+    part = gapkit.analyze(model, x, SPEC).summary_values.splits["test"].baselines
     simple = next(entry for entry in part.models if entry.name == "factorised_gaussian")
     assert simple.difference.ci95[1] > 0
 
@@ -125,7 +130,7 @@ def mixture(out):
 @pytest.mark.parametrize("likelihood", [lognormal, mixture])
 def test_a_likelihood_without_a_simple_model_says_so(likelihood):
     model = Model(likelihood)
-    result = gapkit.analyze(model, draws(model, 12, 1), effort="quick")
+    result = gapkit.analyze(model, draws(model, 12, 1), SPEC)
     part = result.summary_values.splits["test"]
     assert part.data.discrete is False
     assert part.baselines == Skipped("no simple model has this kind of data")
@@ -135,7 +140,7 @@ def test_a_likelihood_without_a_simple_model_says_so(likelihood):
 def test_of_many_numbers_the_first_ones_are_fitted_to(monkeypatch):
     model, x = CASES["bernoulli"][0], draws(CASES["bernoulli"][0], 80, 1)
     monkeypatch.setattr("gapkit.engine.baselines._VALUES", 60 * SIZE)
-    part = gapkit.analyze(model, x, effort="quick").summary_values.splits["test"].baselines
+    part = gapkit.analyze(model, x, SPEC).summary_values.splits["test"].baselines
     first = part.models[0]
     assert (part.fitted_datapoints, first.log_px.count, first.difference.left_out) == (60, 60, 20)
     expected = baseline.cross_fitted(baseline.FactorisedBernoulli.fit, x[:60].double().numpy()).mean()
@@ -144,5 +149,5 @@ def test_of_many_numbers_the_first_ones_are_fitted_to(monkeypatch):
 
 def test_one_datapoint_has_nothing_to_be_held_against():
     model = CASES["gaussian"][0]
-    part = gapkit.analyze(model, draws(model, 1, 1), effort="quick").summary_values.splits["test"]
+    part = gapkit.analyze(model, draws(model, 1, 1), SPEC).summary_values.splits["test"]
     assert part.baselines == Skipped("there are no data to fit one to")

@@ -149,17 +149,16 @@ def test_settings_out_of_range():
         spec(convergence=-1)
 
 
-def test_other_families_are_watched_too():
+@pytest.mark.parametrize(
+    ("family", "last"), [("full_rank", 12), ("flow", 48), pytest.param("low_rank", 48, marks=pytest.mark.slow)]
+)
+def test_other_families_are_watched_too(family, last):
     model = Shaped(lambda out: Independent(Bernoulli(logits=out), 1))
     fit = FitSettings(num_starts=0, polish_steps=12, select_samples=16, certificate_samples=16, gradient_steps=48)
-    for family, last in (("full_rank", 12), ("flow", 48), ("low_rank", 48)):
-        result = gapkit.analyze(model, bits(5), spec(fit=fit, families=(family,)))
-        watched = result.summary_values.splits["test"].convergence
-        assert not watched.skipped
-        assert (watched.fit.family, watched.fit.curve[-1].steps) == (
-            result.run["families"]["split"],
-            last,
-        )
+    result = gapkit.analyze(model, bits(5), spec(fit=fit, families=(family,)))
+    watched = result.summary_values.splits["test"].convergence
+    assert not watched.skipped
+    assert (watched.fit.family, watched.fit.curve[-1].steps) == (result.run["families"]["split"], last)
 
 
 def test_simulated_bounds_are_kept(linear):

@@ -1,6 +1,7 @@
 """Further encoders of the analysed decoder as rungs: the numbers of a comparison of encoders, and refusals."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -42,7 +43,9 @@ OTHERS = {"better": BETTER, "worse": WORSE}
 
 
 def spec(**changes):
-    return spec_for("quick", **{"unit_size": 8, **changes})
+    quick = spec_for("quick")
+    one_mode = replace(quick.fit, num_starts=0)
+    return replace(quick, **{"unit_size": 8, "details": 0, "fit": one_mode, **changes})
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The independent route: what the fits missed is found, fitted, and measured anew; and the run says so."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from gapkit.estimators.evidence import Policy
 from gapkit.families import DiagonalGaussian, Mixture
 from gapkit.local import FitSettings
 from tests.estimators.evidence.shapes import evidence, ring
+from tests.fast import only
 from tests.local.targets import Squares
 
 
@@ -30,11 +32,11 @@ def data(dim, count, seed=3):
     return z.square() + 0.3 * torch.randn(count, dim, generator=noise)
 
 
-@pytest.fixture(scope="module")
-def hasty():
+@pytest.fixture(scope="module", params=only([4, 12], 4))
+def hasty(request):
     """Eight modes, and a search that is far too short for them."""
-    x = data(3, 12)
-    spec = spec_for("quick", fit=FitSettings(num_starts=1, most_starts=1, polish_steps=30))
+    x = data(3, request.param)
+    spec = spec_for("quick", fit=FitSettings(num_starts=1, most_starts=1, polish_steps=30), details=0)
     return gapkit.analyze(Squares(3), x, spec), x
 
 
@@ -82,6 +84,7 @@ def test_mass_that_was_not_found_is_in_the_error_and_in_the_status():
     assert found.std_error.tolist() == pytest.approx([0.1, (0.01 + 0.6931**2) ** 0.5, 0.1], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_wide_part_around_a_narrow_one_is_seen_beyond_the_proposal():
     """Every start leads into the needle; the route's particles lie around it, and pieces are put there."""
     case = build("needle_encoder_on_it")
@@ -106,11 +109,16 @@ def test_a_mode_that_was_found_and_is_not_in_the_proposal_leaves_it_without_supp
     assert not modes_missing(target, starts[:0], whole).any()
 
 
+@cache
+def of_three():
+    model, x, q, _ = ring()
+    return evidence(model, x[:3], q.select(torch.arange(3)), Policy(control=0.0))[0]
+
+
 @pytest.mark.parametrize("rows", [[2, 0, 1], [1, 1, 1], [0, 1, 2], [2]])
 def test_the_evidence_of_a_block_is_that_of_its_rows_in_their_order(rows):
     """A block may be as long as its unit and hold other rows, or one of them several times."""
-    model, x, q, _ = ring()
-    whole, _ = evidence(model, x[:3], q.select(torch.arange(3)), Policy(control=0.0))
+    whole = of_three()
     part = part_of(whole, torch.tensor(rows))
     z = torch.randn(5, 3, 2, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
     torch.testing.assert_close(part.proposal.log_prob(z[:, rows]), whole.proposal.log_prob(z)[:, rows])

@@ -7,6 +7,7 @@ import torch
 import gapkit
 from gapkit import InputError
 from gapkit.engine import spec_for
+from tests.engine.cheap import make_quick_quicker, short
 from tests.yardsticks import ppca
 
 COLUMNS = ("elbo", "elbo_star", "optimality_gap", "amortization_gap")
@@ -29,7 +30,7 @@ def test_the_numbers_are_those_of_an_analysis(family):
     """Bit for bit, also over several units of which the last is padded."""
     model = ppca("scaled", 0.8)
     x, other_x = model.sample(10, 0), model.sample(30, 1)
-    spec = spec_for("quick", seed=3, unit_size=4, families=(family,) if family else (), details=0)
+    spec = short(seed=3, unit_size=4, families=(family,) if family else (), details=0)
     frame = gapkit.analyze(model, x, spec, other_x=other_x).to_frame()
     table = gapkit.fit(model, x, spec=spec, other_x=other_x).table
     assert (frame["route_mass"].fillna(0) == 0).all()  # nothing was measured anew with more starts
@@ -38,7 +39,9 @@ def test_the_numbers_are_those_of_an_analysis(family):
         np.testing.assert_array_equal(table[f"{name}_se"], frame[f"{name}_se"])
     for name in ("index", "fit", "fit_steps", "start"):
         assert table[name].tolist() == frame[name].tolist()
-    same = gapkit.fit(model, x, family, effort="quick", seed=3, other_x=other_x)
+    with pytest.MonkeyPatch.context() as patch:
+        make_quick_quicker(patch)
+        same = gapkit.fit(model, x, family, effort="quick", seed=3, other_x=other_x)
     assert len(same.table) == 10
 
 
@@ -58,7 +61,7 @@ def test_the_posteriors_can_be_used():
 
 def test_a_posterior_without_a_density_says_so():
     model = ppca("scaled", 0.8)
-    found = gapkit.fit(model, model.sample(2, 0), "auxiliary", effort="quick")
+    found = gapkit.fit(model, model.sample(2, 0), spec=short(families=("auxiliary",)))
     assert found.draw(3)[0].shape == (3, 2, model.z_dim)
     with pytest.raises(InputError, match="log q"):
         found.log_prob(torch.zeros(1, 2, model.z_dim))

@@ -7,14 +7,14 @@ import torch
 
 import gapkit
 from gapkit.core.errors import InputError
-from gapkit.engine import spec_for
 from gapkit.engine.labels import check_labels, label_column
 from gapkit.models.reference import build
 from gapkit.results import Result
+from tests.engine.cheap import short
 from tests.engine.executors import Ordered
 from tests.results.edited import with_parts
 
-SPEC = spec_for("quick", unit_size=8)
+SPEC = short(details=2)
 COUNT = 21
 CLASSES = np.arange(COUNT) % 3
 

@@ -11,6 +11,7 @@ from gapkit.local.curvature import available, gauss_newton
 from gapkit.models.likelihoods import LIKELIHOODS
 from gapkit.models.reference import build
 from gapkit.target import PriorProposal, Target
+from tests.fast import only
 
 SPECS = {
     "bernoulli": "bernoulli",
@@ -38,14 +39,14 @@ def drawn(model, count):
         return model.decode(z).sample().float()
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", only(SPECS, "bernoulli", "gaussian global", "negative_binomial"))
 def test_analysis_of_a_likelihood(name):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = build("mlp_vae", x_shape=(10,), latent=2, hidden=(16,), likelihood=SPECS[name])
     model.encode(torch.zeros(1, 10))
     x = drawn(model, 16)
-    frame = gapkit.analyze(model, x, spec_for("quick", unit_size=8)).to_frame()
+    frame = gapkit.analyze(model, x, spec_for("quick", unit_size=8, details=0)).to_frame()
     assert set(",".join(frame["status"]).split(",")) <= {"ok", "fit_budget"}
     # An independent route to log p(x): AIS from the prior.
     prior = PriorProposal(model.prior(), 16)
@@ -57,7 +58,7 @@ def test_analysis_of_a_likelihood(name):
     assert available(Target(model, x[:1])) is gauss_newton
 
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian:sigma=0.5"])
+@pytest.mark.parametrize("likelihood", only(["bernoulli", "gaussian:sigma=0.5"], "bernoulli"))
 def test_convolutional_models(likelihood):
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -124,6 +125,7 @@ def test_decoders_without_curvature_still_get_an_optimum(twice):
         assert ((odd[name] - smooth[name]).abs() < limit).all(), name
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::gapkit.core.errors.GapkitWarning")  # of an encoder that was never trained
 def test_many_latents_need_no_full_matrices():
     with torch.random.fork_rng():

@@ -7,6 +7,7 @@ import gapkit
 from gapkit import InputError
 from gapkit.engine.spec import resolve, spec_for
 from gapkit.models.reference import build
+from tests.engine.cheap import make_quick_quicker
 
 
 def test_without_anything_it_is_standard_with_seed_0():
@@ -16,7 +17,8 @@ def test_without_anything_it_is_standard_with_seed_0():
 
 
 @pytest.mark.parametrize("given", [{"effort": "quick"}, {"seed": 0}, {"family": "flow"}])
-def test_a_spec_and_a_setting_beside_it_are_refused_and_the_remedy_works(given):
+def test_a_spec_and_a_setting_beside_it_are_refused_and_the_remedy_works(given, monkeypatch):
+    make_quick_quicker(monkeypatch)
     model = build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,))
     x = torch.ones(3, 6)
     spec = spec_for("quick")

@@ -1,5 +1,6 @@
 """What a store has of a unit's stages is not made again, and what it has of something else is never used."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -7,10 +8,11 @@ import torch
 
 import gapkit
 from gapkit.core.errors import GapkitWarning
-from gapkit.engine import Memory, spec_for
+from gapkit.engine import Memory
 from gapkit.models.reference import build
+from tests.engine.cheap import short
 
-SPEC = spec_for("quick", unit_size=8, details=2, semi_amortized=8, families=("mean_field",))
+SPEC = short(details=2, semi_amortized=8, families=("mean_field",))
 MORE = replace(SPEC, families=("mean_field", "low_rank", "flow"))
 
 
@@ -35,9 +37,15 @@ def plain():
     return gapkit.analyze(model, x, SPEC), gapkit.analyze(model, x, MORE)
 
 
-def test_one_more_family_costs_no_more_than_its_fits(plain):
+@pytest.fixture(scope="module")
+def kept():
+    """An analysis with few families, and what its store holds then."""
     (model, x), store = problem(), Memory()
-    first = gapkit.analyze(model, x, SPEC, store=store)
+    return gapkit.analyze(model, x, SPEC, store=store), store
+
+
+def test_one_more_family_costs_no_more_than_its_fits(plain, kept):
+    (model, x), (first, store) = problem(), deepcopy(kept)
     second = gapkit.analyze(model, x, MORE, store=store)
     assert tables(first).equals(tables(plain[0]))
     assert tables(second).equals(tables(plain[1]))
@@ -46,9 +54,8 @@ def test_one_more_family_costs_no_more_than_its_fits(plain):
     assert work_of(second) - beside == work_of(plain[1]) - work_of(plain[0])
 
 
-def test_more_temperatures_leave_bounds_and_fits_as_they_are(plain):
-    (model, x), store = problem(), Memory()
-    first = gapkit.analyze(model, x, SPEC, store=store)
+def test_more_temperatures_leave_bounds_and_fits_as_they_are(kept):
+    (model, x), (first, store) = problem(), deepcopy(kept)
     evidence = replace(SPEC.evidence, ais=replace(SPEC.evidence.ais, num_temperatures=40), control=0.2)
     spec = replace(SPEC, evidence=evidence)
     second, alone = gapkit.analyze(model, x, spec, store=store), gapkit.analyze(model, x, spec)
@@ -59,9 +66,8 @@ def test_more_temperatures_leave_bounds_and_fits_as_they_are(plain):
 
 
 @pytest.mark.parametrize("changed", ["weights", "data", "seed", "starts"])
-def test_outputs_of_something_else_are_not_used(changed, plain):
-    (model, x), store = problem(), Memory()
-    gapkit.analyze(model, x, SPEC, store=store)
+def test_outputs_of_something_else_are_not_used(changed, kept):
+    (model, x), (_, store) = problem(), deepcopy(kept)
     spec, other = SPEC, None
     if changed == "weights":
         with torch.no_grad():

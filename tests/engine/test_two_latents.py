@@ -28,7 +28,8 @@ def two_latents(tmp_path_factory):
     return model, x, binarize(digits.x, "threshold"), GridModel(model).log_px(x).numpy()
 
 
-@pytest.mark.parametrize("effort", ["quick", pytest.param("standard", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("effort", ["quick", "standard"])
 def test_log_px_against_quadrature(two_latents, effort):
     model, x, train_x, truth = two_latents
     frame = gapkit.analyze(model, x, effort=effort, other_x=train_x).to_frame()

@@ -1,8 +1,6 @@
 """A unit is a pure function, and one that fails leaves the others as they are."""
 
 import gc
-import subprocess
-import sys
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from gapkit.engine.gather import Collected, gather
 from gapkit.engine.unit import run_unit
 from gapkit.models.freeze import frozen
 from tests.engine.units import SPEC, digest, made
+from tests.processes import python
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +48,8 @@ def test_a_unit_gives_the_same_bytes_in_another_process(once):
         "with frozen(model):\n"
         "    print(digest(run_unit(work, 'test', units[2])))\n"
     )
-    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    told = python(code)
+    assert told.returncode == 0, told.stderr
     assert told.stdout.split()[-1] == digest(once[2])
 
 

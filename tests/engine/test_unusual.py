@@ -190,7 +190,7 @@ def holes(model, z):
 
 
 def test_a_certificate_that_fails_costs_no_analysis():
-    spec = replace(spec_for("quick"), certificate=200)
+    spec = replace(spec_for("quick"), certificate=50)
     result = gapkit.analyze(Model(decode=holes), data(), spec)
     assert isinstance(result.summary_values.certificate, Skipped)
     assert len(result.to_frame()) == 6

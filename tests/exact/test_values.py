@@ -13,6 +13,7 @@ from benchmarks.exact.case import DOUBLE, noise
 from benchmarks.exact.linear_gaussian import Linear
 from benchmarks.exact.quadrature import line, log_normal, ordered, plane
 from gapkit.models.priors import log_prob
+from tests.fast import only
 from tests.yardsticks import GridModel
 
 case = functools.cache(build)
@@ -105,7 +106,10 @@ def test_linear_gaussian_against_the_dense_marginal():
     torch.testing.assert_close(dense.log_prob(this.x), this.exact, rtol=1e-9, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", ["banana", "ring", "bits", "waiting_times", "product", "lattice"])
+TWO_LATENTS = ["banana", "ring", "bits", "waiting_times", "product", "lattice"]
+
+
+@pytest.mark.parametrize("name", only(TWO_LATENTS, "banana", "bits"))
 def test_two_latents_against_a_grid(name):
     """The integral over one latent, where the other was done by hand, against the whole plane."""
     this = case(name)
@@ -126,6 +130,7 @@ def test_wide_beside_narrow():
     torch.testing.assert_close(total.log().sum(-1), this.exact, atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_one_sign():
     """The posterior is the same on both sides of a mirror: draws of the encoder on both, with the mean of densities."""
@@ -179,6 +184,7 @@ def test_log_gamma():
     torch.testing.assert_close(quadrature, this.exact[:5], atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 def test_counts_of_a_million():
     """With twenty million counts the posterior is normal to better than one part in a million: Laplace's formula."""
     this, weight = case("counts_of_1e6"), (0.3 * noise(70, 20, 2)).double()
@@ -193,6 +199,7 @@ def test_counts_of_a_million():
         assert abs(float(joint - 0.5 * torch.logdet(precision) - exact)) < 1e-5
 
 
+@pytest.mark.slow
 def test_cauchy_noise():
     """The whole line in one variable that compresses both tails, by an adaptive rule."""
     this = case("cauchy_noise")

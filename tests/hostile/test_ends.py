@@ -1,5 +1,6 @@
 """How commands end: what is kept, who hears what, and where nothing can be written."""
 
+import functools
 import json
 import os
 import pathlib
@@ -18,15 +19,29 @@ from tests.hostile.runner import ROOT
 NOBODY = 65534
 
 
-def started(folder, *words, **options):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    command = [sys.executable, "-m", "gapkit", *map(str, words)]
-    return subprocess.Popen(command, cwd=folder, env=environment, text=True, **options)
+@pytest.fixture
+def started():
+    """Start the command line; whatever still runs in the end is killed."""
+    running = []
+
+    def start(folder, *words, **options):
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of tests in the background, which would pass it on
+            options["preexec_fn"] = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        command = [sys.executable, "-m", "gapkit", *map(str, words)]
+        running.append(subprocess.Popen(command, cwd=folder, env=environment, text=True, **options))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.kill()
+        with process:
+            pass
 
 
 @pytest.mark.parametrize("also_errors", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_a_reader_that_leaves_loses_nothing(here, also_errors):
+def test_a_reader_that_leaves_loses_nothing(started, here, also_errors):
     """As by ``gapkit analyze ... | head -1``: the first line is a result, and the run is there in the end."""
     read, write = os.pipe()
     errors = write if also_errors else subprocess.DEVNULL
@@ -42,7 +57,7 @@ def test_a_reader_that_leaves_loses_nothing(here, also_errors):
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_told(here):
+def test_a_full_disk_is_told(started, here):
     with open("/dev/full", "w") as full:
         running = started(here, "report", RUN, "--format", "html", "--out", "new", stdout=full)
         error = running.communicate(timeout=120)[1]
@@ -56,7 +71,7 @@ def test_a_full_disk_is_told(here):
     ("number", "code", "word"),
     [(signal.SIGINT, 130, "interrupted"), pytest.param(signal.SIGTERM, 143, "ended", marks=pytest.mark.slow)],
 )
-def test_an_interrupted_training_says_what_it_has_kept(here, number, code, word):
+def test_an_interrupted_training_says_what_it_has_kept(started, here, number, code, word):
     words = ("train", "--data", DATA, "--out", "new", "--epochs", 10**6, "--checkpoint-every", 50, "--hidden", "4")
     running = started(here, *words)
     checkpoint = here / "new" / "checkpoints" / "epoch-0050.pt"
@@ -74,7 +89,7 @@ def test_an_interrupted_training_says_what_it_has_kept(here, number, code, word)
 
 
 @pytest.mark.slow
-def test_an_interrupted_analysis_has_written_nothing(here):
+def test_an_interrupted_analysis_has_written_nothing(started, here):
     running = started(here, "analyze", MODEL, "--data", DATA, "--effort", "thorough", "--out", "new")
     for line in running.stderr:
         if "%" in line:
@@ -101,7 +116,9 @@ def test_an_empty_folder_is_filled_where_it_stands(runner, here):
     """It may be one that cannot be replaced, as a mounted one."""
     (here / "new").mkdir()
     before = (here / "new").stat().st_ino
-    outcome = runner(here, "analyze", MODEL, "--data", DATA, "--effort", "quick", "--out", "new", "--limit", "3")
+    outcome = runner(
+        here, "analyze", MODEL, "--data", DATA, "--effort", "quick", "--out", "new", "--limit", "3", "--format", "none"
+    )
     assert outcome.code == 0, outcome.err
     assert (here / "new").stat().st_ino == before
     assert not [path for path in (here / "new").iterdir() if path.name.startswith(".")]
@@ -116,7 +133,10 @@ def test_names_are_shown_and_not_obeyed(runner, here):
         part["quantities"]["total_gap"] |= {"mean": 1e6, "ci95": [1e6, 1e6], "se_datapoints": 1.0}
     path.write_text(json.dumps(summary))
     (here / RUN).rename(here / "\x1b[2Jrun")
-    for words in (("report", "\x1b[2Jrun", "--out", "new"), ("compare", "run2", "\x1b[2Jrun", "--out", "other")):
+    for words in (
+        ("report", "\x1b[2Jrun", "--out", "new"),
+        ("compare", "run2", "\x1b[2Jrun", "--out", "other", "--format", "html"),
+    ):
         outcome = runner(here, *words)
         assert outcome.code == 0, outcome.err
         assert "\x1b" not in outcome.out + outcome.err

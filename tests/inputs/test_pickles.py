@@ -1,7 +1,6 @@
 """NumPy scalars are read as numbers; whole models find their class in the user's file; nothing else gets in."""
 
 import pickle
-import subprocess
 import sys
 
 import numpy as np
@@ -12,6 +11,7 @@ from gapkit.checkpoints import load
 from gapkit.core.errors import InputError
 from gapkit.inputs.numbers import NUMBERS
 from gapkit.inputs.read import read
+from tests.processes import python
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -115,13 +115,13 @@ def folder(tmp_path, monkeypatch):
 
 
 def saved_as_script(folder):
-    subprocess.run([sys.executable, "script_of_test.py"], cwd=folder, check=True)
+    assert python(SCRIPT, cwd=folder).returncode == 0
     return folder / "whole.pt"
 
 
 def saved_as_module(folder):
     code = "import torch, script_of_test; torch.save(script_of_test.Vae(), 'whole.pt')"
-    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+    assert python(code, cwd=folder).returncode == 0
     return folder / "whole.pt"
 
 

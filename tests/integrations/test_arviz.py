@@ -1,8 +1,6 @@
 """Labelled arrays for ArviZ and xarray: every number of the table, with its unit and where it came from."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -13,6 +11,7 @@ from gapkit.integrations import arviz as export
 from gapkit.integrations.arviz import to_arviz
 from gapkit.results import Result
 from gapkit.version import __version__
+from tests.processes import TABLES, python
 from tests.results.by_hand import ODD, join, make, three, with_labels
 
 arviz_base = pytest.importorskip("arviz_base")
@@ -117,7 +116,7 @@ def test_without_the_extra_the_error_says_how_to_get_it():
         "from gapkit.core.errors import InputError\nfrom gapkit.integrations.arviz import to_arviz\n"
         "try:\n    to_arviz(None)\nexcept InputError as error:\n    print(error)"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    done = python(code, after=TABLES)
     assert "pip install 'gapkit[arviz]'" in done.stdout
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "import_module", lambda name: __import__("no_module_of_this_name"))

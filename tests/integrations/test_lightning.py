@@ -21,6 +21,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from gapkit import GapkitWarning, InputError, analyze, from_pair
 from gapkit.integrations.lightning import GapCallback, _refuse_spread_weights
 from gapkit.ladder import STANDARD
+from tests.engine.cheap import make_quick_quicker
+from tests.fast import only
 from tests.integrations.lightning_vae import DIGITS, HELD_OUT, PACKAGES, package, same_state, train, vae_class
 
 # Warnings of lightning and pytorch_lightning.
@@ -34,16 +36,22 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _brief(request, monkeypatch):
+    if not request.node.get_closest_marker("slow"):
+        make_quick_quicker(monkeypatch)
+
+
 @pytest.mark.parametrize("name", PACKAGES)
-@pytest.mark.parametrize("validation", [True, False], ids=["validation", "no validation"])
+@pytest.mark.parametrize("validation", only([True, False], True), ids=["validation", "no validation"])
 def test_what_is_logged_is_the_analysis_of_the_model_at_that_epoch(name, validation, tmp_path):
     base = package(name).Callback
-    callback = GapCallback(HELD_OUT, every_n_epochs=2, limit=12)
+    callback = GapCallback(HELD_OUT, every_n_epochs=2, limit=6)
     assert isinstance(callback, base)
     trainer, model = train([callback], name=name, validation=validation, folder=tmp_path)
     assert list(callback.history) == [1, 3]
     assert callback.history[3] is callback.result.summary_values
-    now = analyze(model, HELD_OUT[:12], spec=callback.spec)
+    now = analyze(model, HELD_OUT[:6], spec=callback.spec)
     pd.testing.assert_frame_equal(now.to_frame(), callback.result.to_frame())
     (file,) = tmp_path.rglob("metrics.csv")
     rows = pd.read_csv(file)
@@ -64,7 +72,7 @@ def test_what_is_logged_is_the_analysis_of_the_model_at_that_epoch(name, validat
     assert trainer.callback_metrics["gapkit/test/elbo"] == np.float32(quantities["elbo"].mean)
 
 
-@pytest.mark.parametrize("validation", [True, False], ids=["validation", "no validation"])
+@pytest.mark.parametrize("validation", only([True, False], False), ids=["validation", "no validation"])
 def test_training_is_bit_for_bit_the_same(validation):
     model = vae_class(package().LightningModule)(dropout=0.3)
     flags = [True] * 6 + [False] * 2
@@ -121,10 +129,10 @@ def test_random_states_are_kept_where_the_model_draws():
 )
 def test_modules_that_return_tensors(how):
     model = vae_class(package().LightningModule)(tensors=True)
-    callback = GapCallback({"train": DIGITS[:8], "val": HELD_OUT.numpy()}, 2, limit=6, prefix="gaps", **how)
+    callback = GapCallback({"train": DIGITS[:8], "val": HELD_OUT.numpy()}, 2, limit=4, prefix="gaps", **how)
     trainer, _ = train([callback], epochs=2, model=model)
     model.tensors = False
-    now = analyze(model, {"train": DIGITS[:6], "val": HELD_OUT[:6]}, spec=callback.spec)
+    now = analyze(model, {"train": DIGITS[:4], "val": HELD_OUT[:4]}, spec=callback.spec)
     pd.testing.assert_frame_equal(now.to_frame(), callback.result.to_frame())
     names = {name.rpartition("/")[0] for name in trainer.callback_metrics if name.startswith("gaps")}
     assert names == {"gaps/train", "gaps/val"}

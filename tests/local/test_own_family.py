@@ -1,8 +1,6 @@
 """A family of one's own gets q*, a certificate, a column and words; its optimum is known in closed form."""
 
 import math
-import subprocess
-import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +16,9 @@ from gapkit.families import DiagonalGaussian
 from gapkit.ladder import quantity
 from gapkit.local import FITTERS, GradientFitter, forget_family
 from gapkit.report import build
+from tests.fast import only
 from tests.own_family import LaplaceEncoder, LaplaceMeanField, laplace_gap
+from tests.processes import python
 from tests.yardsticks import ppca
 
 
@@ -55,7 +55,7 @@ def test_the_optimum_beside_a_gaussian_encoder():
     assert set(found.status) == {"converged"}
 
 
-@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("plain", only([False, True], True))
 def test_an_encoder_of_the_family_is_split_in_it(plain):
     """As a transport, and as a distribution of torch that is read as one."""
     model = off_centre(plain)
@@ -78,6 +78,7 @@ def test_an_encoder_of_the_family_is_split_in_it(plain):
     assert not any("compares families" in sentence for sentence in result.verdict())
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_it_is_a_rung_beside_others_with_words_of_its_own(tmp_path):
     model = ppca("scaled", 0.8)
     result = gapkit.analyze(model, model.sample(12, 0), effort="quick", family=["mean_field", "laplace"])
@@ -95,7 +96,7 @@ def test_it_is_a_rung_beside_others_with_words_of_its_own(tmp_path):
         "FITTERS; told = quantity('elbo_star_laplace', Result.load(sys.argv[1]).ladder)\n"
         "assert 'laplace' not in FITTERS and told.label == 'L[q*], Laplace', told"
     )
-    done = subprocess.run([sys.executable, "-c", code, tmp_path / "run"], check=False, capture_output=True, text=True)
+    done = python(code, tmp_path / "run")
     assert done.returncode == 0, done.stderr
 
 

@@ -53,11 +53,11 @@ def test_results_without_these_parts_say_so(plot, name):
     "whole",
     [
         result(),
-        result({**pictures((3, 9, 9)), **maps(7)}),
+        pytest.param(result({**pictures((3, 9, 9)), **maps(7)}), marks=pytest.mark.slow),
         result({**pictures(count=1), **maps(rows=1)}, latents=used((0.5,)), iwae_curve=curve(2)),
         result(latents=used((0.0, 0.0)), iwae_curve=curve(spread=0.0)),
         result(split=SPLIT),
-        result(latents=used([0.5] * 20 + [0.0] * 50), iwae_curve=curve(5000, 2)),
+        pytest.param(result(latents=used([0.5] * 20 + [0.0] * 50), iwae_curve=curve(5000, 2)), marks=pytest.mark.slow),
         result(latents=used(count=1), iwae_curve=curve(count=1)),
     ],
     ids=["plain", "more latents", "single", "equal", "odd name", "many latents", "one datapoint"],

@@ -283,6 +283,7 @@ def test_without_scripts_the_page_is_whole(visit):
     assert page.locator("#theme").is_hidden()
 
 
+@pytest.mark.slow
 def test_ten_thousand_datapoints_are_soon_interactive(visit):
     document, _ = large()
     html = render(document)

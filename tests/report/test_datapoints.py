@@ -12,6 +12,7 @@ from tests.report.pages import Page, odd
 from tests.results.by_hand import ODD, join, make, three, with_labels
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_worst_datapoints_are_the_largest_total_gaps_first():
     count = 230
     gaps = np.random.default_rng(0).permutation(count).astype(float)
@@ -21,12 +22,14 @@ def test_worst_datapoints_are_the_largest_total_gaps_first():
     assert all(row.cells[7].value == gaps[int(row.cells[0])] + 6 for row in worst)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_an_infinite_gap_is_the_worst_and_a_missing_one_the_last():
     result = make([-95.0, np.nan, -np.inf], [-90.0] * 3, [-89.0] * 3, status=["ok", "nonfinite", "nonfinite"])
     assert [row.cells[0] for row in build(result).table("worst-table").rows] == ["2", "0", "1"]
     assert "inf ± 0.050" in render(build(result))
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_worst_datapoints_have_their_labels():
     def column(labels):
         worst = build(with_labels(three(), labels)).table("worst-table")
@@ -85,6 +88,7 @@ def test_gaps_by_class_follow_the_gaps():
     assert "Gaps by class" in [heading for tag, heading in Page(text).headings if tag == "h3"]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_statuses_are_explained_and_counted():
     result = join(three(status=["ok", "fit_budget,evidence_weak", "ok"]), make([-95.0], [-90.0], [-89.0], "odd_word"))
     statuses = {row.name: row.cells[1:] for row in build(result).table("statuses").rows}

@@ -17,12 +17,14 @@ from gapkit.results import Result
 from gapkit.results.records import Summary
 from gapkit.results.status import STATUSES
 from gapkit.results.summary import summarise
+from tests.fast import only
 from tests.report.shown import NUMBER, constants, leaves, of_html, of_pdf
 from tests.results.by_hand import join, make, nothing, three, uneven, with_extras, with_labels
 from tests.results.edited import with_parts
 from tests.results.latents import with_active
 from tests.results.verdict import builder as verdicts
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 # Numbers of the software itself: the level of all intervals, the share of a gap that counts as closed, the zero of
 # "the interval contains 0", and how many rows of the worst datapoints a screen and a page show.
 OWN = {"95%", "90%", "0"}
@@ -125,6 +127,9 @@ RESULTS = {
 }
 
 
+FAST = ("rich", "encoder at fault", "one class stands out", "one datapoint", "nothing finite")
+
+
 @cache
 def case(name):
     """A result and its report."""
@@ -133,7 +138,7 @@ def case(name):
 
 
 @FORMATS
-@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("name", only(RESULTS, *FAST))
 def test_every_number_is_in_the_files(name, text_of, tmp_path):
     result, document = case(name)
     files = Files(result, tmp_path / "run")
@@ -168,7 +173,7 @@ def with_cell(document, name, row, place, cell):
     return Document(document.title, document.verdict, tuple(sections))
 
 
-@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("name", only(RESULTS, *FAST, "targets"))
 def test_every_cell_is_the_number_of_its_row_and_column(name):
     result, document = case(name)
     summary = result.summary_values
@@ -235,7 +240,7 @@ def assert_same(shown, stored):
     assert (shown is None or np.isnan(shown)) if missing else shown == stored
 
 
-@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("name", only(RESULTS, *FAST))
 def test_both_formats_show_the_same_numbers(name):
     _, document = case(name)
     on_paper = set(shown_numbers(of_pdf(document)))

@@ -15,6 +15,7 @@ from gapkit.report.blocks import Interval, PlusMinus, Table
 from gapkit.report.score import build_score, write_score
 from gapkit.results import Result
 from gapkit.results.status import STATUSES
+from tests.fast import only
 from tests.ood.samples import sample
 from tests.report.pages import Page
 from tests.report.shown import NUMBER, constants, leaves, of_html, of_pdf
@@ -93,7 +94,7 @@ def numbers_of(text):
 
 
 @pytest.mark.parametrize("text_of", [of_html, of_pdf], ids=["html", "pdf"])
-@each
+@pytest.mark.parametrize("name", only(ODD, "full", "one datapoint", "one set not finite", "infinite", "many"))
 def test_every_number_is_in_the_files(name, text_of, tmp_path):
     found, document = built(name)
     found.save(tmp_path / "scores")

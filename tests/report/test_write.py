@@ -24,6 +24,7 @@ def test_everything_with_a_report_writes_it(name, ending, tmp_path):
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_report_is_that_of_the_result_and_stands_alone(tmp_path):
     result = three()
     page = result.report(str(tmp_path / "page.HTML"))
@@ -38,6 +39,7 @@ def test_a_loaded_result_writes_the_same_report(tmp_path):
     assert again.report(tmp_path / "b.html").read_bytes() == result.report(tmp_path / "a.html").read_bytes()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_file_that_is_there_is_replaced(tmp_path):
     path = tmp_path / "page.html"
     path.write_text("before")
@@ -45,6 +47,7 @@ def test_a_file_that_is_there_is_replaced(tmp_path):
     assert path.read_bytes().startswith(b"<!DOCTYPE html>")
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -67,6 +70,7 @@ def test_where_no_report_can_be_written(name, message, tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.html"]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_report_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     path = tmp_path / "page.html"
     path.write_text("before")

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -15,6 +13,7 @@ from gapkit.models import save_model
 from gapkit.models.reference import build
 from gapkit.sources import DataSource, ModelSource, Source
 from tests.cli import conftest, plain_models
+from tests.processes import python
 
 gapkit, given = conftest.gapkit, conftest.given  # fixtures: the command line in a folder of its own, and a model
 
@@ -57,8 +56,7 @@ def test_another_process_in_another_folder_gives_the_same_tables(gapkit, folder,
     code, _, err = gapkit(*words, "--effort", "quick", "--format", "none", "--out", "run")
     assert code == 0, err
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    command = [sys.executable, "-c", AGAIN, str(folder / "run"), "again"]
-    done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
+    done = python(AGAIN, folder / "run", "again", cwd=elsewhere)
     assert done.returncode == 0, done.stderr
     same_tables(folder / "run", elsewhere / "again")
     first, again = (json.loads((path / "run.json").read_text()) for path in (folder / "run", elsewhere / "again"))

@@ -31,6 +31,7 @@ from gapkit.trackers import (
     track,
     tracker,
 )
+from tests.fast import only
 from tests.results.by_hand import ODD, join, three
 from tests.trackers import readers
 
@@ -159,7 +160,7 @@ def test_names_that_no_tracker_takes_come_through(kind, place):
     assert len(kept.pictures) == 2
 
 
-@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("name", only(ODD, "nothing finite", "second split not finite", "infinite"))
 def test_odd_results_send_what_is_finite(name, place):
     result = ODD[name]()
     with contextlib.closing(TensorBoardTracker(place / "runs")) as opened:

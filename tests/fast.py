@@ -1,0 +1,10 @@
+"""Which of many cases `make test` runs."""
+
+import pytest
+
+
+def only(cases, *fast):
+    """All cases for pytest; those that are not named here are slow."""
+    missing = [case for case in fast if case not in cases]
+    assert not missing, missing
+    return [case if case in fast else pytest.param(case, marks=pytest.mark.slow) for case in cases]
