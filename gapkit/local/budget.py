@@ -18,7 +18,7 @@ from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.local.families import FITTERS
 from gapkit.local.fit import fit_family, order, stretches
 from gapkit.local.fitter import LocalFit
-from gapkit.local.job import Job
+from gapkit.local.problem import Problem
 from gapkit.local.search import find_modes
 from gapkit.local.settings import FitSettings
 from gapkit.local.starts import Bank
@@ -70,21 +70,21 @@ def budget_curve(
     """
     with torch.no_grad(), frozen(target.model):
         modes = find_modes(target, with_density(q), bank, key, settings).modes
-        job = Job(target, key, settings, judge, modes, q, judge.on(target, q, key))
+        problem = Problem(target, key, settings, judge, modes, q, judge.on(target, q, key))
         found: dict[str, LocalFit] = {}
         for name in order(target.dim, family, ()):
             if name == family:
                 break
-            found[name] = fit_family(job.named(name), FITTERS[name], found)
-        return _curve(job.named(family), found)
+            found[name] = fit_family(problem.named(name), FITTERS[name], found)
+        return _curve(problem.named(family), found)
 
 
-def _curve(job: Job, found: Mapping[str, LocalFit]) -> BudgetCurve:
-    fitter = FITTERS[job.family]
-    begin, start = fitter.begin(job, found)
-    total = fitter.num_steps(job)
+def _curve(problem: Problem, found: Mapping[str, LocalFit]) -> BudgetCurve:
+    fitter = FITTERS[problem.family]
+    begin, start = fitter.begin(problem, found)
+    total = fitter.num_steps(problem)
     steps = sorted({max(total // share, min(total, _FEWEST)) for share in _SHARES})
-    levels = [job.judged(begin)]
+    levels = [problem.judged(begin)]
     for count in steps:
-        levels.append(job.judged(stretches(job, fitter, begin, start, count)[-1]))
+        levels.append(problem.judged(stretches(problem, fitter, begin, start, count)[-1]))
     return BudgetCurve((0, *steps), tuple(levels))

@@ -20,8 +20,8 @@ from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.local.curvature import MAX_DIM
 from gapkit.local.families import FITTERS
 from gapkit.local.fitter import Fitter, LocalFit
-from gapkit.local.job import Job
 from gapkit.local.polish import best_of, placed, polished, stretches
+from gapkit.local.problem import Problem
 from gapkit.local.search import Found, find_modes
 from gapkit.local.seen import finished, with_rivals
 from gapkit.local.settings import FitSettings
@@ -160,14 +160,14 @@ def fit_gaussian(
         search = find_modes(target, with_density(q), bank, key, settings, more)
         modes = search.modes
         encoder = judge.on(target, q, key)
-        job = Job(target, key, settings, judge, modes, q, encoder)
+        problem = Problem(target, key, settings, judge, modes, q, encoder)
         found: dict[str, LocalFit] = {}
         names = [name for name in order(target.dim, own, ()) if name in GAUSSIAN]
         gaussian = own if own in GAUSSIAN else names[-1]
         for name in names:
-            found[name] = fit_family(job.named(name), FITTERS[name], found)
+            found[name] = fit_family(problem.named(name), FITTERS[name], found)
             if name == gaussian:
-                found[name], lost = with_rivals(job.named(name), FITTERS[name], found[name])
+                found[name], lost = with_rivals(problem.named(name), FITTERS[name], found[name])
         best = found.get("full_rank", found["mean_field"])
         mixture = modes.mixture(with_density(q), best.start, best.q)
         return LocalFits(encoder, found, own, lost, mixture, search)
@@ -187,8 +187,8 @@ def fit_further(
 ) -> LocalFit:
     """Fit one more family, from the modes and the Gaussian fits; others beside them make no difference."""
     with torch.no_grad(), frozen(target.model):
-        job = Job(target, key, settings, judge, fitted.search.modes, q, fitted.encoder, name)
-        return fit_family(job, FITTERS[name], fitted.found)
+        problem = Problem(target, key, settings, judge, fitted.search.modes, q, fitted.encoder, name)
+        return fit_family(problem, FITTERS[name], fitted.found)
 
 
 def split_family(own: str, families: Sequence[str]) -> str:
@@ -228,14 +228,14 @@ def order(dim: int, own: str, families: Sequence[str]) -> list[str]:
     return [name for name in FITTERS if name in asked | always]
 
 
-def fit_family(job: Job, fitter: Fitter, found: Mapping[str, LocalFit]) -> LocalFit:
-    """Fit one family, whose name is the job's; ``found`` are the fits of smaller ones."""
-    begin, start = fitter.begin(job, found)
-    best, certificate, steps = polished(job, fitter, begin, start)
-    other = fitter.elsewhere(job, found)
+def fit_family(problem: Problem, fitter: Fitter, found: Mapping[str, LocalFit]) -> LocalFit:
+    """Fit one family, whose name is the problem's; ``found`` are the fits of smaller ones."""
+    begin, start = fitter.begin(problem, found)
+    best, certificate, steps = polished(problem, fitter, begin, start)
+    other = fitter.elsewhere(problem, found)
     if other is not None:
         begin, rows = other
-        part, part_start, total = job.select(rows), start[rows], fitter.num_steps(job)
+        part, part_start, total = problem.select(rows), start[rows], fitter.num_steps(problem)
         again = range(total, 2 * total)
         theirs = fitter.polish(part, begin, part_start, again)
         theirs, their_certificate = best_of(part, fitter, [begin, theirs], part_start, again)
@@ -245,4 +245,4 @@ def fit_family(job: Job, fitter: Fitter, found: Mapping[str, LocalFit]) -> Local
         chosen = better.nonzero()[:, 0]
         best = placed(best, theirs.select(chosen), rows[chosen])
         certificate = certificate.placed(their_certificate.select(chosen), rows[chosen])
-    return finished(job, fitter, found, best, certificate, steps, start)
+    return finished(problem, fitter, found, best, certificate, steps, start)

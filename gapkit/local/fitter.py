@@ -11,7 +11,7 @@ from torch import Tensor
 from gapkit.estimators.protocol import Estimate
 from gapkit.families.protocol import Posterior
 from gapkit.local.certificate import Certificate
-from gapkit.local.job import Job, picked
+from gapkit.local.problem import Problem, picked
 
 __all__ = ["FitStatus", "Fitter", "LocalFit", "Member", "first_start", "highest"]
 
@@ -82,27 +82,27 @@ class Fitter(Protocol):
         """Why the family cannot be fitted for this many latents; empty where it can."""
         ...
 
-    def begin(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[Any, Tensor]:
+    def begin(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[Any, Tensor]:
         """Where the polish begins, and the number of the start that led there, shape (B,)."""
         ...
 
-    def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[Any, Tensor] | None:
+    def elsewhere(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[Any, Tensor] | None:
         """Another place to polish from for some datapoints, and which, shape (P,); None where one is enough."""
         ...
 
-    def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
+    def known(self, problem: Problem, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """Members below which the fit may not end."""
         ...
 
-    def num_steps(self, job: Job) -> int:
+    def num_steps(self, problem: Problem) -> int:
         """Steps of the polish."""
         ...
 
-    def polish(self, job: Job, q: Any, start: Tensor, steps: range) -> Any:
+    def polish(self, problem: Problem, q: Any, start: Tensor, steps: range) -> Any:
         """Take some steps of the whole polish; a datapoint whose step is not finite stays where it is."""
         ...
 
-    def certify(self, job: Job, q: Any, start: Tensor, stage: str) -> Certificate | None:
+    def certify(self, problem: Problem, q: Any, start: Tensor, stage: str) -> Certificate | None:
         """How far q is from the optimum, on noise of that stage; None where only further steps can tell."""
         ...
 

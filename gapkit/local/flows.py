@@ -14,7 +14,7 @@ from gapkit.families.protocol import log_prob_and_grad
 from gapkit.local.certificate import Certificate
 from gapkit.local.fitter import LocalFit, Member, first_start, highest
 from gapkit.local.gradient import ascend
-from gapkit.local.job import Job
+from gapkit.local.problem import Problem
 from gapkit.target import Target
 
 __all__ = ["AuxiliaryFitter", "FlowFitter"]
@@ -31,46 +31,46 @@ class FlowFitter:
         """A coupling layer needs something to read."""
         return "one latent dimension, which leaves a coupling layer nothing to read" if dim < 2 else ""
 
-    def begin(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[CouplingFlow, Tensor]:
+    def begin(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[CouplingFlow, Tensor]:
         """The encoder's own flow or the best Gaussian as one, whichever is higher."""
-        return highest(self.known(job, found))
+        return highest(self.known(problem, found))
 
-    def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[CouplingFlow, Tensor] | None:
+    def elsewhere(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[CouplingFlow, Tensor] | None:
         """A flow that covers all modes where there are several: from within one of them it would not find the others.
 
         It is fitted to draws from the modes' Gaussians by maximum likelihood, without any use of the decoder.
         """
-        rows = job.modes.several().nonzero()[:, 0]
+        rows = problem.modes.several().nonzero()[:, 0]
         if len(rows) == 0:
             return None
-        modes, like = job.modes.select(rows), self.known(job, found)[0].q
+        modes, like = problem.modes.select(rows), self.known(problem, found)[0].q
         mixture, wide = modes.pooled(), modes.spread_out()
         if isinstance(like.affine, DiagonalGaussian) or isinstance(wide, DiagonalGaussian):
             wide = DiagonalGaussian(wide.loc, wide.marginal_scale())
-        chart = _CoverChart(_FlowChart(job.target, CouplingFlow(wide, _still_weights(wide, like.weights))), mixture)
-        noise = job.select(rows).noise("cover", mixture.noise_dim)
+        chart = _CoverChart(_FlowChart(problem.target, CouplingFlow(wide, _still_weights(wide, like.weights))), mixture)
+        noise = problem.select(rows).noise("cover", mixture.noise_dim)
         covering = ascend(chart, noise, _COVER_STEPS, _COVER_SAMPLES, _RATE)
         return chart.flow.member(covering), rows
 
-    def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
+    def known(self, problem: Problem, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """The encoder's q, if it is of the family; and the best Gaussian that the family holds."""
-        own = job.encoder
+        own = problem.encoder
         if isinstance(own, CouplingFlow):
             inner = found["mean_field" if isinstance(own.affine, DiagonalGaussian) else "full_rank"]
-            return [Member(own, job.encoder_elbo, first_start(own)), _still(inner, own.weights)]
+            return [Member(own, problem.encoder_elbo, first_start(own)), _still(inner, own.weights)]
         inner = found.get("full_rank", found["mean_field"])
-        return [_still(inner, identity_weights(1, job.target.dim, _LAYERS, _HIDDEN))]
+        return [_still(inner, identity_weights(1, problem.target.dim, _LAYERS, _HIDDEN))]
 
-    def num_steps(self, job: Job) -> int:
+    def num_steps(self, problem: Problem) -> int:
         """As the settings say."""
-        return job.settings.gradient_steps
+        return problem.settings.gradient_steps
 
-    def polish(self, job: Job, q: CouplingFlow, start: Tensor, steps: range) -> CouplingFlow:
+    def polish(self, problem: Problem, q: CouplingFlow, start: Tensor, steps: range) -> CouplingFlow:
         """Path-gradient steps."""
-        chart = _FlowChart(job.target, q)
-        return chart.member(_ascended(job, chart, q.dim, steps))
+        chart = _FlowChart(problem.target, q)
+        return chart.member(_ascended(problem, chart, q.dim, steps))
 
-    def certify(self, job: Job, q: CouplingFlow, start: Tensor, stage: str) -> Certificate | None:
+    def certify(self, problem: Problem, q: CouplingFlow, start: Tensor, stage: str) -> Certificate | None:
         """Only further steps can tell."""
         return None
 
@@ -83,25 +83,25 @@ class AuxiliaryFitter:
         """Any number of latents will do."""
         return ""
 
-    def begin(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[AuxiliaryFlow, Tensor]:
+    def begin(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[AuxiliaryFlow, Tensor]:
         """The encoder's own flow or the best Gaussian as one, whichever is higher."""
-        return highest(self.known(job, found))
+        return highest(self.known(problem, found))
 
-    def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[AuxiliaryFlow, Tensor] | None:
+    def elsewhere(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[AuxiliaryFlow, Tensor] | None:
         """A Gaussian that spans all modes where there are several: from within one it would not find the others."""
-        rows = job.modes.several().nonzero()[:, 0]
+        rows = problem.modes.several().nonzero()[:, 0]
         if len(rows) == 0:
             return None
-        wide, own = job.modes.select(rows).spread_out(), job.encoder
+        wide, own = problem.modes.select(rows).spread_out(), problem.encoder
         like = own if isinstance(own, AuxiliaryFlow) else None
         diagonal = like is not None or isinstance(wide, DiagonalGaussian)
         return _alone(DiagonalGaussian(wide.loc, wide.marginal_scale()) if diagonal else wide, like), rows
 
-    def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
+    def known(self, problem: Problem, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """The encoder's q, if it is of the family; and the best Gaussian that the family holds."""
-        own = job.encoder
+        own = problem.encoder
         if isinstance(own, AuxiliaryFlow):
-            return [Member(own, job.encoder_elbo, first_start(own)), self._inner(found, own)]
+            return [Member(own, problem.encoder_elbo, first_start(own)), self._inner(found, own)]
         return [self._inner(found, None)]
 
     @staticmethod
@@ -109,24 +109,24 @@ class AuxiliaryFitter:
         inner = found["mean_field"] if like else found.get("full_rank", found["mean_field"])
         return Member(_alone(inner.q, like), inner.elbo, inner.start)
 
-    def num_steps(self, job: Job) -> int:
+    def num_steps(self, problem: Problem) -> int:
         """As the settings say."""
-        return job.settings.gradient_steps
+        return problem.settings.gradient_steps
 
-    def polish(self, job: Job, q: AuxiliaryFlow, start: Tensor, steps: range) -> AuxiliaryFlow:
+    def polish(self, problem: Problem, q: AuxiliaryFlow, start: Tensor, steps: range) -> AuxiliaryFlow:
         """Path-gradient steps for the flow, plain ones for the reverse model."""
-        chart = _AuxiliaryChart(job.target, q)
-        return chart.member(_ascended(job, chart, q.noise_dim, steps))
+        chart = _AuxiliaryChart(problem.target, q)
+        return chart.member(_ascended(problem, chart, q.noise_dim, steps))
 
-    def certify(self, job: Job, q: AuxiliaryFlow, start: Tensor, stage: str) -> Certificate | None:
+    def certify(self, problem: Problem, q: AuxiliaryFlow, start: Tensor, stage: str) -> Certificate | None:
         """Only further steps can tell."""
         return None
 
 
-def _ascended(job: Job, chart: "_FlowChart | _AuxiliaryChart", dim: int, steps: range) -> dict[str, Tensor]:
+def _ascended(problem: Problem, chart: "_FlowChart | _AuxiliaryChart", dim: int, steps: range) -> dict[str, Tensor]:
     """The second stretch of a polish, and those after it, begin with smaller steps."""
     rate = _RATE if steps.start == 0 else 0.4 * _RATE
-    return ascend(chart, job.noise(f"{steps.start}", dim), len(steps), job.settings.gradient_samples, rate)
+    return ascend(chart, problem.noise(f"{steps.start}", dim), len(steps), problem.settings.gradient_samples, rate)
 
 
 def _still(inner: LocalFit, weights: Mapping[str, Tensor]) -> Member:

@@ -13,9 +13,9 @@ from gapkit.local.certificate import Certificate, squared_mean
 from gapkit.local.chart import Chart, FullRankChart, MeanFieldChart, suited_root
 from gapkit.local.curvature import MAX_DIM
 from gapkit.local.fitter import LocalFit, Member, first_start
-from gapkit.local.job import Job
 from gapkit.local.natural import eye_like, polish_diagonal, polish_full_rank
 from gapkit.local.newton import climb, curvature_along
+from gapkit.local.problem import Problem
 
 __all__ = ["FullRankFitter", "MeanFieldFitter", "as_full_rank"]
 
@@ -34,15 +34,17 @@ def as_full_rank(q: DiagonalGaussian | FullRankGaussian) -> FullRankGaussian:
     return FullRankGaussian(q.loc, torch.diag_embed(q.scale)) if isinstance(q, DiagonalGaussian) else q
 
 
-def _certificate(job: Job, stage: str, q: Any, start: Tensor, make: Callable[[Job, Any, Tensor], Chart]) -> Certificate:
+def _certificate(
+    problem: Problem, stage: str, q: Any, start: Tensor, make: Callable[[Problem, Any, Tensor], Chart]
+) -> Certificate:
     """For as many datapoints at a time as there is room for their blocks."""
-    size = max(1, _NUMBERS // job.target.dim**2)
+    size = max(1, _NUMBERS // problem.target.dim**2)
     rows = torch.arange(len(start), device=start.device)
     if size >= len(rows):
-        return _newton_gain(job, stage, make(job, q, start))
+        return _newton_gain(problem, stage, make(problem, q, start))
     parts = []
     for few in rows.split(size):
-        part = job.select(few)
+        part = problem.select(few)
         parts.append(_newton_gain(part, stage, make(part, q.select(few), start[few])))
     return Certificate(
         torch.cat([part.gap for part in parts]),
@@ -52,17 +54,19 @@ def _certificate(job: Job, stage: str, q: Any, start: Tensor, make: Callable[[Jo
     )
 
 
-def _newton_gain(job: Job, stage: str, chart: Chart) -> Certificate:
+def _newton_gain(problem: Problem, stage: str, chart: Chart) -> Certificate:
     """From ``certificate_samples`` fresh draws in blocks of antithetic pairs: the gain of a Newton step.
 
     The coordinates of a chart are natural if L[q] curves by one in them. Along the gradient that curvature is measured,
     with a second gradient on the draws of one block; where it is much less than one, the gain is larger in proportion.
     """
-    noise = job.noise(f"certificate/{stage}")
-    samples = job.settings.certificate_samples
-    count = _FEWER_BLOCKS if job.target.dim > _MANY_LATENTS or samples < _FEW_SAMPLES else _BLOCKS
+    noise = problem.noise(f"certificate/{stage}")
+    samples = problem.settings.certificate_samples
+    count = _FEWER_BLOCKS if problem.target.dim > _MANY_LATENTS or samples < _FEW_SAMPLES else _BLOCKS
     pairs = max(1, samples // (2 * count))
-    origin = torch.zeros(job.target.num_datapoints, chart.size, dtype=job.target.dtype, device=job.target.device)
+    origin = torch.zeros(
+        problem.target.num_datapoints, chart.size, dtype=problem.target.dtype, device=problem.target.device
+    )
     blocks, first = [], torch.empty(0)
     for number in range(count):
         u = noise(pairs)
@@ -73,20 +77,20 @@ def _newton_gain(job: Job, stage: str, chart: Chart) -> Certificate:
     gain, error = squared_mean([block / 2**0.5 for block in blocks])
     weak = curvature < _WEAK
     stretch = torch.where(weak, 1.0 / curvature.clamp(min=_WEAKEST), 1.0).to(gain)
-    doubtful = weak & ((gain + error) * stretch > job.settings.tolerance)
+    doubtful = weak & ((gain + error) * stretch > problem.settings.tolerance)
     norm = (2.0 * gain.clamp(min=0.0)).sqrt()
     return Certificate(gain * stretch, error * stretch, norm, doubtful)
 
 
-def _climb_samples(job: Job) -> int:
-    return min(_CLIMB_SAMPLES, job.settings.certificate_samples)
+def _climb_samples(problem: Problem) -> int:
+    return min(_CLIMB_SAMPLES, problem.settings.certificate_samples)
 
 
-def _climb(job: Job, q: Any, make: Callable[[Any], Chart], steps: range, wanted: Tensor) -> Any:
+def _climb(problem: Problem, q: Any, make: Callable[[Any], Chart], steps: range, wanted: Tensor) -> Any:
     """Newton steps on fixed draws, until one promises less than a quarter of the tolerance."""
-    u = job.noise(f"climb/{steps.start}")(_climb_samples(job) // 2)
-    limit = _CLIMB_STEPS * (1 + job.settings.more_rounds)
-    return climb(make, q, torch.cat([u, -u]), limit, 0.25 * job.settings.tolerance, wanted)
+    u = problem.noise(f"climb/{steps.start}")(_climb_samples(problem) // 2)
+    limit = _CLIMB_STEPS * (1 + problem.settings.more_rounds)
+    return climb(make, q, torch.cat([u, -u]), limit, 0.25 * problem.settings.tolerance, wanted)
 
 
 @dataclass(frozen=True)
@@ -97,50 +101,52 @@ class MeanFieldFitter:
         """Any number of latents will do."""
         return ""
 
-    def begin(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[DiagonalGaussian, Tensor]:
+    def begin(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[DiagonalGaussian, Tensor]:
         """The best of the modes, with the variances that suit them."""
-        return job.best_start([job.modes.diagonal(k) for k in range(len(job.modes.loc))])
+        return problem.best_start([problem.modes.diagonal(k) for k in range(len(problem.modes.loc))])
 
-    def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[DiagonalGaussian, Tensor] | None:
+    def elsewhere(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[DiagonalGaussian, Tensor] | None:
         """One place is enough: the modes were compared before."""
         return None
 
-    def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
+    def known(self, problem: Problem, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """The encoder's q, if it is of the family."""
-        q = job.encoder
-        return [Member(q, job.encoder_elbo, first_start(q))] if isinstance(q, DiagonalGaussian) else []
+        q = problem.encoder
+        return [Member(q, problem.encoder_elbo, first_start(q))] if isinstance(q, DiagonalGaussian) else []
 
-    def num_steps(self, job: Job) -> int:
+    def num_steps(self, problem: Problem) -> int:
         """Half of a long polish is enough, because its steps have less noise than those of the full-rank family."""
-        return max(min(_SHORT, job.settings.polish_steps), job.settings.polish_steps // 2)
+        return max(min(_SHORT, problem.settings.polish_steps), problem.settings.polish_steps // 2)
 
-    def polish(self, job: Job, q: DiagonalGaussian, start: Tensor, steps: range) -> DiagonalGaussian:
+    def polish(self, problem: Problem, q: DiagonalGaussian, start: Tensor, steps: range) -> DiagonalGaussian:
         """Natural-gradient steps; the mean is preconditioned by the whole covariance of its mode, as it suits q."""
-        root = _root(job, start)
+        root = _root(problem, start)
         return polish_diagonal(
-            job.target,
+            problem.target,
             q,
-            job.noise(f"{steps.start}"),
+            problem.noise(f"{steps.start}"),
             steps,
-            job.settings.polish_samples,
+            problem.settings.polish_samples,
             None if root is None else suited_root(root, q.scale),
-            precision=job.precision(steps),
+            precision=problem.precision(steps),
         )
 
-    def certify(self, job: Job, q: DiagonalGaussian, start: Tensor, stage: str) -> Certificate:
+    def certify(self, problem: Problem, q: DiagonalGaussian, start: Tensor, stage: str) -> Certificate:
         """The gain of a Newton step."""
-        found = _certificate(job, stage, q, start, lambda part, few, first: self._chart(part, first)(few))
-        return replace(found, doubtful=found.doubts | self._elsewhere(job, q, start))
+        found = _certificate(problem, stage, q, start, lambda part, few, first: self._chart(part, first)(few))
+        return replace(found, doubtful=found.doubts | self._elsewhere(problem, q, start))
 
-    def climb(self, job: Job, q: DiagonalGaussian, start: Tensor, steps: range, wanted: Tensor) -> DiagonalGaussian:
+    def climb(
+        self, problem: Problem, q: DiagonalGaussian, start: Tensor, steps: range, wanted: Tensor
+    ) -> DiagonalGaussian:
         """Newton steps."""
-        climbed: DiagonalGaussian = _climb(job, q, self._chart(job, start), steps, wanted)
+        climbed: DiagonalGaussian = _climb(problem, q, self._chart(problem, start), steps, wanted)
         return climbed
 
     @staticmethod
-    def _elsewhere(job: Job, q: DiagonalGaussian, start: Tensor) -> Tensor:
+    def _elsewhere(problem: Problem, q: DiagonalGaussian, start: Tensor) -> Tensor:
         """Where q's own scales imply another curvature than its mode's along some axis: bools of shape (B,)."""
-        root = _root(job, start)
+        root = _root(problem, start)
         if root is None:
             return torch.zeros_like(start, dtype=torch.bool)
         inverse = torch.linalg.solve_triangular(root, eye_like(root), upper=False)
@@ -148,9 +154,9 @@ class MeanFieldFitter:
         return (ratio.log().abs() > math.log(_OTHER)).any(-1)
 
     @staticmethod
-    def _chart(job: Job, start: Tensor) -> Callable[[DiagonalGaussian], Chart]:
-        root = _root(job, start)
-        return lambda q: MeanFieldChart(job.target, q, suited_root(root, q.scale))
+    def _chart(problem: Problem, start: Tensor) -> Callable[[DiagonalGaussian], Chart]:
+        root = _root(problem, start)
+        return lambda q: MeanFieldChart(problem.target, q, suited_root(root, q.scale))
 
 
 @dataclass(frozen=True)
@@ -161,44 +167,48 @@ class FullRankFitter:
         """Full matrices are expensive for many latents."""
         return f"{dim} latent dimensions, more than {MAX_DIM}" if dim > MAX_DIM else ""
 
-    def begin(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[FullRankGaussian, Tensor]:
+    def begin(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[FullRankGaussian, Tensor]:
         """The best of the modes."""
-        modes = job.modes
-        return job.best_start([FullRankGaussian(modes.loc[k], modes.tril[k]) for k in range(len(modes.loc))])
+        modes = problem.modes
+        return problem.best_start([FullRankGaussian(modes.loc[k], modes.tril[k]) for k in range(len(modes.loc))])
 
-    def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[FullRankGaussian, Tensor] | None:
+    def elsewhere(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[FullRankGaussian, Tensor] | None:
         """One place is enough: the modes were compared before."""
         return None
 
-    def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
+    def known(self, problem: Problem, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """The mean-field optimum, and the encoder's q, if it is of the family."""
         inner = found["mean_field"]
         members = [Member(as_full_rank(inner.q), inner.elbo, inner.start)]
-        q = job.encoder
-        return [*members, Member(q, job.encoder_elbo, first_start(q))] if isinstance(q, FullRankGaussian) else members
+        q = problem.encoder
+        return (
+            [*members, Member(q, problem.encoder_elbo, first_start(q))] if isinstance(q, FullRankGaussian) else members
+        )
 
-    def num_steps(self, job: Job) -> int:
+    def num_steps(self, problem: Problem) -> int:
         """As the settings say."""
-        return job.settings.polish_steps
+        return problem.settings.polish_steps
 
-    def polish(self, job: Job, q: FullRankGaussian, start: Tensor, steps: range) -> FullRankGaussian:
+    def polish(self, problem: Problem, q: FullRankGaussian, start: Tensor, steps: range) -> FullRankGaussian:
         """Natural-gradient steps."""
-        noise, samples = job.noise(f"{steps.start}"), job.settings.polish_samples
-        return polish_full_rank(job.target, q, noise, steps, samples, precision=job.precision(steps))
+        noise, samples = problem.noise(f"{steps.start}"), problem.settings.polish_samples
+        return polish_full_rank(problem.target, q, noise, steps, samples, precision=problem.precision(steps))
 
-    def certify(self, job: Job, q: FullRankGaussian, start: Tensor, stage: str) -> Certificate:
+    def certify(self, problem: Problem, q: FullRankGaussian, start: Tensor, stage: str) -> Certificate:
         """The gain of a Newton step."""
-        return _certificate(job, stage, q, start, lambda part, few, _: FullRankChart(part.target, few))
+        return _certificate(problem, stage, q, start, lambda part, few, _: FullRankChart(part.target, few))
 
-    def climb(self, job: Job, q: FullRankGaussian, start: Tensor, steps: range, wanted: Tensor) -> FullRankGaussian:
+    def climb(
+        self, problem: Problem, q: FullRankGaussian, start: Tensor, steps: range, wanted: Tensor
+    ) -> FullRankGaussian:
         """Newton steps, where the draws are many for so many numbers; elsewhere only the polish that follows."""
-        if _DRAWS_PER_LATENT * job.target.dim > _climb_samples(job):
+        if _DRAWS_PER_LATENT * problem.target.dim > _climb_samples(problem):
             return q
-        climbed: FullRankGaussian = _climb(job, q, lambda q: FullRankChart(job.target, q), steps, wanted)
+        climbed: FullRankGaussian = _climb(problem, q, lambda q: FullRankChart(problem.target, q), steps, wanted)
         return climbed
 
 
-def _root(job: Job, start: Tensor) -> Tensor | None:
+def _root(problem: Problem, start: Tensor) -> Tensor | None:
     """Cholesky factors of the modes' covariances, (B, D, D); None where the latents are too many for them."""
-    tril = job.modes.tril[start, torch.arange(len(start), device=start.device)]
+    tril = problem.modes.tril[start, torch.arange(len(start), device=start.device)]
     return None if tril.dim() == 2 else tril

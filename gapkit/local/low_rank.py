@@ -10,7 +10,7 @@ from gapkit.families import LowRankGaussian
 from gapkit.local.certificate import Certificate
 from gapkit.local.fitter import LocalFit, Member, first_start
 from gapkit.local.gradient import ascend
-from gapkit.local.job import Job
+from gapkit.local.problem import Problem
 from gapkit.target import Target
 
 __all__ = ["LowRankFitter"]
@@ -26,11 +26,13 @@ class LowRankFitter:
         """Any number of latents will do."""
         return ""
 
-    def begin(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[LowRankGaussian, Tensor]:
+    def begin(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[LowRankGaussian, Tensor]:
         """The mean-field optimum with a little spread in other directions, from which a gradient can grow."""
-        inner, rank = found["mean_field"], self._rank(job)
+        inner, rank = found["mean_field"], self._rank(problem)
         generator = torch.Generator().manual_seed(0)
-        directions = torch.randn(job.target.dim, rank, generator=generator).to(inner.q.loc) / job.target.dim**0.5
+        directions = (
+            torch.randn(problem.target.dim, rank, generator=generator).to(inner.q.loc) / problem.target.dim**0.5
+        )
         full_rank = found.get("full_rank")
         if full_rank is None:
             return LowRankGaussian(
@@ -39,41 +41,43 @@ class LowRankFitter:
         # The leading directions of what the best full covariance has beyond the diagonal of the best precision.
         tril, scale = full_rank.q.scale_tril, inner.q.scale
         slanted = tril / scale.unsqueeze(-1)
-        excess = slanted @ slanted.mT - torch.eye(job.target.dim).to(tril)
+        excess = slanted @ slanted.mT - torch.eye(problem.target.dim).to(tril)
         values, vectors = torch.linalg.eigh(torch.where(excess.isfinite(), excess, 0.0))
         top = vectors[..., -rank:] * values[..., -rank:].clamp(min=1e-3).sqrt().unsqueeze(-2)
         return LowRankGaussian(full_rank.q.loc, scale, scale.unsqueeze(-1) * top), full_rank.start
 
-    def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[LowRankGaussian, Tensor] | None:
+    def elsewhere(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[LowRankGaussian, Tensor] | None:
         """One place is enough: the modes were compared before."""
         return None
 
-    def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
+    def known(self, problem: Problem, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """The mean-field optimum, and the encoder's q, if it is of the family."""
-        inner, q = found["mean_field"], job.encoder
-        nothing = torch.zeros(*inner.q.loc.shape, self._rank(job)).to(inner.q.loc)
+        inner, q = found["mean_field"], problem.encoder
+        nothing = torch.zeros(*inner.q.loc.shape, self._rank(problem)).to(inner.q.loc)
         members = [Member(LowRankGaussian(inner.q.loc, inner.q.scale, nothing), inner.elbo, inner.start)]
-        return [*members, Member(q, job.encoder_elbo, first_start(q))] if isinstance(q, LowRankGaussian) else members
+        return (
+            [*members, Member(q, problem.encoder_elbo, first_start(q))] if isinstance(q, LowRankGaussian) else members
+        )
 
-    def num_steps(self, job: Job) -> int:
+    def num_steps(self, problem: Problem) -> int:
         """As the settings say."""
-        return job.settings.gradient_steps
+        return problem.settings.gradient_steps
 
-    def polish(self, job: Job, q: LowRankGaussian, start: Tensor, steps: range) -> LowRankGaussian:
+    def polish(self, problem: Problem, q: LowRankGaussian, start: Tensor, steps: range) -> LowRankGaussian:
         """Path-gradient steps."""
-        chart = _Chart(job.target, q)
+        chart = _Chart(problem.target, q)
         rate = _RATE if steps.start == 0 else 0.4 * _RATE
-        noise = job.noise(f"{steps.start}", q.dim + q.factor.shape[-1])
-        return chart.member(ascend(chart, noise, len(steps), job.settings.gradient_samples, rate))
+        noise = problem.noise(f"{steps.start}", q.dim + q.factor.shape[-1])
+        return chart.member(ascend(chart, noise, len(steps), problem.settings.gradient_samples, rate))
 
-    def certify(self, job: Job, q: LowRankGaussian, start: Tensor, stage: str) -> Certificate | None:
+    def certify(self, problem: Problem, q: LowRankGaussian, start: Tensor, stage: str) -> Certificate | None:
         """Only further steps can tell."""
         return None
 
     @staticmethod
-    def _rank(job: Job) -> int:
-        own = job.encoder
-        return own.factor.shape[-1] if isinstance(own, LowRankGaussian) else min(_RANK, job.target.dim)
+    def _rank(problem: Problem) -> int:
+        own = problem.encoder
+        return own.factor.shape[-1] if isinstance(own, LowRankGaussian) else min(_RANK, problem.target.dim)
 
 
 @dataclass(frozen=True)

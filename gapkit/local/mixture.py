@@ -17,8 +17,8 @@ from gapkit.families.gaussian_mixture import GaussianMixture
 from gapkit.local.certificate import Certificate
 from gapkit.local.curvature import MAX_DIM
 from gapkit.local.fitter import LocalFit, Member
-from gapkit.local.job import Job
 from gapkit.local.natural import bounded, polish_steps
+from gapkit.local.problem import Problem
 
 __all__ = ["MixtureFitter"]
 
@@ -34,9 +34,9 @@ class MixtureFitter:
         """Full matrices are expensive for many latents."""
         return f"{dim} latent dimensions, more than {MAX_DIM}" if dim > MAX_DIM else ""
 
-    def begin(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[GaussianMixture, Tensor]:
+    def begin(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[GaussianMixture, Tensor]:
         """The full-rank optimum, the other modes by their level, and copies of the optimum where there are too few."""
-        best, modes, count = found["full_rank"], job.modes, job.settings.num_components
+        best, modes, count = found["full_rank"], problem.modes, problem.settings.num_components
         rows = torch.arange(len(best.start), device=best.start.device)
         level = torch.where(modes.level.isfinite(), modes.level, -torch.inf)
         level[best.start, rows] = torch.inf  # its place is taken by the polished optimum
@@ -58,34 +58,34 @@ class MixtureFitter:
             trils.append(tril)
         return GaussianMixture(torch.stack(weights, 1), torch.stack(means, 1), torch.stack(trils, 1)), best.start
 
-    def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[GaussianMixture, Tensor] | None:
+    def elsewhere(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[GaussianMixture, Tensor] | None:
         """One place is enough: it holds all modes."""
         return None
 
-    def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
+    def known(self, problem: Problem, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """The full-rank optimum, as a mixture whose other components weigh nothing."""
-        inner, count = found["full_rank"], job.settings.num_components
+        inner, count = found["full_rank"], problem.settings.num_components
         weights = torch.full((len(inner.start), count), -torch.inf).to(inner.q.loc)
         weights[:, 0] = 0.0
         means = inner.q.loc.unsqueeze(1).expand(-1, count, -1)
         tril = inner.q.scale_tril.unsqueeze(1).expand(-1, count, -1, -1)
         return [Member(GaussianMixture(weights, means, tril), inner.elbo, inner.start)]
 
-    def num_steps(self, job: Job) -> int:
+    def num_steps(self, problem: Problem) -> int:
         """As the settings say for Gaussians."""
-        return job.settings.polish_steps
+        return problem.settings.polish_steps
 
-    def polish(self, job: Job, q: GaussianMixture, start: Tensor, steps: range) -> GaussianMixture:
+    def polish(self, problem: Problem, q: GaussianMixture, start: Tensor, steps: range) -> GaussianMixture:
         """Natural-gradient steps; iterates are averaged as for a single Gaussian."""
-        noise, pairs = job.noise(f"{steps.start}"), job.settings.polish_samples // 2
+        noise, pairs = problem.noise(f"{steps.start}"), problem.settings.polish_samples // 2
         mean = q
         for size, weight in polish_steps(steps):
-            q = _step(job, q, torch.stack([noise(pairs) for _ in range(q.means.shape[1])]), size)
+            q = _step(problem, q, torch.stack([noise(pairs) for _ in range(q.means.shape[1])]), size)
             averaged = {name: torch.lerp(old, q.tensors()[name], weight) for name, old in mean.tensors().items()}
             mean = GaussianMixture.of(**averaged)
         return mean
 
-    def certify(self, job: Job, q: GaussianMixture, start: Tensor, stage: str) -> Certificate | None:
+    def certify(self, problem: Problem, q: GaussianMixture, start: Tensor, stage: str) -> Certificate | None:
         """Only further steps can tell."""
         return None
 
@@ -98,14 +98,14 @@ def _beside(best: LocalFit, k: int) -> tuple[Tensor, Tensor]:
     return best.q.loc + sign * _APART * tril[..., axis], tril
 
 
-def _step(job: Job, q: GaussianMixture, noise: Tensor, size: float) -> GaussianMixture:
+def _step(problem: Problem, q: GaussianMixture, noise: Tensor, size: float) -> GaussianMixture:
     """One step of all components: noise of shape (K, S / 2, B, D)."""
     means, trils, gains = [], [], []
     for k, half in enumerate(noise):
         u = torch.cat([half, -half])
         component = q.component(k)
         z = component.forward(u)
-        log_p, grad_p = job.target.log_joint_and_grad(z)
+        log_p, grad_p = problem.target.log_joint_and_grad(z)
         log_q, grad_q = q.log_prob_and_grad(z)
         s = component.pull_gradient(u, grad_p - grad_q)
         outer = torch.einsum("spi,spj->pij", s, u) / len(u)

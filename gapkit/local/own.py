@@ -19,7 +19,7 @@ from gapkit.local.certificate import Certificate
 from gapkit.local.families import FAMILIES, FITTERS
 from gapkit.local.fitter import Fitter, LocalFit, Member, first_start, highest
 from gapkit.local.gradient import ascend
-from gapkit.local.job import Job
+from gapkit.local.problem import Problem
 from gapkit.target import Target
 from gapkit.target.recognise import forget_name, name_family
 
@@ -128,34 +128,34 @@ class GradientFitter:
         """Any number of latents will do."""
         return ""
 
-    def begin(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[Any, Tensor]:
+    def begin(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[Any, Tensor]:
         """The encoder's q or the member nearest to the best factorised Gaussian, whichever is higher."""
-        return highest(self.known(job, found))
+        return highest(self.known(problem, found))
 
-    def elsewhere(self, job: Job, found: Mapping[str, LocalFit]) -> tuple[Any, Tensor] | None:
+    def elsewhere(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[Any, Tensor] | None:
         """One place is enough: the modes were compared before."""
         return None
 
-    def known(self, job: Job, found: Mapping[str, LocalFit]) -> Sequence[Member]:
+    def known(self, problem: Problem, found: Mapping[str, LocalFit]) -> Sequence[Member]:
         """The encoder's q, if it is of the family; and the member with the moments of the best factorised Gaussian."""
         inner = found["mean_field"]
         near = self.family.matching(inner.q.loc, inner.q.marginal_scale())
-        members = [Member(near, job.judged(near), inner.start)]
-        own = job.encoder
-        return [Member(own, job.encoder_elbo, first_start(own)), *members] if type(own) is self.family else members
+        members = [Member(near, problem.judged(near), inner.start)]
+        own = problem.encoder
+        return [Member(own, problem.encoder_elbo, first_start(own)), *members] if type(own) is self.family else members
 
-    def num_steps(self, job: Job) -> int:
+    def num_steps(self, problem: Problem) -> int:
         """As the settings say."""
-        return job.settings.gradient_steps
+        return problem.settings.gradient_steps
 
-    def polish(self, job: Job, q: Any, start: Tensor, steps: range) -> Any:
+    def polish(self, problem: Problem, q: Any, start: Tensor, steps: range) -> Any:
         """Path-gradient steps; those after the first stretch are smaller."""
-        chart = _Chart(job.target, q, tuple(getattr(q, "positive", ())))
+        chart = _Chart(problem.target, q, tuple(getattr(q, "positive", ())))
         rate = _RATE if steps.start == 0 else 0.4 * _RATE
-        noise = job.noise(f"{steps.start}", noise_dim(q, job.target.dim))
-        return chart.member(ascend(chart, noise, len(steps), job.settings.gradient_samples, rate))
+        noise = problem.noise(f"{steps.start}", noise_dim(q, problem.target.dim))
+        return chart.member(ascend(chart, noise, len(steps), problem.settings.gradient_samples, rate))
 
-    def certify(self, job: Job, q: Any, start: Tensor, stage: str) -> Certificate | None:
+    def certify(self, problem: Problem, q: Any, start: Tensor, stage: str) -> Certificate | None:
         """Only further steps can tell."""
         return None
 

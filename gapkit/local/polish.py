@@ -10,7 +10,7 @@ from gapkit.ladder.arithmetic import gap
 from gapkit.local.blocks import block_size, blocks_with
 from gapkit.local.certificate import Certificate, from_gain
 from gapkit.local.fitter import Fitter
-from gapkit.local.job import Job, picked
+from gapkit.local.problem import Problem, picked
 
 __all__ = ["Climber", "best_of", "placed", "polished", "stretches"]
 
@@ -19,25 +19,25 @@ __all__ = ["Climber", "best_of", "placed", "polished", "stretches"]
 class Climber(Protocol):
     """A fitter that can take Newton steps where its certificate finds its coordinates badly scaled."""
 
-    def climb(self, job: Job, q: Any, start: Tensor, steps: range, wanted: Tensor) -> Any:
+    def climb(self, problem: Problem, q: Any, start: Tensor, steps: range, wanted: Tensor) -> Any:
         """Take them for those wanted, shape (B,); the steps of the polish that follows name the noise."""
         ...
 
 
-def polished(job: Job, fitter: Fitter, begin: Any, start: Tensor) -> tuple[Any, Certificate, Tensor]:
+def polished(problem: Problem, fitter: Fitter, begin: Any, start: Tensor) -> tuple[Any, Certificate, Tensor]:
     """Polish, certify, and go on with the datapoints whose certificate asks for it."""
-    total = fitter.num_steps(job)
+    total = fitter.num_steps(problem)
     best, certificate = best_of(
-        job, fitter, [begin, *stretches(job, fitter, begin, start, total)], start, range(total // 3, total)
+        problem, fitter, [begin, *stretches(problem, fitter, begin, start, total)], start, range(total // 3, total)
     )
     if isinstance(fitter, Climber):
-        best, certificate = _climbed(job, fitter, best, certificate, start)
+        best, certificate = _climbed(problem, fitter, best, certificate, start)
     steps = torch.full_like(start, total)
-    for number in range(job.settings.more_rounds):
-        wanted = ~certificate.converged(job.settings.tolerance) & best.loc.isfinite().all(-1)
+    for number in range(problem.settings.more_rounds):
+        wanted = ~certificate.converged(problem.settings.tolerance) & best.loc.isfinite().all(-1)
         again = range(total * 2**number, total * 2 ** (number + 1))
         for block, places in blocks_with(wanted):
-            part, part_start, now = job.select(block), start[block], best.select(block)
+            part, part_start, now = problem.select(block), start[block], best.select(block)
             longer = fitter.polish(part, now, part_start, again)
             better, theirs = best_of(part, fitter, [now, longer], part_start, again)
             rows = block[places]
@@ -47,12 +47,14 @@ def polished(job: Job, fitter: Fitter, begin: Any, start: Tensor) -> tuple[Any, 
     return best, certificate, steps
 
 
-def _climbed(job: Job, fitter: Any, best: Any, certificate: Certificate, start: Tensor) -> tuple[Any, Certificate]:
+def _climbed(
+    problem: Problem, fitter: Any, best: Any, certificate: Certificate, start: Tensor
+) -> tuple[Any, Certificate]:
     """Newton steps where the certificate asks for them, and a polish on fresh noise after them."""
-    total = fitter.num_steps(job)
+    total = fitter.num_steps(problem)
     again = range(total, 2 * total - total // 3)
-    for block, places in blocks_with(certificate.doubts & best.loc.isfinite().all(-1), block_size(job.target.dim)):
-        part, part_start, now = job.select(block), start[block], best.select(block)
+    for block, places in blocks_with(certificate.doubts & best.loc.isfinite().all(-1), block_size(problem.target.dim)):
+        part, part_start, now = problem.select(block), start[block], best.select(block)
         climbed = fitter.climb(part, now, part_start, again, certificate.doubts[block])
         smooth = fitter.polish(part, climbed, part_start, again)
         better, theirs = best_of(part, fitter, [now, climbed, smooth], part_start, again)
@@ -61,33 +63,35 @@ def _climbed(job: Job, fitter: Any, best: Any, certificate: Certificate, start: 
     return best, certificate
 
 
-def stretches(job: Job, fitter: Fitter, begin: Any, start: Tensor, steps: int) -> tuple[Any, Any]:
+def stretches(problem: Problem, fitter: Fitter, begin: Any, start: Tensor, steps: int) -> tuple[Any, Any]:
     """The outcomes of the two stretches of a polish of so many steps.
 
     The first stretch starts far from the optimum; the second, from where the first ended, averages all its iterates.
     """
-    first = fitter.polish(job, begin, start, range(steps // 3))
-    return first, fitter.polish(job, first, start, range(steps // 3, steps))
+    first = fitter.polish(problem, begin, start, range(steps // 3))
+    return first, fitter.polish(problem, first, start, range(steps // 3, steps))
 
 
-def best_of(job: Job, fitter: Fitter, outcomes: list[Any], start: Tensor, steps: range) -> tuple[Any, Certificate]:
+def best_of(
+    problem: Problem, fitter: Fitter, outcomes: list[Any], start: Tensor, steps: range
+) -> tuple[Any, Certificate]:
     """The last of what the stretches gave, and its certificate on fresh noise.
 
     An earlier one is taken only where it is better on fixed noise by three paired errors: where a stretch diverged.
     Choosing the highest instead would choose by noise, which costs more than it gains.
     """
     *earlier, last = outcomes
-    level = job.level(last)
+    level = problem.level(last)
     values = [level.value]
     for outcome in earlier:
-        theirs = job.level(outcome)
+        theirs = problem.level(outcome)
         handicap = 3.0 * gap(theirs, level).std_error
         values.append(theirs.value - torch.where(handicap.isfinite(), handicap, 0.0))
     best, number = picked([last, *earlier], values)
-    certificate = fitter.certify(job, best, start, f"{steps.stop}")
+    certificate = fitter.certify(problem, best, start, f"{steps.stop}")
     if certificate is None:
-        stage, share = f"certificate/{job.family}/{steps.stop}", steps.start / max(1, len(steps))
-        certificate = from_gain(job.level(best, stage), job.level(earlier[-1], stage), share)
+        stage, share = f"certificate/{problem.family}/{steps.stop}", steps.start / max(1, len(steps))
+        certificate = from_gain(problem.level(best, stage), problem.level(earlier[-1], stage), share)
         # Where the last stretch diverged the gain of a better one is unknown.
         certificate = replace(certificate, gap=torch.where(number == 0, certificate.gap, torch.nan))
     return best, certificate

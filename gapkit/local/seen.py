@@ -13,8 +13,8 @@ from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.local.blocks import block_size, blocks_with
 from gapkit.local.certificate import Certificate
 from gapkit.local.fitter import FitStatus, Fitter, LocalFit
-from gapkit.local.job import Job, merged, merged_estimates
 from gapkit.local.polish import Climber, placed, polished
+from gapkit.local.problem import Problem, merged, merged_estimates
 from gapkit.target import family_name
 
 __all__ = ["finished", "with_rivals"]
@@ -23,7 +23,7 @@ _NEAR = 1.5  # nats: a second mode whose Gaussian is no further below the best m
 
 
 def finished(
-    job: Job,
+    problem: Problem,
     fitter: Fitter,
     found: Mapping[str, LocalFit],
     best: Any,
@@ -35,14 +35,14 @@ def finished(
 
     Where such a member is clearly better the polish ended at a lower optimum, and is done again from the member.
     """
-    fit = _judged(job, best, certificate, steps, start)
-    for member in fitter.known(job, found):
+    fit = _judged(problem, best, certificate, steps, start)
+    for member in fitter.known(problem, found):
         if isinstance(fitter, Climber):
             lead = gap(member.elbo, fit.elbo)
-            ahead = lead.value > job.settings.tolerance + 2.0 * lead.std_error
+            ahead = lead.value > problem.settings.tolerance + 2.0 * lead.std_error
             ahead |= member.elbo.value.isfinite() & ~fit.elbo.value.isfinite()
-            for block, places in blocks_with(ahead, block_size(job.target.dim)):
-                part, first = job.select(block), member.start[block]
+            for block, places in blocks_with(ahead, block_size(problem.target.dim)):
+                part, first = problem.select(block), member.start[block]
                 again = _judged(part, *polished(part, fitter, member.q.select(block), first), first)
                 fit = _replaced(fit, again, block, places)
         usable = fit.status != FitStatus.DIVERGED
@@ -56,7 +56,7 @@ def finished(
     return fit
 
 
-def with_rivals(job: Job, fitter: Fitter, fit: LocalFit) -> tuple[LocalFit, Difference]:
+def with_rivals(problem: Problem, fitter: Fitter, fit: LocalFit) -> tuple[LocalFit, Difference]:
     """Fit from the encoder's own start where another led to q*, and from a second mode that is as good.
 
     Returns:
@@ -65,49 +65,49 @@ def with_rivals(job: Job, fitter: Fitter, fit: LocalFit) -> tuple[LocalFit, Diff
     """
     begun = fit.start > 0
     own = fit.elbo
-    for block, places in blocks_with(begun, block_size(job.target.dim)):
-        theirs = _from_start(job.select(block), fitter, torch.zeros_like(block))
+    for block, places in blocks_with(begun, block_size(problem.target.dim)):
+        theirs = _from_start(problem.select(block), fitter, torch.zeros_like(block))
         own = _placed_estimate(own, theirs.elbo, block, places)
         ours = fit.elbo.select(block)
         better = (theirs.elbo.value >= ours.value) | ~ours.value.isfinite()
         fit = _replaced(fit, theirs, block, places[better[places]])
-    level = job.modes.level.clone()
+    level = problem.modes.level.clone()
     level[0] = torch.where(begun, -torch.inf, level[0])  # that one has just been tried
     rows = torch.arange(len(fit.start), device=level.device)
-    best = job.modes.level.amax(0)
+    best = problem.modes.level.amax(0)
     level[fit.start, rows] = -torch.inf
     near = (level.amax(0) > best - _NEAR) & best.isfinite()
-    for block, places in blocks_with(near, block_size(job.target.dim)):
-        theirs = _from_start(job.select(block), fitter, level[:, block].argmax(0))
+    for block, places in blocks_with(near, block_size(problem.target.dim)):
+        theirs = _from_start(problem.select(block), fitter, level[:, block].argmax(0))
         lead = gap(theirs.elbo, fit.elbo.select(block))
         better = lead.value > 2.0 * lead.std_error
         moved = places[better[places]]
         own = _placed_estimate(own, fit.elbo.select(block), block, moved[fit.start[block][moved] == 0])
         fit = _replaced(fit, theirs, block, moved)
-    encoder = with_density(job.encoder)
-    if family_name(encoder) == job.family:
-        keep = (own.value >= job.encoder_elbo.value) | ~job.encoder_elbo.value.isfinite()
-        own = merged_estimates(keep, own, job.encoder_elbo)
+    encoder = with_density(problem.encoder)
+    if family_name(encoder) == problem.family:
+        keep = (own.value >= problem.encoder_elbo.value) | ~problem.encoder_elbo.value.isfinite()
+        own = merged_estimates(keep, own, problem.encoder_elbo)
     lost = gap(fit.elbo, own)
     none = fit.start == 0
     return fit, Difference(lost.value.masked_fill(none, 0.0), lost.std_error.masked_fill(none, 0.0))
 
 
-def _judged(job: Job, best: Any, certificate: Certificate, steps: Tensor, start: Tensor) -> LocalFit:
-    estimate = job.judged(best)
+def _judged(problem: Problem, best: Any, certificate: Certificate, steps: Tensor, start: Tensor) -> LocalFit:
+    estimate = problem.judged(best)
     usable = best.loc.isfinite().all(-1) & estimate.value.isfinite()
-    status = torch.where(certificate.converged(job.settings.tolerance), FitStatus.CONVERGED, FitStatus.BUDGET)
+    status = torch.where(certificate.converged(problem.settings.tolerance), FitStatus.CONVERGED, FitStatus.BUDGET)
     status = torch.where(usable, status, int(FitStatus.DIVERGED))
     return LocalFit(best, estimate, certificate, status, start, steps)
 
 
-def _from_start(job: Job, fitter: Fitter, number: Tensor) -> LocalFit:
+def _from_start(problem: Problem, fitter: Fitter, number: Tensor) -> LocalFit:
     """The fit from one start of every datapoint, however low its mode lies: number has shape (B,)."""
-    level = torch.full_like(job.modes.level, -torch.inf)
+    level = torch.full_like(problem.modes.level, -torch.inf)
     level[number, torch.arange(len(number), device=number.device)] = 0.0
-    job = replace(job, modes=replace(job.modes, level=level))
-    begin, start = fitter.begin(job, {})
-    return _judged(job, *polished(job, fitter, begin, start), start)
+    problem = replace(problem, modes=replace(problem.modes, level=level))
+    begin, start = fitter.begin(problem, {})
+    return _judged(problem, *polished(problem, fitter, begin, start), start)
 
 
 def _replaced(whole: LocalFit, part: LocalFit, block: Tensor, places: Tensor) -> LocalFit:

@@ -11,7 +11,7 @@ from gapkit.families import DiagonalGaussian
 from gapkit.ladder.arithmetic import gap
 from gapkit.local import FITTERS, Certificate, FitSettings, FitStatus, find_modes, fit_batch
 from gapkit.local.certificate import from_gain, squared_mean
-from gapkit.local.job import Job
+from gapkit.local.problem import Problem
 from gapkit.models.freeze import frozen
 from gapkit.models.reference import mlp_vae
 from gapkit.target import Target, as_proposal
@@ -53,9 +53,9 @@ def certified_beside(model, x, family, apart):
     found = fits_of(model, x, settings).family(family)
     modes = find_modes(target, q, None, key, settings).modes
     with torch.no_grad():
-        job = Job(target, key, settings, judge, modes, q, judge.on(target, q, key), family)
+        problem = Problem(target, key, settings, judge, modes, q, judge.on(target, q, key), family)
         beside = type(found.q).of(**{**found.q.tensors(), "loc": found.q.loc + apart * found.q.marginal_scale()})
-        return beside, FITTERS[family].certify(job, beside, found.start, "test")
+        return beside, FITTERS[family].certify(problem, beside, found.start, "test")
 
 
 @pytest.mark.parametrize("family", ["mean_field", "full_rank"])

@@ -134,7 +134,7 @@ def test_a_fitter_of_ones_own_is_used():
 
     @dataclass(frozen=True)
     class Still(GradientFitter):
-        def num_steps(self, job):
+        def num_steps(self, problem):
             return 0
 
     register_family("laplace", LaplaceMeanField, fitter=Still(LaplaceMeanField))

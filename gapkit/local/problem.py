@@ -17,7 +17,7 @@ from gapkit.local.modes import Modes
 from gapkit.local.settings import FitSettings
 from gapkit.target import Target
 
-__all__ = ["Job", "merged", "merged_estimates", "picked"]
+__all__ = ["Problem", "merged", "merged_estimates", "picked"]
 
 _LARGEST_HANDICAP = 0.5
 
@@ -26,7 +26,7 @@ G = TypeVar("G", bound=Posterior)
 
 
 @dataclass(frozen=True)
-class Job:
+class Problem:
     """A batch of datapoints to fit.
 
     Attributes:
@@ -49,12 +49,12 @@ class Job:
     encoder_elbo: Estimate
     family: str = ""
 
-    def named(self, family: str) -> "Job":
-        """The same job for one family."""
+    def named(self, family: str) -> "Problem":
+        """The same problem for one family."""
         return replace(self, family=family)
 
-    def select(self, rows: Tensor) -> "Job":
-        """The job of some datapoints: rows has shape (P,); the encoder's q, which is not used then, stays."""
+    def select(self, rows: Tensor) -> "Problem":
+        """The problem of some datapoints: rows has shape (P,); the encoder's q, which is not used then, stays."""
         return replace(self, target=self.target.select(rows), key=self.key.select(rows), modes=self.modes.select(rows))
 
     def noise(self, stage: str, dim: int | None = None) -> Callable[[int], Tensor]:
