@@ -107,7 +107,11 @@ class Code:
     """Something of the user's own."""
 
 
-@pytest.mark.parametrize("value", [Code(), {"a": Code()}, lambda: 1, np.array([Code()], dtype=object)], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [Code(), {"a": Code()}, lambda: 1, np.array([Code()], dtype=object)],
+    ids=["an object", "within", "a function", "an array"],
+)
 def test_code_is_not_stored(value, tmp_path):
     with pytest.raises(UnstorableError, match="cannot be stored"):
         pack(value)
