@@ -197,3 +197,25 @@ def test_the_parts_that_the_base_gives():
     torch.testing.assert_close(q.whitening().scale, q.marginal_scale())
     matched = LaplaceMeanField.matching(loc, q.marginal_scale())
     torch.testing.assert_close(matched.scale, scale)
+
+
+class Unnormalised(LaplaceMeanField):
+    """Its densities are e^3 times too small, so that L[q*] lies 3 nats above what it should."""
+
+    def log_prob(self, z):
+        return super().log_prob(z) - 3.0
+
+
+def test_a_family_beside_that_of_the_split_whose_density_is_none_is_flagged():
+    register_family("unnormalised", Unnormalised, words="no distribution at all")
+    try:
+        model = ppca("scaled", 0.8)
+        spec = spec_for("quick", families=("mean_field", "unnormalised"))
+        frame = gapkit.analyze(model, model.sample(8, 0), spec).to_frame()
+        plain = gapkit.analyze(model, model.sample(8, 0), spec_for("quick", families=("mean_field",))).to_frame()
+    finally:
+        forget_family("unnormalised")
+    assert (frame["elbo_star_unnormalised"] > frame["log_px"]).all()
+    assert frame["status"].str.contains("negative_gap").all()
+    assert not plain["status"].str.contains("negative_gap").any()
+    assert frame["log_px"].equals(plain["log_px"])
