@@ -105,8 +105,10 @@ def print_result(console: Console, result: "Result") -> None:
 
 
 def _shown(ladder: Ladder) -> dict[str, str]:
-    """Rungs, gaps and the total gap by the name of their column; the words beside the rungs start at one place."""
+    """Rungs, gaps and bounds of one's own by the name of their column; words beside the rungs start at one place."""
     top, *lower = ladder.rungs
     width = max(len(rung.label) for rung in lower)
     rungs = {rung.name: f"{rung.label:<{width}}  {rung.brief or rung.words}".rstrip() for rung in lower}
-    return {top.name: top.label, **rungs} | {gap.name: gap.labelled for gap in ladder.all_gaps}
+    gaps = {gap.name: gap.labelled for gap in ladder.all_gaps}
+    own = {bound.name: bound.label for bound in ladder.further if bound.kind == "estimate"}
+    return {top.name: top.label, **rungs, **gaps, **own}
