@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# Tests run in two processes of one thread each: on two cores that is faster than one process of two threads.
+# Tests run in two processes of one thread each: on two cores that is faster than one process of two threads. Bytecode
+# is kept, also where the environment says otherwise: else every process that a test starts would compile anew.
 JOBS ?= 2
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 
 .PHONY: demo test test-slow test-all lint types format readme bench clean
 

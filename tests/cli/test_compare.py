@@ -46,6 +46,7 @@ def test_two_runs(gapkit, two, tmp_path):
     assert (tmp_path / "new" / "compare.pdf").read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_names_may_be_given_and_are_text(gapkit, two, tmp_path):
     bad = "[bold]<script>alert(1)</script> 🎲"
     code, out, err = gapkit("compare", f"{bad}=one", "b=c=two" if (tmp_path / "c=two").exists() else "b=two")
@@ -213,6 +214,7 @@ def test_only_one_of_a_series_can_be_used(tmp_path, capsys):
     assert failed == {"a": "asked: x\nfound: y\nto do: z", "c": "RuntimeError: odd shapes"}
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_an_interrupted_series_says_what_there_is(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         series_of(tmp_path / "run", {"a": three(), "b": KeyboardInterrupt(), "c": three()})

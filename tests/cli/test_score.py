@@ -59,6 +59,7 @@ def test_two_data_sets_from_start_to_report(gapkit, checkpoint, tmp_path):
     assert Scored.load(tmp_path / "out").verdict() == values["verdict"]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_reference_does_not_depend_on_what_it_is_compared_with(gapkit, checkpoint, tmp_path):
     for name in ("other.npz", "flat.npy"):
         words = ("score", checkpoint, "--data", name, "--reference", "x.npz", "--out", name.split(".")[0])
@@ -73,6 +74,7 @@ def test_the_reference_does_not_depend_on_what_it_is_compared_with(gapkit, check
     pd.testing.assert_frame_equal(*rows, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_one_data_set_is_scored_alone(gapkit, checkpoint, tmp_path):
     code, out, err = gapkit("score", checkpoint, "--data", "other.npz", "--limit", 4, "--seed", 3)
     assert code == 0, err
@@ -83,6 +85,7 @@ def test_one_data_set_is_scored_alone(gapkit, checkpoint, tmp_path):
     assert "median" in out
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_data_without_a_shape_have_no_input_complexity(gapkit, checkpoint, tmp_path):
     code, out, err = gapkit("score", checkpoint, "--data", "flat.npy", "--binarize", "none", "--out", "out")
     assert code == 0, err
@@ -90,6 +93,7 @@ def test_data_without_a_shape_have_no_input_complexity(gapkit, checkpoint, tmp_p
     assert "input_complexity" not in read(tmp_path / "out")[0]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_runs_are_compared_without_a_model(gapkit, checkpoint, tmp_path):
     model, spec = load_model(checkpoint), replace(spec_for("quick"), details=0)
     for name in ("x", "other"):

@@ -174,6 +174,7 @@ def test_families_are_nested_and_never_below_the_encoder():
         assert (frame["elbo_star_full_rank"] >= frame["elbo_star"]).all()
 
 
+@pytest.mark.slow
 def test_one_mode_is_the_encoders_own_whatever_the_starts():
     model = ppca("scaled", 0.9)
     frame = gapkit.analyze(model, model.sample(60, 0), spec_for("standard", unit_size=20)).to_frame()

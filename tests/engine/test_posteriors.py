@@ -56,6 +56,7 @@ def test_a_split_in_another_family_says_so(trained):
     assert any("compares families" in sentence for sentence in result.verdict())
 
 
+@pytest.mark.slow
 def test_further_families_are_further_rungs(trained):
     x = binarize(load("digits", split="test", limit=10).x, "threshold")
     result = gapkit.analyze(trained("mean_field"), x, effort="quick", family=("mean_field", "flow", "mixture"))

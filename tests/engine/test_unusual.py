@@ -79,6 +79,7 @@ def test_a_latent_without_an_axis():
     assert (gapkit.analyze(model, x, effort="quick").to_frame()["status"] == "ok").all()
 
 
+@pytest.mark.slow
 def test_a_prior_of_bounded_support_has_no_density_beyond_it():
     prior = Independent(Exponential(torch.ones(2)), 1)
     model, x = Model(prior, loc=0.5), data()

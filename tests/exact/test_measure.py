@@ -106,6 +106,7 @@ def test_unknown_names_are_refused(monkeypatch):
         command.main()
 
 
+@pytest.mark.slow
 def test_data_are_of_the_models_type():
     for name in ("ring", "linear_small", "counts_of_1000"):
         case = build(name)

@@ -15,9 +15,10 @@ from gapkit.core.khat_limit import good_k
 from gapkit.plots import certificate, sandwich, weights
 from gapkit.plots.khat import trust_limits
 from gapkit.plots.style import COLORS
+from tests.fast import only
 from tests.plots.evidence import RUN, SIMULATED, frame, result
 from tests.processes import TABLES, python
-from tests.results.by_hand import ODD
+from tests.results.by_hand import FEW, ODD
 
 PLOTS = [weights, sandwich, certificate]
 
@@ -259,7 +260,7 @@ def test_everything_is_inside_the_figure(plot, count):
 
 
 @pytest.mark.parametrize("plot", PLOTS)
-@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("name", only(ODD, *FEW))
 def test_results_without_these_columns_are_drawn_or_say_that_there_is_nothing(plot, name):
     ax = plot(ODD[name]())
     ax.figure.draw_without_rendering()

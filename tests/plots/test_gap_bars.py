@@ -13,8 +13,9 @@ from gapkit.core.errors import InputError
 from gapkit.plots import gap_bars
 from gapkit.plots.style import COLORS
 from gapkit.results.verdict import plus_minus
+from tests.fast import only
 from tests.plots.tables import make, result_of
-from tests.results.by_hand import ODD
+from tests.results.by_hand import FEW, ODD
 
 NAMES = {
     COLORS["family"].lower(): "approximation_gap",
@@ -135,7 +136,7 @@ def test_a_split_can_be_chosen(two):
         gap_bars(two, split="validation")
 
 
-@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("name", only(ODD, *FEW))
 def test_odd_results_are_drawn_inside_the_limits(name):
     ax = gap_bars(ODD[name]())
     ax.figure.draw_without_rendering()

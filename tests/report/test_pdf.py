@@ -11,7 +11,7 @@ from gapkit.report.blocks import Column, Definitions, Document, Row, Section, Ta
 from gapkit.report.wording import DEFINITIONS
 from tests.fast import only
 from tests.report.pages import large, odd, pages_of
-from tests.results.by_hand import ODD, join, many, three, with_extras, with_labels
+from tests.results.by_hand import FEW, ODD, join, many, three, with_extras, with_labels
 
 HOSTILE = (
     '#import "@preview/x:1.0.0"',
@@ -40,7 +40,7 @@ def text_of(document):
     return squash("".join(pages_of(render_pdf(document))))
 
 
-@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("name", only(ODD, *FEW))
 def test_odd_results_give_pages_that_say_so(name):
     document = odd(name)
     pages = pages_of(render_pdf(document))

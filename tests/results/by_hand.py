@@ -91,6 +91,10 @@ ODD = {
 }
 
 
+# For tests of every picture: those that differ most.
+FEW = ("one datapoint", "nothing finite", "first split not finite", "some labels missing", "infinite")
+
+
 def with_extras(shares=None, **changes):
     """A result with a further encoder and a curve of local steps."""
     rows = twelve().to_frame()

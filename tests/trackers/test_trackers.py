@@ -31,6 +31,7 @@ from gapkit.trackers import (
     track,
     tracker,
 )
+from tests.engine.cheap import short
 from tests.fast import only
 from tests.results.by_hand import ODD, join, three
 from tests.trackers import readers
@@ -45,7 +46,7 @@ def real(tmp_path_factory):
     torch.manual_seed(0)
     model = build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,))
     x = (torch.rand(12, 6, generator=torch.Generator().manual_seed(1)) < 0.5).float()
-    result = analyze(model, {"test": x[:6], "train": x[6:]}, effort="quick", provenance=PROVENANCE)
+    result = analyze(model, {"test": x[:6], "train": x[6:]}, short(details=2), provenance=PROVENANCE)
     folder = result.save(tmp_path_factory.mktemp("runs") / "first run")
     write_report(result, folder / "report.html")
     for name in ("model.pt", ".report.html.half"):  # neither is sent

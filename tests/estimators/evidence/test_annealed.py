@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from gapkit.core.randomness import Key
@@ -56,6 +57,7 @@ def test_a_gap_between_both_bounds_is_in_the_error_or_the_datapoint_is_weak():
         assert bool(found.upper.value[found.source == 1].isfinite().all())
 
 
+@pytest.mark.slow
 def test_rounds_go_on_until_bounds_close_and_no_further():
     model = ppca()
     x = model.sample(30, 0)
