@@ -24,7 +24,7 @@ from gapkit.estimators import Estimator
 from gapkit.inputs.data import unpacked
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
-from gapkit.results.records import Search
+from gapkit.results.records import SearchSummary
 from gapkit.target import Target
 
 __all__ = ["Begun", "Given", "begun"]
@@ -72,7 +72,7 @@ class Begun:
     ready: Prepared
     work: Work
     units: tuple[tuple[str, Unit], ...]
-    search: Search
+    search: SearchSummary
     run_stage: Stopwatch
 
 

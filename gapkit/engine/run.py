@@ -36,7 +36,7 @@ from gapkit.ladder import STANDARD
 from gapkit.local import Bank, own_families
 from gapkit.models.protocol import LatentModel
 from gapkit.results import Result
-from gapkit.results.records import Certificate, Search, Skipped
+from gapkit.results.records import CertificateSummary, SearchSummary, Skipped
 from gapkit.results.summary import summarise
 from gapkit.target import Target
 from gapkit.target.work import Work as Counted
@@ -193,7 +193,7 @@ def analyze(
     return Result(datapoints, summary, run, {**arrays, **gathered.watched.arrays, **simulated})
 
 
-def _measured(analysis: Begun, store: Store, executor: Executor) -> tuple[Gathered, Search]:
+def _measured(analysis: Begun, store: Store, executor: Executor) -> tuple[Gathered, SearchSummary]:
     """All units, and once more with a wider search where the first round shows that modes are missed.
 
     The second round has what the store keeps of the first: bounds, fits and evidence.
@@ -246,7 +246,7 @@ def _warn(gathered: Gathered) -> None:
 
 def _certificate(
     like: Target, bank: Bank | None, spec: AnalysisSpec, widened: bool
-) -> tuple[Certificate | Skipped, Mapping[str, np.ndarray]]:
+) -> tuple[CertificateSummary | Skipped, Mapping[str, np.ndarray]]:
     """Certify AIS on data simulated from the model: a summary, and the bounds of each of the simulated datapoints.
 
     Where the model cannot be simulated from, the summary says why.

@@ -14,11 +14,11 @@ from gapkit.engine import spec_for
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.misses import _apart, misses, still_missing, unreached
 from gapkit.models.freeze import frozen
-from gapkit.results.records import Search
+from gapkit.results.records import SearchSummary
 from gapkit.target import Target
 from tests.fast import only
 
-NONE = Search(widen=False)
+NONE = SearchSummary(widen=False)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,14 @@ from gapkit.results.records.curves import (
     NoisyMean,
     StepPoint,
 )
-from gapkit.results.records.evidence import Certificate, Checks, Control, Route, Sandwich, Search
+from gapkit.results.records.evidence import (
+    CertificateSummary,
+    Checks,
+    Control,
+    RouteSummary,
+    SandwichMean,
+    SearchSummary,
+)
 from gapkit.results.records.latents import Latents, LatentUse, PerDimension
 from gapkit.results.records.skipped import Skipped, known
 from gapkit.results.records.split import (
@@ -31,7 +38,7 @@ __all__ = [
     "AisConvergence",
     "AisPoint",
     "Baselines",
-    "Certificate",
+    "CertificateSummary",
     "Checks",
     "ClassGaps",
     "Concentration",
@@ -49,9 +56,9 @@ __all__ = [
     "LocalSteps",
     "NoisyMean",
     "PerDimension",
-    "Route",
-    "Sandwich",
-    "Search",
+    "RouteSummary",
+    "SandwichMean",
+    "SearchSummary",
     "SimpleModel",
     "Skipped",
     "Split",

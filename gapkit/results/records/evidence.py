@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from gapkit.core.means import Mean
 from gapkit.core.records import Record
 
-__all__ = ["Certificate", "Checks", "Control", "Route", "Sandwich", "Search"]
+__all__ = ["CertificateSummary", "Checks", "Control", "RouteSummary", "SandwichMean", "SearchSummary"]
 
 
 @dataclass(frozen=True)
-class Route(Record):
+class RouteSummary(Record):
     """The independent route to the posterior: particles tempered from the prior.
 
     Attributes:
@@ -46,14 +46,14 @@ class Checks(Record):
         approximate_sandwich: how far chains sent back end above AIS, in nats.
     """
 
-    route: Route | None = None
+    route: RouteSummary | None = None
     ais_reason: Mapping[str, int] | None = None
     control: Control | None = None
     approximate_sandwich: Mean | None = None
 
 
 @dataclass(frozen=True)
-class Sandwich(Mean):
+class SandwichMean(Mean):
     """Upper minus lower bound on log p(x) of simulated datapoints, in nats.
 
     Attributes:
@@ -64,7 +64,7 @@ class Sandwich(Mean):
 
 
 @dataclass(frozen=True)
-class Certificate(Record):
+class CertificateSummary(Record):
     """What bidirectional Monte Carlo (BDMC) found on data simulated from the model, in nats.
 
     Attributes:
@@ -75,11 +75,11 @@ class Certificate(Record):
 
     lower: Mean
     upper: Mean
-    gap: Sandwich
+    gap: SandwichMean
 
 
 @dataclass(frozen=True, kw_only=True)
-class Search(Record):
+class SearchSummary(Record):
     """What the search for modes misses on data simulated from the model; see :mod:`gapkit.engine.misses`.
 
     Attributes:
