@@ -58,7 +58,7 @@ def _check(out: Path, *, resume: bool) -> None:
     """
     from gapkit.results import check_folder
 
-    begun = (out / STORE).is_dir() or any(out.glob("shard-*-of-*"))
+    begun = any(any(out.glob(name)) for name in (STORE, f"*/{STORE}"))  # of a run; of shards, or of a series
     if begun and not resume:
         found = f"another run, which {'is finished' if (out / _LAST).exists() else 'was begun'}"
         raise InputError(f"the output folder {out}", found, f"{AGAIN}, or choose another --out")

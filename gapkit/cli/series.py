@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from gapkit.cli.compare import distinct, print_comparison, write_comparison
+from gapkit.cli.folder import kept
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError, printable
 
@@ -170,5 +171,6 @@ def steps_of(results: Mapping[str, "Result"]) -> dict[str, int]:
 
 def _finished(results: Mapping[str, "Result"], out: Path) -> str:
     if not results:
-        return "nothing was written"
-    return f"{len(results)} finished run{'' if len(results) == 1 else 's'} in {out}: {', '.join(results)}"
+        return kept()
+    runs = f"{len(results)} finished run{'' if len(results) == 1 else 's'} in {out}: {', '.join(results)}"
+    return f"{runs}; run the same command with --resume to go on"

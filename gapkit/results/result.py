@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Result", "check_folder"]
 
+_BEGUN = "units"  # what a run keeps on the way
 _TABLE, _SUMMARY, _RUN, _DETAILS = "datapoints.parquet", "summary.json", "run.json", "details.npz"
 
 
@@ -187,7 +188,9 @@ class Result:
         asked = f"the result in {folder}"
         missing = [name for name in (_TABLE, _SUMMARY, _RUN) if not os.path.lexists(folder / name)]
         if missing:
-            raise InputError(asked, f"no {', '.join(missing)}", "give the --out folder of a run")
+            begun = (folder / _BEGUN).is_dir()
+            do = "finish this run with --resume" if begun else "give the --out folder of a run"
+            raise InputError(asked, f"no {', '.join(missing)}", do)
         summary = read_summary(folder / _SUMMARY, asked)
         return Result(
             read_table(folder / _TABLE, asked, summary),

@@ -122,6 +122,13 @@ def test_what_happens_is_told_to_programs_an_event_a_line(gapkit, three_units, t
     assert "--log-json" in err
 
 
+def test_of_a_run_that_is_not_finished_there_is_no_result_yet(gapkit, three_units, finished):
+    (finished / "run.json").unlink()
+    code, _, err = gapkit("report", "run")
+    assert code == 2
+    assert "finish this run with --resume" in err
+
+
 def started(tmp_path, *words):
     code = "from gapkit.cli import main; main()"
     return subprocess.Popen(
@@ -234,3 +241,35 @@ def test_datapoints_without_numbers_make_the_exit_code_3(gapkit, tmp_path):
     assert (failed["from"], failed["to"]) == (201, 201)
     assert "this one I cannot encode" in failed["reason"]
     assert table(tmp_path / "run")["log_px"].isna().sum() == 1
+
+
+def test_a_series_goes_on_where_it_stopped(gapkit, three_units, tmp_path, monkeypatch):
+    from gapkit.cli.job import Job
+
+    torch.manual_seed(1)
+    save_model(build("mlp_vae", x_shape=(1, 2, 3), latent=2, hidden=(8,)), tmp_path / "other.pt")
+    words = (*RUN[:-1], "all", "--limit", 20)
+    assert gapkit("analyze", "vae.pt", "other.pt", *words[:-4], "--out", "whole", "--limit", 20)[0] == 0
+    inner = Job.run
+
+    def stops(self, path, *arguments, **given):
+        if path.name == "other.pt":
+            raise KeyboardInterrupt
+        return inner(self, path, *arguments, **given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Job, "run", stops)
+        code, _, err = gapkit("analyze", "vae.pt", "other.pt", *words)
+        assert code == 130
+        assert "1 finished run in all: vae; run the same command with --resume to go on" in err
+    assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["vae"]
+    code, _, err = gapkit("analyze", "vae.pt", "other.pt", *words)
+    assert code == 2
+    assert "--resume" in err
+    assert gapkit("analyze", "vae.pt", "other.pt", *words, "--resume")[0] == 0
+    for name in ("vae", "other"):
+        assert table(tmp_path / "all" / name).equals(table(tmp_path / "whole" / name))
+    assert {"bounds", "fits"}.isdisjoint(facts(tmp_path / "all" / "vae")["seconds"])
+    assert "fits" in facts(tmp_path / "all" / "other")["seconds"]
+    one, other = (facts(tmp_path / folder, "comparison.json") for folder in ("all", "whole"))
+    assert {**one, "runs": None} == {**other, "runs": None}  # which hold times and folders
