@@ -5,9 +5,9 @@ from typing import Any
 
 from gapkit.core.records import Record
 
-__all__ = ["Interval", "Mean", "Uncertain"]
+__all__ = ["Ends", "Mean", "Uncertain"]
 
-Interval = tuple[float, float]
+Ends = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Uncertain(Record):
     mean: float | None
     se_monte_carlo: float | None
     se_datapoints: float | None
-    ci95: Interval | None
+    ci95: Ends | None
 
     @property
     def value(self) -> float:
@@ -33,7 +33,7 @@ class Uncertain(Record):
         return self.mean
 
     @property
-    def interval(self) -> Interval:
+    def interval(self) -> Ends:
         """The 95% interval, for those who have seen that there is one."""
         assert self.ci95 is not None, "too few datapoints for an interval"
         return self.ci95
@@ -44,7 +44,7 @@ class Uncertain(Record):
         return self.se_monte_carlo if self.se_datapoints is None else self.se_datapoints
 
     @property
-    def extent(self) -> Interval | None:
+    def extent(self) -> Ends | None:
         """From the smallest to the largest value, where that is known."""
         return None
 
@@ -66,7 +66,7 @@ class Mean(Uncertain):
         (0.5, -90.5, [-91.5, -89.5])
     """
 
-    range: Interval | None
+    range: Ends | None
     count: int
     left_out: int
     left_to_gain: float | None = field(default=None, kw_only=True)
@@ -85,6 +85,6 @@ class Mean(Uncertain):
         return super().error if self.se_total is None else self.se_total
 
     @property
-    def extent(self) -> Interval | None:
+    def extent(self) -> Ends | None:
         """From the smallest to the largest value."""
         return self.range

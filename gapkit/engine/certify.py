@@ -29,7 +29,7 @@ from gapkit.families import Mixture
 from gapkit.local import Bank
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
-from gapkit.results.records import Certificate, Sandwich
+from gapkit.results.records import AisCertificate, MeanAndMedian
 from gapkit.results.summary import summarise_values
 from gapkit.results.summary_frame import summary_frame
 from gapkit.results.verdict import certificate_sentence
@@ -52,7 +52,7 @@ class BdmcCertificate:
     """
 
     datapoints: pd.DataFrame
-    summary_values: Certificate
+    summary_values: AisCertificate
     settings: Mapping[str, Any]
 
     def sentence(self) -> str:
@@ -172,7 +172,7 @@ def sandwiches(
     )
     gaps = used["gap"].to_numpy(float)
     median = float(np.nanmedian(gaps)) if np.isfinite(gaps).any() else None
-    return BdmcCertificate(frame, Certificate(lower, upper, Sandwich(**vars(gap), median=median)), {})
+    return BdmcCertificate(frame, AisCertificate(lower, upper, MeanAndMedian(**vars(gap), median=median)), {})
 
 
 def _proposal(batch: stages.Batch, bank: Bank | None, spec: AnalysisSpec, widened: bool) -> Mixture:

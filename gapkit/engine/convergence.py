@@ -21,8 +21,7 @@ from gapkit.estimators import Ais, Estimate
 from gapkit.families import Mixture
 from gapkit.ladder.arithmetic import Difference
 from gapkit.local import Bank, LocalFits, budget_curve
-from gapkit.results.records import AisConvergence, AisPoint, FitConvergence, FitPoint, NoisyMean
-from gapkit.results.records import Convergence as Watched
+from gapkit.results.records import AisConvergence, AisPoint, FitConvergence, FitPoint, NoisyMean, Watched
 from gapkit.target import Target
 
 __all__ = ["Convergence", "watch"]

@@ -15,8 +15,7 @@ from gapkit.engine.skipped import reason
 from gapkit.engine.unit import Finished, Work, seed_of
 from gapkit.ladder import STANDARD, error_of
 from gapkit.results.iwae_curve import GroupedBounds, summarise_iwae_curve
-from gapkit.results.records import Convergence as Watched
-from gapkit.results.records import IwaeCurve, Latents, LatentUse, Skipped
+from gapkit.results.records import IwaeCurve, Latents, LatentUse, Skipped, Watched
 from gapkit.results.rows import FAILED
 
 __all__ = ["Beside", "Failure", "Gathered", "gather"]

@@ -17,7 +17,7 @@ from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.support import gap_of_chains, latents_beyond, uncovered
 from gapkit.families.protocol import with_density
 from gapkit.local import Bank, find_modes, search_on
-from gapkit.results.records import Search
+from gapkit.results.records import SearchFound
 from gapkit.target import Target
 from gapkit.target.simulate import simulate
 
@@ -32,7 +32,7 @@ _OWN = 0.05
 _FEWEST_GAPS, _WIDEST = 4, 4.0  # sandwiches of BDMC that a mean needs, and nats that one counts for at most
 
 
-def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Search:
+def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> SearchFound:
     """On how many datapoints simulated from the model the search for modes misses the latents that they came from.
 
     Those latents are exact posterior draws, so that each is, with the probability of the mass that was found, in a mode
@@ -42,7 +42,7 @@ def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Search:
         How many there were and were missed, and whether to widen the search for all; or why nothing could be simulated.
     """
     if bank is None:
-        return Search(skipped="there is no bank of starts", widen=False)
+        return SearchFound(skipped="there is no bank of starts", widen=False)
     try:
         missed, count = _missed(like, bank, spec, 0, _SIMULATED), _SIMULATED
         widen = missed >= _MISSED
@@ -50,11 +50,11 @@ def misses(like: Target, bank: Bank | None, spec: AnalysisSpec) -> Search:
             missed, count = missed + _missed(like, bank, spec, count, _FURTHER), count + _FURTHER
             widen = missed >= _SHARE * count
     except Exception as error:  # a model may raise anything when it is drawn from, and the analysis goes on
-        return Search(skipped=reason(error), widen=False)
-    return Search(simulated=count, missed=missed, widen=widen)
+        return SearchFound(skipped=reason(error), widen=False)
+    return SearchFound(simulated=count, missed=missed, widen=widen)
 
 
-def still_missing(like: Target, bank: Bank | None, spec: AnalysisSpec, search: Search) -> Search:
+def still_missing(like: Target, bank: Bank | None, spec: AnalysisSpec, search: SearchFound) -> SearchFound:
     """What everything that is done for a datapoint, the route included, misses on data simulated from the model.
 
     The latents of a simulated datapoint are an exact draw from its posterior. Where log p(x) is importance sampling's,
@@ -82,7 +82,7 @@ def still_missing(like: Target, bank: Bank | None, spec: AnalysisSpec, search: S
         return replace(search, skipped_again=reason(error))
 
 
-def unreached(search: Search) -> Mapping[str, float]:
+def unreached(search: SearchFound) -> Mapping[str, float]:
     """The posterior mass that is missed on data of the model, by the source of log p(x)."""
     return {"mixture": search.unseen or 0.0, "ais": search.unseen_annealed or 0.0}
 
@@ -106,7 +106,7 @@ def _missed(like: Target, bank: Bank, spec: AnalysisSpec, begin: int, count: int
     return int((search_on(batch.target, batch.key, spec.fit, modes, starts, bank.narrow).gained > NEWS).sum())
 
 
-def _unreached(like: Target, bank: Bank, spec: AnalysisSpec, search: Search) -> Search:
+def _unreached(like: Target, bank: Bank, spec: AnalysisSpec, search: SearchFound) -> SearchFound:
     batch, z = _simulated(like, spec, 0, _AGAIN)
     fitted = stages.fits(batch, bank, spec)
     top = stages.evidence(batch, fitted, spec)
@@ -137,7 +137,7 @@ def _unreached(like: Target, bank: Bank, spec: AnalysisSpec, search: Search) -> 
     return _apart(seen, gap[~gap.isnan()])
 
 
-def _apart(search: Search, gap: Tensor) -> Search:
+def _apart(search: SearchFound, gap: Tensor) -> SearchFound:
     """The mean of the sandwiches of AIS (BDMC): values of shape (N,), in nats; each counts up to 4."""
     if len(gap) < _FEWEST_GAPS:
         return replace(search, annealed_again=len(gap))

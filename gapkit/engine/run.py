@@ -39,7 +39,7 @@ from gapkit.local import Bank, own_families
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.results import Result
-from gapkit.results.records import Certificate, Search, Skipped
+from gapkit.results.records import AisCertificate, SearchFound, Skipped
 from gapkit.results.summary import summarise
 from gapkit.target import Target
 from gapkit.version import __version__
@@ -197,9 +197,9 @@ def _measured(
     ready: Prepared,
     order: Callable[[tuple[Unit, ...]], tuple[Unit, ...]],
     run_stage: Stopwatch,
-    search: Search,
+    search: SearchFound,
     store: Store | None,
-) -> tuple[Gathered, list[Failure], Search]:
+) -> tuple[Gathered, list[Failure], SearchFound]:
     """All units, and once more with a wider search where the first round shows that modes are missed.
 
     The second round has fits and evidence of the first, where those are few enough to be held that long.
@@ -267,7 +267,7 @@ def _through(
 
 def _certificate(
     like: Target, bank: Bank | None, spec: AnalysisSpec, widened: bool
-) -> tuple[Certificate | Skipped, Mapping[str, np.ndarray]]:
+) -> tuple[AisCertificate | Skipped, Mapping[str, np.ndarray]]:
     """Certify AIS on data simulated from the model: a summary, and the bounds of each of the simulated datapoints.
 
     Where the model cannot be simulated from, the summary says why.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gapkit.core.means import Interval
+from gapkit.core.means import Ends
 from gapkit.core.records import Record
 
 __all__ = ["Detection", "Lead", "Quantiles", "ScoreSummary", "ScoredSet", "Separation"]
@@ -66,9 +66,9 @@ class Detection(Record):
 
     auc: float | None
     se: float | None
-    ci95: Interval | None
+    ci95: Ends | None
     fpr95: float | None
-    fpr95_ci95: Interval | None
+    fpr95_ci95: Ends | None
     threshold95: float | None
     reference: int
     other: int
@@ -88,7 +88,7 @@ class Lead(Record):
 
     difference: float | None
     se: float | None
-    ci95: Interval | None
+    ci95: Ends | None
     reference: int
     other: int
 

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from gapkit.core.files import write_atomically, write_text
-from gapkit.core.means import Interval as Ends
+from gapkit.core.means import Ends
 from gapkit.ood import SCORES, Scored
 from gapkit.ood.records import Detection, ScoredSet, Separation
 from gapkit.ood.words import LABELS, area, capital

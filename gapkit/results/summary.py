@@ -17,14 +17,14 @@ from gapkit.core.means import Mean, Uncertain
 from gapkit.core.sample_size import FEWEST
 from gapkit.ladder import STANDARD, Ladder, error_of, quantity, summarised
 from gapkit.results.records import (
-    Certificate,
+    AisCertificate,
     Checks,
     ClassGaps,
     Control,
     Families,
     LocalSteps,
-    Route,
-    Search,
+    RouteFound,
+    SearchFound,
     Skipped,
     Split,
     Summary,
@@ -76,7 +76,7 @@ def summarise_values(values: np.ndarray, errors: np.ndarray, shortfall: float = 
 
 def summarise(
     datapoints: pd.DataFrame,
-    certificate: Certificate | Skipped | None = None,
+    certificate: AisCertificate | Skipped | None = None,
     families: Families | None = None,
     semi_amortized: LocalSteps | Skipped | None = None,
     ladder: Ladder = STANDARD,
@@ -84,7 +84,7 @@ def summarise(
     target: str | None = None,
     findings: Sequence[Finding] = (),
     effort: str | None = None,
-    search: Search | None = None,
+    search: SearchFound | None = None,
 ) -> Summary:
     """Summarise a table of datapoints, one split at a time.
 
@@ -171,14 +171,14 @@ def _checks(rows: pd.DataFrame) -> Checks:
     )
 
 
-def _route(rows: pd.DataFrame) -> Route | None:
+def _route(rows: pd.DataFrame) -> RouteFound | None:
     """For how many datapoints the independent route was gone and why, and for how many it found further modes."""
     if "route" not in rows:
         return None
     unseen = rows["unseen_mass"].to_numpy(float)
     known = unseen[np.isfinite(unseen)]
     found = int((rows["route_mass"].to_numpy(float) > 0).sum())
-    return Route(_counts(rows["route"]), found, float(known.mean()) if len(known) else None)
+    return RouteFound(_counts(rows["route"]), found, float(known.mean()) if len(known) else None)
 
 
 def _fits(rows: pd.DataFrame, ladder: Ladder) -> tuple[dict[str, int], Unfinished] | tuple[None, None]:

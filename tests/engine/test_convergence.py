@@ -13,7 +13,7 @@ from gapkit.engine import spec_for
 from gapkit.estimators import Ais
 from gapkit.local import FitSettings
 from gapkit.report import build, render
-from gapkit.results.records import Convergence
+from gapkit.results.records import Watched
 from tests.engine.odd_models import Shaped, bits
 from tests.results.edited import with_parts
 from tests.yardsticks import ppca
@@ -140,7 +140,7 @@ def test_where_nothing_is_finite_nothing_is_watched():
     with pytest.warns(GapkitWarning, match="none for 4 of 4"):
         result = gapkit.analyze(model, bits(4), spec(), allow=["finite"])
     why = {"all": "no datapoint has a finite gap"}
-    assert result.summary_values.splits["test"].convergence == Convergence(skipped=why)
+    assert result.summary_values.splits["test"].convergence == Watched(skipped=why)
 
 
 def test_settings_out_of_range():
@@ -188,7 +188,7 @@ def test_an_encoder_that_fails_on_fewer_datapoints_costs_the_pictures_alone():
     finally:
         REFUSED[0] = False
     watched = result.summary_values.splits["test"].convergence
-    assert watched == Convergence(skipped={"all": "RuntimeError: six are not enough"})
+    assert watched == Watched(skipped={"all": "RuntimeError: six are not enough"})
     assert result.to_frame().equals(plain.to_frame())
     render(build(result))
 

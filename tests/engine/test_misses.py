@@ -14,10 +14,10 @@ from gapkit.engine import spec_for
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.misses import _apart, misses, still_missing, unreached
 from gapkit.models.freeze import frozen
-from gapkit.results.records import Search
+from gapkit.results.records import SearchFound
 from gapkit.target import Target
 
-NONE = Search(widen=False)
+NONE = SearchFound(widen=False)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 from gapkit.core.means import Mean
 from gapkit.report.figures.evidence import EVIDENCE
 from gapkit.results import Result
-from gapkit.results.records import Certificate, Sandwich, Summary
+from gapkit.results.records import AisCertificate, MeanAndMedian, Summary
 from gapkit.results.summary import summarise
 from tests.plots.tables import make
 
@@ -19,7 +19,8 @@ RUN = {
     }
 }
 _LEVEL = Mean(-90.0, 0.01, 0.1, (-90.2, -89.8), (-95.0, -85.0), 50, 0)
-SIMULATED = Certificate(_LEVEL, _LEVEL, Sandwich(0.0123, 0.001, 0.005, (-0.001, 0.02), None, 50, 0, median=None))
+_GAP = MeanAndMedian(0.0123, 0.001, 0.005, (-0.001, 0.02), None, 50, 0, median=None)
+SIMULATED = AisCertificate(_LEVEL, _LEVEL, _GAP)
 REASONS = ["", "control", "khat", "control", "", "forced", "rising", "control"]
 
 

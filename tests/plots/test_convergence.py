@@ -15,7 +15,7 @@ from gapkit.report import build, render
 from gapkit.report.blocks import Figure
 from gapkit.report.figures import as_svg
 from gapkit.results import Result
-from gapkit.results.records import Certificate, Convergence
+from gapkit.results.records import AisCertificate, Watched
 from gapkit.results.summary import summarise
 from tests.plots.evidence import WATCHED
 from tests.plots.tables import make
@@ -88,8 +88,8 @@ def result(count=4, seed=0, scale=1.0, **changes):
         name: {"mean": float(value.mean()), "ci95": [0.0123, 0.4567], "median": 0.1234, "count": 7, "left_out": 0}
         for name, value in (("lower", arrays["simulated_lower"]), ("upper", arrays["simulated_upper"]), ("gap", gap))
     }
-    summary = summarise(rows, certificate=Certificate.of(certificate))
-    return Result(rows, with_parts(summary, convergence=Convergence.of(watched)), RUN, arrays)
+    summary = summarise(rows, certificate=AisCertificate.of(certificate))
+    return Result(rows, with_parts(summary, convergence=Watched.of(watched)), RUN, arrays)
 
 
 def lines(ax, color, alpha=None):

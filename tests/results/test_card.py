@@ -11,7 +11,7 @@ from playwright.sync_api import sync_playwright
 
 from gapkit.ladder import STANDARD
 from gapkit.results import Result
-from gapkit.results.records import Certificate, Sandwich
+from gapkit.results.records import AisCertificate, MeanAndMedian
 from gapkit.results.summary import summarise
 from tests.report.pages import Page
 from tests.results.by_hand import ODD, join, make, three, twelve
@@ -169,7 +169,7 @@ def test_names_from_elsewhere_are_text():
 def test_sentences_are_those_of_the_verdict_and_of_trust():
     frame = three().datapoints
     elbo = summarise(frame).quantities["elbo"]
-    certificate = Certificate(elbo, elbo, Sandwich(**vars(elbo), median=None))
+    certificate = AisCertificate(elbo, elbo, MeanAndMedian(**vars(elbo), median=None))
     result = Result(frame, summarise(frame, certificate=certificate), {})
     text = re.sub(r"\s+", " ", result._repr_html_())
     for sentence in [*result.verdict(), *result.trust()]:

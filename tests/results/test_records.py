@@ -14,7 +14,7 @@ from gapkit.estimators import ReciprocalIs
 from gapkit.ladder import STANDARD
 from gapkit.models.reference import build
 from gapkit.results import Result
-from gapkit.results.records import Certificate, Latents, LocalSteps, Skipped, Summary
+from gapkit.results.records import AisCertificate, Latents, LocalSteps, Skipped, Summary
 
 
 class Broken(ReciprocalIs):
@@ -46,7 +46,7 @@ def whole():
 def test_the_analysis_has_every_part(whole):
     summary = whole.summary_values
     assert list(summary.generalisation) == ["test minus train"]
-    assert isinstance(summary.certificate, Certificate)
+    assert isinstance(summary.certificate, AisCertificate)
     assert isinstance(summary.semi_amortized, LocalSteps)
     assert [len(part.classes) for part in summary.splits.values()] == [3, 2]
     assert summary.first.convergence.ais.curve

@@ -3,7 +3,6 @@
 from gapkit.results.records.curves import (
     AisConvergence,
     AisPoint,
-    Convergence,
     FitConvergence,
     FitPoint,
     IwaeCurve,
@@ -11,8 +10,9 @@ from gapkit.results.records.curves import (
     LocalSteps,
     NoisyMean,
     StepPoint,
+    Watched,
 )
-from gapkit.results.records.evidence import Certificate, Checks, Control, Route, Sandwich, Search
+from gapkit.results.records.evidence import AisCertificate, Checks, Control, MeanAndMedian, RouteFound, SearchFound
 from gapkit.results.records.latents import Latents, LatentUse, PerDimension
 from gapkit.results.records.skipped import Skipped, known
 from gapkit.results.records.split import (
@@ -28,15 +28,14 @@ from gapkit.results.records.split import (
 from gapkit.results.records.summary import Families, Summary
 
 __all__ = [
+    "AisCertificate",
     "AisConvergence",
     "AisPoint",
     "Baselines",
-    "Certificate",
     "Checks",
     "ClassGaps",
     "Concentration",
     "Control",
-    "Convergence",
     "DataFacts",
     "Families",
     "FitConvergence",
@@ -47,16 +46,17 @@ __all__ = [
     "Latents",
     "LeftOut",
     "LocalSteps",
+    "MeanAndMedian",
     "NoisyMean",
     "PerDimension",
-    "Route",
-    "Sandwich",
-    "Search",
+    "RouteFound",
+    "SearchFound",
     "SimpleModel",
     "Skipped",
     "Split",
     "StepPoint",
     "Summary",
     "Unfinished",
+    "Watched",
     "known",
 ]

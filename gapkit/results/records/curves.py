@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gapkit.core.means import Interval, Mean
+from gapkit.core.means import Ends, Mean
 from gapkit.core.records import Record
 
 __all__ = [
     "AisConvergence",
     "AisPoint",
-    "Convergence",
     "FitConvergence",
     "FitPoint",
     "IwaeCurve",
@@ -17,6 +16,7 @@ __all__ = [
     "LocalSteps",
     "NoisyMean",
     "StepPoint",
+    "Watched",
 ]
 
 
@@ -121,7 +121,7 @@ class NoisyMean(Record):
 
     mean: float | None
     se_monte_carlo: float | None
-    ci95: Interval | None
+    ci95: Ends | None
     count: int | None
 
     @property
@@ -187,7 +187,7 @@ class FitConvergence(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Convergence(Record):
+class Watched(Record):
     """Whether estimates still change with more work, on a few datapoints.
 
     Attributes:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from gapkit.core.means import Mean
 from gapkit.core.records import Record
 
-__all__ = ["Certificate", "Checks", "Control", "Route", "Sandwich", "Search"]
+__all__ = ["AisCertificate", "Checks", "Control", "MeanAndMedian", "RouteFound", "SearchFound"]
 
 
 @dataclass(frozen=True)
-class Route(Record):
-    """The independent route to the posterior: particles tempered from the prior.
+class RouteFound(Record):
+    """What the independent route to the posterior found: particles tempered from the prior.
 
     Attributes:
         looked: for how many datapoints it was gone, by the reason: ``all``, ``control`` or ``doubt``.
@@ -46,25 +46,25 @@ class Checks(Record):
         approximate_sandwich: how far chains sent back end above AIS, in nats.
     """
 
-    route: Route | None = None
+    route: RouteFound | None = None
     ais_reason: Mapping[str, int] | None = None
     control: Control | None = None
     approximate_sandwich: Mean | None = None
 
 
 @dataclass(frozen=True)
-class Sandwich(Mean):
-    """Upper minus lower bound on log p(x) of simulated datapoints, in nats.
+class MeanAndMedian(Mean):
+    """A mean over datapoints of which a few are very noisy, in nats.
 
     Attributes:
-        median: which a few noisy datapoints hardly move; None where none is finite.
+        median: which they hardly move; None where none is finite.
     """
 
     median: float | None
 
 
 @dataclass(frozen=True)
-class Certificate(Record):
+class AisCertificate(Record):
     """What bidirectional Monte Carlo (BDMC) found on data simulated from the model, in nats.
 
     Attributes:
@@ -75,11 +75,11 @@ class Certificate(Record):
 
     lower: Mean
     upper: Mean
-    gap: Sandwich
+    gap: MeanAndMedian
 
 
 @dataclass(frozen=True, kw_only=True)
-class Search(Record):
+class SearchFound(Record):
     """What the search for modes misses on data simulated from the model; see :mod:`gapkit.engine.misses`.
 
     Attributes:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gapkit.core.means import Interval, Mean
+from gapkit.core.means import Ends, Mean
 from gapkit.core.records import Record
 
 __all__ = ["LatentUse", "Latents", "PerDimension"]
@@ -43,7 +43,7 @@ class PerDimension(Record):
 
     mean: tuple[float, ...]
     se_datapoints: tuple[float, ...] | None
-    ci95: tuple[Interval, ...] | None
+    ci95: tuple[Ends, ...] | None
 
 
 @dataclass(frozen=True, kw_only=True)

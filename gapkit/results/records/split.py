@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gapkit.core.means import Mean
 from gapkit.core.records import Record
-from gapkit.results.records.curves import Convergence, IwaeCurve
+from gapkit.results.records.curves import IwaeCurve, Watched
 from gapkit.results.records.evidence import Checks
 from gapkit.results.records.latents import Latents, LatentUse
 from gapkit.results.records.skipped import Skipped
@@ -166,4 +166,4 @@ class Split(Record):
     skipped: Mapping[str, str] = field(default_factory=dict)
     data: DataFacts | None = None
     baselines: Skipped | Baselines | None = None
-    convergence: Convergence | None = None
+    convergence: Watched | None = None

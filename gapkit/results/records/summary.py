@@ -9,7 +9,7 @@ from gapkit.core.means import Mean, Uncertain
 from gapkit.core.records import Record
 from gapkit.ladder import Ladder
 from gapkit.results.records.curves import LocalSteps
-from gapkit.results.records.evidence import Certificate, Search
+from gapkit.results.records.evidence import AisCertificate, SearchFound
 from gapkit.results.records.skipped import Skipped
 from gapkit.results.records.split import Split
 
@@ -55,13 +55,13 @@ class Summary(Record):
     ladder: Ladder
     splits: Mapping[str, Split]
     generalisation: Mapping[str, Uncertain] = field(default_factory=dict)
-    certificate: Skipped | Certificate | None = None
+    certificate: Skipped | AisCertificate | None = None
     families: Families | None = None
     semi_amortized: Skipped | LocalSteps | None = None
     target: str | None = None
     findings: tuple[Finding, ...]
     effort: str | None
-    search: Search | None = None
+    search: SearchFound | None = None
 
     @property
     def first(self) -> Split:

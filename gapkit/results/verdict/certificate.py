@@ -1,6 +1,6 @@
 """The certificate on simulated data in words: a sentence that judges the sandwich it reports."""
 
-from gapkit.results.records import Certificate, Sandwich
+from gapkit.results.records import AisCertificate, MeanAndMedian
 from gapkit.results.verdict.words import count_of, number, size
 
 __all__ = ["NARROW", "certificate_sentence", "width"]
@@ -8,7 +8,7 @@ __all__ = ["NARROW", "certificate_sentence", "width"]
 NARROW = 0.1  # nats that a sandwich may span where there is no gap to hold it against
 
 
-def width(certificate: Certificate) -> float | None:
+def width(certificate: AisCertificate) -> float | None:
     """How far AIS may be from the truth on average: the far end of the sandwich's interval; None where unknown.
 
     An interval below zero, of bounds that cross by more than their noise, counts by its distance from zero too.
@@ -19,7 +19,7 @@ def width(certificate: Certificate) -> float | None:
     return max(abs(end) for end in gap.ci95)
 
 
-def certificate_sentence(certificate: Certificate, gap: float | None = None) -> str:
+def certificate_sentence(certificate: AisCertificate, gap: float | None = None) -> str:
     """The outcome of bidirectional Monte Carlo in words.
 
     Args:
@@ -52,7 +52,7 @@ def _left_out(count: int) -> str:
     )
 
 
-def _judged(sandwich: Sandwich, gap: float | None) -> str:
+def _judged(sandwich: MeanAndMedian, gap: float | None) -> str:
     """The interval of the sandwich, and what to think of it: only its far end says how wrong AIS may be."""
     if sandwich.ci95 is None:
         return ", from too few datapoints for an interval, so that it certifies nothing."

@@ -1,6 +1,6 @@
 """How modes were searched for, in words: what the search misses on data whose latents are known, and on a control."""
 
-from gapkit.results.records import Search, Summary
+from gapkit.results.records import SearchFound, Summary
 from gapkit.results.verdict.words import count_of, number
 
 __all__ = ["search_sentences"]
@@ -40,7 +40,7 @@ def search_sentences(summary: Summary) -> list[str]:
     return sentences
 
 
-def _still(search: Search) -> list[str]:
+def _still(search: SearchFound) -> list[str]:
     """What the wide search missed of simulated data."""
     if search.skipped_again:
         return [f"What is missed even so could not be tried on simulated data: {search.skipped_again}."]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from gapkit.ladder import STANDARD
-from gapkit.results.records import Certificate
+from gapkit.results.records import AisCertificate
 from gapkit.results.summary import summarise, summarise_values
 
 _FURTHER = ("iwae", "pooled", "ais", "ais_upper", "mode_gap", "optimality_gap")
@@ -69,7 +69,7 @@ def beside(summary, level, name="factorised_bernoulli"):
 
 def finished(frame, **further):
     """The summary of a table as an analysis makes it."""
-    certificate = Certificate.of(further.pop("certificate", sandwich(0.001, 0.02)))
+    certificate = AisCertificate.of(further.pop("certificate", sandwich(0.001, 0.02)))
     summary = summarise(frame, certificate=certificate, effort="standard").to_dict()
     part = summary["splits"]["test"]
     part |= {"data": {"dimensions": 784, "discrete": True}, "latents": use(10), "latents_star": use(10)}

@@ -2,7 +2,7 @@
 
 from gapkit.core.means import Mean
 from gapkit.results import verdict as of
-from gapkit.results.records import Certificate, Summary
+from gapkit.results.records import AisCertificate, Summary
 
 
 def decide(summary):
@@ -18,7 +18,7 @@ def trust(summary):
 
 
 def certificate_sentence(certificate, gap=None):
-    return of.certificate_sentence(Certificate.of(certificate), gap)
+    return of.certificate_sentence(AisCertificate.of(certificate), gap)
 
 
 def plus_minus(values):
