@@ -87,7 +87,6 @@ class SearchFound(Record):
         missed: for how many of them the mode that their latents lie in was missed.
         skipped: why nothing could be simulated.
         widen: whether all datapoints were searched with more care.
-        control: of how many datapoints of the control subset (``count``) more was found (``missed``).
         simulated_again: how many datapoints with log p(x) from importance sampling were searched as widely.
         beyond: the latents of how many of them lie beyond the proposal.
         expected: how many should, according to the importance weights.
@@ -96,13 +95,13 @@ class SearchFound(Record):
         apart: how far their bounds are apart on average, in nats, each counted up to 4.
         unseen_annealed: the posterior mass that is missed there.
         skipped_again: why the wide search could not be tried.
+        control: of how many datapoints of the control subset (``count``) the route found more (``missed``).
     """
 
     simulated: int | None = None
     missed: int | None = None
     skipped: str | None = None
     widen: bool
-    control: Mapping[str, int] | None = None
     simulated_again: int | None = None
     beyond: int | None = None
     expected: float | None = None
@@ -111,3 +110,4 @@ class SearchFound(Record):
     apart: float | None = None
     unseen_annealed: float | None = None
     skipped_again: str | None = None
+    control: Mapping[str, int] | None = None
