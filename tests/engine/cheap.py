@@ -8,7 +8,7 @@ from gapkit.local import FitSettings
 
 
 def spec(**changes):
-    fit = FitSettings(num_starts=1, polish_steps=40, select_samples=32, certificate_samples=64, gradient_steps=60)
+    fit = FitSettings(num_starts=0, polish_steps=40, select_samples=32, certificate_samples=64, gradient_steps=60)
     quick = spec_for("quick", fit=fit)
     policy = replace(quick.evidence, ais=Ais(num_chains=4, num_temperatures=3))
     return replace(quick, **{"unit_size": 8, "evidence": policy, **changes})

@@ -14,7 +14,6 @@ import gapkit
 from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.engine import plan_units, spec_for
 from gapkit.estimators import Ais
-from gapkit.local import FitSettings
 from gapkit.models.reference import build
 from tests.engine.cheap import short
 from tests.engine.executors import BACKWARDS, Ordered
@@ -149,8 +148,8 @@ def test_two_splits_give_the_generalisation_gap(small):
     found = result.summary_values.generalisation["test minus train"]
     means = result.to_frame().groupby("split")["amortization_gap"].mean()
     assert found.mean == pytest.approx(means["test"] - means["train"])
-    alone = gapkit.analyze(model, {"test": x[:9]}, spec(fit=FitSettings(num_starts=0)))
-    both = gapkit.analyze(model, {"train": x[9:], "test": x[:9]}, spec(fit=FitSettings(num_starts=0)))
+    alone = gapkit.analyze(model, {"test": x[:9]}, short(details=0))
+    both = gapkit.analyze(model, {"train": x[9:], "test": x[:9]}, short(details=0))
     rows = both.to_frame().query("split == 'test'").reset_index(drop=True)
     pd.testing.assert_frame_equal(alone.to_frame(), rows, check_exact=True)
 
@@ -180,7 +179,7 @@ def test_any_latent_shape_and_any_prior():
 
 def test_an_undefined_decoder_flags_and_finishes():
     x = torch.bernoulli(torch.full((3, 10), 0.5), generator=torch.Generator().manual_seed(1))
-    frame = gapkit.analyze(Unusual(hole=True), x, spec(unit_size=3)).to_frame()
+    frame = gapkit.analyze(Unusual(hole=True), x, short(unit_size=3, details=0)).to_frame()
     assert len(frame) == 3
     assert (frame["status"] != "ok").all()
     assert np.isfinite(frame["log_px"]).all()
@@ -188,10 +187,10 @@ def test_an_undefined_decoder_flags_and_finishes():
 
 def test_one_bad_datapoint_does_not_spoil_the_others():
     x = torch.zeros(8, 6)
-    fine = gapkit.analyze(Brittle(), x, spec(fit=FitSettings(num_starts=0))).to_frame()
+    fine = gapkit.analyze(Brittle(), x, short(details=0)).to_frame()
     x[3, 0] = 1.0
     with pytest.warns(GapkitWarning, match="none for 1 of 8"):
-        result = gapkit.analyze(Brittle(), x, spec(fit=FitSettings(num_starts=0)))
+        result = gapkit.analyze(Brittle(), x, short(details=0))
     hurt = result.to_frame()
     others = [0, 1, 2, 4, 5, 6, 7]
     assert "nonfinite" in hurt.loc[3, "status"]

@@ -21,7 +21,7 @@ from tests.yardsticks import ppca
 
 
 def spec(**changes):
-    fit = FitSettings(num_starts=1, polish_steps=96, more_rounds=0, select_samples=32, certificate_samples=64)
+    fit = FitSettings(num_starts=0, polish_steps=96, more_rounds=0, select_samples=32, certificate_samples=64)
     quick = spec_for("quick", fit=fit)
     policy = replace(quick.evidence, ais=Ais(num_chains=32, num_temperatures=20))
     return replace(quick, **{"unit_size": 16, "evidence": policy, "convergence": 6, "details": 0, **changes})

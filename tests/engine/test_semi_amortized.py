@@ -179,7 +179,7 @@ class LowRank(LinearGaussian):
 
 
 def spec(**changes):
-    fit = FitSettings(num_starts=1, polish_steps=60, select_samples=32, certificate_samples=64)
+    fit = FitSettings(num_starts=0, polish_steps=60, select_samples=32, certificate_samples=64)
     return replace(spec_for("quick", fit=fit), **{"unit_size": 8, "semi_amortized": 13, "details": 0, **changes})
 
 

@@ -71,6 +71,7 @@ def stored(good, tmp_path_factory):
     return folder, json.loads((folder / "summary.json").read_text())
 
 
+@pytest.mark.slow
 @AS_EVER
 @given(split=st.booleans(), key=st.text() | st.none(), place=st.integers(0, 10), value=JSON)
 def test_summaries(stored, split, key, place, value):

@@ -195,6 +195,7 @@ def test_provenance_tells_settings_versions_checkpoint_and_seconds(real):
     assert warned[1].sentences == ("mind this",)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_document_is_frozen_and_has_no_markup(real):
     document = build(real)
     with pytest.raises(FrozenInstanceError):

@@ -13,6 +13,7 @@ from gapkit.models import save_model
 from gapkit.models.reference import build
 from gapkit.sources import DataSource, ModelSource, Source
 from tests.cli import conftest, plain_models
+from tests.engine.cheap import make_quick_quicker
 from tests.processes import python
 
 gapkit, given = conftest.gapkit, conftest.given  # fixtures: the command line in a folder of its own, and a model
@@ -131,7 +132,8 @@ def test_files_that_changed_are_told(native):
         source.open()
 
 
-def test_every_command_that_leaves_a_run_names_its_source(gapkit, given, tmp_path):
+def test_every_command_that_leaves_a_run_names_its_source(gapkit, given, tmp_path, monkeypatch, no_pictures):
+    make_quick_quicker(monkeypatch)
     brief = ("--limit", 10, "--effort", "quick")
     assert gapkit("score", given, "--data", "digits", "--reference", "digits", *brief, "--out", "score")[0] == 0
     scored = json.loads((tmp_path / "score" / "score.json").read_text())["run"]
