@@ -40,7 +40,8 @@ def started():
             pass
 
 
-@pytest.mark.parametrize("also_errors", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("also_errors", [False, True])
 def test_a_reader_that_leaves_loses_nothing(started, here, also_errors):
     """As by ``gapkit analyze ... | head -1``: the first line is a result, and the run is there in the end."""
     read, write = os.pipe()
