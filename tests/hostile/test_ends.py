@@ -135,7 +135,7 @@ def test_names_are_shown_and_not_obeyed(runner, here):
     path.write_text(json.dumps(summary))
     (here / RUN).rename(here / "\x1b[2Jrun")
     for words in (
-        ("report", "\x1b[2Jrun", "--out", "new"),
+        ("report", "\x1b[2Jrun", "--out", "new", "--format", "html"),
         ("compare", "run2", "\x1b[2Jrun", "--out", "other", "--format", "html"),
     ):
         outcome = runner(here, *words)
