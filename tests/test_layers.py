@@ -5,6 +5,7 @@ Its tests stand in rooms of the same names, and share what they share through he
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,7 @@ def _storey(module: str) -> int:
     return STOREYS.index(room) if room in STOREYS else len(STOREYS)
 
 
+@cache
 def _imports(path: Path) -> set[str]:
     """Modules of gapkit that a file imports anywhere, also inside functions, and those that it names in a string."""
     found = set()

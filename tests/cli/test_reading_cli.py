@@ -122,6 +122,7 @@ def test_a_trained_scale_in_the_checkpoint_is_named(gapkit, state, tmp_path):
     np.testing.assert_allclose(numbers(tmp_path, "d"), results[0], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_pixels_on_the_scale_of_training(gapkit, state, tmp_path):
     torch.save(state, tmp_path / "ex.pt")
     pixels = np.load(tmp_path / "u8.npz")["x"]

@@ -154,7 +154,12 @@ def plain_model(folder, names=("enc", "dec"), key="state_dict"):
 
 
 @pytest.mark.parametrize(
-    ("factory", "names"), [("Module", ("enc", "dec")), ("Parts", ("encode", "decode")), ("Holder", ("enc", "dec"))]
+    ("factory", "names"),
+    [
+        ("Module", ("enc", "dec")),
+        pytest.param("Parts", ("encode", "decode"), marks=pytest.mark.slow),
+        pytest.param("Holder", ("enc", "dec"), marks=pytest.mark.slow),
+    ],
 )
 def test_a_refit_of_plain_tensors_is_a_rung_of_an_analysis(factory, names, gapkit, tmp_path):
     given = plain_model(tmp_path, names)

@@ -63,6 +63,7 @@ def test_rotated_ppca_has_no_approximation_gap():
     assert abs(gap["mean"]) < 4 * gap["se_monte_carlo"] + 1e-4
 
 
+@pytest.mark.slow
 def test_expected_amortization_gap_of_the_scaled_encoder():
     model = ppca("scaled", 0.9)
     quantity = gapkit.analyze(model, model.sample(400, 0), effort="quick").summary_values.quantities
@@ -177,6 +178,7 @@ def test_any_latent_shape_and_any_prior():
     assert (difference < 4 * np.hypot(frame["ais_se"], frame["pooled_se"])).all()
 
 
+@pytest.mark.slow
 def test_an_undefined_decoder_flags_and_finishes():
     x = torch.bernoulli(torch.full((3, 10), 0.5), generator=torch.Generator().manual_seed(1))
     frame = gapkit.analyze(Unusual(hole=True), x, short(unit_size=3, details=0)).to_frame()

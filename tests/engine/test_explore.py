@@ -16,7 +16,6 @@ from gapkit.estimators.evidence import Policy
 from gapkit.families import DiagonalGaussian, Mixture
 from gapkit.local import FitSettings
 from tests.estimators.evidence.shapes import evidence, ring
-from tests.fast import only
 from tests.local.targets import Squares
 
 
@@ -32,14 +31,15 @@ def data(dim, count, seed=3):
     return z.square() + 0.3 * torch.randn(count, dim, generator=noise)
 
 
-@pytest.fixture(scope="module", params=only([4, 12], 4))
-def hasty(request):
+@pytest.fixture(scope="module")
+def hasty():
     """Eight modes, and a search that is far too short for them."""
-    x = data(3, request.param)
-    spec = spec_for("quick", fit=FitSettings(num_starts=1, most_starts=1, polish_steps=30), details=0)
+    x = data(3, 12)
+    spec = spec_for("quick", fit=FitSettings(num_starts=1, most_starts=1, polish_steps=30))
     return gapkit.analyze(Squares(3), x, spec), x
 
 
+@pytest.mark.slow
 def test_a_search_that_misses_modes_is_widened_for_all(hasty):
     result, _ = hasty
     search = result.summary_values.search
@@ -51,6 +51,7 @@ def test_a_search_that_misses_modes_is_widened_for_all(hasty):
     assert "all datapoints were searched again" in " ".join(result.trust())
 
 
+@pytest.mark.slow
 def test_and_log_px_is_right_then(hasty):
     result, x = hasty
     frame = result.to_frame()

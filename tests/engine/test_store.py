@@ -12,7 +12,7 @@ from gapkit.engine import Memory
 from gapkit.models.reference import build
 from tests.engine.cheap import short
 
-SPEC = short(details=2, semi_amortized=8, families=("mean_field",))
+SPEC = short(details=0, semi_amortized=8, families=("mean_field",))
 MORE = replace(SPEC, families=("mean_field", "low_rank", "flow"))
 
 

@@ -10,6 +10,7 @@ from gapkit.estimators.protocol import bound_inputs
 from gapkit.kernels import Curve, conditional_ess
 from gapkit.kernels.schedules import sigmoid
 from tests.estimators.starts import EVERY_START, start_of
+from tests.fast import only
 from tests.yardsticks import ppca
 
 
@@ -27,7 +28,7 @@ def schedules(ais, model, x, q, seed=0):
 
 
 @EVERY_START
-@pytest.mark.parametrize("at_most", [1, 2, 7, 2000])
+@pytest.mark.parametrize("at_most", only([1, 2, 7, 2000], 1, 7))
 def test_temperatures_rise_from_zero_to_one(start, at_most):
     model = ppca("scaled", 0.5)
     x = model.sample(12, 0) * torch.linspace(0.0, 4.0, 12, dtype=torch.float64).unsqueeze(1)
@@ -103,7 +104,7 @@ def step_variances(model, x, betas):
     return torch.cat(variances)
 
 
-@pytest.mark.parametrize("aim", [0.8, 0.95, 0.99])
+@pytest.mark.parametrize("aim", only([0.8, 0.95, 0.99], 0.95))
 @pytest.mark.parametrize(("pilot_chains", "mean", "longest"), [(4, 2.0, 20.0), (64, 1.1, 4.0)])
 def test_steps_are_about_as_long_as_asked(aim, pilot_chains, mean, longest):
     """Numbers of temperatures are rounded up, so steps are rather shorter; more pilot chains make them more even."""

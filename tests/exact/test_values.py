@@ -13,7 +13,6 @@ from benchmarks.exact.case import DOUBLE, noise
 from benchmarks.exact.linear_gaussian import Linear
 from benchmarks.exact.quadrature import line, log_normal, ordered, plane
 from gapkit.models.priors import log_prob
-from tests.fast import only
 from tests.yardsticks import GridModel
 
 case = functools.cache(build)
@@ -106,10 +105,8 @@ def test_linear_gaussian_against_the_dense_marginal():
     torch.testing.assert_close(dense.log_prob(this.x), this.exact, rtol=1e-9, atol=1e-7)
 
 
-TWO_LATENTS = ["banana", "ring", "bits", "waiting_times", "product", "lattice"]
-
-
-@pytest.mark.parametrize("name", only(TWO_LATENTS, "bits"))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["banana", "ring", "bits", "waiting_times", "product", "lattice"])
 def test_two_latents_against_a_grid(name):
     """The integral over one latent, where the other was done by hand, against the whole plane."""
     this = case(name)

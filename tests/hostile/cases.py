@@ -41,7 +41,7 @@ class Canary:
         return (open, ("canary", "w"))
 
 
-def sampled(cases, every=10):
+def sampled(cases, every=15):
     """All cases for pytest; those that `make test` runs are one in so many, and the rest are slow."""
     return [
         pytest.param(case, id=str(case), marks=[] if number % every == 0 else [pytest.mark.slow])

@@ -40,7 +40,8 @@ def started():
             pass
 
 
-@pytest.mark.parametrize("also_errors", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("also_errors", [False, True])
 def test_a_reader_that_leaves_loses_nothing(started, here, also_errors):
     """As by ``gapkit analyze ... | head -1``: the first line is a result, and the run is there in the end."""
     read, write = os.pipe()
@@ -134,7 +135,7 @@ def test_names_are_shown_and_not_obeyed(runner, here):
     path.write_text(json.dumps(summary))
     (here / RUN).rename(here / "\x1b[2Jrun")
     for words in (
-        ("report", "\x1b[2Jrun", "--out", "new"),
+        ("report", "\x1b[2Jrun", "--out", "new", "--format", "html"),
         ("compare", "run2", "\x1b[2Jrun", "--out", "other", "--format", "html"),
     ):
         outcome = runner(here, *words)

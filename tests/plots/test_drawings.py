@@ -139,7 +139,7 @@ def test_descriptions_count_what_is_below_zero():
 
 
 @pytest.mark.parametrize("drawing", MINE, ids=lambda drawing: drawing.name)
-@pytest.mark.parametrize("count", only([200, 1000, 20_000], 20_000))
+@pytest.mark.parametrize("count", only([200, 1000, 20_000], 1000))
 def test_pictures_stay_small(drawing, count):
     rows = frame(count, ais_reason="forced", ais=-90.0 + np.random.default_rng(0).normal(0, 1, count))
     rows["label"] = np.arange(count) % 10

@@ -10,6 +10,7 @@ from gapkit.core.errors import InputError
 from gapkit.ood import SCORES, describe, scores, separate
 from gapkit.ood.words import LABELS, area
 from gapkit.plots import roc, score_histogram, score_histograms
+from tests.fast import only
 from tests.ood.samples import pair, sample
 from tests.results.by_hand import make, nothing
 
@@ -123,7 +124,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("name", only(ODD, "one datapoint each", "one set not finite", "names"))
 def test_odd_scores_are_drawn_inside_the_figure(name):
     found = ODD[name]()
     for ax in (roc(found), score_histogram(found), score_histograms(found)):

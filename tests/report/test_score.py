@@ -57,7 +57,7 @@ ODD = {
     "separate": lambda: separate(sample(3.0), sample(900.0, elbo=-9000.0, seed=1)),
     "many": lambda: separate(sample(3.0, count=230), sample(4.0, seed=1, count=230)),
 }
-each = pytest.mark.parametrize("name", ODD)
+FEW = ("full", "one datapoint", "one set not finite", "infinite")
 
 
 @cache
@@ -94,7 +94,7 @@ def numbers_of(text):
 
 
 @pytest.mark.parametrize("text_of", [of_html, of_pdf], ids=["html", "pdf"])
-@pytest.mark.parametrize("name", only(ODD, "full", "one datapoint", "one set not finite", "infinite"))
+@pytest.mark.parametrize("name", only(ODD, *FEW))
 def test_every_number_is_in_the_files(name, text_of, tmp_path):
     found, document = built(name)
     found.save(tmp_path / "scores")
@@ -161,7 +161,7 @@ def test_statuses_are_explained_and_counted():
     assert not any(isinstance(b, Table) and b.name == "statuses" for b in built("equal sets")[1].blocks())
 
 
-@each
+@pytest.mark.parametrize("name", only(ODD, *FEW))
 def test_odd_scores_give_a_well_formed_page(name):
     document = built(name)[1]
     html = render(document)

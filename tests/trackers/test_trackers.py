@@ -257,6 +257,7 @@ def test_mlflow_heeds_its_own_variables(place, monkeypatch):
 
 
 # SQLAlchemy 2.1 on MLflow's own use of it: "The ``noload`` loader strategy is deprecated".
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
 def test_mlflow_in_a_database(place):
     from importlib.util import find_spec

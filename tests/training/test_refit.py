@@ -108,7 +108,10 @@ def excess_of(model, x):
     return (kl_divergence(diagonal, MultivariateNormal(mean, covariance.expand(len(x), 2, 2))).mean() - best).item()
 
 
-@pytest.mark.parametrize(("start", "hidden"), [("fine_tune", [16]), ("fresh", [16]), ("larger", [48])])
+@pytest.mark.parametrize(
+    ("start", "hidden"),
+    [("fine_tune", [16]), pytest.param("fresh", [16], marks=pytest.mark.slow), ("larger", [48])],
+)
 def test_every_start_of_a_reference_model_beats_the_spoiled_one(reference, start, hidden, tmp_path):
     x, unseen = simulate(reference, 3000, 1)[0], simulate(reference, 1000, 2)[0]
     assert excess_of(reference, unseen) > 3

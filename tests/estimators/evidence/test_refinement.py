@@ -37,6 +37,7 @@ def test_curved_skewed_and_heavy_tailed_posteriors_need_no_annealing(shape):
     assert target.work.gradients < 0.5 * target.work.values
 
 
+@pytest.mark.slow
 def test_the_company_of_others_moves_a_refined_datapoint_by_rounding_alone():
     model, x, q, _ = ring()
     whole, _ = evidence(model, x, q, POLICY)

@@ -48,6 +48,7 @@ def test_light_tails_pay_next_to_nothing(scale):
     assert 0.85 < float(with_tail.square().mean().sqrt()) < 1.1
 
 
+@pytest.mark.slow
 def test_the_error_of_k_is_its_spread_over_samples():
     generator = torch.Generator().manual_seed(0)
     for k in (0.3, 0.6):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gapkit.results.verdict import CONDITIONAL, Decision
+from tests.fast import only
 from tests.results.verdict.builder import finished, sandwich, sound, table
 from tests.results.verdict.faults import (
     ADVICE,
@@ -41,7 +42,7 @@ def test_one_fault_takes_the_advice_away(case, fault):
     assert_silent_if(case, (fault,))
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", only(CASES, "encoder"))
 def test_so_do_any_two_and_three_and_all(case):
     for number in (2, 3, len(FAULTS)):
         for faults in itertools.combinations(FAULTS, number):

@@ -226,6 +226,7 @@ def test_a_model_worse_than_coin_flips_says_so_first():
     assert coins.log_px.mean == pytest.approx(-30 * math.log(2))
 
 
+@pytest.mark.slow
 def test_a_baseline_is_fitted_to_training_data_where_there_are_some():
     model = ppca("scaled", 0.9)
     x, train = model.sample(40, 0), model.sample(500, 1)
