@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "GpusPerWorker", "RayAddress", "Workers", "executor_of"]
 
-Engine = Annotated[str, typer.Option(help="Who runs the units: local, or ray (pip install 'gapkit[ray]').")]
+Engine = Annotated[str, typer.Option(help="Who runs the units: local, or ray (the extra ray of gapkit).")]
 Workers = Annotated[int, typer.Option(help="Processes of Ray, each with --threads threads (1 unless given).")]
 RayAddress = Annotated[
     str | None, typer.Option(help="Ray to join, such as auto.", show_default="one that is started for the run")

@@ -26,6 +26,7 @@ _Files = set[tuple[str, int]]
 # Where the running command writes, and what was there before.
 _claims: ContextVar[list[tuple[Path, _Files]] | None] = ContextVar("claims", default=None)
 _LAST = "run.json"  # without it a folder is no result
+_MADE = ("details.npz", "report.html", "report.pdf")
 STORE = "units"  # beside the results: what a run has done so far
 AGAIN = "add --resume to go on with it"
 # The folder of the run that is at work and could be gone on with.
@@ -175,6 +176,8 @@ def new_folder(out: Path, *, begun: bool = False) -> Iterator[Path]:
     try:
         yield staging
         if there:
+            for name in (_LAST, *_MADE) if begun else ():  # of the result before, whose rest would not fit this one
+                (out / name).unlink(missing_ok=True)
             for path in sorted(staging.iterdir(), key=lambda path: path.name == _LAST):
                 path.rename(out / path.name)
         else:

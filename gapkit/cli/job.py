@@ -77,7 +77,7 @@ class Job:
         from gapkit.engine import Disk, Union, analyze
 
         with self._begun(checkpoint, console, out, like) as (arguments, progress, store, messages):
-            shared = [Disk(folder / STORE) for folder in self.shards]
+            shared = [Disk(folder / STORE, self.device) for folder in self.shards]
             result = analyze(
                 **arguments,
                 spec=self.spec,
@@ -148,7 +148,7 @@ class Job:
             gathered_warnings(log) as messages,
             frozen(opened.model),
             patient() as check,
-            nullcontext() if out is None else kept_run(out, request, resume=self.resume) as store,
+            nullcontext() if out is None else kept_run(out, request, resume=self.resume, device=self.device) as store,
             progress_bar(console) as progress,
         ):
 

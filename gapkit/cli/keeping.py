@@ -29,13 +29,14 @@ _ELSEWHERE = "make room or writing possible there, or choose another --out"
 
 
 @contextmanager
-def kept_run(out: Path, request: Mapping[str, Any], *, resume: bool) -> Iterator["Disk"]:
+def kept_run(out: Path, request: Mapping[str, Any], *, resume: bool, device: str = "cpu") -> Iterator["Disk"]:
     """Yield the store of a run, which no other process writes to meanwhile.
 
     Args:
         out: folder of the run.
         request: what it is a run of, see :func:`gapkit.engine.request_of`.
         resume: whether what is there may be continued.
+        device: where outputs are put that are there.
 
     Raises:
         InputError: another process writes there, the folder cannot be written to, or it holds a run of something else.
@@ -43,7 +44,7 @@ def kept_run(out: Path, request: Mapping[str, Any], *, resume: bool) -> Iterator
     from gapkit.engine import Disk, differences
 
     folder = out / STORE
-    lock = _claimed(folder)
+    lock, before = _claimed(folder), None
     try:
         before = pinned(out)
         others = list(differences(before, request)) if before is not None else []
@@ -56,9 +57,10 @@ def kept_run(out: Path, request: Mapping[str, Any], *, resume: bool) -> Iterator
             )
         _write(folder / _REQUEST, {**request, "writer": {"process": os.getpid(), "host": platform.node()}})
         going_on.set(out)
-        yield Disk(folder)
+        yield Disk(folder, device)
     except BaseException:
-        _tidied(folder)
+        if before is None:
+            _tidied(folder)
         raise
     finally:
         lock.release()
@@ -111,8 +113,12 @@ def pinned(out: Path) -> dict[str, Any] | None:
     path = out / STORE / _REQUEST
     if not path.exists():
         return None
-    found: dict[str, Any] = read_json(path, f"go on with the run in {out}", "choose another --out")
-    return found
+    asked, do = f"go on with the run in {out}, {path.name}", "choose another --out"
+    found = read_json(path, asked, do)
+    parts = found if isinstance(found, dict) else {}
+    if not all(isinstance(parts.get(name), dict) for name in ("source", "settings", "versions")):
+        raise InputError(asked, "it does not say what it is a run of: it was damaged", do)
+    return parts
 
 
 def use_threads(asked: int | None, begun: Path | None = None) -> None:

@@ -55,9 +55,8 @@ def analyze_shard(job: Job, path: Path, out: Path, shard: "Shard") -> None:
     folder = out / shard.folder
     done = job.run_shard(path, console(errors=True), folder, shard)
     write_json(folder / _DONE, {"units": done.units, "datapoints": done.datapoints, "failed": done.failed})
-    typer.echo(
-        f"shard {shard.number} of {shard.of}: {done.datapoints} datapoints in {done.units} units, kept in {folder}"
-    )
+    what = f"{done.datapoints} datapoints in {done.units} unit{'' if done.units == 1 else 's'}"
+    typer.echo(f"shard {shard.number} of {shard.of}: {what}, kept in {folder}")
     typer.echo(f"next, when all {shard.of} are done: gapkit merge {out}")
     end_with_failures(done.failed, "done.json")
 

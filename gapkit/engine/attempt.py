@@ -105,15 +105,20 @@ def attempt(work: Work, split: str, unit: Unit, tell: Callable[[str], None], sto
 
     def heard(stage: str) -> None:
         told.append(stage)
-        tell(stage)
+        try:
+            tell(stage)
+        except Exception as error:  # of who listens, who may want to stop; no fault of these datapoints
+            raise _ListenerError(error) from error
 
     while waiting:
         part = waiting.pop(0)
         try:
             # The progress is of whole units: the stages of a part are not counted.
             finished.append(run_unit(work, split, part, heard if part is unit else _silent, store))
-        except StoreError:  # no fault of these datapoints
+        except StoreError:  # no fault of these datapoints either
             raise
+        except _ListenerError as stopped:
+            raise stopped.error from None
         except Exception as error:  # whatever a model does on these datapoints, the others are measured
             clear_frames(error.__traceback__)  # which would hold on to all that the unit had made
             errors += not out_of_memory(error)
@@ -142,6 +147,14 @@ def out_of_memory(error: BaseException) -> bool:
     words = str(error).lower()
     known = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, MemoryError) or any(word in words for word in known)
+
+
+class _ListenerError(BaseException):
+    """Carries an error of the function that hears of the stages past what catches those of the work."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 def _silent(stage: str) -> None:

@@ -1,7 +1,7 @@
 """Outputs of stages on a disk: each a file of its own, written wholly or not at all, with a checksum in its name.
 
 A run that ends for whatever reason loses no more than the stage that it was at. A file that is torn or changed is seen
-by its checksum, put aside, and made again.
+by its checksum, removed, and made again.
 """
 
 import hashlib
@@ -90,10 +90,11 @@ class Disk:
             raise StoreError(f"keep what is done in {self.folder}", why, do) from error
 
     def _folder(self, place: Place) -> Path:
-        return self.folder / quote(place.split, safe="") / f"{place.number:06d}"
+        split = quote(place.split, safe="").replace(".", "%2E")  # a split may be called ".."
+        return self.folder / split / f"{place.number:06d}"
 
     def _read(self, path: Path, checksum: str, identity: str) -> Output | None:
-        """An output from its file; a damaged one is put aside and remembered."""
+        """An output from its file; a damaged one is removed and remembered."""
         try:
             content = path.read_bytes()
         except OSError:
@@ -101,7 +102,7 @@ class Disk:
         if hashlib.sha256(content).hexdigest()[:_SHORT] == checksum:
             try:
                 return self._made(content, identity)
-            except (ValueError, TypeError, KeyError):  # of a version whose values were others
+            except Exception:  # of a version whose values were others
                 pass
         self.damaged.append(path)
         path.unlink(missing_ok=True)

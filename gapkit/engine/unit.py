@@ -96,7 +96,9 @@ def run_unit(
     x, inputs = work.data[split][rows], work.inputs[split][rows]
     todo = pipeline(work, split, unit)
     named = identities(digest(work.identity, split, key, _bytes(x), _bytes(inputs)), todo)
-    whole = digest(ROWS, *named.values(), sorted(work.missed.items()), unit.size, work.spec.details)
+    whole = digest(
+        ROWS, *named.values(), sorted(work.missed.items()), unit.size, split == work.first, work.spec.details
+    )
     there = store.find(place, ROWS, whole)
     if there is not None:
         for stage in todo:

@@ -122,6 +122,23 @@ def test_what_happens_is_told_to_programs_an_event_a_line(gapkit, three_units, t
     assert "--log-json" in err
 
 
+@pytest.mark.parametrize("content", ["[1]", "{}", "torn"])
+def test_a_damaged_request_is_refused_in_words(content, gapkit, three_units, finished):
+    (finished / "units" / "request.json").write_text(content)
+    code, _, err = gapkit("analyze", three_units, *RUN, "--resume")
+    assert code == 2
+    assert "request.json" in err
+    assert "choose another --out" in err
+    assert kept(finished).count("rows") == 3
+
+
+def test_nothing_of_the_result_before_stays_beside_a_new_one(gapkit, three_units, finished):
+    (finished / "report.html").write_text("of before")
+    assert gapkit("analyze", three_units, *RUN, "--resume", "--limit", 30)[0] == 0
+    assert not (finished / "report.html").exists()
+    assert len(table(finished)) == 30
+
+
 def test_of_a_run_that_is_not_finished_there_is_no_result_yet(gapkit, three_units, finished):
     (finished / "run.json").unlink()
     code, _, err = gapkit("report", "run")

@@ -126,3 +126,27 @@ def test_of_what_is_the_users_own_nothing_is_taken_from_before():
     assert gapkit.analyze(model, x, SPEC, bounds={"mine": bound}, store=store).table["mine"].eq(1.0).all()
     bound.by = 2.0
     assert gapkit.analyze(model, x, SPEC, bounds={"mine": bound}, store=store).table["mine"].eq(2.0).all()
+
+
+def test_which_split_comes_first_is_part_of_what_a_unit_is(plain):
+    """Pictures are of the first one, and two splits may begin alike."""
+    model, x = problem()
+    spec, store = replace(SPEC, details=2, semi_amortized=0, convergence=0), Memory()
+    gapkit.analyze(model, {"half": x[:12], "all": x}, spec, other_x=x, store=store)
+    second = gapkit.analyze(model, {"all": x, "half": x[:12]}, spec, other_x=x, store=store)
+    alone = gapkit.analyze(model, {"all": x, "half": x[:12]}, spec, other_x=x)
+    assert second.run["details"]["worst"] == alone.run["details"]["worst"]
+    assert second.details.keys() == alone.details.keys()
+
+
+def test_who_hears_of_the_stages_may_stop_the_run():
+    (model, x), heard = problem(), []
+
+    def stops(step):
+        heard.append(step.stage)
+        if step.stage == "evidence":
+            raise RuntimeError("I have seen enough")
+
+    with pytest.raises(RuntimeError, match="I have seen enough"):
+        gapkit.analyze(model, x, SPEC, progress=stops)
+    assert heard.count("evidence") == 1
