@@ -15,9 +15,9 @@ from gapkit.estimators import Elbo, Estimate
 from gapkit.families.protocol import with_density
 from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.local import FITTERS, Certificate, FitSettings
-from gapkit.local.job import Job, merged
 from gapkit.local.modes import Modes
 from gapkit.local.polish import polished
+from gapkit.local.problem import Problem, merged
 from gapkit.local.search import find_modes
 from gapkit.target import Target
 from gapkit.target.work import Work
@@ -142,38 +142,38 @@ def bank_gradients(batch: Unfitted) -> float:
     return 0.5 * len(batch.bank.z) / batch.target.num_datapoints
 
 
-def begun(batch: Unfitted, settings: FitSettings, key: Key | None = None) -> tuple[Job, float]:
+def begun(batch: Unfitted, settings: FitSettings, key: Key | None = None) -> tuple[Problem, float]:
     """Find the modes: what the fit of any family begins with, and its gradient equivalents per datapoint."""
     key, judge = key or batch.key, Elbo(num_samples=2, antithetic=True)
     with torch.no_grad():
         encoder = judge.on(batch.target, batch.q, key)  # a floor that no fit here needs
         before = batch.target.work.copy()
         modes: Modes = find_modes(batch.target, with_density(batch.q), batch.bank, key, settings).modes
-    return Job(batch.target, key, settings, judge, modes, batch.q, encoder), per_datapoint(batch, before)
+    return Problem(batch.target, key, settings, judge, modes, batch.q, encoder), per_datapoint(batch, before)
 
 
-def fit_one(job: Job, family: str) -> Fitted:
+def fit_one(problem: Problem, family: str) -> Fitted:
     """Choose, polish and certify in one family, from modes that are known already."""
-    job, fitter = job.named(family), FITTERS[family]
+    problem, fitter = problem.named(family), FITTERS[family]
     with torch.no_grad():
-        begin, start = fitter.begin(job, {})
-        q, certificate, _ = polished(job, fitter, begin, start)
+        begin, start = fitter.begin(problem, {})
+        q, certificate, _ = polished(problem, fitter, begin, start)
     return Fitted(q, certificate, start)
 
 
-def counted(batch: Unfitted, job: Job, family: str) -> tuple[Fitted, float, float]:
+def counted(batch: Unfitted, problem: Problem, family: str) -> tuple[Fitted, float, float]:
     """A fit, its gradient equivalents per datapoint after the modes, and those of one certificate of all datapoints.
 
     Certificates count as a part of the fit only where they decide on further steps.
     """
     before = batch.target.work.copy()
-    found = fit_one(job, family)
+    found = fit_one(problem, family)
     spent = per_datapoint(batch, before)
     before = batch.target.work.copy()
     with torch.no_grad():
-        FITTERS[family].certify(job.named(family), found.q, found.start, "price")  # again, to know what one costs
+        FITTERS[family].certify(problem.named(family), found.q, found.start, "price")  # again, to know what one costs
     price = per_datapoint(batch, before)
-    return found, spent - (0.0 if job.settings.more_rounds else price), price
+    return found, spent - (0.0 if problem.settings.more_rounds else price), price
 
 
 def optimum(batch: Unfitted, family: str, num_steps: int, num_samples: int, judge: Elbo) -> Optimum:
@@ -181,10 +181,10 @@ def optimum(batch: Unfitted, family: str, num_steps: int, num_samples: int, judg
     outcomes, certificates = [], []
     for seed in _GOLD_SEEDS:
         key = Key(seed, batch.key.indices)
-        job, _ = begun(batch, spec_for("thorough").fit, key)
-        thorough = fit_one(job, family)
-        settings = replace(job.settings, polish_samples=num_samples)
-        longer, fitter = replace(job.named(f"{family}/gold"), settings=settings), FITTERS[family]
+        problem, _ = begun(batch, spec_for("thorough").fit, key)
+        thorough = fit_one(problem, family)
+        settings = replace(problem.settings, polish_samples=num_samples)
+        longer, fitter = replace(problem.named(f"{family}/gold"), settings=settings), FITTERS[family]
         steps = range(_GOLD_FROM, _GOLD_FROM + num_steps)
         with torch.no_grad():
             q = fitter.polish(longer, thorough.q, thorough.start, steps)
@@ -220,11 +220,11 @@ def ladder(batch: Unfitted, golds: dict[str, Optimum]) -> list[dict[str, Any]]:
     """
     rows = []
     for name, group in budgets():
-        job, modes_gradients = begun(batch, group[0][1])
+        problem, modes_gradients = begun(batch, group[0][1])
         bank = bank_gradients(batch) if group[0][1].num_starts else 0.0
         for polish, settings in group:
             for family, gold in golds.items():
-                found, spent, price = counted(batch, replace(job, settings=settings), family)
+                found, spent, price = counted(batch, replace(problem, settings=settings), family)
                 about = {"family": family, "name": name + polish, "further_starts": settings.num_starts}
                 work = {
                     "gradients": bank + modes_gradients + spent,
