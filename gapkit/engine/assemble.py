@@ -19,9 +19,11 @@ from gapkit.estimators.evidence import SOURCES
 from gapkit.ladder import STANDARD
 from gapkit.local import LocalFits
 
-__all__ = ["chosen_of", "fits_of", "table_of"]
+__all__ = ["Tables", "chosen_of", "fits_of", "table_of", "tables_of"]
 
 Have = Mapping[str, Any]
+# The rows of a unit, and those of the blocks of datapoints that were measured anew, which are among them.
+Tables = tuple[pd.DataFrame, list[tuple[Again, pd.DataFrame]]]
 
 
 def fits_of(have: Have, number: int = 0) -> LocalFits:
@@ -42,13 +44,13 @@ def table_of(work: Work, batch: stages.Batch, have: Have) -> pd.DataFrame:
         batch: the unit.
         have: outputs of its stages, by name.
     """
-    return _tables(work, batch, have)[0]
+    return tables_of(work, batch, have)[0]
 
 
-def chosen_of(work: Work, unit: Unit, batch: stages.Batch, have: Have) -> Chosen:
+def chosen_of(work: Work, unit: Unit, batch: stages.Batch, have: Have, tables: Tables) -> Chosen:
     """The datapoints of a unit that may be shown in detail: each with the fits that its row of the table is of."""
     size, total, fitted = work.spec.details, STANDARD.total.name, fits_of(have)
-    table, parts = _tables(work, batch, have)
+    table, parts = tables
     known = table[total].where(np.arange(len(table)) < unit.size)
     anew = [row for again, _ in parts for row in again.rows.tolist()]
     first = table.assign(**{total: known.drop(index=anew)})
@@ -64,7 +66,7 @@ def chosen_of(work: Work, unit: Unit, batch: stages.Batch, have: Have) -> Chosen
     return Chosen(tuple(worst), tuple(middle), skipped.get("all", ""))
 
 
-def _tables(work: Work, batch: stages.Batch, have: Have) -> tuple[pd.DataFrame, list[tuple[Again, pd.DataFrame]]]:
+def tables_of(work: Work, batch: stages.Batch, have: Have) -> Tables:
     """The table, and those of the blocks of datapoints that were measured anew, whose rows are in it."""
     explored, iwae = have["route"], have["bounds"].iwae
     top = replace(have["evidence"], weak=have["evidence"].weak | explored.weak)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gapkit.core.randomness import Key
 from gapkit.engine import stages
-from gapkit.engine.assemble import chosen_of, fits_of, table_of
+from gapkit.engine.assemble import chosen_of, fits_of, tables_of
 from gapkit.engine.chosen import Chosen
 from gapkit.engine.convergence import Watched
 from gapkit.engine.latents import Marginals, marginals
@@ -151,16 +151,17 @@ def _finished(
 ) -> Finished:
     """What is kept of a unit whose stages are done."""
     fitted = fits_of(have)
+    tables = tables_of(work, batch, have)
     star: Posterior = fitted.family(fitted.own).q
     own, failed = have.get("bounds/own", ({}, {}))
     return Finished(
         split,
         unit,
-        table_of(work, batch, have).head(unit.size),
+        tables[0].head(unit.size),
         have["bounds"].grouped.head(unit.size),
         marginals(batch.q, unit),
         marginals(star if isinstance(star, Affine) else fitted.mean_field.q, unit),
-        chosen_of(work, unit, batch, have) if split == work.first else Chosen(),
+        chosen_of(work, unit, batch, have, tables) if split == work.first else Chosen(),
         have.get("local steps"),
         have.get("convergence"),
         costs,
