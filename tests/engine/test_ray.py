@@ -96,7 +96,9 @@ def test_a_unit_whose_workers_die_each_time_is_given_up_and_the_others_stand(pro
     assert frame.loc[~failed, "log_px"].tolist() == whole.loc[~failed, "log_px"].tolist()
 
 
-@pytest.mark.filterwarnings("ignore::gapkit.GapkitWarning")  # an untrained model fits no data
+@pytest.mark.filterwarnings(  # an untrained model fits no data
+    "ignore:a model that fits:gapkit.GapkitWarning", "ignore:data on the scale:gapkit.GapkitWarning"
+)
 def test_code_of_the_users_own_is_sent_along(problem, tmp_path):
     """Its file is on no path of the workers."""
     from gapkit.inputs.usercode import load_factory
