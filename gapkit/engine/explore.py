@@ -6,15 +6,15 @@ them where the search is found to miss modes: on data simulated from the model, 
 control subset.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from gapkit.core.randomness import Key
 from gapkit.engine import stages
 from gapkit.engine.chosen import cut
+from gapkit.engine.control import TOGETHER
 from gapkit.engine.rounds import NEWS, rounds
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.support import lacking, modes_missing, part_of, unconfirmed
@@ -22,13 +22,12 @@ from gapkit.estimators.evidence import Evidence, with_places
 from gapkit.local import Bank, LocalFits
 from gapkit.local.blocks import block_size, blocks_with
 
-__all__ = ["LOOKED", "Again", "Explored", "control_share", "explore", "wanted"]
+__all__ = ["LOOKED", "Again", "Explored", "explore", "wanted"]
 
 # Why the route was run for a datapoint.
 LOOKED = ("", "control", "doubt", "all")
 _SIGMAS = 2.0
 _SEVERAL = 1.2  # modes, effectively
-_TOGETHER, _FEWEST = 5, 10  # datapoints of the control subset: neighbours, and about how many at least
 
 
 @dataclass(frozen=True)
@@ -75,35 +74,30 @@ class Explored:
     weak: Tensor
 
 
-def control_share(spec: AnalysisSpec, size: int) -> float:
-    """Of the datapoints of a split, of which there are ``size``: those the route is run for without any reason."""
-    return max(spec.route_control, _FEWEST / size)
-
-
 def wanted(
-    batch: stages.Batch, fitted: LocalFits, top: Evidence, spec: AnalysisSpec, share: float, *, everyone: bool
+    batch: stages.Batch,
+    fitted: LocalFits,
+    top: Evidence,
+    spec: AnalysisSpec,
+    control: Collection[int],
+    *,
+    everyone: bool,
 ) -> Tensor:
-    """Why the route is run for each datapoint, index into ``LOOKED``, shape (B,); for a ``share`` without reason."""
+    """Why the route is run for each datapoint, index into ``LOOKED``, shape (B,); for those in ``control`` always."""
     if everyone:
         return torch.full_like(top.reason, LOOKED.index("all"))
     search = fitted.search
     doubt = top.weak | top.disagree | (search.unseen > spec.fit.unseen) | (search.modes.effective() > _SEVERAL)
     looked = torch.where(doubt, LOOKED.index("doubt"), 0)
-    chosen = _control(batch.key, share).to(looked.device)
+    chosen = torch.tensor([index // TOGETHER in control for index in batch.key.indices], device=looked.device)
     return torch.where(chosen, LOOKED.index("control"), looked)
-
-
-def _control(key: Key, share: float) -> Tensor:
-    """The control subset, shape (B,): neighbours together, because a block costs little more than one of them."""
-    first = tuple(index - index % _TOGETHER for index in key.indices)
-    return Key(key.seed, first).streams("route/control", torch.float64).uniform(1)[0] < share
 
 
 def _blocks(looked: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Blocks of a unit for those the route is run for: the control subset's neighbours together, others in a size."""
     control = looked == LOOKED.index("control")
     together = torch.zeros_like(control)
-    for block, _ in blocks_with(control, _TOGETHER):
+    for block, _ in blocks_with(control, TOGETHER):
         together[block] = True
         yield block, (looked[block] > 0).nonzero()[:, 0]
     yield from blocks_with((looked > 0) & ~together, size)

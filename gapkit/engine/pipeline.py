@@ -7,11 +7,12 @@ from typing import Any
 
 from gapkit.engine import stages
 from gapkit.engine.assemble import fits_of, table_of
+from gapkit.engine.control import TOGETHER, control_subset
 from gapkit.engine.convergence import Watched, watch
-from gapkit.engine.explore import Explored, control_share, explore, wanted
+from gapkit.engine.explore import Explored, explore, wanted
 from gapkit.engine.outputs import Stage, settings_of, unrepeatable
 from gapkit.engine.units import Unit
-from gapkit.engine.work import Work
+from gapkit.engine.work import Work, seed_of
 from gapkit.estimators import Estimate
 from gapkit.local import LocalFit, further, own_families
 from gapkit.models.protocol import LatentModel
@@ -30,8 +31,8 @@ def pipeline(work: Work, split: str, unit: Unit) -> tuple[Stage, ...]:
         unit: which datapoints.
     """
     spec = work.spec
-    share = control_share(spec, len(work.data[split]))
-    route = (spec.fit, spec.elbo, spec.evidence, spec.route, share, work.widened)
+    control = _control(work, split, unit)
+    route = (spec.fit, spec.elbo, spec.evidence, spec.route, control, work.widened)
     families = further(work.like.dim, work.family, spec.families)
     found = [Stage("bounds", partial(_bounds, work), spec.iwae)]
     if work.bounds:
@@ -40,7 +41,7 @@ def pipeline(work: Work, split: str, unit: Unit) -> tuple[Stage, ...]:
     found += [
         Stage("fits", partial(_fits, work), (spec.fit, spec.elbo, work.family)),
         Stage("evidence", partial(_evidence, work), spec.evidence, after=("fits",)),
-        Stage("route", partial(_route, work, share), route, after=("fits", "evidence")),
+        Stage("route", partial(_route, work, control), route, after=("fits", "evidence")),
     ]
     for name in families:
         reads = (spec.fit, spec.elbo, unrepeatable() if own_families([name]) else name)
@@ -59,6 +60,12 @@ def pipeline(work: Work, split: str, unit: Unit) -> tuple[Stage, ...]:
         run = partial(_local_steps, work)
         found.append(Stage("local steps", run, steps, after=("fits", *own), optional=True))
     return tuple(found)
+
+
+def _control(work: Work, split: str, unit: Unit) -> tuple[int, ...]:
+    """The blocks of the control subset that reach into a unit: of other units its numbers know nothing."""
+    chosen = control_subset(seed_of(work.spec.seed, split), len(work.data[split]), work.spec.route_control)
+    return tuple(sorted(chosen & {index // TOGETHER for index in unit.indices}))
 
 
 def _stage_of(family: str, families: Sequence[str]) -> tuple[str, ...]:
@@ -82,8 +89,8 @@ def _evidence(work: Work, batch: stages.Batch, have: Have) -> Any:
     return stages.evidence(batch, have["fits"], work.spec)
 
 
-def _route(work: Work, share: float, batch: stages.Batch, have: Have) -> Explored:
-    looked = wanted(batch, have["fits"], have["evidence"], work.spec, share, everyone=work.widened)
+def _route(work: Work, control: tuple[int, ...], batch: stages.Batch, have: Have) -> Explored:
+    looked = wanted(batch, have["fits"], have["evidence"], work.spec, control, everyone=work.widened)
     return explore(batch, work.bank, have["fits"], have["evidence"], work.spec, looked)
 
 
