@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -11,7 +12,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-import typer
 from filelock import FileLock, Timeout
 
 from gapkit.cli.folder import AGAIN, STORE, going_on
@@ -149,7 +149,7 @@ def patient() -> Iterator[Callable[[], None]]:
         if pressed:
             raise KeyboardInterrupt
         pressed.append(number)
-        typer.secho("gapkit: ends after this stage, which is kept (Ctrl-C again ends at once)", err=True)
+        _said_at_once("gapkit: ends after this stage, which is kept (Ctrl-C again ends at once)\n")
 
     def check() -> None:
         if pressed:
@@ -163,6 +163,12 @@ def patient() -> Iterator[Callable[[], None]]:
         yield check
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _said_at_once(message: str) -> None:
+    """Tell it on standard error, past Python's stream: a signal may come while that is in the middle of a line."""
+    with suppress(AttributeError, OSError, ValueError):  # nobody reads there, or it is no file
+        os.write(sys.stderr.fileno(), message.encode())
 
 
 def _told_writer(folder: Path) -> str:
