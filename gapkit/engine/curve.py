@@ -1,7 +1,7 @@
 """Which datapoints the curve of local steps is made on, and its summary in the end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -38,8 +38,8 @@ class CurvePlan:
         """The summary over the datapoints asked for, from the units that hold them; None if none were asked for.
 
         Args:
-            tables: of these units.
-            failed: why some of them have no table.
+            tables: of these units; datapoints of those that have none are not in the curve, whose count says so.
+            failed: why there is no table at all.
         """
         if self.skipped or failed:
             return Skipped(self.skipped or failed)
@@ -48,7 +48,8 @@ class CurvePlan:
         table = pd.concat(tables, ignore_index=True)
         # A padded unit repeats its last datapoint.
         table = table[table["index"] < self.size].drop_duplicates(["index", "steps"])
-        return summarise_curve(table, self.split, self.family, NUM_SAMPLES)
+        found = summarise_curve(table, self.split, self.family, NUM_SAMPLES)
+        return replace(found, left_out=found.left_out + self.size - table["index"].nunique())
 
 
 def plan_curve(spec: AnalysisSpec, split: str, num_datapoints: int, families: Families) -> CurvePlan:

@@ -91,7 +91,7 @@ class Gathered:
         beside: what the summary of each split holds beside the table.
         chosen: datapoints of the first split that are shown in detail.
         curves: L[q] after local steps, of each unit that has them.
-        skipped: why some have none.
+        skipped: why no unit has one.
         watched: how AIS and the fits converged.
         without: which units have no q* of a further family, and why.
         sides: of log p(x) on which bounds of one's own lie, by name.
@@ -150,7 +150,8 @@ def gather(work: Work, collected: Collected) -> Gathered:
     off_curve = [failure for failure in failures if work.curve.wants(failure.split, failure.unit)]
     gone = "the work on its datapoints ended in an error"
     reasons = [part.skipped["local steps"] for part in done if "local steps" in part.skipped]
-    skipped = next(iter(reasons), gone if off_curve else "")
+    curves = [part.curve for part in done if part.curve is not None]
+    skipped = "" if curves else next(iter(reasons), gone if off_curve else "")
     watched = next((part.watched for part in done if part.watched is not None), Watched())
     if watched.summary is None and any(work.watched(failure.split, failure.unit) for failure in failures):
         watched = Watched(summary=Convergence(skipped={"all": gone}))
@@ -158,7 +159,7 @@ def gather(work: Work, collected: Collected) -> Gathered:
         frames,
         beside,
         joined((part.chosen for part in done), work.spec.details),
-        [part.curve for part in done if part.curve is not None],
+        curves,
         skipped,
         watched,
         [left for part in done for left in _without(part)],

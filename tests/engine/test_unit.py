@@ -133,6 +133,16 @@ def test_a_datapoint_whose_work_fails_leaves_the_others_as_they_are():
     assert result.verdict()[-1].startswith("For 1 datapoint the work ended in an error, which run.json holds")
 
 
+def test_a_datapoint_whose_work_fails_is_left_out_of_the_curve():
+    model, work, _ = made()
+    x = work.data["test"].clone()
+    x[3] = torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
+    spec = replace(SPEC, semi_amortized=12, convergence=0)
+    with pytest.warns(GapkitWarning, match="no numbers for datapoint 3 of test"):
+        curve = gapkit.analyze(Fails(model, x[3]), x, spec, other_x=x[8:]).summary_values.semi_amortized
+    assert (curve.datapoints, curve.left_out) == (11, 1)
+
+
 def test_a_unit_that_always_fails_is_given_up_and_told(monkeypatch):
     from gapkit.engine import stages
 
