@@ -19,7 +19,7 @@ from gapkit.ladder import Ladder
 
 if TYPE_CHECKING:
     from gapkit.engine import Progress as Step
-    from gapkit.inputs.data import Dataset
+    from gapkit.inputs.data import Dataset, Streamed
     from gapkit.results import Result
 
 __all__ = ["gathered_warnings", "print_result", "progress_bar", "tell"]
@@ -66,10 +66,13 @@ def gathered_warnings(log: Log | None = None) -> Iterator[list[str]]:
         yield messages
 
 
-def tell(data: "Dataset") -> None:
+def tell(data: "Dataset | Streamed") -> None:
     """Say what the data are and what was done to them."""
     done = "as stored" if data.scaling == "none" else data.scaling
-    extent = f"values from {float(data.x.min()):.4g} to {float(data.x.max()):.4g} ({done})"
+    from gapkit.core.rows import some
+
+    seen = some(data.x)
+    extent = f"values from {float(seen.min()):.4g} to {float(seen.max()):.4g} ({done})"
     split = "" if data.split == "all" else f" {data.split}"
     words = "; ".join([f"{len(data)} datapoint{'' if len(data) == 1 else 's'}, {extent}", *data.notes])
     typer.echo(f"data: {data.name}{split}, {words}", err=True)

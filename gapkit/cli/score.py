@@ -93,7 +93,7 @@ def score(
         model = reading.at(checkpoint)
         loaded = model.open()
         opened = _open(sources, loaded)
-        sets = {role: next(iter(each.x.values())) for role, each in opened.items()}
+        sets = {role: next(iter(each.x.values()))[:] for role, each in opened.items()}
         model = replace(model, sha256=loaded.sha256)
         found = {
             role: Source(model=model, data=replace(each.source, bank_data=spec.bank_data))
@@ -166,7 +166,7 @@ def _open(sources: Mapping[str, DataSource], loaded: "Loaded") -> dict[str, Open
     how = loaded.extra.get("binarize")
     trained = "sample" if how == "dynamic" else how if isinstance(how, str) else "none"
     return {
-        role: replace(source, binarize=source.binarize or trained, bank_data=0).open(loaded, told=tell)
+        role: replace(source, binarize=source.binarize or trained, bank_data=0).open(loaded, told=tell, whole=True)
         for role, source in sources.items()
     }
 

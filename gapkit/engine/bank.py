@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gapkit.doctor import fit_to_model
+from gapkit.engine.inputs import Values
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.local import Bank, build_bank
 from gapkit.models.encoding import encoded
@@ -15,7 +16,7 @@ __all__ = ["build_shared_bank"]
 
 
 def build_shared_bank(
-    like: Target, ready: Mapping[str, Tensor], other_x: Tensor | None, spec: AnalysisSpec
+    like: Target, ready: Mapping[str, Values], other_x: Tensor | None, spec: AnalysisSpec
 ) -> Bank | None:
     """Starts shared by all datapoints: prior draws, and encodings of other data or, without any, of these.
 
@@ -23,12 +24,12 @@ def build_shared_bank(
     """
     if spec.fit.num_starts == 0:
         return None
-    sources = [*ready.values()]
+    sources = [data[: spec.bank_data] for data in ready.values()]
     if other_x is not None:
         sources = [fit_to_model(like.model, torch.as_tensor(other_x)[: spec.bank_data].to(like.device))]
     loc = []
     with torch.no_grad():
         for data in sources:
-            for part in data[: spec.bank_data].split(1000):
+            for part in data.split(1000):
                 loc.append(recognise(encoded(like.model, part)).loc)
     return build_bank(like, torch.cat(loc), spec.bank_prior, spec.seed)

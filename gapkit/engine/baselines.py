@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal, constraints
 
+from gapkit.core.rows import some
 from gapkit.doctor import fit_to_model
+from gapkit.engine.inputs import Values
 from gapkit.engine.skipped import reason
 from gapkit.inputs.data.baseline import (
     ContinuousBernoulli,
@@ -76,7 +78,7 @@ class Simple:
 
 
 def baselines(
-    like: Target, ready: Mapping[str, Tensor], other_x: Tensor | None, table: pd.DataFrame, seed: int
+    like: Target, ready: Mapping[str, Values], other_x: Tensor | None, table: pd.DataFrame, seed: int
 ) -> dict[str, Simple]:
     """For every split what its data are, and simple models of them.
 
@@ -108,7 +110,7 @@ def baselines(
     return found
 
 
-def observation(like: Target, x: Tensor) -> Observation:
+def observation(like: Target, x: Values) -> Observation:
     """Read from p(x|z) at a few datapoints what kind of data it describes."""
     with torch.no_grad(), unvalidated():
         decoded = like.decode(recognise(encoded(like.model, x[:_PROBES])).loc)
@@ -141,7 +143,7 @@ def observation(like: Target, x: Tensor) -> Observation:
 
 
 def _others(
-    like: Target, split: str, ready: Mapping[str, Tensor], other_x: Tensor | None
+    like: Target, split: str, ready: Mapping[str, Values], other_x: Tensor | None
 ) -> tuple[str, np.ndarray] | None:
     """Data to fit to that are not the analysed ones, and what they are called."""
     mine, found = _flat(_first(ready[split])), []
@@ -159,7 +161,7 @@ def _others(
 
 
 def _beside(
-    seen: Observation, x: Tensor, other: tuple[str, np.ndarray] | None, rows: pd.DataFrame, latents: int, seed: int
+    seen: Observation, x: Values, other: tuple[str, np.ndarray] | None, rows: pd.DataFrame, latents: int, seed: int
 ) -> Baselines | Skipped:
     fits = _fits(seen, x, latents)
     used = ladder_rows(rows) & np.isfinite(rows["log_px"].to_numpy(float))
@@ -189,9 +191,10 @@ def _beside(
     return Baselines(fitted_on, count, tuple(ranked))
 
 
-def _fits(seen: Observation, x: Tensor, latents: int) -> dict[str, Fit]:
+def _fits(seen: Observation, x: Values, latents: int) -> dict[str, Fit]:
     """The simple models of data of a kind, each a function from data to a density; none where data do not fit it."""
-    if seen.kind == "binary" and bool(((x == 0) | (x == 1)).all()):
+    few = some(x)
+    if seen.kind == "binary" and bool(((few == 0) | (few == 1)).all()):
         return {"factorised_bernoulli": FactorisedBernoulli.fit}
     if seen.kind == "categorical":
         return {"factorised_categorical": partial(FactorisedCategorical.fit, num_values=seen.num_values)}
@@ -211,7 +214,7 @@ def _pca(x: np.ndarray, rank: int) -> Density:
     return ProbabilisticPca.fit(x[:_ROWS_PCA] if x.shape[1] > _WIDE else x, rank)
 
 
-def _levels(seen: Observation, fit: Fit, x: Tensor, other: np.ndarray | None, seed: int) -> np.ndarray:
+def _levels(seen: Observation, fit: Fit, x: Values, other: np.ndarray | None, seed: int) -> np.ndarray:
     """Log densities of the analysed data; NaN beyond the first so many where they are fitted to themselves."""
     if other is None:
         mine = seen.place(_flat(_first(x)))
@@ -220,7 +223,7 @@ def _levels(seen: Observation, fit: Fit, x: Tensor, other: np.ndarray | None, se
     return np.concatenate([fitted.log_prob(seen.place(_flat(part))) for part in x.split(_AT_ONCE)])
 
 
-def _first(x: Tensor) -> Tensor:
+def _first(x: Values) -> Tensor:
     """So many datapoints that a fit to them stays small."""
     return x[: min(_ROWS, max(_FEWEST, _VALUES // x[0].numel()))]
 

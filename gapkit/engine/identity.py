@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gapkit.engine.inputs import Values
 from gapkit.engine.outputs import digest
 from gapkit.local import Bank
 from gapkit.models.encoding import encoded
@@ -17,7 +18,7 @@ __all__ = ["identity_of_encoder", "identity_of_work"]
 _PROBES = 3
 
 
-def identity_of_work(like: Target, x: Tensor, inputs: Tensor, bank: Bank | None) -> str:
+def identity_of_work(like: Target, x: Values, inputs: Values, bank: Bank | None) -> str:
     """Of the model as it is now, and of the starts that all datapoints share.
 
     Weights alone would not do: a model need be no module, and one may read more than its weights. So what the model
@@ -41,7 +42,7 @@ def identity_of_work(like: Target, x: Tensor, inputs: Tensor, bank: Bank | None)
     return digest(*facts, *(_bytes(tensor) for tensor in (*said, *starts, *weights)))
 
 
-def identity_of_encoder(model: LatentModel, inputs: Tensor) -> str:
+def identity_of_encoder(model: LatentModel, inputs: Values) -> str:
     """Of a further encoder: its weights, and what it says of a few datapoints."""
     q = recognise(encoded(model, inputs[:_PROBES]))
     with torch.no_grad():

@@ -1,19 +1,24 @@
 """What encoders are given: the data, or another form of them, such as grey pixels beside binary targets."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gapkit.core.errors import InputError
+from gapkit.core.rows import Placed, Rows
+from gapkit.doctor import prepare
+from gapkit.models.protocol import LatentModel
 
-__all__ = ["encoder_inputs"]
+__all__ = ["Data", "Values", "as_values", "encoder_inputs", "placed"]
 
-Data = Tensor | np.ndarray | Mapping[str, Tensor | np.ndarray] | None
+Values = Tensor | Rows  # what is analysed: in memory, or read when it is wanted
+Data = Tensor | Rows | np.ndarray | Mapping[str, Tensor | np.ndarray | Rows] | None
 
 
-def encoder_inputs(given: Data, ready: Mapping[str, Tensor], name: str = "encoder_x") -> dict[str, Tensor] | None:
+def encoder_inputs(given: Data, ready: Mapping[str, Values], name: str = "encoder_x") -> dict[str, Values] | None:
     """Another form of the data by split, in the data's shape, type and place; None where none is given.
 
     Args:
@@ -31,14 +36,34 @@ def encoder_inputs(given: Data, ready: Mapping[str, Tensor], name: str = "encode
     if set(parts) != set(ready):
         found = f"{name} for {', '.join(parts) or 'none'} and data for {', '.join(ready)}"
         raise InputError("the encoder's input for every split", found, "give one for each split, by its name")
-    found_parts = {}
+    found_parts = dict[str, Values]()
     for split, data in ready.items():
-        part = torch.as_tensor(parts[split])
+        part = as_values(parts[split])
         if part.numel() != data.numel() or len(part) != len(data):
             found = f"{name} of shape {tuple(part.shape)} for data of shape {tuple(data.shape)} ({split})"
             raise InputError("the encoder's input for every datapoint", found, "give the same datapoints, in order")
-        part = part.to(data).reshape(data.shape)
+        if isinstance(part, Rows):
+            found_parts[split] = part.map(Placed(data.device, data.dtype, tuple(data.shape[1:])))
+            continue
+        part = part.to(data.device).to(data.dtype).reshape(data.shape)
         if not bool(part.isfinite().all()):
             raise InputError("a finite input of the encoder", f"NaN or infinity in {name} ({split})", "clean it")
         found_parts[split] = part
     return found_parts
+
+
+def as_values(x: Any) -> Values:
+    """Data as they are taken: those that are read when they are wanted as they are, all else as a tensor."""
+    return x if isinstance(x, Rows) else torch.as_tensor(x)
+
+
+def placed(model: LatentModel, x: Values, device: torch.device) -> Values:
+    """Data in the form that a model wants, where they are computed; of large ones a sample is checked.
+
+    Raises:
+        InputError: see :func:`gapkit.doctor.prepare`.
+    """
+    if not isinstance(x, Rows):
+        return prepare(model, x, device)
+    ready = prepare(model, x.sample(), device)
+    return x.map(Placed(ready.device, ready.dtype, tuple(ready.shape[1:])))

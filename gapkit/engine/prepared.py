@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from gapkit.core.randomness import Key
-from gapkit.doctor import Examination, examine, prepare, told
+from gapkit.core.rows import some
+from gapkit.doctor import Examination, examine, told
 from gapkit.engine.curve import CurvePlan, plan_curve
 from gapkit.engine.encoders import check_encoders
 from gapkit.engine.forecast import warn_if_long
-from gapkit.engine.inputs import encoder_inputs
+from gapkit.engine.inputs import Values, as_values, encoder_inputs, placed
 from gapkit.engine.labels import check_labels
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.units import Unit, plan_units
@@ -39,8 +40,8 @@ class Prepared:
         curve: where local steps are taken.
     """
 
-    data: Mapping[str, Tensor]
-    inputs: Mapping[str, Tensor]
+    data: Mapping[str, Values]
+    inputs: Mapping[str, Values]
     examined: Examination
     classes: Mapping[str, Any]
     families: Families
@@ -80,21 +81,20 @@ def prepared(
     Raises:
         InputError: the model, the data, the labels or an encoder cannot be analysed together.
     """
-    data = {name: prepare(model, torch.as_tensor(x), device) for name, x in splits.items()}
+    data = {name: placed(model, as_values(x), device) for name, x in splits.items()}
     first, sizes = next(iter(data)), {name: len(x) for name, x in data.items()}
     inputs = encoder_inputs(encoder_x, data) or data
     another = encoder_inputs(original_x, data, "original_x") if encoder_x is None else data
-    other_inputs = another[first] if another else None
+    seen, seen_inputs = some(data[first]), some(inputs[first])
+    other_inputs = some(another[first]) if another else None
     target_se = spec.evidence.target_se
-    examined = examine(
-        model, data[first], inputs=inputs[first], other_inputs=other_inputs, allow=allow, target_se=target_se
-    )
+    examined = examine(model, seen, inputs=seen_inputs, other_inputs=other_inputs, allow=allow, target_se=target_se)
     told(examined)
     warn_if_long(spec, sum(sizes.values()), examined)
     classes = check_labels(labels, sizes)
-    families = _families(model, inputs[first], spec)
-    key = Key(spec.seed, tuple(range(sizes[first])))
-    check_encoders(model, encoders, data[first], key, inputs[first], allow)
+    families = _families(model, seen_inputs, spec)
+    key = Key(spec.seed, tuple(range(len(seen))))
+    check_encoders(model, encoders, seen, key, seen_inputs, allow)
     units = {name: plan_units(size, spec.unit_size) for name, size in sizes.items()}
     curve = plan_curve(spec, first, sizes[first], families)
     return Prepared(data, inputs, examined, classes, families, units, curve)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from torch import Tensor
 
 from gapkit.engine.curve import CurvePlan
+from gapkit.engine.inputs import Values
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.units import Unit
 from gapkit.estimators import Estimator
@@ -38,8 +38,8 @@ class Work:
     """
 
     like: Target
-    data: Mapping[str, Tensor]
-    inputs: Mapping[str, Tensor]
+    data: Mapping[str, Values]
+    inputs: Mapping[str, Values]
     bank: Bank | None
     spec: AnalysisSpec
     family: str

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gapkit.checkpoints import Loaded
-    from gapkit.inputs.data import Dataset
+    from gapkit.core.rows import Rows
+    from gapkit.inputs.data import Dataset, Streamed
 
 __all__ = ["DataSource", "OpenedData"]
 
@@ -40,7 +41,7 @@ class OpenedData:
 
     Attributes:
         source: what they were opened from, with their checksums.
-        x: by split, (N, *x_shape), binarised.
+        x: by split, (N, *x_shape), binarised; large data are :class:`gapkit.core.rows.Rows`, read when they are used.
         labels: by split, (N,) or None.
         original_x: ``x`` before it was binarised; None where it was not.
         encoder_x: what the encoder is given in the place of ``x``; None for ``x`` itself.
@@ -50,10 +51,10 @@ class OpenedData:
     """
 
     source: "DataSource"
-    x: Mapping[str, "Tensor"]
+    x: Mapping[str, "Tensor | Rows"]
     labels: Mapping[str, "np.ndarray | None"]
-    original_x: Mapping[str, "Tensor"] | None
-    encoder_x: Mapping[str, "Tensor"] | None
+    original_x: Mapping[str, "Tensor | Rows"] | None
+    encoder_x: Mapping[str, "Tensor | Rows"] | None
     other_x: "Tensor | None"
     facts: Mapping[str, Any]
 
@@ -125,7 +126,12 @@ class DataSource(Splits):
         return replace(named, binarize=fixed)
 
     def open(
-        self, model: "Loaded", *, trust: bool = False, told: "Callable[[Dataset], object] | None" = None
+        self,
+        model: "Loaded",
+        *,
+        trust: bool = False,
+        told: "Callable[[Dataset | Streamed], object] | None" = None,
+        whole: bool = False,
     ) -> OpenedData:
         """Load the data for a model, and make them binary.
 
@@ -133,6 +139,7 @@ class DataSource(Splits):
             model: says what is None here, see :meth:`of_model`.
             trust: run the function although a file such as ``run.json`` names it.
             told: called with every split that was loaded.
+            whole: read all into memory; else large data are read when they are used.
 
         Raises:
             InputError: the data cannot be used, or are others than were recorded; two splits of a source that makes no
@@ -145,14 +152,21 @@ class DataSource(Splits):
             >>> opened.x["test"].shape, opened.x["test"].unique().tolist(), len(opened.other_x)
             (torch.Size([5, 1, 8, 8]), [0.0, 1.0], 1500)
         """
-        return self.of_model(model).read(trust=trust, told=told)
+        return self.of_model(model).read(trust=trust, told=told, whole=whole)
 
-    def read(self, *, trust: bool = False, told: "Callable[[Dataset], object] | None" = None) -> OpenedData:
+    def read(
+        self,
+        *,
+        trust: bool = False,
+        told: "Callable[[Dataset | Streamed], object] | None" = None,
+        whole: bool = False,
+    ) -> OpenedData:
         """:meth:`open` without a model: what is None was filled in before, or stays undone.
 
         Args:
             trust: run the function although a file names it.
             told: called with every split that was loaded.
+            whole: read all into memory.
 
         Raises:
             InputError: as :meth:`open`, or no source is named.
@@ -162,7 +176,8 @@ class DataSource(Splits):
             5
         """
         how, grey = self.binarize or "none", self._encodes_original()
-        sets = self.datasets(trust=trust, told=told)
+        sets: Mapping[str, Dataset | Streamed]
+        sets = self.datasets(trust=trust, told=told) if whole else self.streamed(trust=trust, told=told)
         if len(sets) > 1 and any(part.split == "all" for part in sets.values()):
             found = f"{self.source} makes no difference between {' and '.join(sets)}"
             raise InputError("two splits", found, "give a source with both, such as an .npz with x_train and x_test")

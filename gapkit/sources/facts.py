@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gapkit.checkpoints import Loaded
-    from gapkit.inputs.data import Dataset
+    from gapkit.inputs.data import Dataset, Streamed
 
 __all__ = ["checkpoint_facts", "split_facts"]
 
@@ -42,7 +42,7 @@ def _whole(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
 
 
-def split_facts(data: "Dataset") -> dict[str, Any]:
+def split_facts(data: "Dataset | Streamed") -> dict[str, Any]:
     """How many datapoints, their sha256, what was done to the values, and notes.
 
     Example:

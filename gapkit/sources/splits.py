@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from gapkit.core.errors import InputError
 from gapkit.inputs.outline import require_spec
@@ -14,12 +14,15 @@ from gapkit.sources.place import as_plain, require_trust, resolved, resolved_spe
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from gapkit.inputs.data import Dataset
+    from gapkit.core.rows import Rows
+    from gapkit.inputs.data import Dataset, Streamed
 
 __all__ = ["STARTS", "Splits", "draw_of"]
 
 STARTS = "starts"  # under this name the checksum of the data for starts stands beside those of the splits
 _TRAIN_SEED = 2**32
+
+D = TypeVar("D", bound="Dataset | Streamed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +86,32 @@ class Splits:
             >>> {split: len(part) for split, part in Splits(source="digits", limit=5).datasets().items()}
             {'test': 5}
         """
-        sets = {split: self._load(split, self.limit, trust) for split in dict.fromkeys(self.splits)}
+        from gapkit.inputs.data import load
+
+        return self._all(load, trust, told)
+
+    def streamed(
+        self, *, trust: bool = False, told: "Callable[[Dataset | Streamed], object] | None" = None
+    ) -> "dict[str, Dataset | Streamed]":
+        """:meth:`datasets`, but large data stay where they lie.
+
+        Args:
+            trust: run the function although a file names it.
+            told: called with every split, when all are there.
+
+        Raises:
+            InputError: as :meth:`datasets`.
+
+        Example:
+            >>> {split: len(part) for split, part in Splits(source="digits", limit=5).streamed().items()}
+            {'test': 5}
+        """
+        from gapkit.inputs.data import load_streamed
+
+        return self._all(load_streamed, trust, told)
+
+    def _all(self, load: "Callable[..., D]", trust: bool, told: "Callable[[D], object] | None") -> "dict[str, D]":
+        sets = {split: self._load(split, self.limit, trust, load) for split in dict.fromkeys(self.splits)}
         for split, part in sets.items():
             self._require_unchanged(split, part)
         if told is not None:
@@ -104,6 +132,7 @@ class Splits:
             >>> len(Splits(source="digits", bank_data=50).starts())
             50
         """
+        from gapkit.inputs.data import load
         from gapkit.inputs.data.named import NAMED
 
         name = str(self.source)
@@ -111,7 +140,7 @@ class Splits:
         if not has_splits or self.key is not None or not self.bank_data:
             return None
         try:
-            found = self._load("train", self.bank_data, trust)
+            found = self._load("train", self.bank_data, trust, load)
         except InputError:
             return None
         if found.split != "train":
@@ -119,7 +148,13 @@ class Splits:
         self._require_unchanged(STARTS, found)
         return found
 
-    def binarized(self, part: "Dataset", split: str) -> "Tensor":
+    @overload
+    def binarized(self, part: "Dataset", split: str) -> "Tensor": ...
+
+    @overload
+    def binarized(self, part: "Dataset | Streamed", split: str) -> "Tensor | Rows": ...
+
+    def binarized(self, part: "Dataset | Streamed", split: str) -> "Tensor | Rows":
         """Data of a split, (N, *x_shape), made binary as asked for, with draws of the split's own.
 
         Raises:
@@ -130,11 +165,15 @@ class Splits:
             >>> source.binarized(source.datasets()["test"], "test").unique()
             tensor([0., 1.])
         """
-        from gapkit.inputs.data import binarize
+        from gapkit.inputs.data import Binarized, Dataset, binarize
 
-        return binarize(part.x, self.binarize or "none", draw_of(split, self.seed))
+        how, seed = self.binarize or "none", draw_of(split, self.seed)
+        if isinstance(part, Dataset):
+            return binarize(part.x, how, seed)
+        binarize(part.x[:1], how, seed)  # refuses unknown ways
+        return part.x if how == "none" else part.x.map(Binarized(how, seed))
 
-    def facts(self, sets: "Mapping[str, Dataset]") -> dict[str, Any]:
+    def facts(self, sets: "Mapping[str, Dataset | Streamed]") -> dict[str, Any]:
         """What ``run.json`` keeps of the splits.
 
         Example:
@@ -152,8 +191,8 @@ class Splits:
             "splits": {split: split_facts(part) for split, part in sets.items()},
         }
 
-    def _load(self, split: str, limit: int | None, trust: bool) -> "Dataset":
-        from gapkit.inputs.data import load, names_function
+    def _load(self, split: str, limit: int | None, trust: bool, load: "Callable[..., D]") -> "D":
+        from gapkit.inputs.data import names_function
         from gapkit.inputs.data.named import NAMED
 
         name, folder = str(self.source), str(self.folder)
@@ -172,7 +211,7 @@ class Splits:
                 counts=bool(self.counts),
             )
 
-    def _require_unchanged(self, split: str, part: "Dataset") -> None:
+    def _require_unchanged(self, split: str, part: "Dataset | Streamed") -> None:
         expected = self.sha256.get(split)
         if expected is not None and part.sha256 != expected:
             found = f"other data than were analysed: their sha256 begins {part.sha256[:8]}, not {expected[:8]}"

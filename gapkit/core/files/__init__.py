@@ -3,7 +3,7 @@
 Whatever a file declares is compared with a bound before memory is taken for it. Nothing here needs torch.
 """
 
-from gapkit.core.files.arrays import Arrays, read_npy
+from gapkit.core.files.arrays import Arrays, map_npy, read_npy
 from gapkit.core.files.documents import read_json
 from gapkit.core.files.place import kind_of, neighbours, require_file
 from gapkit.core.files.room import ROOM, check_room, in_words, on_disk
@@ -17,6 +17,7 @@ __all__ = [
     "check_room",
     "in_words",
     "kind_of",
+    "map_npy",
     "neighbours",
     "on_disk",
     "read_csv",

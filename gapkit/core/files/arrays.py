@@ -11,14 +11,14 @@ import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Literal
 
 import numpy as np
 
 from gapkit.core.errors import InputError
 from gapkit.core.files.room import check_room, on_disk
 
-__all__ = ["Arrays", "read_npy"]
+__all__ = ["Arrays", "map_npy", "read_npy"]
 
 _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 1 << 16
@@ -112,15 +112,48 @@ def read_npy(path: Path, asked: str, limit: int | None = None) -> np.ndarray:
     """
     try:
         with path.open("rb") as file:
-            header = _Header(file, asked)
-            if header.bytes_of() > path.stat().st_size:  # before memory is taken for a part of it
-                found = f"a truncated or damaged file: {path.stat().st_size:,} bytes for an array of shape "
-                raise InputError(asked, f"{found}{header.shape} and type {header.dtype}", _AGAIN)
-            return header.read(file, path, asked, limit)
+            return _checked(file, path, asked).read(file, path, asked, limit)
     except InputError:
         raise
     except DAMAGED as err:
         raise _damaged(asked, err) from err
+
+
+def map_npy(path: Path, asked: str) -> np.ndarray:
+    """An array whose values are read from its file when they are used; nothing can be written.
+
+    Args:
+        path: a file, which must stay as it is.
+        asked: beginning of the error message.
+
+    Raises:
+        InputError: damaged, no array, or one of objects.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/x.npy", np.arange(8).reshape(4, 2))
+        ...     map_npy(Path(folder, "x.npy"), "read x")[2:].tolist()
+        [[4, 5], [6, 7]]
+    """
+    try:
+        with path.open("rb") as file:
+            header, begin = _checked(file, path, asked), file.tell()
+        order: Literal["F", "C"] = "F" if header.fortran else "C"
+        return np.memmap(path, header.dtype, "r", begin, header.shape, order)
+    except InputError:
+        raise
+    except DAMAGED as err:
+        raise _damaged(asked, err) from err
+
+
+def _checked(file: IO[bytes], path: Path, asked: str) -> _Header:
+    """The header, where the file is as long as it says."""
+    header = _Header(file, asked)
+    if header.bytes_of() > path.stat().st_size:  # before memory is taken for a part of it
+        found = f"a truncated or damaged file: {path.stat().st_size:,} bytes for an array of shape "
+        raise InputError(asked, f"{found}{header.shape} and type {header.dtype}", _AGAIN)
+    return header
 
 
 class Arrays(Mapping[str, np.ndarray]):

@@ -4,6 +4,8 @@ Source: Salakhutdinov & Murray, "On the quantitative analysis of deep belief net
 https://www.cs.toronto.edu/~rsalakhu/papers/dbn_ais.pdf, where grey MNIST pixels are read as probabilities.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,7 +18,7 @@ BINARIZATIONS = ("none", "threshold", "sample")
 PURPOSE = 0xB1  # keeps these draws apart from every other use of the same seed
 
 
-def binarize(x: Tensor, how: str, seed: int = 0) -> Tensor:
+def binarize(x: Tensor, how: str, seed: int = 0, rows: Sequence[int] | None = None) -> Tensor:
     """Turn intensities into zeros and ones.
 
     Args:
@@ -25,6 +27,7 @@ def binarize(x: Tensor, how: str, seed: int = 0) -> Tensor:
             from a Bernoulli with probability x, once. The draw of a datapoint depends only on the seed and its index,
             so shortening the data changes nothing.
         seed: of the draws, 0 or more.
+        rows: the indices of the datapoints in their data; None for the first N.
 
     Returns:
         The same shape and dtype as x.
@@ -46,7 +49,7 @@ def binarize(x: Tensor, how: str, seed: int = 0) -> Tensor:
     if seed < 0:
         raise InputError(f"binarize the data with seed {seed}", "a negative seed", "use 0 or more")
     draws = np.empty((len(x), x[0].numel() if len(x) else 0))
-    for index, row in enumerate(draws):
+    for index, row in zip(range(len(x)) if rows is None else rows, draws, strict=True):
         key = np.random.SeedSequence(seed, spawn_key=(index, PURPOSE))
         np.random.Generator(np.random.Philox(key)).random(out=row)
     return (torch.from_numpy(draws).reshape(x.shape).to(x.device) < x).to(x.dtype)

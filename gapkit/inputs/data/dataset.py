@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from gapkit.core.errors import InputError
-from gapkit.inputs.data.scaling import scaled
+from gapkit.inputs.data.scaling import Scaling
 
-__all__ = ["Dataset", "Raw", "finish"]
+__all__ = ["Dataset", "Form", "Labelled", "Raw", "finish", "labels_of", "require_numbers"]
 
 
 @dataclass(frozen=True)
@@ -36,32 +36,26 @@ class Raw:
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """Data to train on or to analyse.
+class Labelled:
+    """What is told of data beside their values.
 
     Attributes:
-        x: (N, *x_shape), float32, finite.
         labels: (N,), int64 or float, or ``None``. Text labels are positions in ``classes``, -1 where one is missing.
         name: where the data come from, as the user wrote it.
         split: ``"train"``, ``"test"``, or ``"all"`` when the source makes no difference.
-        sha256: of the bytes of ``x``, hexadecimal.
+        sha256: of the data, hexadecimal.
         classes: the words of text labels, sorted; ``None`` where labels are numbers, or there are none.
         scaling: what was done to the values as they are stored, in words; "none" for nothing.
         notes: what else the user should know, such as where the labels come from.
     """
 
-    x: Tensor
     labels: Tensor | None
     name: str
     split: str
     sha256: str
-    classes: tuple[str, ...] | None = None
-    scaling: str = "none"
-    notes: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        """Return N, the number of datapoints."""
-        return len(self.x)
+    classes: tuple[str, ...] | None
+    scaling: str
+    notes: tuple[str, ...]
 
     @property
     def label_values(self) -> np.ndarray | None:
@@ -73,6 +67,21 @@ class Dataset:
             return None
         positions = self.labels.numpy()
         return positions if self.classes is None else np.array([*self.classes, None], dtype=object)[positions]
+
+
+@dataclass(frozen=True)
+class Dataset(Labelled):
+    """Data to train on or to analyse.
+
+    Attributes:
+        x: (N, *x_shape), float32, finite; ``sha256`` is that of its bytes.
+    """
+
+    x: Tensor
+
+    def __len__(self) -> int:
+        """Return N, the number of datapoints."""
+        return len(self.x)
 
 
 def finish(raw: Raw, name: str, limit: int | None = None, scale: str | None = None, *, counts: bool = False) -> Dataset:
@@ -96,29 +105,64 @@ def finish(raw: Raw, name: str, limit: int | None = None, scale: str | None = No
         InputError: no datapoints, values that are not real numbers, NaN or Inf, labels of another length.
     """
     asked = f"read data from {name}"
-    x = _as_tensor(raw.x, asked)
+    x = require_numbers(raw.x, asked)
     if x.ndim == 0 or x.numel() == 0:
         raise InputError(asked, f"an array of shape {tuple(x.shape)}", "pass at least one datapoint, shape (N, ...)")
     if x.ndim == 1:
         do = "reshape one-dimensional data to (N, 1); one single datapoint to (1, ...)"
         raise InputError(asked, f"an array of shape {tuple(x.shape)}, not (N, ...)", do)
-    labels, classes = (None, None) if raw.labels is None else _labels(raw.labels, len(x), asked)
-    eight_bit = x.dtype == torch.uint8 and (raw.images or bool((x > 1).any()))
-    if x.dtype == torch.uint8 and x.ndim == 3:
-        x = x.unsqueeze(1)
-    elif x.dtype == torch.uint8 and x.ndim == 4 and x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3):
-        x = x.permute(0, 3, 1, 2)
-    stored = x
+    labels, classes = (None, None) if raw.labels is None else labels_of(raw.labels, len(x), asked)
+    form = Form.of(x, scale, images=raw.images, counts=counts, asked=asked)
     if limit is not None:
         x, labels = x[:limit], None if labels is None else labels[:limit]
-    x = x.to(torch.float32, memory_format=torch.contiguous_format, copy=True).contiguous()
-    _require_finite(x, asked)
-    x, done = scaled(x, stored, "none" if counts and scale is None else scale, eight_bit=eight_bit, asked=asked)
-    done = raw.scaling if done == "none" else done
-    return Dataset(x, labels, name, raw.split, hashlib.sha256(x.numpy().data).hexdigest(), classes, done, raw.notes)
+    x = form(x)
+    done = raw.scaling if form.scaling.words == "none" else form.scaling.words
+    digest = hashlib.sha256(x.numpy().data).hexdigest()
+    return Dataset(labels, name, raw.split, digest, classes, done, raw.notes, x)
 
 
-def _as_tensor(array: np.ndarray | Tensor, asked: str) -> Tensor:
+@dataclass(frozen=True)
+class Form:
+    """From values as they are stored to those that models are given.
+
+    Attributes:
+        eight_bit: whether they are pixels of 8 bits.
+        scaling: what is done to them.
+        asked: beginning of error messages.
+    """
+
+    eight_bit: bool
+    scaling: Scaling
+    asked: str
+
+    @staticmethod
+    def of(stored: Tensor, scale: str | None, *, images: bool, counts: bool, asked: str) -> "Form":
+        """Decide it on all values, or on many; :func:`finish` tells how, and what is raised."""
+        eight_bit = stored.dtype == torch.uint8 and (images or bool((stored > 1).any()))
+        scale = "none" if counts and scale is None else scale
+        return Form(eight_bit, Scaling.of(stored, scale, eight_bit=eight_bit, asked=asked), asked)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Some datapoints as they are stored, (P, ...), in the form: float32, channels first, scaled.
+
+        Raises:
+            InputError: NaN or Inf.
+        """
+        if x.dtype == torch.uint8 and x.ndim == 3:
+            x = x.unsqueeze(1)
+        elif x.dtype == torch.uint8 and x.ndim == 4 and x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3):
+            x = x.permute(0, 3, 1, 2)
+        x = x.to(torch.float32, memory_format=torch.contiguous_format, copy=True).contiguous()
+        _require_finite(x, self.asked)
+        return self.scaling(x)
+
+
+def require_numbers(array: np.ndarray | Tensor, asked: str) -> Tensor:
+    """A copy of an array of real numbers, or a tensor of such, on the CPU.
+
+    Raises:
+        InputError: other values.
+    """
     if isinstance(array, Tensor):
         tensor = array.detach().cpu()
         if tensor.is_complex() or tensor.is_quantized or tensor.layout != torch.strided:
@@ -135,7 +179,7 @@ def _as_tensor(array: np.ndarray | Tensor, asked: str) -> Tensor:
     return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
 
 
-def _labels(labels: np.ndarray | Tensor, size: int, asked: str) -> tuple[Tensor, tuple[str, ...] | None]:
+def labels_of(labels: np.ndarray | Tensor, size: int, asked: str) -> tuple[Tensor, tuple[str, ...] | None]:
     """Labels as a tensor, and the words that its numbers stand for."""
     classes = None
     if not isinstance(labels, Tensor):
@@ -145,7 +189,7 @@ def _labels(labels: np.ndarray | Tensor, size: int, asked: str) -> tuple[Tensor,
                 values, classes = _numbered(values)
             except UnicodeError as error:
                 raise InputError(asked, f"labels that are no text ({error})", "store words or numbers") from error
-        labels = _as_tensor(values, asked)
+        labels = require_numbers(values, asked)
     labels = labels.detach().cpu()
     if len(labels.shape) == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]

@@ -11,7 +11,7 @@ from gapkit.core.errors import InputError
 from gapkit.core.files import check_room, kind_of, neighbours
 from gapkit.inputs.data.dataset import Raw
 
-__all__ = ["SUFFIXES", "read_folder"]
+__all__ = ["SUFFIXES", "image_files", "read_folder", "read_image", "read_images"]
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 GREY_MODES = ("1", "L", "LA")
@@ -39,13 +39,26 @@ def read_folder(folder: Path, split: str, limit: int | None = None) -> Raw:
     place = folder / split if own_split else folder
     if not os.access(place, os.R_OK | os.X_OK):
         raise InputError(asked, f"no permission to list {place}", "ask for it (chmod u+rx), or copy the images")
-    names = neighbours(place)
-    paths = [place / name for name in names if Path(name).suffix.lower() in SUFFIXES and (place / name).is_file()]
+    paths = image_files(place)
     if not paths:
+        names = neighbours(place)
         raise InputError(asked, f"no png or jpg files, only {', '.join(names[:8]) or 'nothing'}", "check the path")
+    return read_images(paths, asked, split if own_split else "all", limit)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The png and jpg files in a folder, by name; none where it cannot be listed."""
+    names = (name for name in neighbours(folder) if Path(name).suffix.lower() in SUFFIXES)
+    return [folder / name for name in names if (folder / name).is_file()]
+
+
+def read_images(
+    paths: list[Path], asked: str, split: str = "all", limit: int | None = None, notes: tuple[str, ...] = ()
+) -> Raw:
+    """Image files as one array; see :func:`read_folder`."""
     first, images = None, []
     for path in paths[:limit]:
-        image = _read_image(path, asked)
+        image = read_image(path, asked)
         if first is None:
             first, sizes = image, [path.stat().st_size for path in paths[:limit]]
             what = f"{len(sizes):,} images, the first one {_describe(image)}"
@@ -54,11 +67,15 @@ def read_folder(folder: Path, split: str, limit: int | None = None) -> Raw:
             found = f"{paths[0].name} is {_describe(first)}, {path.name} is {_describe(image)}"
             raise InputError(asked, found, "bring all images to one size, all grey or all colour")
         images.append(image)
-    return Raw(np.stack(images), split=split if own_split else "all", images=True)
+    return Raw(np.stack(images), split=split, images=True, notes=notes)
 
 
-def _read_image(path: Path, asked: str) -> np.ndarray:
-    """Return one image, uint8, channels first."""
+def read_image(path: Path, asked: str) -> np.ndarray:
+    """One image, uint8, channels first.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -12,16 +12,18 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from gapkit.core.errors import InputError
-from gapkit.core.files import kind_of, neighbours
+from gapkit.core.files import kind_of, neighbours, require_file
 from gapkit.inputs.data.dataset import Dataset, Raw, finish
 from gapkit.inputs.data.files import READERS, pick
 from gapkit.inputs.data.given import unpacked
-from gapkit.inputs.data.images import read_folder
+from gapkit.inputs.data.images import read_folder, read_images
 from gapkit.inputs.data.named import NAMED
 from gapkit.inputs.data.scaling import Scale
+from gapkit.inputs.data.shards import SUFFIXES, parts_of
+from gapkit.inputs.data.streamed import Streamed, streamed
 from gapkit.inputs.usercode import call_user, load_attribute
 
-__all__ = ["SPLITS", "load", "names_function"]
+__all__ = ["SPLITS", "load", "load_streamed", "names_function"]
 
 SPLITS = ("train", "test")
 TABLES = (".csv", ".parquet")
@@ -41,8 +43,9 @@ def load(
 
     Args:
         source: a name (``digits``, ``mnist``, ``fashion_mnist``, ``cifar10``); a file ``.npz``, ``.npy``, ``.pt``,
-            ``.csv`` or ``.parquet``; a folder of images; or ``path/to/file.py:function`` or
-            ``package.module:function``, called with ``split=`` if it takes that, and returning ``x``, ``(x, labels)``
+            ``.csv`` or ``.parquet``; a folder of images (also in folders below), or of ``.npy`` or
+            ``.parquet`` files that belong together; or ``path/to/file.py:function`` or ``package.module:function``,
+            called with ``split=`` if it takes that, and returning ``x``, ``(x, labels)``
             or a ``torch.utils.data`` Dataset.
         split: ``"train"`` or ``"test"``. Sources that make no difference give all they have.
         key: name of the array in an ``.npz`` or ``.pt`` file.
@@ -68,6 +71,55 @@ def load(
         >>> digits.x.shape, digits.x.max().item(), digits.labels
         (torch.Size([5, 1, 8, 8]), 1.0, tensor([1, 7, 4, 6, 3]))
     """
+    found = _found(source, split, key, limit, scale, label_column, counts, stream=False)
+    assert isinstance(found, Dataset)
+    return found
+
+
+def load_streamed(
+    source: str | Path,
+    *,
+    split: str = "test",
+    key: str | None = None,
+    limit: int | None = None,
+    scale: str | None = None,
+    label_column: str | None = None,
+    counts: bool = False,
+) -> Dataset | Streamed:
+    """As :func:`load`, but large data stay where they lie, and are read a few at a time when they are wanted.
+
+    That is so from 256 MB (as float32) on, in ``.npy`` and ``.parquet`` files, folders of such, and folders of images.
+    Form and scale of the values are decided on a sample, and what does not agree with it is refused when it is read.
+
+    Args:
+        source: see :func:`load`, as all others.
+        split: of the two.
+        key: of an array.
+        limit: keep only the first ``limit`` datapoints.
+        scale: of pixels.
+        label_column: of a table.
+        counts: whether whole numbers stay as they are.
+
+    Raises:
+        InputError: as :func:`load`; or large data that cannot be read a few at a time.
+
+    Example:
+        >>> len(load_streamed("digits", limit=5))
+        5
+    """
+    return _found(source, split, key, limit, scale, label_column, counts, stream=True)
+
+
+def _found(
+    source: str | Path,
+    split: str,
+    key: str | None,
+    limit: int | None,
+    scale: str | None,
+    label_column: str | None,
+    counts: bool,
+    stream: bool,
+) -> Dataset | Streamed:
     source = str(source)
     if split not in SPLITS:
         raise InputError(f"load the split {split!r} of {source}", "no such split", f"use {' or '.join(SPLITS)}")
@@ -78,15 +130,22 @@ def load(
     if key is not None and path.suffix not in (".npz", ".pt", ".pth"):
         do = "drop --data-key (key=), or pass a .npz or .pt file"
         raise InputError(f"load the array {key!r} of {source}", "a source without named arrays", do)
-    if label_column is not None and path.suffix not in TABLES:
+    if label_column is not None and kind != "folder" and path.suffix not in TABLES:
         do = f"drop --label-column, or pass a table ({' or '.join(TABLES)})"
         raise InputError(f"load labels from the column {label_column!r} of {source}", "a source without columns", do)
     if scale is not None:
         Scale.parse(scale)
+    if stream and (kind == "folder" or (kind == "file" and path.suffix in SUFFIXES)):
+        if kind == "file":
+            require_file(path, f"read data from {path}")
+        parts = parts_of(path, kind, split, f"read data from {source}")
+        left = parts and streamed(parts, source, limit, scale, label_column, counts=counts)
+        if left:
+            return left
     if source in NAMED:
         raw = NAMED[source](split)
     elif kind == "folder":
-        raw = read_folder(path, split, limit)
+        raw = _from_folder(path, split, limit, label_column)
     elif kind == "file" and path.suffix in READERS:
         raw = READERS[path.suffix](path, split, label_column if path.suffix in TABLES else key, limit)
     elif names_function(source):
@@ -106,6 +165,17 @@ def names_function(source: str) -> bool:
     if source in NAMED or ":" not in source:
         return False
     return kind_of(Path(os.path.expanduser(source)), f"load data from {source!r}") == "nothing"
+
+
+def _from_folder(path: Path, split: str, limit: int | None, label_column: str | None) -> Raw:
+    """Images, images of the folders in it, or files of numbers that belong together."""
+    asked = f"read data from {path}"
+    parts = parts_of(path, "folder", split, asked)
+    if parts is None or (parts.images and not parts.notes):
+        return read_folder(path, split, limit)
+    if parts.images:
+        return read_images(list(parts.paths), asked, parts.split, limit, parts.notes)
+    return parts.read(asked, limit, label_column)
 
 
 def _from_function(spec: str, split: str) -> Raw:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from gapkit.core.errors import InputError
 
-__all__ = ["COUNTS", "Scale", "scaled"]
+__all__ = ["COUNTS", "Scale", "Scaling"]
 
 COUNTS = ("categorical", "negative_binomial", "poisson")  # likelihoods whose data are whole numbers, never scaled
 
@@ -46,42 +46,65 @@ class Scale:
         return cls(low, high)
 
 
-def scaled(x: Tensor, stored: Tensor, scale: str | None, *, eight_bit: bool, asked: str) -> tuple[Tensor, str]:
-    """Bring values to a scale.
+@dataclass(frozen=True)
+class Scaling:
+    """What is done to the values of a source.
 
-    Args:
-        x: (N, ...), floating point: the datapoints that are kept.
-        stored: all values of the source, by which its range is decided.
-        scale: as :meth:`Scale.parse` reads it; None divides 8-bit pixels by 255 and leaves all else alone.
-        eight_bit: whether the source holds 8-bit pixels.
-        asked: beginning of the error message.
-
-    Returns:
-        The values, and what was done in words.
-
-    Raises:
-        InputError: a range is wanted, and the values are no pixels.
-
-    Example:
-        >>> import torch
-        >>> x = torch.tensor([[0.0, 255.0]])
-        >>> scaled(x, x, "-1,1", eight_bit=True, asked="read data")
-        (tensor([[-1.,  1.]]), 'pixels from 0..255 to [-1, 1]')
+    Attributes:
+        top: the brightest value there is, as stored; None leaves values alone.
+        to: the range wanted.
     """
-    wanted = Scale(0.0, 1.0) if scale is None and eight_bit else None if scale is None else Scale.parse(scale)
-    if wanted is None:
-        return x, "none"
-    top, whole = 255.0, eight_bit
-    if not eight_bit:
+
+    top: float | None = None
+    to: Scale = Scale(0.0, 1.0)
+
+    @staticmethod
+    def of(stored: Tensor, scale: str | None, *, eight_bit: bool, asked: str) -> "Scaling":
+        """Decide it.
+
+        Args:
+            stored: all values of the source, by which its range is decided.
+            scale: as :meth:`Scale.parse` reads it; None divides 8-bit pixels by 255 and leaves all else alone.
+            eight_bit: whether the source holds 8-bit pixels.
+            asked: beginning of the error message.
+
+        Raises:
+            InputError: a range is wanted, and the values are no pixels.
+
+        Example:
+            >>> import torch
+            >>> x = torch.tensor([[0.0, 255.0]])
+            >>> scaling = Scaling.of(x, "-1,1", eight_bit=True, asked="read data")
+            >>> scaling(x), scaling.words
+            (tensor([[-1.,  1.]]), 'pixels from 0..255 to [-1, 1]')
+        """
+        wanted = Scale(0.0, 1.0) if scale is None and eight_bit else None if scale is None else Scale.parse(scale)
+        if wanted is None:
+            return Scaling()
+        if eight_bit:
+            return Scaling(255.0, wanted)
         low, high = float(stored.min()), float(stored.max())
         if low < 0 or high > 255 or (high > 1 and not bool((stored == stored.round()).all())):
             found = f"values from {low:g} to {high:g}, which are no pixels in 0..255 or [0, 1]"
             do = "scale the data yourself as in training, e.g. in a function (--data file.py:function)"
             raise InputError(f"{asked}, scaled to [{wanted.low:g}, {wanted.high:g}]", found, do)
-        whole = high > 1
-        top = 255.0 if whole else 1.0
-    x = x / top
-    source = "0..255" if whole else "[0, 1]"
-    if (wanted.low, wanted.high) == (0.0, 1.0):
-        return x, "pixels divided by 255" if whole else "none"
-    return x * (wanted.high - wanted.low) + wanted.low, f"pixels from {source} to [{wanted.low:g}, {wanted.high:g}]"
+        return Scaling(255.0 if high > 1 else 1.0, wanted)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Values of any shape on the scale, floating point as they come."""
+        if self.top is None:
+            return x
+        x = x / self.top
+        return x if self._unit else x * (self.to.high - self.to.low) + self.to.low
+
+    @property
+    def _unit(self) -> bool:
+        return (self.to.low, self.to.high) == (0.0, 1.0)
+
+    @property
+    def words(self) -> str:
+        """What is done; "none" for nothing."""
+        if self.top is None or (self._unit and self.top == 1.0):
+            return "none"
+        source = "0..255" if self.top > 1.0 else "[0, 1]"
+        return "pixels divided by 255" if self._unit else f"pixels from {source} to [{self.to.low:g}, {self.to.high:g}]"

@@ -10,26 +10,26 @@ import numpy as np
 from gapkit.core.errors import InputError
 from gapkit.inputs.data.dataset import Raw
 
-__all__ = ["read_table"]
+__all__ = ["are_pixels", "label_column", "read_table"]
 
 LABELS = ("class", "classes", "label", "labels", "target", "targets")  # whatever their case
 _PIXEL = re.compile(r"(pixel|px|p)?[ _]?\d+(x\d+)?", re.IGNORECASE)
 _BRIGHT = 128  # 8-bit images have pixels at least that bright
 
 
-def read_table(frame: Any, asked: str, label_column: str | None = None) -> Raw:
+def read_table(frame: Any, asked: str, wanted: str | None = None) -> Raw:
     """Columns become the last dimension, but for the labels; whole numbers of pixels become uint8.
 
     Args:
         frame: a ``pandas.DataFrame``.
         asked: beginning of the error message.
-        label_column: the column of the labels, ``none`` for none; None takes the one that is named so.
+        wanted: the column of the labels, ``none`` for none; None takes the one that is named so.
 
     Raises:
         InputError: no such column, several that are named like labels, a saved index, or columns of no numbers.
     """
     frame.columns = [str(name) for name in frame.columns]
-    name = _label_column(list(frame.columns), asked, label_column)
+    name = label_column(list(frame.columns), asked, wanted)
     labels = None if name is None else frame.pop(name).to_numpy()
     if any(column.startswith("Unnamed: ") for column in frame.columns):
         found = "a column without a name, probably a saved row index"
@@ -39,12 +39,22 @@ def read_table(frame: Any, asked: str, label_column: str | None = None) -> Raw:
         do = "drop these columns or turn them into numbers; a column of labels is named with --label-column"
         raise InputError(asked, f"columns that are not numbers: {', '.join(texts[:8])} ({len(texts)} in all)", do)
     notes = () if name is None else (f"labels from the column {name}",)
-    if _are_pixels(frame):
+    if are_pixels(frame):
         return Raw(frame.to_numpy(dtype=np.uint8), labels, images=True, notes=notes)
     return Raw(frame.to_numpy(dtype=np.float64, na_value=np.nan), labels, notes=notes)
 
 
-def _label_column(columns: list[str], asked: str, wanted: str | None) -> str | None:
+def label_column(columns: list[str], asked: str, wanted: str | None) -> str | None:
+    """The column of the labels, if there is one.
+
+    Args:
+        columns: their names.
+        asked: beginning of the error message.
+        wanted: see :func:`read_table`.
+
+    Raises:
+        InputError: no such column, or several that are named like labels.
+    """
     if wanted is not None:
         if wanted in columns:
             return wanted
@@ -60,7 +70,7 @@ def _label_column(columns: list[str], asked: str, wanted: str | None) -> str | N
     return named[0] if named else next((column for column in columns if column == "y"), None)
 
 
-def _are_pixels(frame: Any) -> bool:
+def are_pixels(frame: Any) -> bool:
     """Whole numbers from 0 to 255 in columns that are named like pixels, or as many as a square image has."""
     if not frame.size or any(getattr(dtype, "kind", "O") not in "iu" for dtype in frame.dtypes):
         return False

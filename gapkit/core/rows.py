@@ -1,0 +1,157 @@
+"""Datapoints that are read when they are wanted, so that data may be larger than memory."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+__all__ = ["Placed", "Reader", "Rows", "some"]
+
+_PLACES, _IN_A_ROW = 8, 128  # of a sample: blocks of neighbours, because many files are read in such
+
+Step = Callable[[Tensor, Sequence[int]], Tensor]
+
+
+class Reader(Protocol):
+    """Where datapoints lie. It can be pickled; then it opens its files again."""
+
+    def __len__(self) -> int:
+        """Number of datapoints N."""
+        ...
+
+    def read(self, rows: Sequence[int]) -> Tensor:
+        """Some datapoints as they lie there, shape (P, ...), of ascending rows most often.
+
+        Raises:
+            InputError: they cannot be read any more.
+        """
+        ...
+
+
+class Rows:
+    """Datapoints of shape (N, *x_shape), read anew whenever they are taken; used like a tensor by its first axis.
+
+    Args:
+        reader: where they lie.
+        steps: what is done to what is read, row by row, given the datapoints and their places in the data.
+        limit: no more than so many of the first datapoints.
+
+    Example:
+        >>> class Squares:
+        ...     def __len__(self):
+        ...         return 4
+        ...
+        ...     def read(self, rows):
+        ...         return torch.tensor([[float(row**2)] for row in rows])
+        >>> x = Rows(Squares()).map(lambda part, rows: part + 1.0)
+        >>> x.shape, x[1:3].tolist(), x[[3]].tolist(), [len(part) for part in x.split(3)]
+        (torch.Size([4, 1]), [[2.0], [5.0]], [[10.0]], [3, 1])
+    """
+
+    def __init__(self, reader: Reader, steps: tuple[Step, ...] = (), limit: int | None = None) -> None:
+        self._reader, self._steps = reader, steps
+        self._size = len(reader) if limit is None else min(limit, len(reader))
+
+    def __len__(self) -> int:
+        """Number of datapoints N."""
+        return self._size
+
+    def __getitem__(self, rows: "int | slice | Sequence[int] | Tensor") -> Tensor:
+        """One datapoint, shape (*x_shape), or several, shape (P, *x_shape)."""
+        if isinstance(rows, int):
+            return self._read([range(self._size)[rows]])[0]
+        if isinstance(rows, slice):
+            return self._read(range(self._size)[rows])
+        return self._read([int(row) for row in rows])
+
+    def _read(self, rows: Sequence[int]) -> Tensor:
+        # A unit repeats its last datapoint where it is not full.
+        wanted = sorted(set(rows))
+        x = self._reader.read(wanted)
+        for step in self._steps:
+            x = step(x, wanted)
+        if list(rows) == wanted:
+            return x
+        place = {row: at for at, row in enumerate(wanted)}
+        return x[[place[row] for row in rows]]
+
+    @cached_property
+    def _one(self) -> Tensor:
+        return self[:1]
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of all datapoints, (N, *x_shape)."""
+        return torch.Size((self._size, *self._one.shape[1:]))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the datapoints as they are taken."""
+        return self._one.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are taken to."""
+        return self._one.device
+
+    def numel(self) -> int:
+        """Number of values of all datapoints."""
+        return self.shape.numel()
+
+    def map(self, step: Step) -> "Rows":
+        """The same with a step more."""
+        return Rows(self._reader, (*self._steps, step), self._size)
+
+    def split(self, size: int) -> Iterator[Tensor]:
+        """All datapoints, so many at a time, in their order."""
+        for start in range(0, self._size, size):
+            yield self[start : start + size]
+
+    def sample(self) -> Tensor:
+        """Some datapoints, a thousand or all: blocks of neighbours, evenly spread from the first to the last."""
+        return self[sample_rows(self._size)]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what was read."""
+        return {name: value for name, value in vars(self).items() if name != "_one"}
+
+
+def sample_rows(size: int) -> list[int]:
+    """The rows of :meth:`Rows.sample`.
+
+    Example:
+        >>> rows = sample_rows(10**6)
+        >>> len(rows), rows[0], rows[128], rows[-1]
+        (1024, 0, 142839, 999999)
+    """
+    if size <= _PLACES * _IN_A_ROW:
+        return list(range(size))
+    starts = [at * (size - _IN_A_ROW) // (_PLACES - 1) for at in range(_PLACES)]
+    return [start + row for start in starts for row in range(_IN_A_ROW)]
+
+
+def some(x: "Tensor | Rows") -> Tensor:
+    """What is looked at to tell what data are: all that are in memory, else a sample, shape (M, *x_shape)."""
+    return x.sample() if isinstance(x, Rows) else x
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A step that brings datapoints to a device, type and shape.
+
+    Attributes:
+        device: where to.
+        dtype: the type.
+        shape: of a datapoint.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+
+    def __call__(self, x: Tensor, rows: Sequence[int]) -> Tensor:
+        """Datapoints as they are wanted, shape (P, *shape)."""
+        return x.to(self.device).to(self.dtype).reshape(len(x), *self.shape)
