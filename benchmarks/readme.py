@@ -1,4 +1,4 @@
-"""``python -m benchmarks.readme``: write ``benchmarks/README.md`` from the JSON files in ``benchmarks/results``."""
+"""``python -m benchmarks.readme``: write ``README.md`` here and ``docs/scaling.md`` from ``benchmarks/results``."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks.output import number
 from benchmarks.readme_intervals import intervals
 from benchmarks.readme_local_fit import local_fit
+from benchmarks.readme_scaling import scaling
 from benchmarks.readme_truth import truth
 
 HERE = Path(__file__).parent
@@ -40,10 +41,14 @@ def main() -> None:
         if path.exists():
             parts.append(section(json.loads(path.read_text("utf-8"))))
     (HERE / "README.md").write_text("\n".join(parts), "utf-8")
+    found = _earlier("scaling.json")
+    if found is not None:
+        page = scaling(found, _earlier("workers.json"), _earlier("million.json"))
+        (HERE.parent / "docs" / "scaling.md").write_text(page, "utf-8")
 
 
 def _earlier(name: str) -> dict[str, Any] | None:
-    """What an earlier version gave, kept in the repository, or None."""
+    """What is kept in the repository of that name, or None."""
     path = RESULTS / name
     return json.loads(path.read_text("utf-8")) if path.exists() else None
 

@@ -113,7 +113,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 def main() -> None:
     """Run the command line; bad input ends with its explanation and exit code 2, never with a traceback."""
     tolerant_streams()
-    signal.signal(signal.SIGTERM, _terminate)
+    before = signal.signal(signal.SIGTERM, _terminate)
     warnings.showwarning = _show_warning
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
@@ -126,3 +126,5 @@ def main() -> None:
     except KeyboardInterrupt:  # before a command began
         typer.secho("gapkit: interrupted; nothing was written", err=True)
         raise SystemExit(_INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+from gapkit.cli.lock import refuse_if_busy
 from gapkit.core.errors import InputError
 
 __all__ = [
@@ -61,6 +62,7 @@ def _check(out: Path, *, resume: bool) -> None:
 
     begun = any(any(out.glob(name)) for name in (STORE, f"*/{STORE}"))  # of a run; of shards, or of a series
     if begun and not resume:
+        refuse_if_busy(out / STORE)
         found = f"another run, which {'is finished' if (out / _LAST).exists() else 'was begun'}"
         raise InputError(f"the output folder {out}", found, f"{AGAIN}, or choose another --out")
     if not begun:

@@ -77,7 +77,7 @@ class Job:
         from gapkit.engine import Disk, Union, analyze
 
         with self._begun(checkpoint, console, out, like) as (arguments, progress, store, messages):
-            shared = [Disk(folder / STORE, self.device) for folder in self.shards]
+            shared = [Disk(folder / STORE, self.device, reads_only=True) for folder in self.shards]
             result = analyze(
                 **arguments,
                 spec=self.spec,

@@ -1,6 +1,5 @@
 """What a run has done so far, kept in its folder: by one process at a time, and continued as the run that it is."""
 
-import json
 import os
 import platform
 import signal
@@ -12,9 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from gapkit.cli.folder import AGAIN, STORE, going_on
+from gapkit.cli.lock import ELSEWHERE, LOCK, REQUEST, claimed
 from gapkit.core.errors import InputError
 from gapkit.core.phrases import listed
 
@@ -22,10 +20,6 @@ if TYPE_CHECKING:
     from gapkit.engine import Disk
 
 __all__ = ["kept_run", "patient", "pinned", "use_threads"]
-
-_REQUEST = "request.json"
-_LOCK = ".lock"
-_ELSEWHERE = "make room or writing possible there, or choose another --out"
 
 
 @contextmanager
@@ -44,7 +38,7 @@ def kept_run(out: Path, request: Mapping[str, Any], *, resume: bool, device: str
     from gapkit.engine import Disk, differences
 
     folder = out / STORE
-    lock, before = _claimed(folder), None
+    lock, before = claimed(folder), None
     try:
         before = pinned(out)
         others = list(differences(before, request)) if before is not None else []
@@ -55,7 +49,7 @@ def kept_run(out: Path, request: Mapping[str, Any], *, resume: bool, device: str
             raise InputError(
                 f"the output folder {out}", "another run, which was begun", f"{AGAIN}, or choose another --out"
             )
-        _write(folder / _REQUEST, {**request, "writer": {"process": os.getpid(), "host": platform.node()}})
+        _write(folder / REQUEST, {**request, "writer": {"process": os.getpid(), "host": platform.node()}})
         going_on.set(out)
         yield Disk(folder, device)
     except BaseException:
@@ -66,21 +60,6 @@ def kept_run(out: Path, request: Mapping[str, Any], *, resume: bool, device: str
         lock.release()
 
 
-def _claimed(folder: Path) -> FileLock:
-    """The lock of a store, which ends with the process that has it, however that ends."""
-    asked = f"keep what is done in {folder}"
-    lock = FileLock(folder / _LOCK, timeout=0)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        found = f"another process that writes there ({_told_writer(folder)})"
-        raise InputError(asked, found, "wait for it or end it, or choose another --out") from None
-    except OSError as error:
-        raise InputError(asked, error.strerror or type(error).__name__, _ELSEWHERE) from error
-    return lock
-
-
 def _write(path: Path, values: Mapping[str, Any]) -> None:
     from gapkit.core.files import write_json
 
@@ -88,14 +67,14 @@ def _write(path: Path, values: Mapping[str, Any]) -> None:
         write_json(path, values)
     except OSError as error:
         asked = f"keep what is done in {path.parent}"
-        raise InputError(asked, error.strerror or type(error).__name__, _ELSEWHERE) from error
+        raise InputError(asked, error.strerror or type(error).__name__, ELSEWHERE) from error
 
 
 def _tidied(folder: Path) -> None:
     """Take the folder away again where nothing was kept in it."""
     if any(entry.is_dir() for entry in folder.iterdir()):
         return
-    for name in (_REQUEST, _LOCK):
+    for name in (REQUEST, LOCK):
         (folder / name).unlink(missing_ok=True)
     for empty in (folder, folder.parent):
         with suppress(OSError):  # one that holds something
@@ -110,7 +89,7 @@ def pinned(out: Path) -> dict[str, Any] | None:
     """
     from gapkit.core.files import read_json
 
-    path = out / STORE / _REQUEST
+    path = out / STORE / REQUEST
     if not path.exists():
         return None
     asked, do = f"go on with the run in {out}, {path.name}", "choose another --out"
@@ -169,11 +148,3 @@ def _said_at_once(message: str) -> None:
     """Tell it on standard error, past Python's stream: a signal may come while that is in the middle of a line."""
     with suppress(AttributeError, OSError, ValueError):  # nobody reads there, or it is no file
         os.write(sys.stderr.fileno(), message.encode())
-
-
-def _told_writer(folder: Path) -> str:
-    try:
-        writer = json.loads((folder / _REQUEST).read_text("utf-8"))["writer"]
-        return f"process {int(writer['process'])} on {str(writer['host'])!s:.60}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "which one is not told"

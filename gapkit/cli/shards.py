@@ -56,6 +56,8 @@ def analyze_shard(job: Job, path: Path, out: Path, shard: "Shard") -> None:
     done = job.run_shard(path, console(errors=True), folder, shard)
     write_json(folder / _DONE, {"units": done.units, "datapoints": done.datapoints, "failed": done.failed})
     what = f"{done.datapoints} datapoints in {done.units} unit{'' if done.units == 1 else 's'}"
+    if not done.units:
+        what = "no unit, because there are fewer units than shards"
     typer.echo(f"shard {shard.number} of {shard.of}: {what}, kept in {folder}")
     typer.echo(f"next, when all {shard.of} are done: gapkit merge {out}")
     end_with_failures(done.failed, "done.json")
@@ -120,18 +122,20 @@ def merge(
 
 
 def _found(places: Sequence[Path], *, complete: bool) -> list[Path]:
-    """The folders of all shards, in their order.
+    """The folders of all shards, in their order; of one that was run in several places, all of them.
 
     Raises:
         InputError: none, one that is missing or not finished, or shards of several cuts.
     """
-    found: dict[tuple[int, int], Path] = {}
+    found: dict[tuple[int, int], list[Path]] = {}
     for place in places:
         inner = sorted(place.glob("shard-*-of-*")) if place.is_dir() else []
         for folder in (place, *inner):
             name = _NAME.fullmatch(folder.resolve().name)
             if name and pinned(folder) is not None:
-                found[int(name[1]), int(name[2])] = folder
+                there = found.setdefault((int(name[1]), int(name[2])), [])
+                if folder.resolve() not in [other.resolve() for other in there]:
+                    there.append(folder)
     asked = f"merge the shards in {listed(str(place) for place in places)}"
     if not found:
         raise InputError(asked, "none there", "give the --out folder that the shards were run with")
@@ -141,10 +145,10 @@ def _found(places: Sequence[Path], *, complete: bool) -> list[Path]:
         raise InputError(asked, f"shards of cuts into {words} parts", "give those of one")
     (count,) = counts
     missing = [number for number in range(count) if (number, count) not in found]
-    open_ = [number for (number, _), folder in sorted(found.items()) if not (folder / _DONE).exists()]
+    open_ = [number for (number, _), each in sorted(found.items()) if not any((one / _DONE).exists() for one in each)]
     if (missing or open_) and not complete:
         parts = [f"shard {number}/{count} is missing" for number in missing]
         parts += [f"shard {number}/{count} is not finished" for number in open_]
         do = "run them (--shard, with --resume), or add --complete to run here what is missing"
         raise InputError(asked, listed(parts), do)
-    return [found[key] for key in sorted(found)]
+    return [folder for key in sorted(found) for folder in found[key]]

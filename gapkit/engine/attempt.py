@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from gapkit.engine.pipeline import pipeline
-from gapkit.engine.skipped import reason
+from gapkit.engine.skipped import out_of_memory, reason
 from gapkit.engine.store import Store, StoreError
 from gapkit.engine.unit import Finished, run_unit
 from gapkit.engine.units import Unit, halves
 from gapkit.engine.work import Work
 
-__all__ = ["Attempt", "Failure", "Without", "attempt", "out_of_memory"]
+__all__ = ["Attempt", "Failure", "Without", "attempt"]
 
 # Errors in one unit until what is left of it is given up: two bad datapoints among 200 are found with fewer.
 _MOST_ERRORS = 24
@@ -133,20 +133,6 @@ def attempt(work: Work, split: str, unit: Unit, tell: Callable[[str], None], sto
     for stage in pipeline(work, split, unit)[len(told) :]:
         tell(stage.title)
     return Attempt(tuple(finished), tuple(_together(failures)), tuple(cuts))
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory was too small.
-
-    Example:
-        >>> out_of_memory(MemoryError()), out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: ..."))
-        (True, True)
-        >>> out_of_memory(RuntimeError("shapes do not match"))
-        False
-    """
-    words = str(error).lower()
-    known = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(word in words for word in known)
 
 
 class _ListenerError(BaseException):

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gapkit.doctor import fit_to_model
 from gapkit.engine.inputs import Values
+from gapkit.engine.skipped import out_of_memory
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.local import Bank, build_bank
 from gapkit.models.encoding import encoded
@@ -30,6 +31,16 @@ def build_shared_bank(
     loc = []
     with torch.no_grad():
         for data in sources:
-            for part in data.split(1000):
-                loc.append(recognise(encoded(like.model, part)).loc)
+            loc += [_locations(like, part) for part in data.split(1000)]
     return build_bank(like, torch.cat(loc), spec.bank_prior, spec.seed)
+
+
+def _locations(like: Target, x: Tensor) -> Tensor:
+    """Where the encoder puts data, shape (N, D); half as many at once where memory is too small."""
+    try:
+        return recognise(encoded(like.model, x)).loc
+    except Exception as error:
+        if len(x) < 2 or not out_of_memory(error):
+            raise
+    half = len(x) // 2
+    return torch.cat([_locations(like, x[:half]), _locations(like, x[half:])])

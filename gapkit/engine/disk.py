@@ -33,6 +33,7 @@ class Disk:
     Args:
         folder: is made where it is missing.
         device: where tensors are put.
+        reads_only: whether damaged files stay, because the folder is another process's.
 
     Attributes:
         damaged: files that were not what their checksum says, and were made again.
@@ -47,8 +48,8 @@ class Disk:
         ((tensor([1., 1.]), None), 1.0, None)
     """
 
-    def __init__(self, folder: str | Path, device: torch.device | str = "cpu") -> None:
-        self.folder, self.device = Path(folder), device
+    def __init__(self, folder: str | Path, device: torch.device | str = "cpu", *, reads_only: bool = False) -> None:
+        self.folder, self.device, self._reads_only = Path(folder), device, reads_only
         self.damaged: list[Path] = []
 
     def find(self, place: Place, name: str, identity: str) -> Output | None:
@@ -94,7 +95,7 @@ class Disk:
         return self.folder / split / f"{place.number:06d}"
 
     def _read(self, path: Path, checksum: str, identity: str) -> Output | None:
-        """An output from its file; a damaged one is removed and remembered."""
+        """An output from its file; a damaged one is remembered, and removed."""
         try:
             content = path.read_bytes()
         except OSError:
@@ -105,7 +106,8 @@ class Disk:
             except Exception:  # of a version whose values were others
                 pass
         self.damaged.append(path)
-        path.unlink(missing_ok=True)
+        if not self._reads_only:
+            path.unlink(missing_ok=True)
         return None
 
     def _made(self, content: bytes, identity: str) -> Output | None:

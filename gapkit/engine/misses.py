@@ -12,7 +12,7 @@ from gapkit.doctor import prepare
 from gapkit.engine import stages
 from gapkit.engine.explore import LOOKED, explore
 from gapkit.engine.rounds import NEWS
-from gapkit.engine.skipped import reason
+from gapkit.engine.skipped import out_of_memory, reason
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.support import gap_of_chains, latents_beyond, uncovered
 from gapkit.families.protocol import with_density
@@ -95,8 +95,19 @@ def _simulated(like: Target, spec: AnalysisSpec, begin: int, count: int) -> tupl
     return batch, latents.to(batch.target.x).unsqueeze(0)
 
 
-@torch.no_grad()
 def _missed(like: Target, bank: Bank, spec: AnalysisSpec, begin: int, count: int) -> int:
+    """How many of so many simulated datapoints are missed; half as many at once where memory is too small."""
+    try:
+        return _missed_at_once(like, bank, spec, begin, count)
+    except Exception as error:
+        if count < 2 or not out_of_memory(error):
+            raise
+    half = count // 2
+    return _missed(like, bank, spec, begin, half) + _missed(like, bank, spec, begin + half, count - half)
+
+
+@torch.no_grad()
+def _missed_at_once(like: Target, bank: Bank, spec: AnalysisSpec, begin: int, count: int) -> int:
     batch, z = _simulated(like, spec, begin, count)
     modes = find_modes(batch.target, with_density(batch.q), bank, batch.key, spec.fit).modes
     log_px = torch.logsumexp(modes.level, 0).double()

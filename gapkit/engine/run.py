@@ -27,6 +27,7 @@ from gapkit.engine.own_bounds import described, facts, warn_of_skipped
 from gapkit.engine.pipeline import pipeline
 from gapkit.engine.progress import Progress
 from gapkit.engine.request import versions
+from gapkit.engine.skipped import out_of_memory, reason
 from gapkit.engine.spec import AnalysisSpec, resolve
 from gapkit.engine.store import Store
 from gapkit.engine.temporary import temporary
@@ -251,10 +252,16 @@ def _certificate(
 
     Where the model cannot be simulated from, the summary says why.
     """
-    try:
-        found = sandwiches(like, bank, spec, spec.certificate, widened=widened)
-    except Exception as error:  # a model may raise anything when it is drawn from, and the analysis does not need it
-        words = str(error).strip().splitlines() or [type(error).__name__]
-        return Skipped(f"the model cannot be simulated from ({words[0]})"), {}
+    size = min(spec.unit_size, spec.certificate)
+    while True:
+        try:
+            found = sandwiches(like, bank, replace(spec, unit_size=size), spec.certificate, widened=widened)
+            break
+        except Exception as error:  # a model may raise anything when it is drawn from, and the analysis goes on
+            if out_of_memory(error) and size > 1:
+                size = (size + 1) // 2
+                continue
+            why = "memory is too small for it" if out_of_memory(error) else "the model cannot be simulated from"
+            return Skipped(f"{why} ({reason(error)})"), {}
     columns = ("lower", "lower_se", "upper", "upper_se", "acceptance_forward", "acceptance_backward")
     return found.summary_values, {f"simulated_{name}": found.datapoints[name].to_numpy(float) for name in columns}

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from gapkit.core.errors import InputError
 
-__all__ = ["left_out", "reason"]
+__all__ = ["left_out", "out_of_memory", "reason"]
 
 
 def reason(error: Exception) -> str:
@@ -23,3 +23,17 @@ def left_out(part: str, skipped: dict[str, str]) -> Iterator[None]:
         yield
     except Exception as error:  # any error, also of the user's own code
         skipped[part] = reason(error)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory was too small.
+
+    Example:
+        >>> out_of_memory(MemoryError()), out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: ..."))
+        (True, True)
+        >>> out_of_memory(RuntimeError("shapes do not match"))
+        False
+    """
+    words = str(error).lower()
+    known = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in words for word in known)

@@ -1,5 +1,6 @@
 """Memory that is too small at any stage, and decoders that give NaN for some datapoints."""
 
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -52,6 +53,83 @@ def test_where_memory_is_too_small_half_as_many_are_done_at_once(stage, words, p
         assert frame.loc[other, name].equals(before.loc[other, name])
         error = np.hypot(frame[error_of(name)], before[error_of(name)])
         assert ((frame[name] - before[name]).abs() <= 3 * error + 1e-5).all()
+
+
+def test_the_route_is_one_of_these_stages(problem, monkeypatch):
+    from gapkit.engine import pipeline
+
+    model, x, whole = problem
+    inner = pipeline.explore
+
+    def small(batch, *others):
+        if len(batch.key.indices) > 5 and 20 in batch.key.indices:
+            raise MemoryError
+        return inner(batch, *others)
+
+    monkeypatch.setattr(pipeline, "explore", small)
+    result = gapkit.analyze(model, x, SPEC)
+    assert [(cut["from"], cut["to"]) for cut in result.run["cut"]] == [(16, 31), (16, 23)]
+    frame, before = result.to_frame(), whole.to_frame()
+    error = np.hypot(frame["log_px_se"], before["log_px_se"])
+    assert ((frame["log_px"] - before["log_px"]).abs() <= 3 * error + 1e-5).all()
+
+
+@pytest.mark.parametrize(("place", "most"), [("bank.encoded", 12), ("misses.find_modes", 7)])
+def test_what_comes_before_the_units_is_done_in_parts(place, most, problem, monkeypatch):
+    model, x, whole = problem
+    module, name = place.split(".")
+    inner = getattr(importlib.import_module(f"gapkit.engine.{module}"), name)
+    sizes = []
+
+    def small(first, second, *others):
+        size = len(second) if module == "bank" else first.num_datapoints
+        sizes.append(size)
+        if size > most:
+            raise torch.OutOfMemoryError("out of memory")
+        return inner(first, second, *others)
+
+    monkeypatch.setattr(f"gapkit.engine.{place}", small)
+    result = gapkit.analyze(model, x, replace(SPEC, details=0))
+    assert min(sizes) <= most < max(sizes)
+    assert result.summary_values.search.simulated == whole.summary_values.search.simulated
+    assert result.summary_values.search.skipped is None
+    before, frame = whole.to_frame(), result.to_frame()
+    assert ((frame["log_px"] - before["log_px"]).abs() <= 3 * np.hypot(frame["log_px_se"], before["log_px_se"])).all()
+
+
+def test_the_certificate_is_made_in_parts(problem, monkeypatch):
+    certify = importlib.import_module("gapkit.engine.certify")  # its name in the package is that of a function
+    model, x, _ = problem
+    spec = replace(SPEC, certificate=16, details=0)
+    whole = gapkit.analyze(model, x[:4], spec).summary_values.certificate
+    inner, limit = certify._proposal, [5]
+
+    def small(batch, *others):
+        if len(batch.key.indices) > limit[0]:
+            raise MemoryError
+        return inner(batch, *others)
+
+    monkeypatch.setattr(certify, "_proposal", small)
+    found = gapkit.analyze(model, x[:4], spec).summary_values.certificate
+    for name in ("lower", "upper"):
+        one, two = getattr(found, name), getattr(whole, name)
+        assert one.mean == pytest.approx(two.mean, abs=3 * np.hypot(one.se_monte_carlo, two.se_monte_carlo))
+    limit[0] = 0
+    assert "memory is too small" in gapkit.analyze(model, x[:4], spec).summary_values.certificate.skipped
+
+
+@pytest.mark.parametrize("part", ["details._gallery", "convergence._temperatures", "baselines._levels"])
+def test_what_the_table_does_not_need_is_left_out(part, problem, monkeypatch):
+    model, x, whole = problem
+
+    def none(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(f"gapkit.engine.{part}", none)
+    result = gapkit.analyze(model, x, replace(SPEC, convergence=4))
+    assert result.to_frame().equals(whole.to_frame())
+    told = str(result.run.get("details")) + str(result.summary_values.to_dict())
+    assert "MemoryError" in told
 
 
 def test_a_single_datapoint_that_needs_too_much_memory_is_flagged(problem, monkeypatch):

@@ -1,4 +1,4 @@
-"""An analysis of data that are read when they are wanted is the same as of those in memory, and needs no more of them."""
+"""An analysis of data that are read when they are wanted is the same as of those in memory."""
 
 import numpy as np
 import pandas as pd
