@@ -93,12 +93,19 @@ def _step(words: list[str]) -> None:
 
     quick = EFFORTS["quick"]()
     pooled = Iwae(num_samples=32, stage="pooled")
-    evidence = replace(quick.evidence, pooled=pooled, max_samples=32, ais=Ais(num_chains=4, num_temperatures=3))
+    evidence = replace(
+        quick.evidence,
+        target_se=0.5,
+        pooled=pooled,
+        max_samples=32,
+        control=0.0,
+        ais=Ais(num_chains=4, num_temperatures=3),
+    )
     fit = FitSettings(
         num_starts=0, polish_steps=6, polish_samples=4, select_samples=8, certificate_samples=8, gradient_steps=10
     )
     bounds = {"elbo": Elbo(num_samples=16, antithetic=True), "iwae": Iwae(num_samples=16)}
-    small = replace(quick, evidence=evidence, fit=fit, **bounds)
+    small = replace(quick, unit_size=1000, evidence=evidence, fit=fit, **bounds)
     EFFORTS["quick"] = lambda: small
     sys.argv = ["gapkit", *words]
     command()

@@ -27,7 +27,8 @@ from gapkit.engine.begin import Given, begun
 from gapkit.engine.unit import run_unit
 from gapkit.models.freeze import frozen
 from gapkit.models.reference import build
-from gapkit.target import Target, simulate
+from gapkit.target import Target
+from gapkit.target.simulate import simulate
 
 _UNIT = 100
 _PROBE = 1.0

@@ -21,7 +21,7 @@ from gapkit.engine import Disk, Store, spec_for
 from gapkit.engine.execute import Executor, Local
 from gapkit.engine.ray_executor import Ray
 from gapkit.models.freeze import frozen
-from gapkit.target import simulate
+from gapkit.target.simulate import simulate
 
 
 def main() -> None:

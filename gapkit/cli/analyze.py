@@ -78,6 +78,8 @@ def analyze(
             )
             return
         result = job.run(paths[0], told, out=out)
+        if resume:
+            typer.echo(f"resumed: {result.run.get('kept_units', 0)} units were there as a whole", err=True)
         publish(result, out, wanted)
         print_result(console(), result)
         made = f"report: {out / f'report.{wanted[0]}'}" if wanted else f"results: {out} (gapkit report makes a report)"

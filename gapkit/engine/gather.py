@@ -99,6 +99,7 @@ class Gathered:
         failures: datapoints without numbers.
         cuts: units that were cut in halves, and why.
         costs: of all stages, by their identity.
+        kept: how many units, or parts, a store had all of.
     """
 
     frames: Mapping[str, pd.DataFrame]
@@ -113,6 +114,7 @@ class Gathered:
     failures: Sequence[Failure]
     cuts: Sequence[Failure]
     costs: Mapping[str, Cost]
+    kept: int
 
     @property
     def misses(self) -> bool:
@@ -168,6 +170,7 @@ def gather(work: Work, collected: Collected) -> Gathered:
         failures,
         collected.cuts,
         {identity: cost for part in done for identity, cost in part.costs.items()},
+        sum(not part.seconds for part in done),
     )
 
 

@@ -185,6 +185,7 @@ def analyze(
         **({"failed": [failure.to_dict() for failure in gathered.failures]} if gathered.failures else {}),
         **({"cut": [cut.to_dict() for cut in gathered.cuts]} if gathered.cuts else {}),
         **({"without": [left.to_dict() for left in gathered.without]} if gathered.without else {}),
+        **({"kept_units": gathered.kept} if gathered.kept else {}),
         **({"encoders": list(work.encoders)} if work.encoders else {}),
         **({"bounds": facts(work.bounds)} if work.bounds else {}),
         **({"details": details.facts} if details and details.facts else {}),

@@ -100,6 +100,16 @@ def test_two_processes_do_not_write_to_one_run(gapkit, three_units, finished):
     assert gapkit("analyze", three_units, *RUN, "--resume")[0] == 0
 
 
+def test_a_second_process_without_resume_is_told_of_the_first(gapkit, three_units, finished):
+    with FileLock(finished / "units" / ".lock"):
+        code, _, err = gapkit("analyze", three_units, *RUN)
+    assert code == 2
+    assert "another process that writes there" in err
+    code, _, err = gapkit("analyze", three_units, *RUN)
+    assert code == 2
+    assert "another run, which is finished" in err
+
+
 def test_a_run_that_is_refused_before_any_work_leaves_nothing(gapkit, three_units, tmp_path):
     code, _, err = gapkit("analyze", three_units, *RUN, "--allow", "nothing")
     assert code == 2, err
@@ -130,6 +140,15 @@ def test_a_damaged_request_is_refused_in_words(content, gapkit, three_units, fin
     assert "request.json" in err
     assert "choose another --out" in err
     assert kept(finished).count("rows") == 3
+
+
+def test_what_was_there_is_told(gapkit, three_units, finished):
+    code, _, err = gapkit("analyze", three_units, *RUN, "--resume")
+    assert code == 0
+    assert "resumed: 3 units were there as a whole" in err
+    code, _, err = gapkit("analyze", three_units, *RUN, "--resume", "--limit", 30)  # a unit of another shape
+    assert code == 0
+    assert "resumed: 0 units were there as a whole" in err
 
 
 def test_nothing_of_the_result_before_stays_beside_a_new_one(gapkit, three_units, finished):

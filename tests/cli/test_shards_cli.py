@@ -50,6 +50,32 @@ def test_shards_of_different_runs_are_not_merged(gapkit, three_units):
     assert "none there" in err
 
 
+def test_a_shard_without_units_says_so_and_merges(gapkit, three_units, tmp_path):
+    for number in (0, 1):
+        code, out, _ = gapkit("analyze", three_units, *RUN, "--limit", "5", "--out", "run", "--shard", f"{number}/2")
+        assert code == 0
+        assert ("fewer units than shards" in out) == (number == 1)
+    assert gapkit("merge", "run", "--format", "none")[0] == 0
+    assert len(read(tmp_path / "run")[0]) == 5
+
+
+def test_a_shard_that_was_run_in_two_places_is_taken_from_both(gapkit, three_units, tmp_path):
+    """What one of them lacks, the other has; a damaged file in a folder that is not this run's stays there."""
+    for place in ("one", "two"):
+        assert gapkit("analyze", three_units, *RUN, "--limit", "210", "--out", place, "--shard", "0/1")[0] == 0
+    kept = {place: sorted((tmp_path / place).rglob("*.safetensors")) for place in ("one", "two")}
+    for path in kept["two"][:5]:
+        path.unlink()
+    torn = next(path for path in kept["one"] if path.name.startswith("rows-"))
+    torn.write_bytes(torn.read_bytes()[:-10])
+    code, _, err = gapkit("merge", "one", "two", "--format", "none", "--out", "all")
+    assert code == 0, err
+    assert torn.exists()
+    assert "was damaged" in err
+    run = json.loads((tmp_path / "all" / "run.json").read_text())
+    assert {"fits", "evidence"}.isdisjoint(run["seconds"])
+
+
 TOLD = {
     "slurm array": ({"SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_COUNT": "4", "SLURM_ARRAY_TASK_MIN": "1"}, (2, 4)),
     "slurm steps": ({"SLURM_PROCID": "1", "SLURM_NTASKS": "2"}, (1, 2)),
