@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from gapkit.ladder import error_of
 from gapkit.plots.reading import column, rows_of, setting
 from gapkit.plots.scale import fit_axis
-from gapkit.plots.selection import split_name, title_of
+from gapkit.plots.selection import split_name, thinned, title_of
 from gapkit.plots.style import COLORS, draw_level, legend_below, new_axes, style, write_note
 from gapkit.results import Result
 
@@ -61,7 +61,9 @@ def certificate(result: Result, ax: Axes | None = None, split: str | None = None
             _draw_steps(lowest, rows)
         taken = rows["steps"].dropna().unique()
         equal = f" ({taken[0]:.0f} steps each)" if len(taken) == 1 else ""
-        lowest.set_xlabel(f"datapoints, in the order of what is left to gain{equal}", labelpad=3.0)
+        drawn = len(thinned(len(rows)))
+        some = f"; {drawn:,} of them drawn" if drawn < len(rows) else ""
+        lowest.set_xlabel(f"datapoints, in the order of what is left to gain{equal}{some}", labelpad=3.0)
         legend_below(lowest, _legend(rows), 3, 22.0)
     return ax
 
@@ -89,8 +91,10 @@ def certified(result: Result, split: str | None = None) -> pd.DataFrame:
     return frame[np.isfinite(frame["left"])].sort_values("left", kind="stable")
 
 
-def _draw_certificates(ax: Axes, rows: pd.DataFrame, tolerance: float | None) -> None:
-    x, left = np.arange(len(rows), dtype=float), rows["left"].to_numpy(float)
+def _draw_certificates(ax: Axes, whole: pd.DataFrame, tolerance: float | None) -> None:
+    x = thinned(len(whole))
+    rows = whole.iloc[x]
+    left = rows["left"].to_numpy(float)
     errors = 2.0 * np.nan_to_num(rows["error"].to_numpy(float), posinf=0.0)
     many = len(rows) > _MANY
     if many:  # an image does not follow the theme of a page: half transparent, it is grey on light and on dark
@@ -116,12 +120,12 @@ def _draw_certificates(ax: Axes, rows: pd.DataFrame, tolerance: float | None) ->
         draw_level(ax, tolerance, f"tolerance {tolerance:g}")
     ax.set_ylabel(f"left to gain (nats)\n{beyond.removeprefix(', ')}".rstrip())
     ax.set_xticks([])
-    _frame(ax, len(rows))
+    _frame(ax, len(whole))
 
 
 def _draw_steps(ax: Axes, rows: pd.DataFrame) -> None:
-    steps = rows["steps"].to_numpy(float)
-    _scatter(ax, np.arange(len(rows), dtype=float), steps, rows)
+    steps, x = rows["steps"].to_numpy(float), thinned(len(rows))
+    _scatter(ax, x, steps[x], rows.iloc[x])
     ax.set_ylim(0.0, 1.15 * max(float(np.nanmax(steps)), 1.0))
     ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     ax.set_ylabel("steps")

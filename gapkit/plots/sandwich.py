@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from gapkit.plots.reading import column, rows_of, setting
 from gapkit.plots.scale import fit_axis
-from gapkit.plots.selection import split_name, title_of
+from gapkit.plots.selection import split_name, thinned, title_of
 from gapkit.plots.style import COLORS, legend_below, new_axes, style, write_note
 from gapkit.results import Result
 
@@ -40,7 +40,10 @@ def sandwich(result: Result, ax: Axes | None = None, split: str | None = None) -
     title = title_of(split_name(result, split), len(rows_of(result, split)), 0)
     with style():
         ax = ax if ax is not None else new_axes(5.2, 4.3)
-        ax.set_title(f"{title}, AIS on {len(rows):,} of them", parse_math=False)
+        drawn, count = thinned(len(rows)), len(rows)
+        some = f"; {len(drawn):,} drawn" if len(drawn) < count else ""
+        ax.set_title(f"{title}, AIS on {count:,} of them{some}", parse_math=False)
+        rows = rows.iloc[drawn]
         if rows.empty:
             write_note(ax, "no finite values of AIS")
             return ax

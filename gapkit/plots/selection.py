@@ -14,7 +14,9 @@ from gapkit.plots.names import shortened
 from gapkit.results import Result
 from gapkit.results.summary import summarise
 
-__all__ = ["Selection", "select", "split_name", "title_of"]
+__all__ = ["Selection", "select", "split_name", "thinned", "title_of"]
+
+_MOST = 20_000  # marks side by side: a picture has fewer pixels
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,16 @@ def split_name(result: Result, split: str | None = None) -> str:
     if name not in splits:
         raise InputError(f"split {name!r}", f"the splits {', '.join(splits)}", "use one of these")
     return name
+
+
+def thinned(count: int) -> np.ndarray:
+    """Positions to draw, of many side by side: all, or 20,000 evenly spaced ones with the first and the last.
+
+    Example:
+        >>> len(thinned(1000)), len(thinned(10**6)), thinned(10**6)[[0, 1, -1]]
+        (1000, 20000, array([     0,     50, 999999]))
+    """
+    return np.unique(np.linspace(0, count - 1, min(count, _MOST)).round().astype(int))
 
 
 def title_of(split: str, count: int, left_out: int) -> str:

@@ -231,6 +231,22 @@ def test_certificates_that_are_not_finite_are_counted_and_left_out():
     np.testing.assert_allclose(offsets(ax.child_axes[0])[:, 1], [0.1])
 
 
+def test_of_very_many_some_are_drawn_in_the_same_order_and_the_picture_says_so(monkeypatch):
+    monkeypatch.setattr("gapkit.plots.selection._MOST", 100)
+    rows = frame(1000, ais_reason="control")
+    ordered = rows.sort_values("optimality_gap")
+    ax = certificate(result(rows))
+    left, strip = ax.child_axes
+    np.testing.assert_array_equal(offsets(left)[[0, -1], 0], [0, 999])
+    np.testing.assert_allclose(offsets(left)[[0, -1], 1], ordered["optimality_gap"].iloc[[0, -1]])
+    assert len(offsets(left)) == len(offsets(strip)) == 100
+    assert strip.get_xlabel().endswith("; 100 of them drawn")
+    counts = [int(words.partition(": ")[2].split()[0].replace(",", "")) for words in legend(strip)]
+    assert sum(counts) == 1000
+    assert "AIS on " in (title := sandwich(result(rows)).get_title(loc="left"))
+    assert title.endswith("; 100 drawn")
+
+
 def test_without_steps_there_is_no_strip():
     ax = certificate(result(frame(3).drop(columns="fit_steps")))
     assert len(ax.child_axes) == 1
