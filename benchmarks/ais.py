@@ -15,6 +15,7 @@ import torch
 
 from benchmarks import curves, peers
 from benchmarks.arguments import parser
+from benchmarks.convolution import convolution
 from benchmarks.output import machine, timed, told
 from benchmarks.problem import Gold, Problem, gold, images, make_problem, rms, trained
 from benchmarks.speed import shares_of_the_limit
@@ -23,7 +24,7 @@ from gapkit.core.files import write_json
 from gapkit.engine import spec_for
 from gapkit.models.freeze import frozen
 
-_PARTS = ("speed", "analyses", "peers", "gradients")
+_PARTS = ("speed", "convolution", "analyses", "peers", "gradients")
 
 
 def main() -> None:
@@ -41,6 +42,7 @@ def main() -> None:
         results["gold"] = {"mean_log_px": float(best.log_px.mean()), "two_runs_apart_rms": best.apart}
         parts: dict[str, Callable[[], dict[str, Any]]] = {
             "speed": lambda: speed(make_problem(model, arguments.data, 2 * arguments.images)),
+            "convolution": lambda: {"convolution": convolution()},
             "analyses": lambda: whole(problem, best, arguments),
             "peers": lambda: {"peers": against_peers(problem, best)},
             "gradients": lambda: gradients(problem, best, arguments),

@@ -112,6 +112,10 @@ def _ais(found: dict[str, Any]) -> str:
     lines += ["", "Gradients per second of a whole AIS run (200 images x 64 chains, noise included), medians of 5:", ""]
     lines += ["| measure | median |", "|---|---|"]
     lines += [f"| {name} | {number(value)} |" for name, value in found["speed"].items() if "acceptance" not in name]
+    if "convolution" in found:
+        lines += ["", "A convolutional decoder of 3 x 32 x 32 values and 64 latents, likewise:", ""]
+        lines += ["| measure | median |", "|---|---|"]
+        lines += [f"| {name} | {number(value)} |" for name, value in found["convolution"].items()]
     analysed = arguments["analysed"]
     lines += [
         "",

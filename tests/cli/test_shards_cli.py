@@ -2,6 +2,9 @@
 
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -74,6 +77,23 @@ def test_a_shard_that_was_run_in_two_places_is_taken_from_both(gapkit, three_uni
     assert "was damaged" in err
     run = json.loads((tmp_path / "all" / "run.json").read_text())
     assert {"fits", "evidence"}.isdisjoint(run["seconds"])
+
+
+@pytest.mark.slow
+def test_the_script_for_a_cluster(gapkit, three_units, tmp_path):
+    """As SLURM would run it, with its variables; one job twice, as after it was stopped."""
+    script = Path(__file__).parents[2] / "docs" / "submit.sh"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    array = {"SLURM_ARRAY_TASK_COUNT": "2", "SLURM_ARRAY_TASK_MIN": "0", "SLURM_CPUS_PER_TASK": "1", "PATH": path}
+    for number in ("1", "0", "1"):
+        words = ["bash", script, three_units, "run", "--data", "x.npz", "--effort", "quick"]
+        environment = {**os.environ, **array, "SLURM_ARRAY_TASK_ID": number}
+        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert f"shard {number} of 2" in done.stdout
+    assert gapkit("merge", "run", "--format", "none")[0] == 0
+    assert gapkit("analyze", three_units, *RUN, "--out", "whole")[0] == 0
+    assert read(tmp_path / "run")[0].equals(read(tmp_path / "whole")[0])
 
 
 TOLD = {
