@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 __all__ = ["Placed", "Reader", "Rows", "some"]
 
 _PLACES, _IN_A_ROW = 8, 128  # of a sample: blocks of neighbours, because many files are read in such
+_SAMPLE = 2**28  # bytes of a sample as float32, at most
 
 Step = Callable[[Tensor, Sequence[int]], Tensor]
 
@@ -60,14 +62,26 @@ class Rows:
         return self._size
 
     def __getitem__(self, rows: "int | slice | Sequence[int] | Tensor") -> Tensor:
-        """One datapoint, shape (*x_shape), or several, shape (P, *x_shape)."""
-        if isinstance(rows, int):
-            return self._read([range(self._size)[rows]])[0]
+        """One datapoint, shape (*x_shape), or several, shape (P, *x_shape), by their places or by a mask.
+
+        Raises:
+            IndexError: there is no such datapoint.
+        """
+        everyone = range(self._size)
         if isinstance(rows, slice):
-            return self._read(range(self._size)[rows])
-        return self._read([int(row) for row in rows])
+            return self._read(everyone[rows])
+        chosen = np.asarray(rows)
+        if chosen.dtype == bool:
+            if chosen.shape != (self._size,):
+                raise IndexError(f"a mask of shape {chosen.shape} for {self._size} datapoints")
+            chosen = chosen.nonzero()[0]
+        if chosen.ndim == 0:
+            return self._read([everyone[int(chosen)]])[0]
+        return self._read([everyone[row] for row in chosen.tolist()])
 
     def _read(self, rows: Sequence[int]) -> Tensor:
+        if not len(rows):
+            return self._one[:0]
         # A unit repeats its last datapoint where it is not full.
         wanted = sorted(set(rows))
         x = self._reader.read(wanted)
@@ -111,26 +125,27 @@ class Rows:
             yield self[start : start + size]
 
     def sample(self) -> Tensor:
-        """Some datapoints, a thousand or all: blocks of neighbours, evenly spread from the first to the last."""
-        return self[sample_rows(self._size)]
+        """Some datapoints, a thousand (fewer of large ones) or all: blocks of neighbours, evenly spread."""
+        room = _SAMPLE // (_PLACES * 4 * max(1, self._one.numel()))
+        return self[sample_rows(self._size, max(1, min(_IN_A_ROW, room)))]
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what was read."""
         return {name: value for name, value in vars(self).items() if name != "_one"}
 
 
-def sample_rows(size: int) -> list[int]:
-    """The rows of :meth:`Rows.sample`.
+def sample_rows(size: int, together: int = _IN_A_ROW) -> list[int]:
+    """The rows of :meth:`Rows.sample`: eight blocks of so many neighbours, from the first to the last.
 
     Example:
         >>> rows = sample_rows(10**6)
         >>> len(rows), rows[0], rows[128], rows[-1]
         (1024, 0, 142839, 999999)
     """
-    if size <= _PLACES * _IN_A_ROW:
+    if size <= _PLACES * together:
         return list(range(size))
-    starts = [at * (size - _IN_A_ROW) // (_PLACES - 1) for at in range(_PLACES)]
-    return [start + row for start in starts for row in range(_IN_A_ROW)]
+    starts = [at * (size - together) // (_PLACES - 1) for at in range(_PLACES)]
+    return [start + row for start in starts for row in range(together)]
 
 
 def some(x: "Tensor | Rows") -> Tensor:

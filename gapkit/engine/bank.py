@@ -15,6 +15,8 @@ from gapkit.target import Target, recognise
 
 __all__ = ["build_shared_bank"]
 
+_AT_ONCE = 1000
+
 
 def build_shared_bank(
     like: Target, ready: Mapping[str, Values], other_x: Tensor | None, spec: AnalysisSpec
@@ -25,13 +27,14 @@ def build_shared_bank(
     """
     if spec.fit.num_starts == 0:
         return None
-    sources = [data[: spec.bank_data] for data in ready.values()]
+    sources: list[Values] = [*ready.values()]
     if other_x is not None:
         sources = [fit_to_model(like.model, torch.as_tensor(other_x)[: spec.bank_data].to(like.device))]
     loc = []
     with torch.no_grad():
         for data in sources:
-            loc += [_locations(like, part) for part in data.split(1000)]
+            most = min(len(data), spec.bank_data)
+            loc += [_locations(like, data[at : min(at + _AT_ONCE, most)]) for at in range(0, most, _AT_ONCE)]
     return build_bank(like, torch.cat(loc), spec.bank_prior, spec.seed)
 
 

@@ -6,6 +6,7 @@ a zip archive of such files.
 
 import io
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -24,7 +25,17 @@ _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 1 << 16
 _LEAST = 4  # bytes of a value in the end, in float32
 _AGAIN = "copy the file again, or write it again"
-DAMAGED = (OSError, EOFError, ValueError, TypeError, OverflowError, SyntaxError, MemoryError, RecursionError)
+DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    SyntaxError,
+    MemoryError,
+    RecursionError,
+    tokenize.TokenError,
+)
 _DAMAGED_ARCHIVE = (*DAMAGED, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, KeyError)
 
 

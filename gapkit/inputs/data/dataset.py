@@ -187,8 +187,8 @@ def labels_of(labels: np.ndarray | Tensor, size: int, asked: str) -> tuple[Tenso
         if values.dtype.kind not in "fiub":
             try:
                 values, classes = _numbered(values)
-            except UnicodeError as error:
-                raise InputError(asked, f"labels that are no text ({error})", "store words or numbers") from error
+            except (UnicodeError, ValueError, TypeError) as error:
+                raise InputError(asked, f"labels that are no words ({error})", "store words or numbers") from error
         labels = require_numbers(values, asked)
     labels = labels.detach().cpu()
     if len(labels.shape) == 2 and labels.shape[1] == 1:

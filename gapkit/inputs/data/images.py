@@ -48,7 +48,7 @@ def read_folder(folder: Path, split: str, limit: int | None = None) -> Raw:
 
 def image_files(folder: Path) -> list[Path]:
     """The png and jpg files in a folder, by name; none where it cannot be listed."""
-    names = (name for name in neighbours(folder) if Path(name).suffix.lower() in SUFFIXES)
+    names = (name for name in neighbours(folder) if Path(name).suffix.lower() in SUFFIXES and name[0] != ".")
     return [folder / name for name in names if (folder / name).is_file()]
 
 

@@ -171,6 +171,8 @@ def _from_folder(path: Path, split: str, limit: int | None, label_column: str | 
     """Images, images of the folders in it, or files of numbers that belong together."""
     asked = f"read data from {path}"
     parts = parts_of(path, "folder", split, asked)
+    if parts is not None:
+        parts.require_columns(asked, label_column)
     if parts is None or (parts.images and not parts.notes):
         return read_folder(path, split, limit)
     if parts.images:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,13 @@ from gapkit.core.errors import InputError
 from gapkit.core.files import kind_of, read_npy, read_parquet
 from gapkit.inputs.data.dataset import Raw
 from gapkit.inputs.data.images import image_files
-from gapkit.inputs.data.streams import Images, Joined, Mapped, Parquet
+from gapkit.inputs.data.streams import Images, Joined, Mapped, Parquet, Recent
 from gapkit.inputs.data.table import read_table
 
 __all__ = ["Parts", "parts_of"]
 
 SUFFIXES = (".npy", ".parquet")
+_ENOUGH = 100
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,22 @@ class Parts:
     tables: tuple[Parquet, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
-    def without(self, column: str) -> Parquet | Joined:
-        """The reader of a table without a column."""
-        left = {path.name: table.without(column) for path, table in zip(self.paths, self.tables, strict=True)}
-        return next(iter(left.values())) if len(left) == 1 else Joined(left, f"read data from {self.paths[0].parent}")
+    def require_columns(self, asked: str, label: str | None) -> None:
+        """Refuse a column of labels of what has no columns.
+
+        Raises:
+            InputError: there are none.
+        """
+        if label is not None and not self.tables:
+            do = "drop --label-column, or pass tables (.parquet)"
+            raise InputError(f"{asked}, labels from the column {label!r}", "a source without columns", do)
+
+    def without(self, column: str) -> "Parts":
+        """The same table without a column."""
+        tables = tuple(table.without(column) for table in self.tables)
+        left = {path.name: table for path, table in zip(self.paths, tables, strict=True)}
+        reader = tables[0] if len(tables) == 1 else Joined(left, f"read data from {self.paths[0].parent}")
+        return replace(self, reader=reader, tables=tables)
 
     def read(self, asked: str, limit: int | None, label: str | None) -> Raw:
         """All, or the first datapoints, at once; of files of numbers.
@@ -52,6 +65,7 @@ class Parts:
         """
         import pandas as pd
 
+        limit = None if limit is None else max(limit, _ENOUGH)  # so many tell pixels from zeros and ones
         found: list[np.ndarray | pd.DataFrame] = []
         for path in self.paths:
             left = None if limit is None else limit - sum(map(len, found))
@@ -61,7 +75,7 @@ class Parts:
         if self.tables:
             raw = read_table(pd.concat(found, ignore_index=True), asked, label)
             return Raw(raw.x, raw.labels, self.split, raw.images, raw.scaling, (*self.notes, *raw.notes))
-        return Raw(np.concatenate(found), split=self.split, notes=self.notes)
+        return Raw(found[0] if len(found) == 1 else np.concatenate(found), split=self.split, notes=self.notes)
 
 
 def parts_of(path: Path, kind: str, split: str, asked: str) -> Parts | None:
@@ -89,6 +103,8 @@ def parts_of(path: Path, kind: str, split: str, asked: str) -> Parts | None:
         raise InputError(asked, f"files of the kinds {' and '.join(kinds)} in {place}", "keep one kind in the folder")
     if kinds:
         return _joined(found[kinds[0]], name, asked)
+    if place == path and any((path / name).is_dir() for name in ("train", "test")):
+        return None  # of the other split alone
     below = {entry.name: image_files(entry) for entry in _folders(place)}
     below = {entry: files for entry, files in below.items() if files}
     if not below:
@@ -102,7 +118,8 @@ def parts_of(path: Path, kind: str, split: str, asked: str) -> Parts | None:
 def _joined(files: list[Path], split: str, asked: str) -> Parts:
     notes = (f"{len(files)} files together",) if len(files) > 1 else ()
     if files[0].suffix.lower() == ".parquet":
-        tables = {path.name: Parquet(path, asked) for path in files}
+        recent = Recent()
+        tables = {path.name: Parquet(path, asked, recent) for path in files}
         first = next(iter(tables.values()))
         for name, table in tables.items():
             if table.columns != first.columns:
@@ -111,6 +128,9 @@ def _joined(files: list[Path], split: str, asked: str) -> Parts:
         reader = first if len(tables) == 1 else Joined(tables, asked)
         return Parts(reader, tuple(files), split, tables=tuple(tables.values()), notes=notes)
     arrays = {path.name: Mapped(path, asked) for path in files}
+    single_values = [name for name, array in arrays.items() if not array.shape]
+    if single_values and len(files) > 1:
+        raise InputError(asked, f"an array of shape () in {single_values[0]}", "store datapoints, shape (N, ...)")
     single = next(iter(arrays.values())) if len(arrays) == 1 else Joined(arrays, asked)
     return Parts(single, tuple(files), split, notes=notes)
 
@@ -125,6 +145,6 @@ def _folders(folder: Path) -> list[Path]:
 
 def _entries(folder: Path) -> list["os.DirEntry[str]"]:
     try:
-        return list(os.scandir(folder))
+        return [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
     except OSError:
         return []

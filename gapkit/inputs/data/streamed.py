@@ -9,17 +9,18 @@ import torch
 from torch import Tensor
 
 from gapkit.core.errors import InputError
-from gapkit.core.files import check_room, on_disk
+from gapkit.core.files import ROOM, check_room, on_disk
 from gapkit.core.rows import Rows
 from gapkit.inputs.data.binarize import binarize
 from gapkit.inputs.data.dataset import Form, Labelled, labels_of
 from gapkit.inputs.data.shards import Parts
 from gapkit.inputs.data.streams import Parquet, bytes_of
-from gapkit.inputs.data.table import are_pixels, label_column
+from gapkit.inputs.data.table import bright, label_column, like_pixels
 
 __all__ = ["STREAM_FROM", "Binarized", "Streamed", "streamed"]
 
 STREAM_FROM = 2**28  # bytes as float32
+_BESIDE = 100  # bytes that a run holds of a datapoint, at least, whatever its size
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,22 @@ class _Formed:
 
     form: Form
     pixels: bool = False  # of a table, stored as other numbers
+    unsure: bool = False  # whether a table holds pixels, because its file does not tell the largest value
 
     def __call__(self, x: Tensor, rows: Sequence[int]) -> Tensor:
-        self._require_as_sampled(x, rows)
         bad = ~x.flatten(1).isfinite().all(1)
         if bool(bad.any()):
             first = rows[int(bad.nonzero()[0])]
             raise InputError(self.form.asked, f"NaN or infinity in datapoint {first}", "remove or replace it")
+        self._require_as_sampled(x, rows)
         return self.form(x.to(torch.uint8) if self.pixels else x)
 
     def _require_as_sampled(self, x: Tensor, rows: Sequence[int]) -> None:
         """Refuse values that would have led to another form, had they been in the sample."""
         top = self.form.scaling.top
-        if self.pixels:
+        if self.unsure and not self.pixels:
+            other = x > 127
+        elif self.pixels:
             other = (x < 0) | (x > 255) | (x != x.round())
         elif top is not None and not self.form.eight_bit:
             other = (x < 0) | (x > top)
@@ -111,12 +115,12 @@ def streamed(
         InputError: the data cannot be used, or not be read a few at a time.
     """
     asked, reader, notes = f"read data from {name}", parts.reader, parts.notes
-    needed = bytes_of(reader.shape, limit)
-    if len(reader.shape) < 2 or needed <= STREAM_FROM:
+    if len(reader.shape) < 2 or bytes_of(reader.shape, limit) <= STREAM_FROM:
         return None
-    # A small file that says it holds much is refused, as it is where all is read.
+    parts.require_columns(asked, wanted_label)
+    # A small file that says it holds very many datapoints is refused, as it is where all is read.
     what = f"{reader.shape[0]:,} datapoints of shape {tuple(reader.shape[1:])}"
-    check_room(sum(on_disk(path) for path in parts.paths), asked, needed, len(reader), what)
+    check_room(sum(on_disk(path) for path in parts.paths), asked, _BESIDE * len(reader), len(reader), what)
     labels = classes = None
     if parts.tables:
         found = label_column(parts.tables[0].columns, asked, wanted_label)
@@ -124,24 +128,32 @@ def streamed(
             words = np.concatenate([table.column(found) for table in parts.tables])
             labels, classes = labels_of(words, len(reader), asked)
             labels = labels if limit is None else labels[:limit]
-            reader, notes = parts.without(found), (*notes, f"labels from the column {found}")
-    reader.check()
+            parts, notes = parts.without(found), (*notes, f"labels from the column {found}")
+            reader = parts.reader
+    try:
+        reader.check()
+    except InputError:
+        if limit is not None or 2 * bytes_of(reader.shape, None) <= ROOM:
+            return None  # it is read at once, as small data are
+        raise
     rows = Rows(reader, (), limit)
     sample = rows.sample()
-    pixels = bool(parts.tables) and _pixels(sample, parts.tables[0], reader.shape[1])
+    pixels, unsure = _pixels(sample, parts.tables)
     stored = sample.to(torch.uint8) if pixels else sample
     form = Form.of(stored, scale, images=parts.images or pixels, counts=counts, asked=asked)
-    x = rows.map(_Formed(form, pixels))
+    x = rows.map(_Formed(form, pixels, unsure))
     told = hashlib.sha256(repr((tuple(rows.shape), str(rows.dtype))).encode())
     told.update(x.sample().numpy().data)
     notes = (*notes, f"read in parts; a sample of {len(sample):,} was looked at")
     return Streamed(labels, name, parts.split, told.hexdigest(), classes, form.scaling.words, notes, x)
 
 
-def _pixels(sample: Tensor, table: Parquet, width: int) -> bool:
-    """Whether a table holds pixels, as far as a sample of its numbers tells."""
-    import pandas as pd
-
-    whole = bool((sample == sample.round()).all()) and bool(sample.isfinite().all())
-    names = table.columns[:width] if len(table.columns) == width else [f"p{at}" for at in range(width)]
-    return whole and are_pixels(pd.DataFrame(sample.long().numpy(), columns=names))
+def _pixels(sample: Tensor, tables: Sequence[Parquet]) -> tuple[bool, bool]:
+    """Whether a table holds pixels, by all its values; and whether that is known of a sample alone."""
+    if not tables or not like_pixels(tables[0].columns) or not all(table.whole for table in tables):
+        return False, False
+    ends = [table.extremes() for table in tables]
+    known = [end for end in ends if end is not None]
+    if len(known) == len(ends):
+        return bright(min(low for low, _ in known), max(high for _, high in known)), False
+    return bright(float(sample.min()), float(sample.max())), True

@@ -4,8 +4,8 @@ import copy
 import math
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,24 +18,48 @@ from gapkit.core.errors import InputError
 from gapkit.core.files import in_words, map_npy
 from gapkit.inputs.data.dataset import require_numbers
 from gapkit.inputs.data.images import read_image
+from gapkit.inputs.data.table import require_names
 
-__all__ = ["Images", "Indexed", "Joined", "Mapped", "Parquet", "bytes_of"]
+__all__ = ["Images", "Joined", "Mapped", "Parquet", "Recent", "bytes_of"]
 
 _LARGEST_GROUP, _GOOD_GROUP = 512 * 10**6, 64 * 10**6  # bytes of a row group in memory
 
 
-class _Opened:
-    """What has a file open, and leaves that out when it is pickled."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_file"}
-
-
-class Mapped(_Opened):
-    """An array of a ``.npy`` file, whose datapoints lie one after the other.
+class _Unchanged:
+    """A file that must stay as it was when it was first looked at.
 
     Args:
-        path: the file, which must stay as it is.
+        path: of the file.
+        asked: beginning of error messages.
+    """
+
+    def __init__(self, path: Path, asked: str) -> None:
+        self._path, self._asked = path.resolve(), asked
+        self._was = self._now()
+
+    def _now(self) -> tuple[int, int]:
+        found = self._path.stat()
+        return found.st_size, found.st_mtime_ns
+
+    def _require_unchanged(self) -> None:
+        """Refuse another file, or none, of that name.
+
+        Raises:
+            InputError: it has changed.
+        """
+        try:
+            same = self._now() == self._was
+        except OSError:
+            same = False
+        if not same:
+            raise InputError(self._asked, f"{self._path.name} has changed since the run began", "begin the run again")
+
+
+class Mapped(_Unchanged):
+    """An array of a ``.npy`` file, whose datapoints lie one after the other; it is open only while it is read.
+
+    Args:
+        path: the file.
         asked: beginning of error messages.
 
     Raises:
@@ -43,8 +67,9 @@ class Mapped(_Opened):
     """
 
     def __init__(self, path: Path, asked: str) -> None:
-        self._path, self._asked = path.resolve(), asked
-        self.shape = self._file.shape
+        super().__init__(path, asked)
+        array = map_npy(self._path, asked)
+        self.shape, self.dtype, self._ordered = array.shape, array.dtype, bool(array.flags.c_contiguous)
 
     def check(self) -> None:
         """Refuse what would be slow.
@@ -52,42 +77,87 @@ class Mapped(_Opened):
         Raises:
             InputError: an array in Fortran order.
         """
-        if self._file.ndim > 1 and not self._file.flags.c_contiguous:
+        if not self._ordered:
             found = "a large array in Fortran order, whose datapoints lie everywhere in the file"
             raise InputError(self._asked, found, "store it with numpy.save(path, numpy.ascontiguousarray(x))")
 
-    @cached_property
-    def _file(self) -> np.ndarray:
-        return map_npy(self._path, self._asked)
-
     def __len__(self) -> int:
         """Number of datapoints."""
-        return len(self._file)
+        return self.shape[0] if self.shape else 0
 
     def read(self, rows: Sequence[int]) -> Tensor:
         """See :class:`gapkit.core.rows.Reader`."""
-        whole = len(rows) > 0 and rows[-1] - rows[0] + 1 == len(rows)
-        return require_numbers(self._file[rows[0] : rows[-1] + 1] if whole else self._file[list(rows)], self._asked)
+        self._require_unchanged()
+        array = map_npy(self._path, self._asked)
+        whole = rows[-1] - rows[0] + 1 == len(rows)
+        return require_numbers(array[rows[0] : rows[-1] + 1] if whole else array[list(rows)], self._asked)
 
 
-class Parquet(_Opened):
-    """A table, a row group at a time.
+class Recent:
+    """The row groups that were read last, of all parts of a table together; none of them when it is pickled."""
+
+    def __init__(self) -> None:
+        self._groups: OrderedDict[tuple[Path, int, int], np.ndarray] = OrderedDict()
+
+    def get(self, key: tuple[Path, int, int], make: Callable[[], np.ndarray]) -> np.ndarray:
+        """A row group, read where it is not at hand."""
+        found = self._groups.pop(key, None)
+        found = make() if found is None else found
+        self._groups[key] = found
+        while len(self._groups) > 2:  # the last two: a unit may lie across a border
+            self._groups.popitem(last=False)
+        return found
+
+    def __reduce__(self) -> tuple[type["Recent"], tuple[()]]:
+        """Sent elsewhere, it begins anew."""
+        return Recent, ()
+
+
+class Parquet(_Unchanged):
+    """A table, a row group at a time; its file is open only while it is read.
 
     Args:
-        path: the file, which must stay as it is.
+        path: the file.
         asked: beginning of error messages.
+        recent: groups that were read, shared by all parts of a table.
+
+    Attributes:
+        columns: names, without those of a saved index.
+        whole: whether all columns hold whole numbers.
 
     Raises:
         InputError: damaged.
     """
 
-    def __init__(self, path: Path, asked: str) -> None:
-        self._path, self._asked = path.resolve(), asked
-        meta = self._file.metadata
-        self.columns = list(self._file.schema_arrow.names)
-        sizes = [meta.row_group(group).num_rows for group in range(meta.num_row_groups)]
+    def __init__(self, path: Path, asked: str, recent: Recent) -> None:
+        super().__init__(path, asked)
+        self._recent = recent
+        with self._open() as file:
+            schema, meta = file.schema_arrow, file.metadata
+            index = (schema.pandas_metadata or {}).get("index_columns", [])
+            self.columns = [name for name in schema.names if name not in [i for i in index if isinstance(i, str)]]
+            self._types = {field.name: field.type for field in schema}
+            sizes = [meta.row_group(group).num_rows for group in range(meta.num_row_groups)]
         self._ends, self._largest = np.cumsum(sizes).tolist(), max(sizes, default=0)
-        self._recent: OrderedDict[int, np.ndarray] = OrderedDict()
+
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            with pq.ParquetFile(self._path, pre_buffer=False) as file:
+                yield file
+        except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as err:
+            found = f"a truncated or damaged file ({type(err).__name__}: {str(err)[:160]})"
+            raise InputError(self._asked, found, "copy the file again, or write it again") from err
+
+    @property
+    def whole(self) -> bool:
+        """Whether all columns hold whole numbers."""
+        import pyarrow.types as types
+
+        return all(types.is_integer(self._types[name]) for name in self.columns)
 
     def without(self, column: str | None) -> "Parquet":
         """The same without a column that is no data, the labels."""
@@ -101,8 +171,8 @@ class Parquet(_Opened):
         Raises:
             InputError: columns that are no numbers, or large row groups.
         """
-        schema = self._file.schema_arrow
-        texts = [name for name in self.columns if not _is_number(schema.field(name))]
+        require_names(self.columns, self._asked)
+        texts = [name for name in self.columns if not _is_number(self._types[name])]
         if texts:
             do = "drop these columns or turn them into numbers; a column of labels is named with --label-column"
             found = f"columns that are not numbers: {', '.join(texts[:8])} ({len(texts)} in all)"
@@ -112,16 +182,6 @@ class Parquet(_Opened):
             found = f"row groups of up to {self._largest:,} rows, {in_words(self._largest * row)} of numbers each"
             do = f"write it with smaller ones, which are read one by one (row_group_size={_GOOD_GROUP // row + 1})"
             raise InputError(self._asked, found, do)
-
-    @cached_property
-    def _file(self) -> Any:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            return pq.ParquetFile(self._path, pre_buffer=False)
-        except (pa.ArrowException, OSError, ValueError) as err:
-            raise self._damaged(err) from err
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -134,38 +194,45 @@ class Parquet(_Opened):
 
     def column(self, name: str) -> np.ndarray:
         """A column as a whole, shape (N,)."""
-        return np.asarray(self._file.read(columns=[name], use_threads=False).column(0).to_pandas().to_numpy())
+        with self._open() as file:
+            return np.asarray(file.read(columns=[name], use_threads=False).column(0).to_pandas().to_numpy())
+
+    def extremes(self) -> tuple[float, float] | None:
+        """The least and the largest value of all columns, from what the file says of its parts; None where it does not.
+
+        Raises:
+            InputError: damaged.
+        """
+        low, high = math.inf, -math.inf
+        with self._open() as file:
+            meta = file.metadata
+            for group in range(meta.num_row_groups):
+                for at in range(meta.num_columns):
+                    column = meta.row_group(group).column(at)
+                    if column.path_in_schema not in self.columns:
+                        continue
+                    told = column.statistics
+                    if told is None or not told.has_min_max:
+                        return None
+                    low, high = min(low, float(told.min)), max(high, float(told.max))
+        return low, high
 
     def read(self, rows: Sequence[int]) -> Tensor:
         """See :class:`gapkit.core.rows.Reader`."""
+        self._require_unchanged()
         parts = []
         for group, members in groupby(rows, key=lambda row: bisect_right(self._ends, row)):
             first = self._ends[group - 1] if group else 0
-            parts.append(self._group(group)[[row - first for row in members]])
+            key = (self._path, group, len(self.columns))
+            found = self._recent.get(key, lambda group=group: self._group(group))  # type: ignore[misc]
+            parts.append(found[[row - first for row in members]])
         return require_numbers(np.concatenate(parts), self._asked)
 
     def _group(self, group: int) -> np.ndarray:
-        import pyarrow as pa
-
-        found = self._recent.pop(group, None)
-        if found is None:
-            try:
-                table = self._file.read_row_group(group, columns=self.columns, use_threads=False)
-            except (pa.ArrowException, OSError, ValueError) as err:
-                raise self._damaged(err) from err
-            found = table.to_pandas(use_threads=False).to_numpy(np.float64, na_value=np.nan)
-        self._recent[group] = found
-        while len(self._recent) > 2:  # the last two: a unit may lie across a border
-            self._recent.popitem(last=False)
-        return found
-
-    def _damaged(self, err: Exception) -> InputError:
-        found = f"a truncated or damaged file ({type(err).__name__}: {str(err)[:160]})"
-        return InputError(self._asked, found, "copy the file again, or write it again")
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without what was read."""
-        return {**super().__getstate__(), "_recent": OrderedDict()}
+        with self._open() as file:
+            table = file.read_row_group(group, columns=self.columns, use_threads=False)
+            frame = table.to_pandas(use_threads=False, ignore_metadata=True)
+            return np.asarray(frame.to_numpy(np.float64, na_value=np.nan))
 
 
 class Images:
@@ -218,6 +285,10 @@ class Joined:
                 shapes = [tuple(parts[one].shape[1:]) for one in (first, name)]
                 found = f"datapoints of shape {shapes[0]} in {first} and of {shapes[1]} in {name}"
                 raise InputError(asked, found, "bring all parts to one shape")
+        kinds = {str(part.dtype) for part in self._parts if isinstance(part, Mapped)}
+        if len(kinds) > 1:
+            found = f"parts of the types {' and '.join(sorted(kinds))}"
+            raise InputError(asked, found, "store all parts in one type")
         self._ends = np.cumsum([len(part) for part in self._parts]).tolist()
         self.shape = (len(self), *self._parts[0].shape[1:])
 
@@ -239,42 +310,12 @@ class Joined:
         return torch.cat(found)
 
 
-class Indexed:
-    """A ``torch.utils.data`` Dataset, or an array, that gives one datapoint after the other.
-
-    Args:
-        data: with a length, and datapoints of one shape.
-        take: from what it gives to a tensor.
-        name: of it, for messages.
-    """
-
-    def __init__(self, data: Any, take: Any, name: str) -> None:
-        self._data, self._take, self._name = data, take, name
-        self.shape = (len(data), *take(data[0]).shape)
-
-    def __len__(self) -> int:
-        """Number of datapoints."""
-        return len(self._data)
-
-    def read(self, rows: Sequence[int]) -> Tensor:
-        """See :class:`gapkit.core.rows.Reader`."""
-        return torch.stack(list(self._each(rows)))
-
-    def _each(self, rows: Sequence[int]) -> Iterator[Tensor]:
-        for row in rows:
-            x = self._take(self._data[row])
-            if x.shape != self.shape[1:]:
-                found = f"{self._name}, whose datapoint 0 has shape {self.shape[1:]} and {row} {tuple(x.shape)}"
-                raise InputError("datapoints of one shape", found, "bring all datapoints to one shape")
-            yield x
-
-
 def bytes_of(shape: Sequence[int], limit: int | None) -> int:
     """What datapoints take in memory as float32."""
     return 4 * math.prod(shape[1:]) * (shape[0] if limit is None else min(limit, shape[0]))
 
 
-def _is_number(field: Any) -> bool:
+def _is_number(kind: Any) -> bool:
     import pyarrow.types as types
 
-    return bool(types.is_integer(field.type) or types.is_floating(field.type) or types.is_boolean(field.type))
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind))

@@ -3,6 +3,7 @@
 import difflib
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from gapkit.core.errors import InputError
 from gapkit.inputs.data.dataset import Raw
 
-__all__ = ["are_pixels", "label_column", "read_table"]
+__all__ = ["are_pixels", "bright", "label_column", "like_pixels", "read_table", "require_names"]
 
 LABELS = ("class", "classes", "label", "labels", "target", "targets")  # whatever their case
 _PIXEL = re.compile(r"(pixel|px|p)?[ _]?\d+(x\d+)?", re.IGNORECASE)
@@ -31,9 +32,7 @@ def read_table(frame: Any, asked: str, wanted: str | None = None) -> Raw:
     frame.columns = [str(name) for name in frame.columns]
     name = label_column(list(frame.columns), asked, wanted)
     labels = None if name is None else frame.pop(name).to_numpy()
-    if any(column.startswith("Unnamed: ") for column in frame.columns):
-        found = "a column without a name, probably a saved row index"
-        raise InputError(asked, found, "write the table with index=False, or name the column")
+    require_names(frame.columns, asked)
     texts = [column for column, dtype in frame.dtypes.items() if getattr(dtype, "kind", "O") not in "fiub"]
     if texts:
         do = "drop these columns or turn them into numbers; a column of labels is named with --label-column"
@@ -74,11 +73,33 @@ def are_pixels(frame: Any) -> bool:
     """Whole numbers from 0 to 255 in columns that are named like pixels, or as many as a square image has."""
     if not frame.size or any(getattr(dtype, "kind", "O") not in "iu" for dtype in frame.dtypes):
         return False
+    if frame.isna().to_numpy().any():
+        return False
     values = frame.to_numpy()
-    side = max(math.isqrt(len(frame.columns)), math.isqrt(len(frame.columns) // 3))
-    square = side >= 8 and len(frame.columns) in (side**2, 3 * side**2)
-    named = all(_PIXEL.fullmatch(column) for column in frame.columns)
-    return bool((square or named) and values.min() >= 0 and _BRIGHT <= values.max() <= 255)
+    return like_pixels(list(frame.columns)) and bright(float(values.min()), float(values.max()))
+
+
+def like_pixels(columns: Sequence[str]) -> bool:
+    """Whether columns of whole numbers may be pixels: they are named so, or as many as a square image has."""
+    side = max(math.isqrt(len(columns)), math.isqrt(len(columns) // 3))
+    square = side >= 8 and len(columns) in (side**2, 3 * side**2)
+    return square or all(_PIXEL.fullmatch(column) for column in columns)
+
+
+def bright(low: float, high: float) -> bool:
+    """Whether these are the least and the largest of many pixels of 8 bits."""
+    return low >= 0 and _BRIGHT <= high <= 255
+
+
+def require_names(columns: Sequence[str], asked: str) -> None:
+    """Refuse a saved index among the columns.
+
+    Raises:
+        InputError: there is one.
+    """
+    if any(column.startswith("Unnamed: ") for column in columns):
+        found = "a column without a name, probably a saved row index"
+        raise InputError(asked, found, "write the table with index=False, or name the column")
 
 
 def _some(names: list[str]) -> str:
