@@ -1,7 +1,7 @@
 """Is the model wired as it is read? The contract, and checks on a few datapoints before any work."""
 
 from gapkit.core.findings import Finding
-from gapkit.doctor.contract import fit_to_model, prepare
+from gapkit.doctor.contract import fit_to_model, prepare, require_support
 from gapkit.doctor.examine import CHECKS, ENCODER_CHECKS, Examination, examine, told
 from gapkit.doctor.placement import checked_device, moved_to
 
@@ -15,5 +15,6 @@ __all__ = [
     "fit_to_model",
     "moved_to",
     "prepare",
+    "require_support",
     "told",
 ]

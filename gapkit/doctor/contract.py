@@ -14,7 +14,7 @@ from gapkit.models.support import check_support
 from gapkit.models.unvalidated import unvalidated
 from gapkit.target import recognise
 
-__all__ = ["decode_one", "fit_to_model", "model_dtypes", "prepare"]
+__all__ = ["decode_one", "fit_to_model", "model_dtypes", "prepare", "require_support"]
 
 _ROWS_CHECKED = 500
 _DTYPES = (torch.float32, torch.float64)
@@ -60,10 +60,23 @@ def prepare(model: LatentModel, x: Tensor, device: torch.device | str = "cpu") -
             "finite data", f"NaN or infinity in {int(bad.sum())} datapoints, first in {first}", "clean them"
         )
     x = fit_to_model(model, x.to(device))
+    require_support(model, x)
+    return x
+
+
+def require_support(model: LatentModel, x: Tensor) -> None:
+    """Refuse values that p(x|z) gives no probability.
+
+    Args:
+        model: an object of the model contract.
+        x: data in the form that it wants, shape (N, *x_shape).
+
+    Raises:
+        InputError: there are such values.
+    """
     # Bounds of a support may differ from datapoint to datapoint, so each is checked against its own distribution.
     for part in x.split(_ROWS_CHECKED):
         check_support(decode_one(model, part), part)
-    return x
 
 
 def model_dtypes(model: object, x: Tensor) -> list[torch.dtype]:

@@ -12,6 +12,8 @@ import pandas as pd
 from torch import Tensor
 
 from gapkit.core.randomness import Key
+from gapkit.core.rows import Rows
+from gapkit.doctor import require_support
 from gapkit.engine import stages
 from gapkit.engine.assemble import chosen_of, fits_of, tables_of
 from gapkit.engine.chosen import Chosen
@@ -94,6 +96,8 @@ def run_unit(
     key = Key(seed_of(work.spec.seed, split), unit.indices)
     rows = list(unit.indices)
     x, inputs = work.data[split][rows], work.inputs[split][rows]
+    if isinstance(work.data[split], Rows):  # of which a sample alone was checked before
+        require_support(work.like.model, x)
     todo = pipeline(work, split, unit)
     named = identities(digest(work.identity, split, key, _bytes(x), _bytes(inputs)), todo)
     whole = digest(

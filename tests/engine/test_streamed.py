@@ -50,16 +50,19 @@ def test_equal_to_the_last_bit(encode_from, grey, model, tmp_path):
         np.testing.assert_array_equal(array, second.details[name])
 
 
-def test_a_datapoint_that_cannot_be_read_spoils_no_other(grey, model, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("value", "word"), [(np.nan, "NaN or infinity in datapoint 20"), (0.3, "strictly between 0 and 1")]
+)
+def test_a_datapoint_that_cannot_be_read_spoils_no_other(value, word, grey, model, tmp_path, monkeypatch):
     x = (grey > 128).astype(np.float32)
     np.save(tmp_path / "whole.npy", x)
-    x[20, 0, 0] = np.nan
+    x[20, 0, 0] = value
     np.save(tmp_path / "x.npy", x)
     monkeypatch.setattr("gapkit.core.rows._PLACES", 2)
     monkeypatch.setattr("gapkit.core.rows._IN_A_ROW", 4)
     whole, parts = (DataSource(source=tmp_path / name).read() for name in ("whole.npy", "x.npy"))
     spec = cheap.short(details=0, certificate=0, convergence=0)
-    with pytest.warns(GapkitWarning, match=r"no numbers for datapoint 20 of test: .*NaN or infinity in datapoint 20"):
+    with pytest.warns(GapkitWarning, match=f"no numbers for datapoint 20 of test: .*{word}"):
         frame = gapkit.analyze(model, parts.x, spec, other_x=whole.x["test"][:8]).to_frame()
     assert frame.loc[frame["status"] == "failed", "index"].tolist() == [20]
     same = gapkit.analyze(model, whole.x, spec, other_x=whole.x["test"][:8]).to_frame()

@@ -1,6 +1,7 @@
 """What was drawn: texts, bars and points of axes."""
 
 import numpy as np
+from matplotlib.colors import to_hex
 
 
 def texts(ax):
@@ -14,3 +15,19 @@ def bars(ax):
 
 def points(ax):
     return np.concatenate([np.asarray(part.get_offsets()) for part in ax.collections])
+
+
+def legend(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def offsets(panel, color=None):
+    parts = [np.asarray(part.get_offsets()) for part in panel.collections if hasattr(part, "get_sizes")]
+    if color:
+        parts = [
+            np.asarray(part.get_offsets())
+            for part in panel.collections
+            if hasattr(part, "get_sizes") and color.lower() in [to_hex(edge) for edge in part.get_edgecolor()]
+        ]
+    found = np.concatenate(parts)
+    return found[np.argsort(found[:, 0], kind="stable")]

@@ -16,19 +16,12 @@ from gapkit.plots import certificate, sandwich, weights
 from gapkit.plots.khat import trust_limits
 from gapkit.plots.style import COLORS
 from tests.fast import only
+from tests.plots.drawn import legend, offsets, texts
 from tests.plots.evidence import RUN, SIMULATED, frame, result
 from tests.processes import TABLES, python
 from tests.results.by_hand import FEW, ODD
 
 PLOTS = [weights, sandwich, certificate]
-
-
-def texts(ax):
-    return [text.get_text() for text in ax.texts]
-
-
-def legend(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
 def heights(panel, color):
@@ -40,18 +33,6 @@ def heights(panel, color):
 
 def total(panel, name):
     return sum(height for _, _, height in heights(panel, COLORS[name]))
-
-
-def offsets(panel, color=None):
-    parts = [np.asarray(part.get_offsets()) for part in panel.collections if hasattr(part, "get_sizes")]
-    if color:
-        parts = [
-            np.asarray(part.get_offsets())
-            for part in panel.collections
-            if hasattr(part, "get_sizes") and color.lower() in [to_hex(edge) for edge in part.get_edgecolor()]
-        ]
-    found = np.concatenate(parts)
-    return found[np.argsort(found[:, 0], kind="stable")]
 
 
 # Weights
@@ -229,22 +210,6 @@ def test_certificates_that_are_not_finite_are_counted_and_left_out():
     ax = certificate(result(frame(3, optimality_gap=[0.1, np.nan, np.inf])))
     assert ax.get_title(loc="left") == "test: 1 datapoint (2 not finite, left out)"
     np.testing.assert_allclose(offsets(ax.child_axes[0])[:, 1], [0.1])
-
-
-def test_of_very_many_some_are_drawn_in_the_same_order_and_the_picture_says_so(monkeypatch):
-    monkeypatch.setattr("gapkit.plots.selection._MOST", 100)
-    rows = frame(1000, ais_reason="control")
-    ordered = rows.sort_values("optimality_gap")
-    ax = certificate(result(rows))
-    left, strip = ax.child_axes
-    np.testing.assert_array_equal(offsets(left)[[0, -1], 0], [0, 999])
-    np.testing.assert_allclose(offsets(left)[[0, -1], 1], ordered["optimality_gap"].iloc[[0, -1]])
-    assert len(offsets(left)) == len(offsets(strip)) == 100
-    assert strip.get_xlabel().endswith("; 100 of them drawn")
-    counts = [int(words.partition(": ")[2].split()[0].replace(",", "")) for words in legend(strip)]
-    assert sum(counts) == 1000
-    assert "AIS on " in (title := sandwich(result(rows)).get_title(loc="left"))
-    assert title.endswith("; 100 drawn")
 
 
 def test_without_steps_there_is_no_strip():

@@ -11,7 +11,8 @@ from gapkit.core.errors import InputError
 from gapkit.core.files import kind_of, read_npy, read_parquet
 from gapkit.inputs.data.dataset import Raw
 from gapkit.inputs.data.images import image_files
-from gapkit.inputs.data.streams import Images, Joined, Mapped, Parquet, Recent
+from gapkit.inputs.data.row_groups import Parquet, Recent
+from gapkit.inputs.data.streams import Images, Joined, Mapped
 from gapkit.inputs.data.table import read_table
 
 __all__ = ["Parts", "parts_of"]

@@ -13,8 +13,9 @@ from gapkit.core.files import ROOM, check_room, on_disk
 from gapkit.core.rows import Rows
 from gapkit.inputs.data.binarize import binarize
 from gapkit.inputs.data.dataset import Form, Labelled, labels_of
+from gapkit.inputs.data.row_groups import Parquet
 from gapkit.inputs.data.shards import Parts
-from gapkit.inputs.data.streams import Parquet, bytes_of
+from gapkit.inputs.data.streams import bytes_of
 from gapkit.inputs.data.table import bright, label_column, like_pixels
 
 __all__ = ["STREAM_FROM", "Binarized", "Streamed", "streamed"]
