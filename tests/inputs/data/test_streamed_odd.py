@@ -1,4 +1,4 @@
-"""Files and folders that are not as one would wish, read in parts: as when they are read at once, or refused in words."""
+"""Files and folders that are not as one would wish, read in parts: as when read at once, or refused in words."""
 
 import pickle
 import resource
