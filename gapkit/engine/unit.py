@@ -3,6 +3,7 @@
 The same work and unit give the same :class:`Finished` in any process, in any order, with or without the other units.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from gapkit.engine import stages
 from gapkit.engine.assemble import chosen_of, fits_of, tables_of
 from gapkit.engine.chosen import Chosen
 from gapkit.engine.convergence import Watched
+from gapkit.engine.inputs import Values
 from gapkit.engine.latents import Marginals, marginals
 from gapkit.engine.outputs import Cost, Output, Stage, digest, identities
 from gapkit.engine.pipeline import pipeline
@@ -32,6 +34,7 @@ from gapkit.results.iwae_curve import GroupedBounds
 __all__ = ["ROWS", "Finished", "run_unit"]
 
 ROWS = "rows"  # the name under which a finished unit is kept
+_PIECE = 2**16  # bytes that are read at a time, where nothing but their digest is wanted
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,11 @@ def run_unit(
     place, store = Place(split, unit.number), store or Nothing()
     key = Key(seed_of(work.spec.seed, split), unit.indices)
     rows = list(unit.indices)
-    x, inputs = work.data[split][rows], work.inputs[split][rows]
-    if isinstance(work.data[split], Rows):  # of which a sample alone was checked before
-        require_support(work.like.model, x)
+    data, others = work.data[split], work.inputs[split]
+    content = _content(data, rows)
     todo = pipeline(work, split, unit)
-    named = identities(digest(work.identity, split, key, _bytes(x), _bytes(inputs)), todo)
+    told = content if others is data else _content(others, rows)
+    named = identities(digest(work.identity, split, key, content, told), todo)
     whole = digest(
         ROWS, *named.values(), sorted(work.missed.items()), unit.size, split == work.first, work.spec.details
     )
@@ -110,7 +113,10 @@ def run_unit(
         finished: Finished = there.value
         return finished
 
-    batch = stages.make_batch(work.like, x, key, inputs)
+    x = data[rows]
+    if isinstance(data, Rows):  # of which a sample alone was checked before
+        require_support(work.like.model, x)
+    batch = stages.make_batch(work.like, x, key, x.clone() if others is data else others[rows])
     have, costs = dict[str, Any](), dict[str, Cost]()
     seconds, skipped = dict[str, float](), dict[str, str]()
     for stage in todo:
@@ -175,5 +181,17 @@ def _finished(
     )
 
 
-def _bytes(tensor: Tensor) -> bytes:
-    return tensor.detach().cpu().contiguous().numpy().tobytes()
+def _content(values: Values, rows: list[int]) -> bytes:
+    """A digest of some datapoints: type, shape and bytes.
+
+    Those that are read when they are wanted are read a few at a time: a large piece of memory that is given back before
+    the small ones that stay leaves a gap between them, and a million datapoints leave many.
+    """
+    found = hashlib.sha256(f"{values.dtype} {tuple(values.shape[1:])} {len(rows)}".encode())
+    few = len(rows)
+    if isinstance(values, Rows):
+        few = max(1, _PIECE // max(1, values[0].numel() * values.dtype.itemsize))
+    for begin in range(0, len(rows), few):
+        part: Tensor = values[rows[begin : begin + few]]
+        found.update(part.detach().cpu().contiguous().numpy().tobytes())
+    return found.digest()
