@@ -140,7 +140,7 @@ def sample_rows(size: int, together: int = _IN_A_ROW) -> list[int]:
     Example:
         >>> rows = sample_rows(10**6)
         >>> len(rows), rows[0], rows[128], rows[-1]
-        (1024, 0, 142839, 999999)
+        (1024, 0, 142838, 999999)
     """
     if size <= _PLACES * together:
         return list(range(size))
