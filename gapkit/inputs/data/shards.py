@@ -137,11 +137,11 @@ def _joined(files: list[Path], split: str, asked: str) -> Parts:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(Path(entry.path) for entry in _entries(folder) if entry.is_file())
+    return sorted(Path(entry.path) for entry in _entries(folder) if os.path.isfile(entry))
 
 
 def _folders(folder: Path) -> list[Path]:
-    return sorted(Path(entry.path) for entry in _entries(folder) if entry.is_dir())
+    return sorted(Path(entry.path) for entry in _entries(folder) if os.path.isdir(entry))
 
 
 def _entries(folder: Path) -> list["os.DirEntry[str]"]:
