@@ -1,11 +1,11 @@
 """``python -m benchmarks.workers``: one and two workers of Ray on the same units, and what the store on disk takes.
 
-All with one thread each, in turn, several times. The units' own part of the time is told too: a worker is started once.
+All with one thread each, in turn, several times, on little and on more work: starting Ray and its workers, which takes
+some seconds, is part of every time.
 """
 
 import argparse
 import json
-import statistics
 import tempfile
 import time
 from dataclasses import replace
@@ -25,19 +25,26 @@ from gapkit.target.simulate import simulate
 
 
 def main() -> None:
-    """Run all ways in turn, and write their times."""
+    """Run all ways in turn, on little and on more work, and write their times."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.workers", description=__doc__)
-    parser.add_argument("--datapoints", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--datapoints", type=int, nargs="+", default=[1600, 5000])
+    parser.add_argument("--rounds", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = mlp()
     with frozen(model):
-        x = simulate(model, arguments.datapoints, seed=0)[0]
+        x = simulate(model, max(arguments.datapoints), seed=0)[0]
+    sizes = [_measured(model, x[:size], arguments.rounds) for size in arguments.datapoints]
+    found = {"machine": machine(), "rounds": arguments.rounds, "sizes": sizes}
+    (RESULTS / "workers.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+
+def _measured(model: Any, x: torch.Tensor, rounds: int) -> dict[str, Any]:
+    """Seconds of every way, and the ratios of each round."""
     spec = replace(spec_for("quick", seed=0), unit_size=100, details=0)
     seconds: dict[str, list[float]] = {}
-    for _ in range(arguments.rounds):
+    for _ in range(rounds):
         for name, executor, kept in (
             ("local", Local(), False),
             ("local, store on disk", Local(), True),
@@ -45,16 +52,17 @@ def main() -> None:
             ("Ray, 2 workers", Ray(2), False),
         ):
             seconds.setdefault(name, []).append(_timed(model, x, spec, executor, kept=kept))
-            print(f"{name:22s} {seconds[name][-1]:.1f} s", flush=True)
-    ratios = [one / two for one, two in zip(seconds["Ray, 1 worker"], seconds["Ray, 2 workers"], strict=True)]
-    store = [
-        with_it / without - 1
-        for with_it, without in zip(seconds["local, store on disk"], seconds["local"], strict=True)
-    ]
-    found = {"machine": machine(), "datapoints": arguments.datapoints, "seconds": seconds}
-    found |= {"two_to_one": statistics.median(ratios), "store_overhead": statistics.median(store)}
-    print(f"two workers to one: {found['two_to_one']:.2f}; store {100 * found['store_overhead']:+.1f}%")
-    (RESULTS / "workers.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+            print(f"{len(x):5d} {name:22s} {seconds[name][-1]:.1f} s", flush=True)
+    pairs = zip(seconds["Ray, 1 worker"], seconds["Ray, 2 workers"], strict=True)
+    both = zip(seconds["local, store on disk"], seconds["local"], strict=True)
+    ratios, store = [one / two for one, two in pairs], [kept / without - 1 for kept, without in both]
+    print(f"{len(x):5d} two workers to one: {told(ratios)}; store: {told(store)}", flush=True)
+    return {"datapoints": len(x), "seconds": seconds, "two_to_one": ratios, "store_overhead": store}
+
+
+def told(values: list[float]) -> str:
+    """All of them: a median of so few would hide how far they are apart."""
+    return ", ".join(f"{value:.3f}" for value in values)
 
 
 def _timed(model: Any, x: torch.Tensor, spec: Any, executor: Executor, *, kept: bool) -> float:

@@ -65,6 +65,7 @@ class _Formed:
     form: Form
     pixels: bool = False  # of a table, stored as other numbers
     unsure: bool = False  # whether a table holds pixels, because its file does not tell the largest value
+    as_stored: bool = False  # whatever the values are, nothing is done to them
 
     def __call__(self, x: Tensor, rows: Sequence[int]) -> Tensor:
         bad = ~x.flatten(1).isfinite().all(1)
@@ -77,6 +78,8 @@ class _Formed:
     def _require_as_sampled(self, x: Tensor, rows: Sequence[int]) -> None:
         """Refuse values that would have led to another form, had they been in the sample."""
         top = self.form.scaling.top
+        if self.as_stored:
+            return
         if self.unsure and not self.pixels:
             other = x > 127
         elif self.pixels:
@@ -89,7 +92,7 @@ class _Formed:
             return
         if bool(other.any()):
             found = f"the value {float(x[other][0]):g} among datapoints {rows[0]} to {rows[-1]}, unlike all of a sample"
-            do = "say what the values are: --scale unit for pixels, --scale none to leave them as stored"
+            do = "leave all as stored (--scale none), or scale them in a function of your own (--data file.py:function)"
             raise InputError(self.form.asked, found, do)
 
 
@@ -139,10 +142,11 @@ def streamed(
         raise
     rows = Rows(reader, (), limit)
     sample = rows.sample()
-    pixels, unsure = _pixels(sample, parts.tables)
+    as_stored = scale == "none" or (counts and scale is None)
+    pixels, unsure = (False, False) if as_stored else _pixels(sample, parts.tables)
     stored = sample.to(torch.uint8) if pixels else sample
     form = Form.of(stored, scale, images=parts.images or pixels, counts=counts, asked=asked)
-    x = rows.map(_Formed(form, pixels, unsure))
+    x = rows.map(_Formed(form, pixels, unsure, as_stored))
     told = hashlib.sha256(repr((tuple(rows.shape), str(rows.dtype))).encode())
     told.update(x.sample().numpy().data)
     notes = (*notes, f"read in parts; a sample of {len(sample):,} was looked at")

@@ -66,6 +66,24 @@ def test_a_table_that_does_not_tell_its_largest_value(tmp_path):
     parts = load_streamed(tmp_path / "x.parquet")
     with pytest.raises(InputError, match="the value 255 among datapoints"):
         parts.x[590:610]
+    follow_the_remedy(tmp_path / "x.parquet")
+
+
+def test_eight_bits_of_which_the_sample_shows_zeros_and_ones_alone(tmp_path):
+    x = np.zeros((5000, 4), np.uint8)
+    x[600] = 7
+    np.save(tmp_path / "x.npy", x)
+    for scale in (None, "unit"):
+        with pytest.raises(InputError, match="the value 7 among datapoints"):
+            load_streamed(tmp_path / "x.npy", scale=scale).x[590:610]
+    follow_the_remedy(tmp_path / "x.npy")
+
+
+def follow_the_remedy(path):
+    """What the message says to do leads to the values as they are stored, also where they are said to be counts."""
+    whole = load(path, scale="none").x
+    assert torch.equal(load_streamed(path, scale="none").x[:], whole)
+    assert torch.equal(load_streamed(path, counts=True).x[:], whole)
 
 
 @pytest.mark.parametrize("index", [None, "id", "words"])
