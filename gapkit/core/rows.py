@@ -126,8 +126,13 @@ class Rows:
 
     def sample(self) -> Tensor:
         """Some datapoints, a thousand (fewer of large ones) or all: blocks of neighbours, evenly spread."""
+        return self[self.sampled]
+
+    @property
+    def sampled(self) -> list[int]:
+        """The places of the datapoints of :meth:`sample`."""
         room = _SAMPLE // (_PLACES * 4 * max(1, self._one.numel()))
-        return self[sample_rows(self._size, max(1, min(_IN_A_ROW, room)))]
+        return sample_rows(self._size, max(1, min(_IN_A_ROW, room)))
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what was read."""

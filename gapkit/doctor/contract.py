@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from gapkit.core.errors import InputError
+from gapkit.core.trees import Tree, rows_of
 from gapkit.inputs.traces import place_of
+from gapkit.models.conditions import decode_with, encode_with, prior_with
 from gapkit.models.protocol import LatentModel
 from gapkit.models.support import check_support
 from gapkit.models.unvalidated import unvalidated
@@ -25,7 +27,7 @@ _CONTRACT = (
 )
 
 
-def prepare(model: LatentModel, x: Tensor, device: torch.device | str = "cpu") -> Tensor:
+def prepare(model: LatentModel, x: Tensor, device: torch.device | str = "cpu", condition: Tree = None) -> Tensor:
     """Check model and data against each other and return the data as the model wants them.
 
     The model is expected to be frozen already. Data are moved to the device and the model's floating-point type, and
@@ -35,6 +37,7 @@ def prepare(model: LatentModel, x: Tensor, device: torch.device | str = "cpu") -
         model: an object of the model contract.
         x: data, shape (N, *x_shape).
         device: where to compute.
+        condition: one row for each datapoint, on the device, for a conditional model.
 
     Returns:
         Data of shape (N, *event_shape of decode).
@@ -59,24 +62,26 @@ def prepare(model: LatentModel, x: Tensor, device: torch.device | str = "cpu") -
         raise InputError(
             "finite data", f"NaN or infinity in {int(bad.sum())} datapoints, first in {first}", "clean them"
         )
-    x = fit_to_model(model, x.to(device))
-    require_support(model, x)
+    x = fit_to_model(model, x.to(device), condition)
+    require_support(model, x, condition)
     return x
 
 
-def require_support(model: LatentModel, x: Tensor) -> None:
+def require_support(model: LatentModel, x: Tensor, condition: Tree = None) -> None:
     """Refuse values that p(x|z) gives no probability.
 
     Args:
         model: an object of the model contract.
         x: data in the form that it wants, shape (N, *x_shape).
+        condition: one row for each.
 
     Raises:
         InputError: there are such values.
     """
     # Bounds of a support may differ from datapoint to datapoint, so each is checked against its own distribution.
-    for part in x.split(_ROWS_CHECKED):
-        check_support(decode_one(model, part), part)
+    for rows in torch.arange(len(x), device=x.device).split(_ROWS_CHECKED):
+        part = x[rows]
+        check_support(decode_one(model, part, condition=rows_of(condition, rows)), part)
 
 
 def model_dtypes(model: object, x: Tensor) -> list[torch.dtype]:
@@ -90,7 +95,7 @@ def model_dtypes(model: object, x: Tensor) -> list[torch.dtype]:
     return list(dict.fromkeys([*own, *_DTYPES]))
 
 
-def fit_to_model(model: LatentModel, x: Tensor) -> Tensor:
+def fit_to_model(model: LatentModel, x: Tensor, condition: Tree = None) -> Tensor:
     """Return the data in the type and shape that encode accepts and decode's distribution describes.
 
     Raises:
@@ -104,6 +109,7 @@ def fit_to_model(model: LatentModel, x: Tensor) -> Tensor:
     if x.dim() == 3:
         shapes.append((1, *x.shape[1:]))
     furthest, reason = -1, Exception()
+    few = rows_of(condition, slice(2))
     for dtype in model_dtypes(model, x):
         for shape in dict.fromkeys(shapes):
             if torch.Size(shape).numel() != numel:
@@ -111,7 +117,7 @@ def fit_to_model(model: LatentModel, x: Tensor) -> Tensor:
             trial = x.to(dtype).reshape(-1, *shape)
             steps: list[str] = []
             try:
-                decoded = decode_one(model, trial[:2], steps)
+                decoded = decode_one(model, trial[:2], steps, few)
                 event = decoded.event_shape
                 if event.numel() != numel:
                     found = f"decode describes {event.numel()} values of shape {tuple(event)}"
@@ -123,18 +129,18 @@ def fit_to_model(model: LatentModel, x: Tensor) -> Tensor:
                 if came > furthest:
                     furthest, reason = came, error
                 continue
-            return trial if trial.shape[1:] == event else _keep_if_encodable(model, trial, event)
+            return trial if trial.shape[1:] == event else _keep_if_encodable(model, trial, event, few)
     if isinstance(reason, InputError):
         raise reason
     step = ("encode", "decode", "prior")[min(furthest // 2, 2)]
     raise InputError(
         f"data of {tuple(x.shape[1:])} per datapoint that the model can encode and decode",
         f"{step} failed: {type(reason).__name__}: {str(reason).strip()[:600]}{place_of(reason)}",
-        _remedy(model, x, step),
+        _remedy(model, x, step, condition),
     ) from reason
 
 
-def _remedy(model: LatentModel, x: Tensor, step: str) -> str:
+def _remedy(model: LatentModel, x: Tensor, step: str, condition: Tree) -> str:
     """What mends a method that failed, as far as its signature and a try with whole numbers tell."""
     method = getattr(model, step)
     with contextlib.suppress(TypeError, ValueError):  # some callables have no signature
@@ -143,28 +149,32 @@ def _remedy(model: LatentModel, x: Tensor, step: str) -> str:
             for name, parameter in inspect.signature(method).parameters.items()
             if parameter.default is parameter.empty and parameter.kind in _POSITIONAL
         ]
-        if len(needed) > 1:
+        if len(needed) == 2 and condition is None:
             return (
-                f"{step} needs {', '.join(needed)}, and gapkit gives it one argument: models with conditions (labels "
-                "beside x, say) cannot be analysed yet; fix the condition in a wrapper, and analyse the data of each "
-                "condition alone"
+                f"{step} needs {', '.join(needed)}: give the second for every datapoint as its condition (condition= "
+                "in Python, --condition NAME on the command line)"
+            )
+        if len(needed) > 1 + (condition is not None):
+            return (
+                f"{step} needs {', '.join(needed)}, and is given one argument and a condition: make those beyond the "
+                "first one tuple or mapping (condition=), and take it apart in the model"
             )
     if step == "encode" and not bool((x != x.round()).any()):
         for whole in (x[:2].long(), x[:2].flatten(1).long()):
             try:
                 with torch.no_grad():
-                    model.encode(whole)
+                    encode_with(model, whole, rows_of(condition, slice(2)))
             except Exception:
                 continue
             return "encode wants whole numbers, and data arrive as floating-point ones: x = x.long() first in encode"
     return "check the data's shape and how the model is built"
 
 
-def _keep_if_encodable(model: LatentModel, x: Tensor, event: torch.Size) -> Tensor:
+def _keep_if_encodable(model: LatentModel, x: Tensor, event: torch.Size, few: Tree) -> Tensor:
     """Data in decode's shape, if encode accepts that shape too."""
     reshaped = x.reshape(-1, *event)
     try:
-        decode_one(model, reshaped[:2])
+        decode_one(model, reshaped[:2], condition=few)
     except Exception as error:
         raise InputError(
             "data in one shape for encode and decode",
@@ -174,28 +184,31 @@ def _keep_if_encodable(model: LatentModel, x: Tensor, event: torch.Size) -> Tens
     return reshaped
 
 
-def decode_one(model: LatentModel, x: Tensor, steps: list[str] | None = None) -> Distribution:
+def decode_one(model: LatentModel, x: Tensor, steps: list[str] | None = None, condition: Tree = None) -> Distribution:
     """Return p(x|z) at the location of q(z|x) for data that are in the model's form: one pass through the contract.
 
     Args:
         model: an object of the model contract.
         x: data, shape (B, *x_shape).
         steps: takes the names of the methods that kept the contract, as they are called.
+        condition: one row for each.
 
     Raises:
         InputError: one of the three methods returns something else than the contract says.
     """
     steps = [] if steps is None else steps
     with torch.no_grad(), unvalidated():
-        q = model.encode(x.clone())  # an encoder may write into its input
+        q = encode_with(model, x.clone(), condition)  # an encoder may write into its input
         _expect(q, "encode", x.shape[0])
         z = recognise(q).loc.reshape(-1, *q.event_shape)
         steps.append("encode")
-        decoded = model.decode(z)
+        decoded = decode_with(model, z, condition)
         _expect(decoded, "decode", x.shape[0])
         steps.append("decode")
-        prior = model.prior()
-        if not isinstance(prior, Distribution) or prior.event_shape != q.event_shape or prior.batch_shape != ():
+        prior = prior_with(model, condition)
+        allowed: tuple[tuple[int, ...], ...] = ((), (len(x),)) if condition is not None else ((),)
+        fits = isinstance(prior, Distribution) and prior.event_shape == q.event_shape
+        if not fits or tuple(prior.batch_shape) not in allowed:
             found = _describe(prior)
             raise InputError(
                 f"prior() with batch shape () and event shape {tuple(q.event_shape)}, the latent's",

@@ -26,7 +26,7 @@ def ranges(probe: Probe) -> Finding | None:
     base, _ = innermost(probe.decoded)
     if not isinstance(base, Normal):
         return None  # other likelihoods refuse values that they do not know
-    x, _ = probe.everything
+    x = probe.everything.x
     low, high = float(x.min()), float(x.max())
     asked = "data on the scale of the model's training"
     extent = f"data from {low:g} to {high:g}"
@@ -137,7 +137,7 @@ def _at_best(probe: Probe) -> Tensor:
 
 
 def _worse_than_mean(probe: Probe, base: Normal, asked: str, do: str) -> Finding | None:
-    x, _ = probe.everything
+    x = probe.everything.x
     if len(x) < _FEWEST:
         return None
     trivial = _miss(probe, x[:2000].double().mean(0))

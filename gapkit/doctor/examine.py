@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gapkit.core.datapoints import Loaded
 from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.core.findings import Finding
 from gapkit.core.randomness import seeded
@@ -69,9 +70,8 @@ class Examination:
 
 def examine(
     model: LatentModel,
-    x: Tensor,
+    points: Loaded | Tensor,
     *,
-    inputs: Tensor | None = None,
     other_inputs: Tensor | None = None,
     allow: Sequence[str] = (),
     only: Sequence[str] = CHECKS,
@@ -81,8 +81,7 @@ def examine(
 
     Args:
         model: an object of the model contract, frozen, on the data's device.
-        x: data in the form that the model wants, shape (N, *x_shape), as :func:`gapkit.doctor.prepare` gives them.
-        inputs: what the encoder is given for them, shape (N, ...); None gives it the data.
+        points: N datapoints in the form that the model wants, as :func:`gapkit.doctor.prepare` gives them.
         other_inputs: another form of the data that the encoder may have been trained on, shape (N, ...).
         allow: names of checks (``CHECKS``) that may fail; what they would warn of is a note then.
         only: names of the checks to make.
@@ -104,13 +103,14 @@ def examine(
     """
     allow = check_allowed(allow, CHECKS)
     began = time.perf_counter()
-    binary = inputs is None or inputs is x
+    points = Loaded.of(points) if isinstance(points, Tensor) else points
+    binary = points.plain
     checks: dict[str, _Check] = {**_CHECKS, "resolution": lambda known: numbers.resolution(known, target_se)}
     if other_inputs is not None:
         checks["encoder_input"] = lambda known: readings.encoder_input(known, other_inputs[known.rows], binary)
     findings: list[Finding] = []
     with seeded(0, "doctor"):  # a decoder that draws must not move the caller's random state
-        looked_at = probe(model, x, x if inputs is None else inputs)
+        looked_at = probe(model, points)
         for name, check in checks.items():
             if name not in only:
                 continue

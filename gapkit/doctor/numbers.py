@@ -18,12 +18,11 @@ _STEP = 1e-4  # of a posterior standard deviation: what log p changes over it is
 
 def encoder(probe: Probe) -> Finding | None:
     """Whether q(z|x) has finite means and positive, finite standard deviations, for up to 2000 datapoints."""
-    _, inputs = probe.everything
-    rows = inputs[:_ROWS]
+    rows = probe.everything[:_ROWS]
     bad_loc, bad_scale, negative, scales = 0, 0, 0, 0
     failed = []
     for part in rows.split(_AT_ONCE):
-        q = probe.encode(part)
+        q = probe.posterior(part)
         loc, scale = q.loc, q.marginal_scale()
         wrong_loc, wrong_scale = ~loc.isfinite().all(1), ~(scale.isfinite() & (scale > 0)).all(1)
         bad_loc, bad_scale = bad_loc + int(wrong_loc.sum()), bad_scale + int(wrong_scale.sum())

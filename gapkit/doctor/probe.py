@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
+from gapkit.core.datapoints import Loaded
 from gapkit.core.randomness import Key, seeded
+from gapkit.core.trees import rows_of
 from gapkit.families.protocol import Posterior, noise_dim
 from gapkit.models.encoding import encoded
 from gapkit.models.protocol import LatentModel
@@ -28,10 +31,9 @@ class Probe:
 
     Attributes:
         model: frozen, on the data's device.
-        x: data, shape (B, *x_shape); evenly spaced rows of the whole.
-        inputs: what the encoder is given for them; x itself unless it is trained on another form of the data.
+        points: B datapoints; evenly spaced rows of the whole.
         rows: their places in the whole, shape (B,).
-        everything: all data, shape (N, *x_shape), and what the encoder is given for them.
+        everything: all data.
         target: log p(x, z) of the B datapoints.
         q: the encoder's posterior for them.
         noise: what draws of q are made from, shape (S, B, the family's own size).
@@ -41,10 +43,9 @@ class Probe:
     """
 
     model: LatentModel
-    x: Tensor
-    inputs: Tensor
+    points: Loaded
     rows: Tensor
-    everything: tuple[Tensor, Tensor]
+    everything: Loaded
     target: Target
     q: Posterior
     noise: Tensor
@@ -52,14 +53,28 @@ class Probe:
     log_q: Tensor
     prior_z: Tensor
 
-    def encode(self, inputs: Tensor) -> Posterior:
-        """Q(z|x) of data, shape (B, ...)."""
-        return recognise(encoded(self.model, inputs))
+    @property
+    def x(self) -> Tensor:
+        """Data, shape (B, *x_shape)."""
+        return self.target.x
 
-    def decode(self, z: Tensor) -> Distribution:
-        """P(x|z) for latents of shape (N, D), from a copy of them."""
+    @property
+    def inputs(self) -> Tensor:
+        """What the encoder is given for them; x itself unless it is trained on another form of the data."""
+        return self.points.inputs
+
+    def encode(self, inputs: Tensor, rows: Any = slice(None)) -> Posterior:
+        """Q(z|x) of data, shape (P, ...), with the conditions of some of the datapoints."""
+        return recognise(encoded(self.model, inputs, rows_of(self.points.condition, rows)))
+
+    def posterior(self, points: Loaded) -> Posterior:
+        """Q(z|x) of any datapoints."""
+        return recognise(encoded(self.model, points.inputs, points.condition))
+
+    def decode(self, z: Tensor, owner: Tensor | None = None) -> Distribution:
+        """P(x|z) for latents of shape (N, D), from a copy of them; all datapoints in turn, or each of its owner."""
         with torch.no_grad():
-            return self.target.decode(z.clone())
+            return self.target.decode(z.clone(), owner)
 
     def log_likelihood(self, z: Tensor, change: Callable[[Distribution], Distribution] | None = None) -> Tensor:
         """Log p(x|z) through the model's own decode: (S, B, D) to (S, B), in nats.
@@ -68,12 +83,12 @@ class Probe:
             z: latents.
             change: another reading of what decode returned, whose innermost distribution it takes.
         """
-        rows = z.reshape(-1, z.shape[-1])
-        repeated = self.x.repeat(z.shape[0], *[1] * (self.x.dim() - 1))
+        rows, most = z.reshape(-1, z.shape[-1]), self.target.max_rows
+        whose = torch.arange(len(self.x), device=z.device).repeat(z.shape[0])
         parts = []
         with torch.no_grad(), unvalidated():
-            for part, data in zip(rows.split(self.target.max_rows), repeated.split(self.target.max_rows), strict=True):
-                p = self.decode(part)
+            for part, owner in zip(rows.split(most), whose.split(most), strict=True):
+                p, data = self.decode(part, owner), self.x[owner]
                 if change is not None:
                     base, depth = innermost(p)
                     p = Independent(change(base), depth, validate_args=False)
@@ -133,26 +148,26 @@ def innermost(p: Distribution) -> tuple[Distribution, int]:
     return p, depth
 
 
-def probe(model: LatentModel, x: Tensor, inputs: Tensor, seed: int = 0) -> Probe:
+def probe(model: LatentModel, points: Loaded, seed: int = 0) -> Probe:
     """Choose datapoints and latents to examine a model at.
 
     Args:
         model: frozen, on the data's device, with data in the form that :func:`gapkit.doctor.prepare` gives.
-        x: data, shape (N, *x_shape).
-        inputs: what the encoder is given for them, shape (N, ...).
+        points: N datapoints in memory.
         seed: of the draws.
     """
-    rows = torch.linspace(0, len(x) - 1, min(DATAPOINTS, len(x)), device=x.device).long()
-    few = x[rows]
-    target = Target(model, few)
+    rows = torch.linspace(0, len(points) - 1, min(DATAPOINTS, len(points)), device=points.x.device).long()
+    few = points[rows]
+    target = Target(model, few.x, condition=few.condition)
     with torch.no_grad(), unvalidated():
-        q = recognise(encoded(model, inputs[rows]))
-        streams = Key(seed, tuple(range(len(few)))).streams("doctor", few.dtype, few.device)
+        q = recognise(encoded(model, few.inputs, few.condition))
+        streams = Key(seed, tuple(range(len(few)))).streams("doctor", target.dtype, target.device)
         noise = streams.normal(DRAWS, noise_dim(q, q.dim))
         z, log_q = q.push(noise)
         try:
             with seeded(seed, "doctor"):
-                drawn = target.prior.sample((DRAWS * len(few),)).reshape(z.shape).to(z)
+                count = DRAWS if target.own_prior else DRAWS * len(few)
+                drawn = target.prior.sample((count,)).reshape(z.shape).to(z)
         except NotImplementedError:  # some priors cannot be drawn from
             drawn = z
-    return Probe(model, few, inputs[rows], rows, (x, inputs), target, q, noise, z, log_q, drawn)
+    return Probe(model, few, rows, points, target, q, noise, z, log_q, drawn)

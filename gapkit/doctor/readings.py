@@ -142,8 +142,10 @@ def _within(probe: Probe, values: Callable[[Any], Tensor]) -> bool:
     dim = probe.z.shape[-1]
     latents = torch.cat([probe.z, probe.prior_z, 10.0 * probe.prior_z]).reshape(-1, dim)
     low, high = math.inf, -math.inf
-    for part in latents.split(probe.target.max_rows):
-        found = values(innermost(probe.decode(part))[0])
+    most = probe.target.max_rows
+    whose = torch.arange(len(probe.x), device=latents.device).repeat(len(latents) // len(probe.x))
+    for part, owner in zip(latents.split(most), whose.split(most), strict=True):
+        found = values(innermost(probe.decode(part, owner))[0])
         low, high = min(low, float(found.min())), max(high, float(found.max()))
     return -1e-5 <= low < high <= 1.0 + 1e-5
 

@@ -11,6 +11,7 @@ from gapkit.core.findings import Finding
 from gapkit.core.randomness import seeded
 from gapkit.doctor.probe import Probe
 from gapkit.families.protocol import Posterior, noise_dim
+from gapkit.models.conditions import encode_with
 from gapkit.models.freeze import coupling_layers
 from gapkit.target import Target
 
@@ -47,7 +48,9 @@ def neighbours(probe: Probe) -> Finding | None:
     parts = []
     count = len(probe.x)
     if count > 2:
-        whole, pair, other = probe.q, probe.encode(probe.inputs[:2]), probe.encode(probe.inputs[[0, count - 1]])
+        two, ends = [0, 1], [0, count - 1]
+        whole = probe.q
+        pair, other = (probe.encode(probe.inputs[rows], rows) for rows in (two, ends))
         moved = max(_shift(whole, pair, 1), _shift(pair, other, 1))
         if moved > _OF_SCALE:
             words = f"encode gives another q(z|x) for the same x in another batch ({moved:.2g} standard deviations)"
@@ -74,7 +77,7 @@ def input_changed(probe: Probe) -> Finding | None:
     """Whether encode or decode writes into what it is given. Encoders get copies, so that this is only a note."""
     x, z = probe.inputs.clone(), probe.z[0].clone()
     with torch.no_grad():
-        probe.model.encode(x)
+        encode_with(probe.model, x, probe.points.condition)
         probe.target.decode(z)
     if not _same(z, probe.z[0]):
         asked, found = "a decoder that leaves its input as it is", "decode changes z in place"
@@ -111,11 +114,11 @@ def _change(one: Tensor, two: Tensor) -> tuple[float, float]:
 
 
 def _fresh_prior(probe: Probe) -> Tensor:
-    return Target(probe.model, probe.x, like=probe.target).log_prior(probe.z)
+    return Target(probe.model, probe.x, like=probe.target, condition=probe.points.condition).log_prior(probe.z)
 
 
 def _first_of(probe: Probe, z: Tensor) -> Tensor:
     """Log p(x|z) of the first datapoint at the first latent of a batch of latents, shape (1,)."""
-    p = probe.decode(z)
+    p = probe.decode(z, torch.zeros(len(z), dtype=torch.long, device=z.device))
     x = probe.x[:1].expand(len(z), *probe.x.shape[1:])
     return p.log_prob(x)[:1]

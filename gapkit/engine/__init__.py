@@ -1,12 +1,12 @@
 """From settings to a result: plan the units, run the stages, gather the rows."""
 
 from gapkit.doctor import checked_device
-from gapkit.engine.begin import Given
 from gapkit.engine.certify import BdmcCertificate, certify
 from gapkit.engine.disk import Disk, Union
 from gapkit.engine.encoders import check_encoder_names
 from gapkit.engine.execute import Executor, Local
 from gapkit.engine.fit import Fitted, fit
+from gapkit.engine.given import Given
 from gapkit.engine.own_bounds import checked_bounds
 from gapkit.engine.planning import Plan, plan
 from gapkit.engine.progress import Progress

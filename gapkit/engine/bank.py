@@ -5,13 +5,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from gapkit.core.datapoints import Datapoints, Loaded
+from gapkit.core.errors import InputError
 from gapkit.doctor import fit_to_model
-from gapkit.engine.inputs import Values
 from gapkit.engine.skipped import out_of_memory
 from gapkit.engine.spec import AnalysisSpec
+from gapkit.engine.stages import posterior_of
 from gapkit.local import Bank, build_bank
-from gapkit.models.encoding import encoded
-from gapkit.target import Target, recognise
+from gapkit.target import Target
 
 __all__ = ["build_shared_bank"]
 
@@ -19,7 +20,7 @@ _AT_ONCE = 1000
 
 
 def build_shared_bank(
-    like: Target, ready: Mapping[str, Values], other_x: Tensor | None, spec: AnalysisSpec
+    like: Target, ready: Mapping[str, Datapoints], other_x: Tensor | None, spec: AnalysisSpec
 ) -> Bank | None:
     """Starts shared by all datapoints: prior draws, and encodings of other data or, without any, of these.
 
@@ -27,9 +28,12 @@ def build_shared_bank(
     """
     if spec.fit.num_starts == 0:
         return None
-    sources: list[Values] = [*ready.values()]
+    sources: list[Datapoints] = list(ready.values())
     if other_x is not None:
-        sources = [fit_to_model(like.model, torch.as_tensor(other_x)[: spec.bank_data].to(like.device))]
+        if like.condition is not None:
+            asked, found = "other_x for the starts of a conditional model", "nobody knows its conditions"
+            raise InputError(asked, found, "leave other_x out; the analysed data serve in its place")
+        sources = [Datapoints.of(fit_to_model(like.model, torch.as_tensor(other_x)[: spec.bank_data].to(like.device)))]
     loc = []
     with torch.no_grad():
         for data in sources:
@@ -38,12 +42,12 @@ def build_shared_bank(
     return build_bank(like, torch.cat(loc), spec.bank_prior, spec.seed)
 
 
-def _locations(like: Target, x: Tensor) -> Tensor:
+def _locations(like: Target, points: Loaded) -> Tensor:
     """Where the encoder puts data, shape (N, D); half as many at once where memory is too small."""
     try:
-        return recognise(encoded(like.model, x)).loc
+        return posterior_of(like.model, points).loc
     except Exception as error:
-        if len(x) < 2 or not out_of_memory(error):
+        if len(points) < 2 or not out_of_memory(error):
             raise
-    half = len(x) // 2
-    return torch.cat([_locations(like, x[:half]), _locations(like, x[half:])])
+    half = len(points) // 2
+    return torch.cat([_locations(like, points[:half]), _locations(like, points[half:])])

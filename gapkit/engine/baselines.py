@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal, constraints
 
+from gapkit.core.datapoints import Datapoints
 from gapkit.core.rows import some
 from gapkit.doctor import fit_to_model
 from gapkit.engine.inputs import Values
 from gapkit.engine.skipped import reason
+from gapkit.engine.stages import posterior_of, target_of
 from gapkit.inputs.data.baseline import (
     ContinuousBernoulli,
     Density,
@@ -25,12 +27,12 @@ from gapkit.inputs.data.baseline import (
     cross_fitted,
 )
 from gapkit.models.distributions import Grid
-from gapkit.models.encoding import encoded
+from gapkit.models.protocol import LatentModel
 from gapkit.models.unvalidated import unvalidated
 from gapkit.results.records import Baselines, DataFacts, SimpleModel, Skipped
 from gapkit.results.rows import ladder_rows, unsound_rows
 from gapkit.results.summary import summarise_values
-from gapkit.target import Target, recognise
+from gapkit.target import Target
 
 __all__ = ["Observation", "Simple", "baselines", "observation"]
 
@@ -78,7 +80,7 @@ class Simple:
 
 
 def baselines(
-    like: Target, ready: Mapping[str, Values], other_x: Tensor | None, table: pd.DataFrame, seed: int
+    like: Target, data: Mapping[str, Datapoints], other_x: Tensor | None, table: pd.DataFrame, seed: int
 ) -> dict[str, Simple]:
     """For every split what its data are, and simple models of them.
 
@@ -87,15 +89,15 @@ def baselines(
 
     Args:
         like: any target of the model.
-        ready: data of each split, in the model's form.
+        data: of each split, in the model's form.
         other_x: further data, such as those of the training.
         table: the rows of all splits; those that no mean is over are left out.
         seed: of the cut into tenths.
     """
-    found = {}
+    found, ready = {}, {split: points.x for split, points in data.items()}
     for split, x in ready.items():
         try:
-            seen = observation(like, x)
+            seen = observation(like.model, data[split])
         except Exception as error:  # a user's distribution may raise anything, and the table does not need it
             seen = Observation("unknown", None)
             facts: Baselines | Skipped = Skipped(reason(error))
@@ -110,10 +112,11 @@ def baselines(
     return found
 
 
-def observation(like: Target, x: Values) -> Observation:
+def observation(model: LatentModel, points: Datapoints) -> Observation:
     """Read from p(x|z) at a few datapoints what kind of data it describes."""
+    few = points[:_PROBES]
     with torch.no_grad(), unvalidated():
-        decoded = like.decode(recognise(encoded(like.model, x[:_PROBES])).loc)
+        decoded = target_of(model, few).decode(posterior_of(model, few).loc)
     inner: Distribution = decoded
     while isinstance(inner, Independent):
         inner = inner.base_dist

@@ -1,16 +1,14 @@
 """What comes before the units: data and model brought together and checked, and what all units share."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
-import torch
-
-from gapkit.core.errors import InputError
 from gapkit.doctor import checked_device, moved_to
+from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.encoders import check_encoder_names, in_place
+from gapkit.engine.given import Given
 from gapkit.engine.identity import identity_of_encoder, identity_of_work
 from gapkit.engine.misses import misses, still_missing, unreached
 from gapkit.engine.own_bounds import checked_bounds
@@ -20,41 +18,11 @@ from gapkit.engine.progress import Progress, Stopwatch
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.units import Unit
 from gapkit.engine.work import Work
-from gapkit.estimators import Estimator
-from gapkit.inputs.data import unpacked
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.results.records import SearchSummary
-from gapkit.target import Target
 
-__all__ = ["Begun", "Given", "begun"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Given:
-    """What an analysis is given beside the model and the settings, see :func:`gapkit.analyze`.
-
-    Attributes:
-        x: data, or several by the name of their split.
-        labels: class labels, in the same way.
-        other_x: data whose encodings serve as starts.
-        encoder_x: what the encoder is given in place of ``x``.
-        original_x: the data before they were binarised.
-        allow: names of checks that do not stop the analysis.
-        encoders: further encoders by name.
-        bounds: further estimators by name.
-        device: where to compute.
-    """
-
-    x: Any
-    labels: Any = None
-    other_x: Any = None
-    encoder_x: Any = None
-    original_x: Any = None
-    allow: Sequence[str] = ()
-    encoders: Mapping[str, LatentModel] = field(default_factory=dict)
-    bounds: Mapping[str, Estimator] = field(default_factory=dict)
-    device: torch.device | str = "cpu"
+__all__ = ["Begun", "begun"]
 
 
 @dataclass(frozen=True)
@@ -98,30 +66,26 @@ def begun(
     Raises:
         InputError: model, data, labels, encoders or bounds cannot be analysed together.
     """
-    x, labels = unpacked(given.x, given.labels)
-    splits = dict(x) if isinstance(x, Mapping) else {"test": x}
-    if not splits:
-        raise InputError("data to analyse", "an empty mapping", "give at least one split")
     device, encoders = checked_device(given.device), dict(given.encoders)
     check_encoder_names(encoders)
     bounds = checked_bounds(given.bounds)
     with frozen(model), moved_to(model, device), in_place(encoders, device):
-        ready = prepared(model, splits, labels, given.encoder_x, given.original_x, given.allow, encoders, spec, device)
-        like = Target(model, ready.data[ready.first][:1])
-        family, inputs = ready.families.split, ready.inputs[ready.first]
-        work = Work(like, ready.data, ready.inputs, None, spec, family, encoders, ready.curve, "", bounds=bounds)
+        ready = prepared(model, given, spec, device)
+        first = ready.data[ready.first]
+        like, family = stages.like_of(model, first), ready.families.split
+        work = Work(like, ready.data, None, spec, family, encoders, ready.curve, "", bounds=bounds)
         units = tuple((split, unit) for split, planned in ready.units.items() for unit in planned)[only]
         count = sum(len(pipeline(work, split, unit)) for split, unit in units)
         run_stage = Stopwatch(2 + count + further, progress)
-        bank = run_stage("bank", build_shared_bank, like, ready.inputs, given.other_x, spec)
+        bank = run_stage("bank", build_shared_bank, like, ready.data, given.other_x, spec)
         search = run_stage("search", misses, like, bank, spec)
         if search.widen:
             search = still_missing(like, bank, spec, search)
         work = replace(
             work,
             bank=bank,
-            identity=identity_of_work(like, ready.data[ready.first], inputs, bank),
-            identities={name: identity_of_encoder(encoder, inputs) for name, encoder in encoders.items()},
+            identity=identity_of_work(like, first, bank),
+            identities={name: identity_of_encoder(encoder, first) for name, encoder in encoders.items()},
             widened=search.widen,
             missed=unreached(search),
         )

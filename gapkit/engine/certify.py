@@ -16,12 +16,15 @@ import torch
 
 from gapkit.core.errors import InputError
 from gapkit.core.randomness import Key
-from gapkit.doctor import checked_device, examine, moved_to, prepare, told
+from gapkit.core.trees import Tree
+from gapkit.doctor import checked_device, examine, moved_to, told
 from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.explore import LOOKED, explore
+from gapkit.engine.inputs import conditions
 from gapkit.engine.misses import misses
 from gapkit.engine.progress import Progress
+from gapkit.engine.simulated import drawn_from, simulated
 from gapkit.engine.spec import AnalysisSpec, resolve
 from gapkit.engine.units import plan_units
 from gapkit.estimators import Bdmc
@@ -35,7 +38,6 @@ from gapkit.results.summary_frame import summary_frame
 from gapkit.results.verdict import certificate_sentence
 from gapkit.results.with_errors import WithErrors
 from gapkit.target import Target
-from gapkit.target.simulate import simulate
 
 __all__ = ["BdmcCertificate", "certify", "sandwiches"]
 
@@ -87,6 +89,7 @@ def certify(
     seed: int | None = None,
     device: torch.device | str = "cpu",
     allow: Sequence[str] = (),
+    condition: Tree = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> BdmcCertificate:
     """Simulate data from the model and bracket their log p(x) with AIS and reverse AIS (BDMC).
@@ -101,6 +104,7 @@ def certify(
         seed: of all random numbers; 0 by default.
         device: where to compute.
         allow: names of checks (``gapkit.doctor.CHECKS``) whose failing is known and does not stop the work.
+        condition: of a conditional model: conditions to simulate with, a row each, spread over the datapoints.
         progress: called after every stage.
 
     Raises:
@@ -119,10 +123,10 @@ def certify(
     spec = resolve(spec, effort, seed)
     device, began = checked_device(device), time.time()
     with frozen(model), moved_to(model, device):
-        x = _simulated(model, num_datapoints, spec, device)[0]
-        told(examine(model, x, allow=allow, target_se=spec.evidence.target_se))
-        like = Target(model, x[:1])
-        bank = build_shared_bank(like, {"simulated": x}, None, spec)
+        points, _ = drawn_from(model, num_datapoints, spec.seed, conditions(model, condition, device), device)
+        told(examine(model, points, allow=allow, target_se=spec.evidence.target_se))
+        like = stages.like_of(model, points)
+        bank = build_shared_bank(like, {"simulated": points}, None, spec)
         widened = misses(like, bank, spec).widen
         found = sandwiches(like, bank, spec, num_datapoints, progress, widened=widened)
     settings = {**spec.to_dict(), "num_datapoints": num_datapoints, "seconds": time.time() - began}
@@ -139,14 +143,14 @@ def sandwiches(
     widened: bool = False,
 ) -> BdmcCertificate:
     """Certify with a bank of starts at hand; ``like`` is any target of the model, which is frozen and in its place."""
-    x, latents = _simulated(like.model, num_datapoints, spec, like.device)
+    points, latents = simulated(like, num_datapoints, spec.seed)
     # Chains begin at the mixture of modes, for which the Gaussian fits are enough.
     spec = replace(spec, families=("mean_field",))
     units = plan_units(num_datapoints, spec.unit_size)
     rows = []
     for number, unit in enumerate(units, 1):
         indices = list(unit.indices)
-        batch = stages.make_batch(like, x[indices], Key(spec.seed, unit.indices))
+        batch = stages.make_batch(like, points[indices], Key(spec.seed, unit.indices))
         proposal = _proposal(batch, bank, spec, widened)
         sandwich = Bdmc(ais=spec.evidence.ais).on(batch.target, proposal, latents[indices], batch.key)
         table = {
@@ -183,11 +187,3 @@ def _proposal(batch: stages.Batch, bank: Bank | None, spec: AnalysisSpec, widene
     top = stages.evidence(batch, fitted, spec)
     explored = explore(batch, bank, fitted, top, spec, torch.full_like(top.reason, LOOKED.index("all")))
     return explored.again[0].fitted.mixture if explored.again else fitted.mixture
-
-
-def _simulated(
-    model: LatentModel, count: int, spec: AnalysisSpec, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Data from the model in the form it wants, and the latents behind them."""
-    drawn, latents = simulate(model, count, spec.seed)
-    return prepare(model, drawn, device), latents

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from gapkit.core.datapoints import Loaded
 from gapkit.core.randomness import Key
 from gapkit.engine.stages import Batch
 from gapkit.families import Mixture
@@ -29,8 +30,7 @@ class Kept:
     Attributes:
         index: in its split.
         gap: total gap in nats.
-        x: shape (1, *x_shape).
-        inputs: what the encoder is given for it, shape (1, ...).
+        points: it, with what the encoder is given for it and its condition.
         fits: q* by the name of the family; that of the split comes first.
         proposal: the mixture of its modes; None where none of its components can be taken out of the batch.
         annealed: whether its log p(x) is that of AIS.
@@ -39,8 +39,7 @@ class Kept:
 
     index: int
     gap: float
-    x: Tensor
-    inputs: Tensor
+    points: Loaded
     fits: Mapping[str, Any]
     proposal: Mixture | None
     annealed: bool
@@ -103,8 +102,7 @@ def _kept(batch: Batch, fitted: LocalFits, place: int, table: pd.DataFrame) -> K
     fits = {name: fitted.found[name].q.select(rows) for name in names}
     key = batch.key.select(rows)
     gap, source = float(table[_TOTAL].iloc[place]), table["log_px_source"].iloc[place]
-    x, inputs = batch.target.x[rows], batch.inputs[rows]
-    return Kept(key.indices[0], gap, x, inputs, fits, cut(fitted.mixture, rows), source == "ais", key)
+    return Kept(key.indices[0], gap, batch.points[rows], fits, cut(fitted.mixture, rows), source == "ais", key)
 
 
 def cut(mixture: Mixture, rows: Tensor) -> Mixture | None:

@@ -16,13 +16,12 @@ from torch import Tensor
 from gapkit.engine.chosen import cut, hardest, middling
 from gapkit.engine.skipped import left_out
 from gapkit.engine.spec import AnalysisSpec
-from gapkit.engine.stages import Batch, make_batch
+from gapkit.engine.stages import Batch, make_batch, target_of
 from gapkit.estimators import Ais, Estimate
 from gapkit.families import Mixture
 from gapkit.ladder.arithmetic import Difference
 from gapkit.local import Bank, LocalFits, budget_curve
 from gapkit.results.records import AisConvergence, AisPoint, Convergence, FitConvergence, FitPoint, NoisyMean
-from gapkit.target import Target
 
 __all__ = ["Watched", "watch"]
 
@@ -64,8 +63,9 @@ def watch(batch: Batch, fitted: LocalFits, table: pd.DataFrame, bank: Bank | Non
     made = Convergence()
     with left_out("all", skipped):
         rows = torch.as_tensor(places, device=batch.target.device)
-        like = Target(batch.target.model, batch.target.x[rows])  # with a count of work of its own
-        part = make_batch(like, batch.target.x[rows], batch.key.select(rows), batch.inputs[rows])
+        points = batch.points[rows]
+        like = target_of(batch.target.model, points)  # with a count of work of its own
+        part = make_batch(like, points, batch.key.select(rows))
         found.arrays["convergence_index"] = np.array(part.key.indices)
         made = Convergence(datapoints=len(places), index=tuple(part.key.indices))
         with left_out("ais", skipped):

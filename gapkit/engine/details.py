@@ -18,11 +18,11 @@ from gapkit.engine.chosen import Chosen, Kept
 from gapkit.engine.contours import posterior_map
 from gapkit.engine.skipped import left_out, reason
 from gapkit.engine.spec import AnalysisSpec
+from gapkit.engine.stages import posterior_of, target_of
 from gapkit.estimators.evidence import defended
 from gapkit.families.protocol import Posterior
-from gapkit.models.encoding import encoded
 from gapkit.models.unvalidated import unvalidated
-from gapkit.target import Target, recognise
+from gapkit.target import Target
 
 __all__ = ["Details", "make_details", "posterior_draws"]
 
@@ -60,7 +60,8 @@ def make_details(chosen: Chosen, like: Target, spec: AnalysisSpec, split: str) -
         skipped["all"] = chosen.failed or "no datapoint has a finite gap"
     else:
         with torch.no_grad(), unvalidated():
-            own = Target(like.model, like.x)  # with a count of work of its own: that of the run is of the table alone
+            # With a count of work of its own: that of the run is of the table alone.
+            own = Target(like.model, like.x, condition=like.condition)
             worst = chosen.worst[:_WORST_IN_CONTOURS]
             known = {kept.index for kept in worst}
             looked_at = [*worst, *(kept for kept in chosen.typical if kept.index not in known)][:_IN_CONTOURS]
@@ -81,16 +82,16 @@ def _gallery(worst: Sequence[Kept], like: Target, spec: AnalysisSpec) -> dict[st
     """Each datapoint, its mean reconstruction under q and under q*, and that of one posterior draw."""
     rows: dict[str, list[np.ndarray]] = {name: [] for name in ("x", "under_q", "under_q_star", "posterior_sample")}
     for kept in worst:
-        target = Target(like.model, kept.x, like=like)
-        q, star = recognise(encoded(like.model, kept.inputs)), next(iter(kept.fits.values()))
-        rows["x"].append(kept.x[0].cpu().numpy())
+        target = target_of(like.model, kept.points, like)
+        q, star = posterior_of(like.model, kept.points), next(iter(kept.fits.values()))
+        rows["x"].append(target.x[0].cpu().numpy())
         rows["under_q"].append(_reconstruction(target, q, kept.key))
         rows["under_q_star"].append(_reconstruction(target, star, kept.key))
         try:
             z = _posterior_draw(target, kept, spec)
-            sample = _mean(target.decode(z)).reshape(kept.x.shape[1:]).cpu().numpy()
+            sample = _mean(target.decode(z)).reshape(target.x.shape[1:]).cpu().numpy()
         except ValueError:  # no posterior draw, but the other pictures stand
-            sample = np.full(kept.x.shape[1:], np.nan)
+            sample = np.full(target.x.shape[1:], np.nan)
         rows["posterior_sample"].append(sample)
     arrays = {f"worst_{name}": np.stack(parts).astype(np.float32) for name, parts in rows.items()}
     return {"worst_index": np.array([kept.index for kept in worst]), **arrays}
@@ -179,7 +180,7 @@ def _contours(looked_at: Sequence[Kept], like: Target, spec: AnalysisSpec) -> di
     maps, problem = [], ""
     for kept in looked_at:
         try:
-            maps.append(_map(kept, Target(like.model, kept.x, like=like), spec))
+            maps.append(_map(kept, target_of(like.model, kept.points, like), spec))
         except ValueError as error:  # of this datapoint alone: too few draws, say
             problem = reason(error)
     if not maps:
@@ -191,7 +192,7 @@ def _contours(looked_at: Sequence[Kept], like: Target, spec: AnalysisSpec) -> di
 
 def _map(kept: Kept, target: Target, spec: AnalysisSpec) -> dict[str, np.ndarray]:
     densities = {
-        "q": recognise(encoded(target.model, kept.inputs)),
+        "q": posterior_of(target.model, kept.points),
         **{f"q* {name}": q for name, q in kept.fits.items()},
     }
     num_draws = max(_DRAWS, spec.evidence.pooled.num_samples)

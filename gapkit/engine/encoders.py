@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
-from torch import Tensor
 
+from gapkit.core.datapoints import Loaded
 from gapkit.core.errors import InputError
 from gapkit.core.randomness import Key
 from gapkit.doctor import ENCODER_CHECKS, examine, moved_to, told
@@ -46,9 +46,8 @@ def in_place(encoders: Mapping[str, LatentModel], device: torch.device) -> Itera
 def check_encoders(
     model: LatentModel,
     encoders: Mapping[str, LatentModel],
-    x: Tensor,
+    points: Loaded,
     key: Key,
-    inputs: Tensor | None = None,
     allow: Sequence[str] = (),
 ) -> None:
     """Refuse encoders that do not belong to the analysed model's decoder.
@@ -56,9 +55,8 @@ def check_encoders(
     Args:
         model: the analysed model; it and the encoders are frozen and where the data are.
         encoders: by name.
-        x: data in the form that the analysed model wants, shape (N, *x_shape).
+        points: N datapoints in the form that the analysed model wants.
         key: of the latents at which decoders are compared.
-        inputs: what encoders are given for the data; None gives them the data.
         allow: names of checks that may fail.
 
     Raises:
@@ -71,15 +69,15 @@ def check_encoders(
             if not callable(getattr(other, method, None)):
                 raise InputError(asked, f"{type(other).__name__} has no {method}()", do)
         try:
-            decode_one(other, x[:2])
+            decode_one(other, points[:2].x, condition=points[:2].condition)
         except InputError as error:
             raise InputError(f"{asked}: {error.asked}", error.found, error.do) from error
         except Exception as error:  # any error, also of the user's own code
             found = f"it refused the data: {type(error).__name__}: {str(error).strip()[:300]}"
             raise InputError(asked, found, do) from error
         try:
-            told(examine(other, x, inputs=inputs, allow=allow, only=ENCODER_CHECKS), f"encoder {name}: ")
+            told(examine(other, points, allow=allow, only=ENCODER_CHECKS), f"encoder {name}: ")
         except InputError as error:
             raise InputError(f"{asked}: {error.asked}", error.found, error.do) from error
     if encoders:
-        require_one_decoder({_ANALYSED: model, **encoders}, x, key)
+        require_one_decoder({_ANALYSED: model, **encoders}, points.x, key, points.condition)

@@ -1,7 +1,8 @@
 """Who runs the units: this process, one after the other; others stand behind the same method."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from contextlib import contextmanager
 
 from gapkit.engine.attempt import Attempt, attempt
 from gapkit.engine.store import Store
@@ -11,9 +12,18 @@ from gapkit.engine.work import Work
 __all__ = ["Executor", "Local"]
 
 
-class Executor(Protocol):
+class Executor(ABC):
     """Runs units, in whatever order and place; every unit gives the same numbers wherever it runs."""
 
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """What lasts as long as an analysis: workers may start while its units are prepared."""
+        yield
+
+    def release(self) -> None:  # noqa: B027 - most executors have nothing to end
+        """No further units come in this session: workers may end while the analysis goes on."""
+
+    @abstractmethod
     def map(
         self, work: Work, units: Sequence[tuple[str, Unit]], tell: Callable[[str], None], store: Store
     ) -> Iterator[Attempt]:
@@ -25,10 +35,9 @@ class Executor(Protocol):
             tell: hears the title of each stage that is done.
             store: has what was made before, and keeps what is made.
         """
-        ...
 
 
-class Local:
+class Local(Executor):
     """Runs the units in this process, one after the other."""
 
     def map(

@@ -50,7 +50,7 @@ class Again:
 
     def batch(self, unit: stages.Batch) -> stages.Batch:
         """The block that they were measured in, of the batch of the unit."""
-        everyone = torch.arange(len(unit.inputs), device=self.block.device)
+        everyone = torch.arange(len(unit.points), device=self.block.device)
         return unit if torch.equal(self.block, everyone) else stages.select(unit, self.block)
 
 

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from gapkit.core.errors import InputError
 from gapkit.core.randomness import Key
+from gapkit.core.trees import Tree
 from gapkit.doctor import checked_device, moved_to
 from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
+from gapkit.engine.given import Given
 from gapkit.engine.inputs import Data
 from gapkit.engine.prepared import prepared
 from gapkit.engine.spec import AnalysisSpec, resolve
@@ -22,7 +24,6 @@ from gapkit.ladder.arithmetic import gap
 from gapkit.local import FitStatus, LocalFits
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
-from gapkit.target import Target
 
 __all__ = ["Fitted", "fit"]
 
@@ -135,6 +136,7 @@ def fit(
     *,
     spec: AnalysisSpec | None = None,
     encoder_x: Data = None,
+    condition: Tree = None,
     allow: Sequence[str] = (),
     device: torch.device | str = "cpu",
 ) -> Fitted:
@@ -152,6 +154,7 @@ def fit(
         other_x: data whose encodings serve as starts (training data, say); None takes ``x`` itself.
         spec: all settings, in the place of ``family``, ``effort`` and ``seed``.
         encoder_x: what the encoder is given in the place of ``x``.
+        condition: c of a conditional model, one row for each datapoint.
         allow: names of checks of the wiring that may fail.
         device: where to compute.
 
@@ -174,13 +177,14 @@ def fit(
     spec, device = resolve(spec, effort, seed, (family,) if family else ()), checked_device(device)
     parts = []
     with frozen(model), moved_to(model, device):
-        ready = prepared(model, {_SPLIT: x}, None, encoder_x, None, allow, {}, spec, device)
-        data, inputs = ready.data[_SPLIT], ready.inputs[_SPLIT]
-        like = Target(model, data[:1])
-        bank = build_shared_bank(like, ready.inputs, other_x, spec)
+        given = Given(x={_SPLIT: x}, encoder_x=encoder_x, condition=condition, allow=allow)
+        ready = prepared(model, given, spec, device)
+        data = ready.data[_SPLIT]
+        like = stages.like_of(model, data)
+        bank = build_shared_bank(like, ready.data, other_x, spec)
         for unit in ready.units[_SPLIT]:
             rows, key = list(unit.indices), Key(seed_of(spec.seed, _SPLIT), unit.indices)
-            batch = stages.make_batch(like, data[rows], key, inputs[rows])
+            batch = stages.make_batch(like, data[rows], key)
             fitted = stages.fits(batch, bank, spec)
             if fitted.own not in fitted.found:
                 fitted = fitted.beside(fitted.own, stages.family(batch, fitted, fitted.own, spec))

@@ -9,10 +9,13 @@ from torch import Tensor
 
 from gapkit.core.errors import InputError
 from gapkit.core.rows import Placed, Rows
+from gapkit.core.trees import Tree, as_tree, mapped, rows_of
 from gapkit.doctor import prepare
+from gapkit.doctor.contract import model_dtypes
+from gapkit.models.conditions import needs_condition, users_of_condition
 from gapkit.models.protocol import LatentModel
 
-__all__ = ["Data", "Values", "as_values", "encoder_inputs", "placed"]
+__all__ = ["Data", "Values", "as_values", "conditions", "conditions_of", "encoder_inputs", "placed"]
 
 Values = Tensor | Rows  # what is analysed: in memory, or read when it is wanted
 Data = Tensor | Rows | np.ndarray | Mapping[str, Tensor | np.ndarray | Rows] | None
@@ -57,13 +60,71 @@ def as_values(x: Any) -> Values:
     return x if isinstance(x, Rows) else torch.as_tensor(x)
 
 
-def placed(model: LatentModel, x: Values, device: torch.device) -> Values:
+def conditions_of(
+    model: LatentModel, given: Any, data: Mapping[str, Values], device: torch.device
+) -> Mapping[str, Tree]:
+    """The condition of each split, on the device; nothing for a model without one.
+
+    Args:
+        model: an object of the model contract.
+        given: the condition of the only split, or several by their names: a mapping with just these.
+        data: by split.
+        device: where to compute.
+
+    Raises:
+        InputError: a condition for a model that has no place for one, none for one that needs it, or not one row of
+            numbers for each datapoint of each split.
+    """
+    if given is None:
+        need = needs_condition(model)
+        if need:
+            raise InputError(
+                f"a model whose {need} needs a condition beside {'z' if need == 'decode' else 'x'}",
+                "no condition for the datapoints",
+                "give it: condition= in Python, --condition NAME (of the array or column beside the data) on the "
+                "command line; what is made of x itself (skip connections) is none, and leaves no p(x|z) to analyse",
+            )
+        return {}
+    by_split = given if isinstance(given, Mapping) and set(given) == set(data) else {next(iter(data)): given}
+    if set(by_split) != set(data):
+        found = f"one condition, and data for {', '.join(data)}"
+        raise InputError("a condition for every split", found, "give one for each split, by its name")
+    return {name: conditions(model, by_split[name], device, len(x)) for name, x in data.items()}
+
+
+def conditions(model: LatentModel, given: Tree, device: torch.device, size: int | None = None) -> Tree:
+    """A condition as models take it: tensors of one row per datapoint on the device, floats in the model's type.
+
+    Raises:
+        InputError: the model has no place for it, or it has no row of finite numbers for each of ``size`` datapoints.
+    """
+    if given is None:
+        return None
+    if not users_of_condition(model):
+        raise InputError(
+            "a condition for a model without a place for one",
+            f"{type(model).__name__} has encode(x), decode(z) and prior()",
+            "add an argument for it where the model needs it, as in decode(z, c), or leave the condition out",
+        )
+    tree = as_tree(given, size)
+    wanted = next(iter(model_dtypes(model, torch.zeros(1))))
+
+    def moved(leaf: Any) -> Any:
+        if isinstance(leaf, Rows):
+            of = wanted if leaf.dtype.is_floating_point else leaf.dtype
+            return leaf.map(Placed(device, of, tuple(leaf.shape[1:])))
+        return leaf.to(device, wanted if leaf.dtype.is_floating_point else leaf.dtype)
+
+    return mapped(tree, moved)
+
+
+def placed(model: LatentModel, x: Values, device: torch.device, condition: Tree = None) -> Values:
     """Data in the form that a model wants, where they are computed; of large ones a sample is checked.
 
     Raises:
         InputError: see :func:`gapkit.doctor.prepare`.
     """
     if not isinstance(x, Rows):
-        return prepare(model, x, device)
-    ready = prepare(model, x.sample(), device)
+        return prepare(model, x, device, condition)
+    ready = prepare(model, x.sample(), device, rows_of(condition, x.sampled))
     return x.map(Placed(ready.device, ready.dtype, tuple(ready.shape[1:])))

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from gapkit.core.randomness import Key
-from gapkit.doctor import prepare
 from gapkit.engine import stages
 from gapkit.engine.explore import LOOKED, explore
 from gapkit.engine.rounds import NEWS
+from gapkit.engine.simulated import simulated
 from gapkit.engine.skipped import out_of_memory, reason
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.support import gap_of_chains, latents_beyond, uncovered
@@ -19,7 +19,6 @@ from gapkit.families.protocol import with_density
 from gapkit.local import Bank, find_modes, search_on
 from gapkit.results.records import SearchSummary
 from gapkit.target import Target
-from gapkit.target.simulate import simulate
 
 __all__ = ["misses", "still_missing", "unreached"]
 
@@ -89,9 +88,9 @@ def unreached(search: SearchSummary) -> Mapping[str, float]:
 
 def _simulated(like: Target, spec: AnalysisSpec, begin: int, count: int) -> tuple[stages.Batch, Tensor]:
     """Datapoints of the model from a number on, and the latents that they came from, shape (1, B, D)."""
-    x, latents = simulate(like.model, count, spec.seed + 1 + begin)
-    key = Key(spec.seed + 1, tuple(range(begin, begin + len(x))))
-    batch = stages.make_batch(like, prepare(like.model, x, like.device), key)
+    points, latents = simulated(like, count, spec.seed + 1 + begin)
+    key = Key(spec.seed + 1, tuple(range(begin, begin + count)))
+    batch = stages.make_batch(like, points, key)
     return batch, latents.to(batch.target.x).unsqueeze(0)
 
 

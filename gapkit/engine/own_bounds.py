@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.core.randomness import Key
+from gapkit.core.trees import mapped
 from gapkit.engine.skipped import left_out
 from gapkit.estimators import Bound, Estimate, Estimator
 from gapkit.families.protocol import Posterior
@@ -66,7 +67,9 @@ def measured(
     """
     found, skipped = {}, dict[str, str]()
     # Data of their own, so that one that writes into them changes no other number.
-    target = Target(target.model, target.x.clone(), like=target) if bounds else target
+    if bounds:
+        own = mapped(target.condition, Tensor.clone)
+        target = Target(target.model, target.x.clone(), like=target, condition=own)
     for name, estimator in bounds.items():
         unknown = torch.full((target.num_datapoints,), torch.nan, dtype=torch.float64)
         found[name] = Estimate(unknown, unknown, Bound.LOWER)

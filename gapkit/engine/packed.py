@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from gapkit.core.datapoints import Loaded
 from gapkit.core.randomness import Key
 from gapkit.engine.chosen import Chosen, Kept
 from gapkit.engine.convergence import Watched
@@ -76,6 +77,7 @@ _KNOWN: dict[str, type[Any]] = {
         GroupedBounds,
         Kept,
         Key,
+        Loaded,
         LocalFit,
         LocalFits,
         LowRankGaussian,

@@ -5,7 +5,8 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from gapkit.engine.begin import Given, begun
+from gapkit.engine.begin import begun
+from gapkit.engine.given import Given
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.unit import run_unit
 from gapkit.engine.units import Unit

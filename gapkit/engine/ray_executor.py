@@ -17,7 +17,10 @@ import torch
 
 from gapkit.core.errors import InputError
 from gapkit.engine.attempt import Attempt, Failure, attempt
+from gapkit.engine.crew import Crew, hired
+from gapkit.engine.crew import ray_module as _ray
 from gapkit.engine.disk import Disk, Union
+from gapkit.engine.execute import Executor
 from gapkit.engine.outputs import Cost, Output
 from gapkit.engine.store import Nothing, Place, Store, StoreError
 from gapkit.engine.unit import ROWS
@@ -33,12 +36,21 @@ _WAIT = 1.0  # seconds, after which it is looked whether the run was interrupted
 class _Worker:
     """Holds what all units share, in a process of its own."""
 
-    def __init__(self, work: Work, store: Store, threads: int) -> None:
+    def __init__(self, threads: int) -> None:
         torch.set_num_threads(threads)
+
+    def hold(self, work: Work, store: Store) -> None:
+        """Take what the units share."""
         self._work, self._store = work, store
 
-    def run(self, split: str, unit: Unit) -> tuple[Attempt, list[str]]:
-        """What became of a unit, and the titles of its stages that are done."""
+    def run(self, held: None, split: str, unit: Unit) -> tuple[Attempt, list[str]]:
+        """What became of a unit, and the titles of its stages that are done.
+
+        Args:
+            held: what :meth:`hold` gave; its error, where it had one, becomes that of this call.
+            split: that the unit belongs to.
+            unit: which datapoints.
+        """
         told: list[str] = []
         found = attempt(self._work, split, unit, told.append, self._store)
         # Errors of any class may be unknown to the process that hears of them; their words are in the reasons.
@@ -46,8 +58,11 @@ class _Worker:
         return Attempt(found.finished, failures, found.cuts), told
 
 
-class Ray:
+class Ray(Executor):
     """Runs the units on workers of Ray.
+
+    Ray and its workers take seconds to start and to end: they start while an analysis is prepared, and end while it
+    goes on after its units.
 
     Args:
         workers: processes that run units, each with as many threads as this process has.
@@ -65,72 +80,77 @@ class Ray:
         if gpus_per_worker < 0:
             raise InputError(f"{gpus_per_worker} GPUs for a worker", "less than none", "use 0, 0.5, 1, ...")
         _ray()
+        self._crew: Crew | None = None
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Ray as it is, or joined, or started; it is left as it was found."""
+        with hired(self.workers, self.address, self.gpus_per_worker, _Worker) as crew:
+            self._crew = crew
+            try:
+                yield
+            finally:
+                self._crew = None
+
+    def release(self) -> None:
+        """Let the workers of this session end."""
+        if self._crew is not None:
+            self._crew.dismiss()
 
     def map(
         self, work: Work, units: Sequence[tuple[str, Unit]], tell: Callable[[str], None], store: Store
     ) -> Iterator[Attempt]:
         """What became of each unit, in the order in which they end; a unit whose workers die three times has failed."""
-        ray, threads = _ray(), torch.get_num_threads()
+        if self._crew is not None:
+            yield from self._mapped(self._crew, work, units, tell, store)
+            return
+        with self.session():
+            yield from self.map(work, units, tell, store)
+
+    def _mapped(
+        self, crew: Crew, work: Work, units: Sequence[tuple[str, Unit]], tell: Callable[[str], None], store: Store
+    ) -> Iterator[Attempt]:
+        ray = _ray()
         # A store in memory is of this process alone.
         theirs = store if isinstance(store, Disk | Union) else Nothing()
-        with self._session(ray, threads), _by_value(ray):
-            kind = ray.remote(_Worker).options(num_cpus=threads, num_gpus=self.gpus_per_worker)
+        workers = crew.workers()
+        with _by_value(ray):
             shared = ray.put(work)
 
-            def started() -> Any:
-                return kind.remote(shared, theirs, threads)
+            def ready(worker: Any) -> tuple[Any, Any]:
+                return worker, worker.hold.remote(shared, theirs)
 
             waiting = deque((split, unit, 1) for split, unit in units)
-            idle = [started() for _ in range(min(self.workers, len(units)))]
-            busy: dict[Any, tuple[Any, str, Unit, int]] = {}
+            idle = [ready(worker) for worker in workers[: len(units)]]
+            busy: dict[Any, tuple[tuple[Any, Any], str, Unit, int]] = {}
             while waiting or busy:
                 while waiting and idle:
                     split, unit, tries = waiting.popleft()
-                    worker = idle.pop()
-                    busy[worker.run.remote(split, unit)] = (worker, split, unit, tries)
+                    worker, held = idle.pop()
+                    busy[worker.run.remote(held, split, unit)] = ((worker, held), split, unit, tries)
                 done, _ = ray.wait(list(busy), num_returns=1, timeout=_WAIT)
                 for reference in done:
-                    worker, split, unit, tries = busy.pop(reference)
+                    used, split, unit, tries = busy.pop(reference)
                     try:
                         found, told = ray.get(reference)
                     except ray.exceptions.RayTaskError as error:
                         if isinstance(error.cause, StoreError):
                             raise error.cause from None
-                        idle.append(worker)
+                        idle.append(used)
                         found, told = _lost(split, unit, f"{type(error.cause).__name__}: {error.cause}"), []
                     except ray.exceptions.RayError as error:
-                        idle.append(started())
+                        idle.append(ready(crew.another(used[0])))
                         if tries < _TRIES:
                             waiting.append((split, unit, tries + 1))
                             continue
                         why = f"the worker died {_TRIES} times ({type(error).__name__})"
                         found, told = _lost(split, unit, why), []
                     else:
-                        idle.append(worker)
+                        idle.append(used)
                         _kept(store, found)
                     for stage in told:
                         tell(stage)
                     yield found
-
-    @contextmanager
-    def _session(self, ray: ModuleType, threads: int) -> Iterator[None]:
-        """Ray as it is, or joined, or started for as long as the units run."""
-        if ray.is_initialized():
-            yield
-            return
-        quiet = {"log_to_driver": False, "logging_level": "ERROR"}
-        if self.address is not None:
-            try:
-                ray.init(address=self.address, **quiet)
-            except (ConnectionError, ValueError, RuntimeError) as error:
-                asked, do = f"join Ray at {self.address}", "start it there (ray start --head), or leave the address out"
-                raise InputError(asked, str(error).partition("\n")[0], do) from error
-        else:
-            ray.init(num_cpus=self.workers * threads, include_dashboard=False, **quiet)
-        try:
-            yield
-        finally:
-            ray.shutdown()
 
 
 def _lost(split: str, unit: Unit, why: str) -> Attempt:
@@ -143,14 +163,6 @@ def _kept(store: Store, found: Attempt) -> None:
         place = Place(finished.split, finished.unit.number)
         if finished.identity and store.find(place, ROWS, finished.identity) is None:
             store.keep(place, ROWS, Output(finished.identity, finished, Cost()))
-
-
-def _ray() -> ModuleType:
-    try:
-        import ray
-    except ImportError as error:
-        raise InputError("run units on Ray", "ray is not installed", "pip install 'gapkit[ray]'") from error
-    return ray
 
 
 @contextmanager

@@ -12,13 +12,15 @@ import torch
 from torch import Tensor
 
 from gapkit.core.errors import GapkitWarning
+from gapkit.core.trees import Tree
 from gapkit.doctor import checked_device
 from gapkit.engine.baselines import baselines
-from gapkit.engine.begin import Begun, Given, begun
+from gapkit.engine.begin import Begun, begun
 from gapkit.engine.certify import sandwiches
 from gapkit.engine.details import make_details
 from gapkit.engine.execute import Executor, Local
 from gapkit.engine.gather import Collected, Gathered, gather
+from gapkit.engine.given import Given
 from gapkit.engine.inputs import Data
 from gapkit.engine.labels import label_column
 from gapkit.engine.misses import still_missing, unreached
@@ -57,6 +59,7 @@ def analyze(
     other_x: Tensor | None = None,
     encoder_x: Data = None,
     original_x: Data = None,
+    condition: Tree = None,
     allow: Sequence[str] = (),
     encoders: Mapping[str, LatentModel] | None = None,
     bounds: Mapping[str, Estimator] | None = None,
@@ -86,6 +89,8 @@ def analyze(
         encoder_x: what the encoder is given in place of ``x``, of the same shape: grey pixels, say, for a model that
             was trained on them, where ``x`` are binary samples. ``other_x`` must be of the same form.
         original_x: the data before they were binarised; only looked at, to notice an encoder that was trained on them.
+        condition: c of a conditional model (see :class:`gapkit.models.LatentModel`): numbers of shape (N, ...), or a
+            tuple or mapping of such; or several by the name of their split.
         allow: names of checks (``gapkit.doctor.CHECKS``) whose failing is known and does not stop the analysis; the
             verdict then begins with them.
         encoders: further models with the same decoder and prior, by name, such as those of ``gapkit.training.refit``:
@@ -126,17 +131,19 @@ def analyze(
         other_x=other_x,
         encoder_x=encoder_x,
         original_x=original_x,
+        condition=condition,
         allow=allow,
         encoders=encoders or {},
         bounds=bounds or {},
         device=device,
     )
-    began = time.time()
-    with begun(model, given, spec, progress, 1 + (spec.certificate > 0) + (spec.details > 0)) as analysis:
+    began, executor, further = time.time(), executor or Local(), 1 + (spec.certificate > 0) + (spec.details > 0)
+    with executor.session(), begun(model, given, spec, progress, further) as analysis:
         ready, work, run_stage = analysis.ready, analysis.work, analysis.run_stage
         like = work.like
         before = like.work.copy()
-        gathered, search = _measured(analysis, store or temporary(work), executor or Local())
+        gathered, search = _measured(analysis, store or temporary(work), executor)
+        executor.release()
         in_units = like.work - before
         _warn(gathered)
         details = run_stage("details", make_details, gathered.chosen, like, spec, ready.first) if spec.details else None

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gapkit.core.errors import InputError
-from gapkit.engine.begin import Given, begun
+from gapkit.engine.begin import begun
 from gapkit.engine.execute import Executor, Local
+from gapkit.engine.given import Given
 from gapkit.engine.progress import Progress
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.store import Store
@@ -133,8 +134,9 @@ def run_shard(
         InputError: model, data, labels, encoders or bounds cannot be analysed together; or the store cannot be written
             to.
     """
-    failed: list[Mapping[str, Any]] = []
-    with begun(model, given, spec, progress, only=slice(shard.number, None, shard.of)) as run:
-        for done in (executor or Local()).map(run.work, run.units, run.run_stage.tell, store):
+    failed, executor = list[Mapping[str, Any]](), executor or Local()
+    only = slice(shard.number, None, shard.of)
+    with executor.session(), begun(model, given, spec, progress, only=only) as run:
+        for done in executor.map(run.work, run.units, run.run_stage.tell, store):
             failed += [failure.to_dict() for failure in done.failures]
     return ShardDone(len(run.units), sum(unit.size for _, unit in run.units), failed)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import pandas as pd
 from torch import Tensor
 
+from gapkit.core.datapoints import Datapoints, Loaded
 from gapkit.core.randomness import Key
+from gapkit.core.rows import sample_rows
 from gapkit.engine.own_bounds import measured
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.estimators import Estimate, Estimator
@@ -30,11 +32,17 @@ __all__ = [
     "evidence",
     "family",
     "fits",
+    "like_of",
     "make_batch",
     "own",
     "own_bounds",
+    "posterior_of",
     "select",
+    "target_of",
 ]
+
+
+_IN_A_ROW = 64  # datapoints, of eight places, whose conditions stand for all
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,13 @@ class Batch:
 
     Attributes:
         target: log p(x, z) of the datapoints.
-        inputs: what encoders are given for them: the data, or another form of them.
+        points: these, with what encoders are given for them and their condition.
         q: the encoder's posteriors.
         key: seed and indices.
     """
 
     target: Target
-    inputs: Tensor
+    points: Loaded
     q: Posterior
     key: Key
 
@@ -62,22 +70,40 @@ class Bounds:
     grouped: GroupedBounds
 
 
-def make_batch(like: Target, x: Tensor, key: Key, inputs: Tensor | None = None) -> Batch:
+def make_batch(like: Target, points: Loaded, key: Key) -> Batch:
     """Encode a unit's datapoints.
 
     Args:
         like: any target of the model.
-        x: data, shape (B, *x_shape).
+        points: B datapoints in memory.
         key: of these datapoints.
-        inputs: what the encoder is given for them; None gives it the data.
     """
-    inputs = x if inputs is None else inputs
-    return Batch(Target(like.model, x, like=like), inputs, recognise(encoded(like.model, inputs)), key)
+    target = target_of(like.model, points, like=like)
+    return Batch(target, points, posterior_of(like.model, points), key)
+
+
+def like_of(model: LatentModel, points: Datapoints) -> Target:
+    """What stands for the model in a run: the target of one datapoint, or, where a condition belongs to each, of some.
+
+    Data are simulated with their conditions, and starts are drawn from their priors.
+    """
+    some = points[:1] if points.condition is None else points[sample_rows(len(points), _IN_A_ROW)]
+    return target_of(model, some)
+
+
+def target_of(model: LatentModel, points: Loaded, like: Target | None = None) -> Target:
+    """Log p(x, z) of some datapoints; without ``like`` it has a count of work of its own."""
+    return Target(model, points.x, like=like, condition=points.condition)
+
+
+def posterior_of(model: LatentModel, points: Loaded) -> Posterior:
+    """The encoder's q for some datapoints."""
+    return recognise(encoded(model, points.inputs, points.condition))
 
 
 def select(batch: Batch, rows: Tensor) -> Batch:
     """Some datapoints of a unit, encoded by themselves: rows has shape (P,)."""
-    return make_batch(batch.target, batch.target.x[rows], batch.key.select(rows), batch.inputs[rows])
+    return make_batch(batch.target, batch.points[rows], batch.key.select(rows))
 
 
 def bounds(batch: Batch, spec: AnalysisSpec) -> Bounds:
@@ -113,7 +139,7 @@ def evidence(batch: Batch, fitted: LocalFits, spec: AnalysisSpec) -> Evidence:
 
 def encoder(batch: Batch, spec: AnalysisSpec, model: LatentModel) -> Estimate:
     """L[q'] of a further encoder, with the analysed model's decoder and the noise of L[q]."""
-    q = recognise(encoded(model, batch.inputs))
+    q = posterior_of(model, batch.points)
     return spec.elbo.on(batch.target, q, batch.key)
 
 

@@ -12,8 +12,10 @@ from typing import Any
 import pandas as pd
 from torch import Tensor
 
+from gapkit.core.datapoints import Datapoints
 from gapkit.core.randomness import Key
 from gapkit.core.rows import Rows
+from gapkit.core.trees import branches
 from gapkit.doctor import require_support
 from gapkit.engine import stages
 from gapkit.engine.assemble import chosen_of, fits_of, tables_of
@@ -98,11 +100,9 @@ def run_unit(
     place, store = Place(split, unit.number), store or Nothing()
     key = Key(seed_of(work.spec.seed, split), unit.indices)
     rows = list(unit.indices)
-    data, others = work.data[split], work.inputs[split]
-    content = _content(data, rows)
+    data = work.data[split]
     todo = pipeline(work, split, unit)
-    told = content if others is data else _content(others, rows)
-    named = identities(digest(work.identity, split, key, content, told), todo)
+    named = identities(digest(work.identity, split, key, *_contents(data, rows)), todo)
     whole = digest(
         ROWS, *named.values(), sorted(work.missed.items()), unit.size, split == work.first, work.spec.details
     )
@@ -113,10 +113,10 @@ def run_unit(
         finished: Finished = there.value
         return finished
 
-    x = data[rows]
-    if isinstance(data, Rows):  # of which a sample alone was checked before
-        require_support(work.like.model, x)
-    batch = stages.make_batch(work.like, x, key, x.clone() if others is data else others[rows])
+    points = data[rows]
+    if isinstance(data.x, Rows):  # of which a sample alone was checked before
+        require_support(work.like.model, points.x, points.condition)
+    batch = stages.make_batch(work.like, points, key)
     have, costs = dict[str, Any](), dict[str, Cost]()
     seconds, skipped = dict[str, float](), dict[str, str]()
     for stage in todo:
@@ -179,6 +179,16 @@ def _finished(
         sides={name: bound.bound.value for name, bound in own.items() if name not in failed},
         failed=failed,
     )
+
+
+def _contents(points: Datapoints, rows: list[int]) -> list[bytes]:
+    """Digests of the data, of what the encoder is given, and of each part of the condition."""
+    own = _content(points.x, rows)
+    inputs = own if points.plain else _content(points.inputs, rows)
+    if points.condition is None:
+        return [own, inputs]
+    parts = (path.encode() + _content(leaf, rows) for path, leaf in branches(points.condition))
+    return [own, inputs, *parts]
 
 
 def _content(values: Values, rows: list[int]) -> bytes:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gapkit.core.datapoints import Datapoints
 from gapkit.engine.curve import CurvePlan
-from gapkit.engine.inputs import Values
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.units import Unit
 from gapkit.estimators import Estimator
@@ -24,7 +24,6 @@ class Work:
     Attributes:
         like: any target of the model, which is frozen and in its place.
         data: by split.
-        inputs: what encoders are given, by split.
         bank: starts.
         spec: settings.
         family: of the split: the encoder's own, or the one asked for in its place.
@@ -38,8 +37,7 @@ class Work:
     """
 
     like: Target
-    data: Mapping[str, Values]
-    inputs: Mapping[str, Values]
+    data: Mapping[str, Datapoints]
     bank: Bank | None
     spec: AnalysisSpec
     family: str

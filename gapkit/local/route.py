@@ -18,7 +18,7 @@ from gapkit.kernels.path import GeometricPath
 from gapkit.kernels.pilot import conditional_ess
 from gapkit.kernels.tempering import Tempering, resampled, tempered
 from gapkit.local.starts import Bank
-from gapkit.target import PriorProposal, Target
+from gapkit.target import Target
 
 __all__ = ["RANGES", "Route", "travel"]
 
@@ -64,12 +64,12 @@ def travel(target: Target, bank: Bank, key: Key, route: Route, number: int) -> T
     """
     count, stage = route.num_particles * 2**number, f"route/{number}"
     uniforms = key.streams(f"{stage}/combs", torch.float64, target.device)
-    log_lik = (bank.score(target.x) - bank.log_prior)[:, : bank.num_prior].mT.double().nan_to_num(nan=-torch.inf)
+    drawn, log_lik = bank.population(target, key)
     beta = _carried(log_lik, min(0.5, _INDEPENDENT * count / bank.num_prior))
     chosen = resampled(beta * log_lik, count, uniforms.uniform(1)[0])
-    prior = PriorProposal(target.prior, target.num_datapoints, target.dtype, target.device)
+    prior = target.prior_proposal()
     path = GeometricPath(target, prior, prior.whitening())
-    z = bank.z[chosen]
+    z = drawn.expand(-1, target.num_datapoints, -1).gather(0, chosen.unsqueeze(-1).expand(-1, -1, target.dim))
     return tempered(path, z, beta, MoveNoise.of(key, stage, z), route.tempering)
 
 

@@ -86,7 +86,7 @@ def find_modes(
     if bank is not None and settings.num_starts > 0:
         first = settings.starts(target.dim)
         most = max(first, settings.most(target.dim))
-        peaks = bank.starts(target.x, q.loc, most + 1)
+        peaks = bank.starts(target, q.loc, most + 1)
         beyond = peaks[2][most:].isfinite().any(0)  # there are more than will ever be climbed
         waiting = _Waiting(*(part[:most] for part in peaks))
         waiting, best = waiting.taken(waiting.highest((first + 1) // 2), everyone)

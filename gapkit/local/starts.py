@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.distributions import Distribution
 
-from gapkit.core.randomness import seeded
+from gapkit.core.randomness import Key, seeded
 from gapkit.target import Target
 from gapkit.target.observation import cross_log_prob, stored_values
 
@@ -30,6 +30,7 @@ _NEIGHBOURS = 10
 _SAME = 0.05  # prior deviations: encodings that fall into one cell of this size are one start
 _NARROW = 0.1  # prior deviations: the scale of a start, small enough that its draws do not mix two modes
 _PAIRS_AT_ONCE = 20_000_000
+_FEW_DRAWS, _FEW_ENCODED = 512, 256  # where nothing can be decoded once for all
 _TREE_DIM = 8  # up to here a tree is faster than all pairs
 
 
@@ -39,8 +40,9 @@ class Bank:
 
     Attributes:
         z: shape (M, D); the prior's draws come first.
-        log_prior: log p(z), shape (M,), in nats.
-        decoded: p(x|z) of consecutive chunks of z.
+        log_prior: log p(z), shape (M,), in nats; zero where each datapoint has a prior of its own.
+        decoded: p(x|z) of consecutive chunks of z; empty where it depends on a condition of the datapoint, so that
+            nothing can be decoded once for all.
         unit: the prior's spread in each latent dimension, shape (D,).
         num_prior: how many of the latents are draws from the prior.
     """
@@ -51,10 +53,35 @@ class Bank:
     unit: Tensor
     num_prior: int
 
-    def score(self, x: Tensor) -> Tensor:
+    def score(self, target: Target) -> Tensor:
         """Log p(x_b, z_m) up to a term of x alone: shape (B, M), in nats; undefined scores are -inf."""
-        scores = torch.cat([cross_log_prob(part, x) for part in self.decoded], 1) + self.log_prior
+        for_each = self.z.unsqueeze(1).expand(-1, target.num_datapoints, -1)
+        if self.decoded:
+            log_prior = target.log_prior(for_each).mT if target.own_prior else self.log_prior
+            scores = torch.cat([cross_log_prob(part, target.x) for part in self.decoded], 1) + log_prior
+        else:
+            scores = target.log_joint(for_each).mT
         return torch.where(scores.isfinite(), scores, -torch.inf)
+
+    def population(self, target: Target, key: Key) -> tuple[Tensor, Tensor]:
+        """Draws from the prior and how likely they make each datapoint.
+
+        Args:
+            target: B datapoints.
+            key: of these.
+
+        Returns:
+            Draws that all datapoints share, shape (M, 1, D), or their own, shape (M, B, D), and log p(x_b|z_m) up to a
+            term of x alone, shape (M, B), float64, in nats.
+        """
+        if self.decoded and not target.own_prior:
+            z = self.z[: self.num_prior].unsqueeze(1)
+            log_lik = (self.score(target) - self.log_prior)[:, : self.num_prior].mT
+        else:
+            streams = key.streams("bank/population", target.dtype, target.device)
+            z = target.prior_proposal().draw(streams, self.num_prior)[0]
+            log_lik = target.log_likelihood(z)
+        return z, log_lik.double().nan_to_num(nan=-torch.inf)
 
     @cached_property
     def _nearest(self) -> tuple[Tensor, Tensor]:
@@ -97,11 +124,11 @@ class Bank:
         """Standard deviations of a start of unknown surroundings, shape (D,)."""
         return _NARROW * self.unit
 
-    def starts(self, x: Tensor, encoded: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    def starts(self, target: Target, encoded: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """The peaks of each datapoint's scores, the highest first.
 
         Args:
-            x: data, shape (B, *x_shape).
+            target: B datapoints.
             encoded: means of the encoder's q, shape (B, D), which are starts already.
             count: how many at most.
 
@@ -109,7 +136,7 @@ class Bank:
             Starts of shape (count, B, D), their scales of the same shape, and their scores, shape (count, B), which are
             -inf where there are fewer peaks.
         """
-        scores = self.score(x)
+        scores = self.score(target)
         peaks = []
         for part in scores.split(max(1, _PAIRS_AT_ONCE // self.neighbours.numel())):
             around = part[:, self.neighbours].amax(-1) if self.neighbours.numel() else torch.full_like(part, -torch.inf)
@@ -134,7 +161,8 @@ def build_bank(
     """Decode a bank of prior draws and encodings.
 
     Args:
-        target: any batch of the model; only its decoder and prior are used.
+        target: any batch of the model; only its decoder and prior are used. Where a condition belongs to datapoints,
+            these must be typical ones, because draws are made from the priors of all of them.
         encoded: encodings of data, the analysed ones and others, shape (N, D).
         num_prior: latents drawn from the prior.
         seed: the run's seed.
@@ -143,15 +171,24 @@ def build_bank(
     with torch.no_grad():
         drawn = encoded[:0]
         with seeded(seed, "bank"), contextlib.suppress(NotImplementedError):  # some priors cannot be drawn from
-            drawn = target.prior.sample((num_prior,)).reshape(num_prior, -1).to(encoded)
+            drawn = _prior_draws(target, num_prior).to(encoded)
         drawn, encoded = (part[part.isfinite().all(1)] for part in (drawn, encoded))
         unit = _spread(drawn if len(drawn) else encoded)
         drawn, encoded = _thinned(target, drawn, _distinct(encoded, unit), max_values)
         z = torch.cat([drawn, encoded])
-        decoded = tuple(target.decode(part) for part in z.split(target.max_rows))
-        target.work.values += len(z)
-        log_prior = target.log_prior(z.unsqueeze(0))[0]
+        decoded = tuple[Distribution, ...]()
+        if not target.conditional:
+            decoded = tuple(target.decode(part) for part in z.split(target.max_rows))
+            target.work.values += len(z)
+        log_prior = torch.zeros_like(z[:, 0]) if target.own_prior else target.log_prior(z.unsqueeze(0))[0]
     return Bank(z, log_prior, decoded, unit, len(drawn))
+
+
+def _prior_draws(target: Target, count: int) -> Tensor:
+    """Draws from the prior, shape (M, D): fewer where each must be decoded anew for every datapoint."""
+    count = min(count, _FEW_DRAWS) if target.conditional or target.own_prior else count
+    each = -(-count // max(1, target.prior.batch_shape.numel()))
+    return target.prior.sample((each,)).reshape(-1, target.dim)[:count]
 
 
 def _spread(z: Tensor) -> Tensor:
@@ -177,7 +214,10 @@ def _distinct(encoded: Tensor, unit: Tensor) -> Tensor:
 def _thinned(target: Target, drawn: Tensor, encoded: Tensor, max_values: int) -> tuple[Tensor, Tensor]:
     """Both parts, thinned evenly where their decoded distributions would take too much memory."""
     total = len(drawn) + len(encoded)
-    most = max(256, max_values // max(1, stored_values(target.decode(torch.cat([drawn, encoded])[:1]))))
+    if target.conditional:
+        most = len(drawn) + _FEW_ENCODED
+    else:
+        most = max(256, max_values // max(1, stored_values(target.decode(torch.cat([drawn, encoded])[:1]))))
     if total <= most:
         return drawn, encoded
     kept = torch.linspace(0, total - 1, most, device=drawn.device).long()

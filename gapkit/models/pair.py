@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from gapkit.core.errors import InputError
+from gapkit.core.trees import Tree
 from gapkit.models.likelihoods import Categorical, Likelihood, parse
 from gapkit.models.posterior import ENCODER_OUTPUTS, read_posterior
 from gapkit.models.priors import moved, standard_normal
@@ -18,7 +19,7 @@ from gapkit.models.support import describe
 
 __all__ = ["PairModel", "from_pair"]
 
-Prior = str | Distribution | Callable[[], Distribution]
+Prior = str | Distribution | Callable[..., Distribution]
 
 
 class PairModel(nn.Module):
@@ -41,8 +42,8 @@ class PairModel(nn.Module):
 
     def __init__(
         self,
-        encoder: Callable[[Tensor], Any],
-        decoder: Callable[[Tensor], Any],
+        encoder: Callable[..., Any],
+        decoder: Callable[..., Any],
         likelihood: Likelihood,
         prior: Prior,
         encoder_output: str,
@@ -66,12 +67,16 @@ class PairModel(nn.Module):
         self.config: dict[str, Any] | None = None
         self._seen: tuple[torch.dtype, torch.device] | None = None
 
-    def encode(self, x: Tensor) -> Distribution:
+    def behind(self, name: str) -> Any:
+        """What the method ``encode``, ``decode`` or ``prior`` calls: it decides who is given a condition."""
+        return {"encode": self.encoder, "decode": self.decoder, "prior": self.latent_prior}[name]
+
+    def encode(self, x: Tensor, c: Tree = None) -> Distribution:
         """Return q(z|x): x has shape (B, *x_shape), the result batch shape (B,) and event shape ``latent_shape``."""
         if self.x_shape is not None and tuple(x.shape[1:]) != self.x_shape:
             do = "reshape the data, or build the pair again for data of this shape (x_shape=)"
             raise InputError(f"encode data of shape (B, {str(self.x_shape)[1:]}", describe(x), do)
-        q = read_posterior(self._encoded(x), self.encoder_output, x.shape[0])
+        q = read_posterior(self._encoded(x, c), self.encoder_output, x.shape[0])
         event = tuple(q.event_shape)
         if self.latent_shape is not None and event != self.latent_shape:
             do = "correct the latent shape (latent_shape=, --latent-shape) or the encoder"
@@ -81,12 +86,12 @@ class PairModel(nn.Module):
         self._seen = (mean.dtype, mean.device) if isinstance(mean, Tensor) else (x.dtype, x.device)
         return q
 
-    def decode(self, z: Tensor) -> Distribution:
+    def decode(self, z: Tensor, c: Tree = None) -> Distribution:
         """Return p(x|z): z has shape (N, *latent_shape), the result batch shape (N,) and event shape ``x_shape``."""
         if self.latent_shape is not None and tuple(z.shape[1:]) != self.latent_shape:
             do = "flatten samples and datapoints into the first axis: z.reshape(-1, *latent_shape)"
             raise InputError(f"decode latents of shape (N, {str(self.latent_shape)[1:]}", describe(z), do)
-        output, likelihood = self._output(z)
+        output, likelihood = self._output(z, c)
         first = output[0] if isinstance(output, tuple | list) and output else output
         shared = self.likelihood_param
         if shared is not None and isinstance(first, Tensor):
@@ -102,17 +107,18 @@ class PairModel(nn.Module):
             raise InputError(asked, f"{describe(output)}, which gives datapoints of shape {event}", do)
         return p
 
-    def _encoded(self, x: Tensor) -> Any:
+    def _encoded(self, x: Tensor, c: Tree) -> Any:
         """What the encoder returns; one that looks up tokens wants whole numbers as integers."""
+        further = () if c is None else (c,)
         if self._integers:
-            return self.encoder(x.long())
+            return self.encoder(x.long(), *further)
         try:
-            return self.encoder(x)
+            return self.encoder(x, *further)
         except (RuntimeError, IndexError):
             if not x.is_floating_point() or not bool((x == x.round()).all()):
                 raise
             try:
-                output = self.encoder(x.long())
+                output = self.encoder(x.long(), *further)
             except Exception:  # the first reason is the one to tell
                 output = None
             if output is None:
@@ -120,20 +126,24 @@ class PairModel(nn.Module):
         self._integers = True
         return output
 
-    def _output(self, z: Tensor) -> tuple[Any, Likelihood]:
+    def _output(self, z: Tensor, c: Tree) -> tuple[Any, Likelihood]:
         """What the decoder returns and how it is read; the logits in place of probabilities that came from them."""
+        further = () if c is None else (c,)
         if getattr(self.likelihood, "output", None) != "probs":
-            return self.decoder(z), self.likelihood
+            return self.decoder(z, *further), self.likelihood
         with Squashed() as squashed:
-            output = self.decoder(z)
+            output = self.decoder(z, *further)
         softmax = isinstance(self.likelihood, Categorical)
         logits = squashed.logits(output, softmax=softmax) if isinstance(output, Tensor) else None
         if logits is None:
             return output, self.likelihood
         return logits, replace(self.likelihood, output="logits")  # type: ignore[type-var]
 
-    def prior(self) -> Distribution:
-        """Return p(z) in the dtype and on the device of the model: batch shape () and event shape ``latent_shape``."""
+    def prior(self, c: Tree = None) -> Distribution:
+        """Return p(z) in the dtype and on the device of the model: batch shape () and event shape ``latent_shape``.
+
+        Given a condition of B rows, p(z|c), batch shape (B,).
+        """
         dtype, device = self._place()
         if self.latent_prior == "standard_normal":
             if self.latent_shape is None:
@@ -141,10 +151,13 @@ class PairModel(nn.Module):
                 raise InputError("the standard normal prior", "the latent shape is not known yet", do)
             return standard_normal(self.latent_shape, dtype, device)
         source: Any = self.latent_prior
-        p = moved(source if isinstance(source, Distribution) else source(), dtype, device)
+        further = () if c is None else (c,)
+        p = moved(source if isinstance(source, Distribution) else source(*further), dtype, device)
         if not isinstance(p, Distribution):
             raise InputError("a prior that returns a torch distribution", describe(p), "return a Distribution")
-        if tuple(p.batch_shape) or (self.latent_shape is not None and tuple(p.event_shape) != self.latent_shape):
+        if (c is None and tuple(p.batch_shape)) or (
+            self.latent_shape is not None and tuple(p.event_shape) != self.latent_shape
+        ):
             latent = "the shape of z" if self.latent_shape is None else self.latent_shape
             do = "wrap the prior in torch.distributions.Independent, so that log_prob sums over the latent axes"
             raise InputError(f"a prior of batch shape () and event shape {latent}", describe(p), do)
@@ -158,8 +171,8 @@ class PairModel(nn.Module):
 
 
 def from_pair(
-    encoder: Callable[[Tensor], Any],
-    decoder: Callable[[Tensor], Any],
+    encoder: Callable[..., Any],
+    decoder: Callable[..., Any],
     likelihood: str | Likelihood = "bernoulli",
     prior: Prior = "standard_normal",
     *,
@@ -171,11 +184,13 @@ def from_pair(
     """Make a model from an encoder and a decoder, modules or functions.
 
     Args:
-        encoder: x of shape (B, *x_shape) -> what ``encoder_output`` says.
-        decoder: z of shape (N, *latent_shape) -> the parameters of the likelihood, such as logits (N, *x_shape).
+        encoder: x of shape (B, *x_shape) -> what ``encoder_output`` says; or x and a condition of B rows.
+        decoder: z of shape (N, *latent_shape) -> the parameters of the likelihood, such as logits (N, *x_shape); or z
+            and a condition of N rows.
         likelihood: a string such as "bernoulli:logits", "bernoulli:probs" (a decoder that ends in a sigmoid) or
             "gaussian:sigma=0.1", or an object of ``gapkit.models.likelihoods``.
-        prior: "standard_normal", a distribution of batch shape (), or a function or module that returns one.
+        prior: "standard_normal", a distribution of batch shape (), or a function or module that returns one; or,
+            given a condition of B rows, one of batch shape (B,).
         encoder_output: "mean_logvar", "mean_std", "mean_logstd" or "mean_var" (a pair of tensors); "chunk_logvar",
             "chunk_std", "chunk_logstd" or "chunk_var" (one tensor, the last axis holds both halves); or "distribution"
             (a torch distribution).

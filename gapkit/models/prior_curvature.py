@@ -43,7 +43,7 @@ def prior_curvature(prior: Distribution, z: Tensor) -> Tensor:
     """Minus the Hessian of log p(z) averaged over samples, or its positive stand-in.
 
     Args:
-        prior: any ``torch`` distribution, batch shape ().
+        prior: any ``torch`` distribution, batch shape (), or (B,) where each datapoint has its own.
         z: flat latents, shape (S, B, D).
 
     Returns:
@@ -60,9 +60,10 @@ def prior_curvature(prior: Distribution, z: Tensor) -> Tensor:
         found = _of_mixture(base, z)
         if found is not None:
             return found
-    precision = _precisions(base, dim, components=())
+    precision = _precisions(base, dim, tuple(prior.batch_shape))
     if precision is not None:
-        return (precision if precision.dim() == 2 else torch.diag(precision)).to(z).expand(batch, dim, dim)
+        factorised = precision.dim() == len(prior.batch_shape) + 1
+        return (torch.diag_embed(precision) if factorised else precision).to(z).expand(batch, dim, dim)
     if isinstance(base, StudentT | Cauchy) and base.batch_shape == prior.event_shape:
         df = base.df if isinstance(base, StudentT) else torch.ones_like(base.scale)
         loc, scale, df = (part.detach().flatten() for part in torch.broadcast_tensors(base.loc, base.scale, df))
@@ -72,15 +73,15 @@ def prior_curvature(prior: Distribution, z: Tensor) -> Tensor:
 
 
 def typical_precision(prior: Distribution, dim: int) -> Tensor:
-    """One over a typical variance of each latent, shape (D,): it gives curvatures their units.
+    """One over a typical variance of each latent, shape (D,) or (B, D): it gives curvatures their units.
 
     Where a prior has no finite variance, the distance between the quartiles of draws stands in for it; where there are
     no draws either, it is one.
     """
     try:
-        scale = prior.stddev.detach().flatten()
+        scale = prior.stddev.detach().reshape(*prior.batch_shape, dim)
     except NotImplementedError:
-        scale = torch.full((dim,), torch.nan)
+        scale = torch.full((*prior.batch_shape, dim), torch.nan)
     if not bool((scale.isfinite() & (scale > 0)).all()):
         scale = torch.where(scale.isfinite() & (scale > 0), scale, _spread(prior, dim).to(scale))
     return scale.pow(-2)
@@ -89,9 +90,9 @@ def typical_precision(prior: Distribution, dim: int) -> Tensor:
 def _spread(prior: Distribution, dim: int) -> Tensor:
     try:
         with torch.no_grad(), seeded(0, "typical precision"):
-            draws = prior.sample(torch.Size([_DRAWS])).reshape(_DRAWS, dim).float()
+            draws = prior.sample(torch.Size([_DRAWS])).reshape(_DRAWS, *prior.batch_shape, dim).float()
     except NotImplementedError:
-        return torch.ones(dim)
+        return torch.ones(*prior.batch_shape, dim)
     low, high = draws.quantile(0.25, dim=0), draws.quantile(0.75, dim=0)
     spread = (high - low) / _QUARTILES
     return torch.where(spread.isfinite() & (spread > 0), spread, 1.0)
@@ -116,6 +117,8 @@ def _precisions(base: Any, dim: int, components: tuple[int, ...]) -> Tensor | No
 
 def _of_mixture(mixture: MixtureSameFamily, z: Tensor) -> Tensor | None:
     parts = mixture.component_distribution
+    if mixture.batch_shape:
+        return None
     count, dim = parts.batch_shape[-1], z.shape[-1]
     if parts.batch_shape != (count,):
         return None
@@ -154,7 +157,7 @@ def _of_hessian(prior: Distribution, z: Tensor) -> Tensor:
     full = torch.where(fine, total, 0.0).sum(0) / fine.sum(0).clamp(min=1)
     straight = (full == 0).all(-1)  # piecewise linear there: the Hessian knows nothing
     full = full + torch.diag_embed(torch.where(straight, typical, 0.0))
-    return raised(full, torch.diag(typical), _SMALLEST)
+    return raised(full, torch.diag_embed(typical), _SMALLEST)
 
 
 def raised(matrix: Tensor, reference: Tensor, smallest: float) -> Tensor:

@@ -139,19 +139,20 @@ def _moved(value: Any, dtype: torch.dtype, device: torch.device, done: dict[int,
 def log_prob_and_grad(prior: Distribution, z: Tensor) -> tuple[Tensor, Tensor]:
     """Log p(z) and its gradient: z has shape (..., *event), the results (...) and (..., *event).
 
-    Closed form for independent normals, automatic differentiation for everything else.
+    Of a prior for each datapoint, batch shape (B,), z has shape (..., B, *event). Closed form for independent normals,
+    automatic differentiation for everything else.
 
     Example:
         >>> log_prob_and_grad(standard_normal((2,)), torch.ones(1, 2))[1]
         tensor([[-1., -1.]])
     """
     base = prior.base_dist if isinstance(prior, Independent) else prior
-    if type(base) is Normal and base.batch_shape == prior.event_shape:
+    if type(base) is Normal and base.batch_shape == prior.batch_shape + prior.event_shape:
         inverse = 1.0 / base.scale
         standard = (z - base.loc) * inverse
-        event = tuple(range(z.dim() - len(prior.event_shape), z.dim()))
-        square = standard.square().sum(event) if event else standard.square()  # sum(()) would sum over everything
-        constant = 0.5 * math.log(2 * math.pi) * base.loc.numel() + base.scale.log().sum()
+        axes = len(prior.event_shape)
+        constant = 0.5 * math.log(2 * math.pi) * prior.event_shape.numel() + _over_last(base.scale.log(), axes)
+        square = _over_last(standard.square(), axes)
         return -0.5 * square - constant, -standard * inverse
     with torch.enable_grad():
         leaf = z.detach().requires_grad_(True)
@@ -162,6 +163,11 @@ def log_prob_and_grad(prior: Distribution, z: Tensor) -> tuple[Tensor, Tensor]:
     value = value.detach()
     outside = value.isneginf().reshape(*value.shape, *[1] * len(prior.event_shape))
     return value, torch.where(outside, 0.0, gradient)  # beyond the support the formula's slope means nothing
+
+
+def _over_last(values: Tensor, axes: int) -> Tensor:
+    """The sum over so many last axes; that over no axes would be one over all."""
+    return values.sum(tuple(range(-axes, 0))) if axes else values
 
 
 def log_prob(prior: Distribution, z: Tensor) -> Tensor:

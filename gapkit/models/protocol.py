@@ -3,6 +3,10 @@
     p(x, z) = prior().log_prob(z) + decode(z).log_prob(x)        q(z|x) = encode(x)
 
 Anything that satisfies it can be analysed; :func:`gapkit.from_pair` builds one from an ordinary pair of modules.
+
+A conditional model has a place for a condition c (class labels, say) in those methods that need it: ``encode(x, c)``,
+``decode(z, c)``, ``prior(c)``. c is what the analysis is given as ``condition``: a tensor, or a tuple or mapping of
+tensors, cut to one row for each datapoint, or, in ``decode``, for each latent point. ``prior(c)`` has batch shape (B,).
 Reference: Kingma & Welling, "Auto-Encoding Variational Bayes" (2014), https://arxiv.org/abs/1312.6114, section 2.
 """
 

@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from gapkit.core.randomness import seeded
+from gapkit.core.trees import Tree, repeated, rows_of
+from gapkit.models.conditions import decode_with
 from gapkit.models.encoding import encoded
 from gapkit.models.priors import moved
 from gapkit.models.protocol import LatentModel
@@ -29,7 +31,7 @@ def log_prob_in_double(p: Distribution, x: Tensor) -> Tensor:
     return result
 
 
-def needs_double(model: LatentModel, x: Tensor, latent_shape: torch.Size) -> bool:
+def needs_double(model: LatentModel, x: Tensor, latent_shape: torch.Size, condition: Tree = None) -> bool:
     """Whether rounding in the density of p(x|z), or in its sum, matters: looked up at draws of q for a few datapoints.
 
     Decided once for a model. Distributions that know one type only stay as they are; the preflight check
@@ -39,15 +41,16 @@ def needs_double(model: LatentModel, x: Tensor, latent_shape: torch.Size) -> boo
         model: a frozen model of the contract.
         x: data, shape (B, *x_shape).
         latent_shape: event shape of z.
+        condition: one row per datapoint, where the model has one.
     """
     if x.dtype == torch.float64:
         return False
-    few = x[:_DATAPOINTS]
+    few, c = x[:_DATAPOINTS], rows_of(condition, slice(_DATAPOINTS))
     try:
         with torch.no_grad(), unvalidated(), seeded(0, "resolution"):
-            z = encoded(model, few).sample(torch.Size([_DRAWS])).reshape(-1, *latent_shape)
+            z = encoded(model, few, c).sample(torch.Size([_DRAWS])).reshape(-1, *latent_shape)
             data = few.repeat(_DRAWS, *[1] * (few.dim() - 1))
-            p = sharp(model.decode, z)
+            p = sharp(lambda part: decode_with(model, part, repeated(c, _DRAWS)), z)
             value = p.log_prob(data)
             exact = log_prob_in_double(p, data)
     except Exception:  # of the user's own code: whatever fails here fails again, and is told, in ordinary use

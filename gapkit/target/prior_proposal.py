@@ -1,5 +1,6 @@
 """The prior as a proposal: the textbook start of annealed importance sampling."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -19,16 +20,18 @@ class PriorProposal:
     """p(z) for each of B datapoints, whatever distribution the model uses.
 
     Attributes:
-        prior: the model's prior, batch shape ().
+        prior: the model's prior, batch shape (), or (B,) where it depends on a condition.
         num_datapoints: B.
         dtype: floating-point type of the latents.
         device: device of the latents.
+        of_rows: the prior of some datapoints, batch shape (P,), by their places; where each has its own.
     """
 
     prior: Distribution
     num_datapoints: int
     dtype: torch.dtype = torch.float32
     device: torch.device | str = "cpu"
+    of_rows: Callable[[Tensor], Distribution] | None = None
 
     def draw(self, streams: Streams, num_samples: int) -> tuple[Tensor, Tensor]:
         """Return z of shape (S, B, D) and log p(z) of shape (S, B).
@@ -40,9 +43,10 @@ class PriorProposal:
         halves = (streams.uniform(2, 1).double() * 2**24).long()[..., 0].tolist()
         seeds = [high * 2**24 + low for high, low in zip(*halves, strict=True)]
         draws = []
-        for seed in seeds:
+        for row, seed in enumerate(seeds):
+            prior = self.prior if self.of_rows is None else self.of_rows(torch.tensor([row], device=self.device))
             with seeded(int(seed), "prior"):
-                draws.append(self.prior.sample((num_samples,)).reshape(num_samples, -1))
+                draws.append(prior.sample((num_samples,)).reshape(num_samples, -1))
         z = torch.stack(draws, 1).to(self.device, self.dtype)
         return z, self.log_prob(z)
 
@@ -58,16 +62,19 @@ class PriorProposal:
         return value, gradient.reshape(z.shape)
 
     def select(self, rows: Tensor) -> "PriorProposal":
-        """The same prior for another number of datapoints."""
-        return PriorProposal(self.prior, rows.shape[0], self.dtype, self.device)
+        """The priors of some datapoints; one that all share is that of another number of them."""
+        whole, count = self.of_rows, rows.shape[0]
+        if whole is None:
+            return PriorProposal(self.prior, count, self.dtype, self.device)
+        return PriorProposal(whole(rows), count, self.dtype, self.device, lambda part: whole(rows[part]))
 
     def whitening(self) -> DiagonalGaussian:
         """Coordinates scaled by the prior's standard deviation where it states one, else its own."""
+        dim = self.prior.event_shape.numel()
         try:
-            loc, scale = self.prior.mean.flatten(), self.prior.stddev.flatten()
+            loc, scale = (part.reshape(-1, dim) for part in (self.prior.mean, self.prior.stddev))
         except NotImplementedError:
-            loc = torch.zeros(self.prior.event_shape.numel())
-            scale = torch.ones_like(loc)
+            loc, scale = torch.zeros(1, dim), torch.ones(1, dim)
         loc, scale = loc.to(self.device, self.dtype), scale.to(self.device, self.dtype)
         loc = torch.where(loc.isfinite(), loc, 0.0).expand(self.num_datapoints, -1)
         scale = torch.where(scale.isfinite() & (scale > 0), scale, 1.0).expand(self.num_datapoints, -1)

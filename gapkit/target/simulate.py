@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from gapkit.core.randomness import seeded
+from gapkit.core.trees import Tree
+from gapkit.models.conditions import decode_with, prior_with
 from gapkit.models.priors import moved
 from gapkit.models.protocol import LatentModel
 from gapkit.models.unvalidated import unvalidated
@@ -11,13 +13,14 @@ from gapkit.models.unvalidated import unvalidated
 __all__ = ["simulate"]
 
 
-def simulate(model: LatentModel, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+def simulate(model: LatentModel, count: int, seed: int = 0, condition: Tree = None) -> tuple[Tensor, Tensor]:
     """Draw z from the prior and x from p(x|z): then z is an exact draw from p(z|x).
 
     Args:
         model: an object of the model contract, frozen in eval mode.
         count: N, how many datapoints.
         seed: of the draws; the global random state stays as it is.
+        condition: c of p(x, z|c), one row for each datapoint, for a conditional model.
 
     Returns:
         Data of shape (N, *x_shape) in the latents' floating-point type, and latents of shape (N, D).
@@ -32,9 +35,9 @@ def simulate(model: LatentModel, count: int, seed: int = 0) -> tuple[Tensor, Ten
     weights = model.parameters() if isinstance(model, nn.Module) else iter(())
     weight = next((p for p in weights if p.is_floating_point()), None)
     with torch.no_grad(), unvalidated(), seeded(seed, "simulate"):
-        prior = model.prior()
+        prior = prior_with(model, condition)
         if weight is not None:  # a prior made of plain tensors does not follow the model's type and device
             prior = moved(prior, weight.dtype, weight.device)
-        z = prior.sample((count,))
-        x = model.decode(z).sample()
+        z = prior.sample(() if prior.batch_shape else (count,))
+        x = decode_with(model, z, condition).sample()
     return x.to(z.dtype), z.reshape(count, -1)

@@ -5,11 +5,16 @@ Shapes: S samples, B datapoints, D = number of latent dimensions after flattenin
 
 import contextlib
 import math
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from gapkit.core.trees import Tree, repeated, rows_of
+from gapkit.models.conditions import has_place, prior_with
 from gapkit.models.encoding import encoded
 from gapkit.models.priors import log_prob, log_prob_and_grad, moved
 from gapkit.models.protocol import LatentModel
@@ -19,6 +24,7 @@ from gapkit.models.unvalidated import unvalidated
 from gapkit.target.dense import DenseDecoder, Layer, read_dense
 from gapkit.target.observation import fisher_features
 from gapkit.target.precision import gradient_dtype, tf32
+from gapkit.target.prior_proposal import PriorProposal
 from gapkit.target.work import Work
 
 __all__ = ["Target"]
@@ -43,6 +49,8 @@ class Target:
         x: data, shape (B, *x_shape).
         max_rows: decoder rows per call; None chooses from the size of a datapoint.
         like: a target of the same model, whose reading of the decoder and whose count of work are shared.
+        condition: c of p(x, z|c), a tensor or a tree of one row per datapoint, on the data's device; None for a model
+            without one.
 
     Attributes:
         work: what has been evaluated so far, for this target and all that share its count.
@@ -51,28 +59,48 @@ class Target:
     """
 
     def __init__(
-        self, model: LatentModel, x: Tensor, *, max_rows: int | None = None, like: "Target | None" = None
+        self,
+        model: LatentModel,
+        x: Tensor,
+        *,
+        max_rows: int | None = None,
+        like: "Target | None" = None,
+        condition: Tree = None,
     ) -> None:
-        self.model, self.x = model, x
+        self.model, self.x, self.condition = model, x, condition
         self.num_datapoints = x.shape[0]
         with torch.no_grad(), unvalidated():
-            self.latent_shape: torch.Size = like.latent_shape if like else encoded(model, x[:1]).event_shape
-            self.prior: Distribution = moved(model.prior(), x.dtype, x.device)
-            self.in_double: bool = like.in_double if like else needs_double(model, x, self.latent_shape)
+            self.latent_shape: torch.Size = like.latent_shape if like else self._encoded_first().event_shape
+            self.prior: Distribution = moved(prior_with(model, condition), x.dtype, x.device)
+            self.in_double: bool = like.in_double if like else needs_double(model, x, self.latent_shape, condition)
             self._dense: DenseDecoder | None = like._dense if like else self._read(x)
         self.work: Work = like.work if like else Work()
         self.dim = math.prod(self.latent_shape)
         self.max_rows = max_rows or max(16, min(_MAX_ROWS, _VALUES_PER_CALL // max(1, x[0].numel())))
         self._bound = self._dense.bind(x) if self._dense else None
-        self._repeated: tuple[int, Tensor] | None = None
+        self._repeated: tuple[int, Tensor, Tree] | None = None
 
-    def __reduce__(self) -> tuple[type["Target"], tuple[LatentModel, Tensor]]:
+    def __reduce__(self) -> tuple[Any, tuple[LatentModel, Tensor, Tree]]:
         """Sent elsewhere, it reads the decoder again there, and counts from zero."""
-        return Target, (self.model, self.x)
+        return _again, (self.model, self.x, self.condition)
+
+    def _encoded_first(self) -> Distribution:
+        return encoded(self.model, self.x[:1], rows_of(self.condition, slice(1)))
 
     def _read(self, x: Tensor) -> DenseDecoder | None:
-        # What is written out by hand keeps one type from end to end.
-        return None if self.in_double else read_dense(self.model, x[:1], self.latent_shape)
+        # What is written out by hand keeps one type from end to end, and is a function of z alone.
+        own = self.in_double or self.conditional
+        return None if own else read_dense(self.model, x[:1], self.latent_shape)
+
+    @cached_property
+    def conditional(self) -> bool:
+        """Whether p(x|z) depends on a condition, so that every latent point belongs to a datapoint."""
+        return self.condition is not None and has_place(self.model, "decode")
+
+    @property
+    def own_prior(self) -> bool:
+        """Whether every datapoint has a prior of its own."""
+        return bool(self.prior.batch_shape)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -96,12 +124,35 @@ class Target:
 
     def select(self, rows: Tensor) -> "Target":
         """Return the target of some rows of the batch (a row may be repeated): rows has shape (P,)."""
-        return Target(self.model, self.x[rows], max_rows=self.max_rows, like=self)
+        condition = rows_of(self.condition, rows)
+        return Target(self.model, self.x[rows], max_rows=self.max_rows, like=self, condition=condition)
 
-    def decode(self, z: Tensor) -> Distribution:
-        """Return p(x|z) for flat latents z of shape (N, D)."""
+    def decode(self, z: Tensor, owner: Tensor | None = None) -> Distribution:
+        """Return p(x|z) for flat latents z of shape (N, D).
+
+        Args:
+            z: latents.
+            owner: which datapoint each belongs to, shape (N,); only asked for where there is a condition. None takes
+                all datapoints in their order, so many times as there are latents.
+
+        Raises:
+            ValueError: a condition, no owner, and latents that are no multiple of the datapoints.
+        """
+        shaped = z.reshape(-1, *self.latent_shape)
+        if not self.conditional:
+            with unvalidated():
+                return sharp(self.model.decode, shaped)
+        decode: Any = self.model.decode  # with a condition, which the plain contract does not have
+        condition = self._condition_of(len(shaped)) if owner is None else rows_of(self.condition, owner)
         with unvalidated():
-            return sharp(self.model.decode, z.reshape(-1, *self.latent_shape))
+            return sharp(lambda part: decode(part, condition), shaped)
+
+    def _condition_of(self, count: int) -> Tree:
+        """The condition of so many latents, of all datapoints in their order, again and again."""
+        times, rest = divmod(count, self.num_datapoints)
+        if rest:
+            raise ValueError(f"{count} latents for {self.num_datapoints} datapoints: say whose they are")
+        return self._repeat(times)[1]
 
     def chunks(self, num_samples: int) -> list[int]:
         """Cut S samples of all B datapoints into chunks of at most ``max_rows`` decoder rows (at least one sample)."""
@@ -163,7 +214,7 @@ class Target:
         x = None if owner is None else self.x[owner]
 
         def features(points: Tensor) -> tuple[Tensor, Tensor]:
-            return fisher_features(self.decode(points), x)
+            return fisher_features(self.decode(points, owner), x)
 
         def column(direction: Tensor) -> tuple[Tensor, Tensor]:
             result = torch.func.jvp(features, (z,), (direction.expand_as(z),), has_aux=True)
@@ -177,7 +228,7 @@ class Target:
         if self._bound is not None and not torch.is_grad_enabled():
             return self._bound.value(z)
         with unvalidated():
-            p, x = self.decode(z), self._repeat(z.shape[0])
+            p, x = self.decode(z), self._repeat(z.shape[0])[0]
             values = log_prob_in_double(p, x) if self.in_double else p.log_prob(x)
         return values.reshape(z.shape[:2])
 
@@ -210,19 +261,32 @@ class Target:
         lower = dtype != self.dtype
         return torch.autocast(self.device.type, dtype) if lower else contextlib.nullcontext()
 
+    def prior_proposal(self) -> PriorProposal:
+        """P(z) of the datapoints as a proposal."""
+        return PriorProposal(self.prior, self.num_datapoints, self.dtype, self.device, self._prior_of)
+
+    @property
+    def _prior_of(self) -> Callable[[Tensor], Distribution] | None:
+        return (lambda rows: self.select(rows).prior) if self.own_prior else None
+
     def log_prior_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Log p(z) and its gradient: z has shape (S, B, D), the results (S, B) and (S, B, D), in nats."""
         with unvalidated():
             value, gradient = log_prob_and_grad(self.prior, z.reshape(*z.shape[:-1], *self.latent_shape))
         return value, gradient.reshape(z.shape)
 
-    def _repeat(self, num_samples: int) -> Tensor:
-        # The data are repeated once per chunk size and kept: a chain of transitions asks for the same size every time.
+    def _repeat(self, num_samples: int) -> tuple[Tensor, Tree]:
+        # Data and condition are repeated once per chunk size and kept: a chain of transitions asks for the same size
+        # every time.
         if self._repeated is None or self._repeated[0] != num_samples:
             shape = self.x.shape
-            repeated = self.x.expand(num_samples, *shape).reshape(num_samples * shape[0], *shape[1:])
-            self._repeated = (num_samples, repeated)
-        return self._repeated[1]
+            x = self.x.expand(num_samples, *shape).reshape(num_samples * shape[0], *shape[1:])
+            self._repeated = (num_samples, x, repeated(self.condition, num_samples))
+        return self._repeated[1:]
+
+
+def _again(model: LatentModel, x: Tensor, condition: Tree) -> Target:
+    return Target(model, x, condition=condition)
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

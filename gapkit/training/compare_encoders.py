@@ -18,6 +18,7 @@ from gapkit.core.means import Mean, Uncertain
 from gapkit.core.phrases import span_words
 from gapkit.core.randomness import Key
 from gapkit.core.records import Record
+from gapkit.core.trees import Tree, rows_of
 from gapkit.estimators import Elbo, Estimate
 from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.models.encoding import encoded
@@ -239,13 +240,14 @@ def _bound(model: LatentModel, x: Tensor, elbo: Elbo, key: Key) -> Estimate:
         return elbo.on(Target(model, x), recognise(encoded(model, x)), key)
 
 
-def require_one_decoder(models: Mapping[str, LatentModel], x: Tensor, key: Key) -> None:
+def require_one_decoder(models: Mapping[str, LatentModel], x: Tensor, key: Key, condition: Tree = None) -> None:
     """Hold log p(x, z) of all models against each other, at a few latents of the first few datapoints.
 
     Args:
         models: by name.
         x: data of shape (N, *x_shape).
         key: of these datapoints; names the latents.
+        condition: one row for each datapoint, where the models have one.
 
     Raises:
         InputError: latents of another shape, or another log p(x, z), so that a difference of bounds would say nothing
@@ -255,7 +257,7 @@ def require_one_decoder(models: Mapping[str, LatentModel], x: Tensor, key: Key) 
     first: tuple[str, torch.Size, Tensor] | None = None
     for name, model in models.items():
         with frozen(model), torch.no_grad():
-            target = Target(model, x)
+            target = Target(model, x, condition=rows_of(condition, slice(_PROBES)))
             if first is not None and target.latent_shape != first[1]:
                 found = f"latents of shape {tuple(first[1])} in {first[0]} and {tuple(target.latent_shape)} in {name}"
                 raise InputError("encoders of one decoder", found, "compare models that share decoder and prior")

@@ -3,15 +3,17 @@
 import pytest
 
 import gapkit
+from gapkit.core.datapoints import Loaded
 from gapkit.core.errors import InputError
 from gapkit.doctor import CHECKS, examine, prepare
 from gapkit.models.freeze import frozen
 from tests.doctor.vae import LATENT, trained
 
 
-def looked_at(model, x, **options):
+def looked_at(model, x, inputs=None, **options):
     with frozen(model):
-        return {finding.check: finding for finding in examine(model, prepare(model, x), **options).findings}
+        points = Loaded.of(prepare(model, x), inputs)
+        return {finding.check: finding for finding in examine(model, points, **options).findings}
 
 
 def pair(cls, kind="binary", likelihood="bernoulli", **options):

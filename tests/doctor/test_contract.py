@@ -75,7 +75,7 @@ class Wide(Flat):
     [
         (ThreeTensors, ["encode() returning a torch Distribution", "type tuple"]),
         (Ladder, ["decode failed", "skip connections", "test_contract.py line"]),
-        (Conditional, ["encode needs x, label", "cannot be analysed yet"]),
+        (Conditional, ["encode needs x, label", "--condition NAME"]),
         (Tokens, ["x = x.long() first in encode"]),
         (Hidden, ["an attribute prior of this Hidden hides its method prior()"]),
         (Wide, ["decode describes 32 values"]),

@@ -8,12 +8,12 @@ import torch
 from torch.distributions import Categorical, Independent, LogNormal, MixtureSameFamily, Normal, StudentT
 
 import gapkit
+from gapkit.core.datapoints import Datapoints
 from gapkit.engine import spec_for
 from gapkit.engine.baselines import observation
 from gapkit.inputs.data import baseline
 from gapkit.models import likelihoods
 from gapkit.results.records import DataFacts, Skipped
-from gapkit.target import Target
 
 SIZE, LATENT = 5, 2
 QUICK = spec_for("quick")
@@ -111,7 +111,7 @@ def test_a_dimension_that_never_varies_does_not_make_the_simple_model_win():
     model.weight[:, 0] = 0.0
     x = draws(model, 60, 1)
     x[:, 0] = 0.0
-    seen = observation(Target(model, x[:1]), x)
+    seen = observation(model, Datapoints.of(x))
     np.testing.assert_allclose(seen.scale, 0.5)
     part = gapkit.analyze(model, x, SPEC).summary_values.splits["test"].baselines
     simple = next(entry for entry in part.models if entry.name == "factorised_gaussian")

@@ -24,5 +24,5 @@ def test_the_encoder_is_given_its_own_inputs(monkeypatch):
     gapkit.analyze(model, x, spec, encoder_x=grey)
     (batch,) = batches
     rows = list(batch.key.indices)
-    assert torch.equal(batch.inputs, grey[rows])
+    assert torch.equal(batch.points.inputs, grey[rows])
     assert torch.equal(batch.target.x, x[rows])

@@ -184,5 +184,5 @@ def test_a_full_disk_ends_the_run_and_says_so(tmp_path, monkeypatch):
 
     monkeypatch.setattr("gapkit.engine.disk.write_atomically", full)
     with frozen(model), pytest.raises(StoreError, match="No space left on device"):
-        gapkit.analyze(model, work.data["test"], SPEC, store=Disk(tmp_path))
+        gapkit.analyze(model, work.data["test"].x, SPEC, store=Disk(tmp_path))
     assert len(writes) == 1  # that is no fault of the datapoints, and nothing is tried in halves

@@ -74,7 +74,7 @@ def test_the_route_is_one_of_these_stages(problem, monkeypatch):
     assert ((frame["log_px"] - before["log_px"]).abs() <= 3 * error + 1e-5).all()
 
 
-@pytest.mark.parametrize(("place", "most"), [("bank.encoded", 12), ("misses.find_modes", 7)])
+@pytest.mark.parametrize(("place", "most"), [("bank.posterior_of", 12), ("misses.find_modes", 7)])
 def test_what_comes_before_the_units_is_done_in_parts(place, most, problem, monkeypatch):
     model, x, whole = problem
     module, name = place.split(".")

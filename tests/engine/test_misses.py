@@ -9,6 +9,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 
 import gapkit
 from benchmarks.exact import build
+from gapkit.core.datapoints import Datapoints
 from gapkit.doctor import prepare
 from gapkit.engine import spec_for
 from gapkit.engine.bank import build_shared_bank
@@ -57,7 +58,7 @@ def test_where_all_is_found_latents_lie_beyond_the_proposal_as_often_as_its_weig
     with frozen(case.model):
         x = prepare(case.model, case.x)
         like = Target(case.model, x[:1])
-        bank = build_shared_bank(like, {"test": x}, None, spec)
+        bank = build_shared_bank(like, {"test": Datapoints.of(x)}, None, spec)
         found = still_missing(like, bank, spec, NONE)
     assert found.simulated_again + found.annealed_again == 30
     assert found.annealed_again == 0 or name in HARD
@@ -92,7 +93,7 @@ def test_one_that_is_missed_among_a_few_is_a_reason_to_look_at_more():
     model, spec = Rare(), spec_for("quick")
     with frozen(model):
         like = Target(model, torch.ones(1, 3))
-        bank = build_shared_bank(like, {"test": torch.ones(1, 3)}, None, spec)
+        bank = build_shared_bank(like, {"test": Datapoints.of(torch.ones(1, 3))}, None, spec)
         found = misses(like, bank, spec)
     assert found.simulated == 60  # at the first 20 one is missed
     assert found.missed >= 3
@@ -103,7 +104,7 @@ def test_none_missed_is_enough_of_a_look():
     case, spec = build("linear_small"), spec_for("quick")
     with frozen(case.model):
         like = Target(case.model, case.x[:1])
-        found = misses(like, build_shared_bank(like, {"test": case.x}, None, spec), spec)
+        found = misses(like, build_shared_bank(like, {"test": Datapoints.of(case.x)}, None, spec), spec)
     assert (found.simulated, found.missed, found.widen) == (20, 0, False)
 
 
@@ -116,7 +117,7 @@ def test_the_bounds_of_ais_meet_where_ais_is_right_and_leave_no_mass_unseen(name
     with frozen(case.model):
         x = prepare(case.model, case.x)
         like = Target(case.model, x[:1])
-        found = still_missing(like, build_shared_bank(like, {"test": x}, None, spec), spec, NONE)
+        found = still_missing(like, build_shared_bank(like, {"test": Datapoints.of(x)}, None, spec), spec, NONE)
     assert (found.simulated_again, found.annealed_again) == (0, 30)
     assert abs(found.apart) < 0.05  # what is taken for the bound's own
     assert unreached(found) == {"mixture": 0.0, "ais": 0.0}

@@ -87,7 +87,9 @@ def test_of_a_unit_that_failed_nothing_is_held(monkeypatch):
     model, work, _ = made()
     monkeypatch.setattr("gapkit.engine.stages.evidence", fits_then_fails)
     with pytest.raises(RuntimeError, match="out of memory"):
-        gapkit.analyze(model, work.data["test"], replace(SPEC, convergence=0, certificate=0), other_x=work.data["test"])
+        gapkit.analyze(
+            model, work.data["test"].x, replace(SPEC, convergence=0, certificate=0), other_x=work.data["test"].x
+        )
     gc.collect()
     assert sum(ref() is not None for ref in seen) <= 1  # that of the error which is raised
 
@@ -106,7 +108,7 @@ class Fails:
 
 def test_a_datapoint_whose_work_fails_leaves_the_others_as_they_are():
     model, work, _ = made()
-    x = work.data["test"].clone()
+    x = work.data["test"].x.clone()
     x[9] = torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
     spec = replace(SPEC, semi_amortized=0, convergence=0)
     keep = torch.cat([x[:8], x[16:]])
@@ -135,7 +137,7 @@ def test_a_datapoint_whose_work_fails_leaves_the_others_as_they_are():
 
 def test_a_datapoint_whose_work_fails_is_left_out_of_the_curve():
     model, work, _ = made()
-    x = work.data["test"].clone()
+    x = work.data["test"].x.clone()
     x[3] = torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0, 0.0])
     spec = replace(SPEC, semi_amortized=12, convergence=0)
     with pytest.warns(GapkitWarning, match="no numbers for datapoint 3 of test"):
@@ -155,7 +157,7 @@ def test_a_unit_that_always_fails_is_given_up_and_told(monkeypatch):
         return fits(batch, bank, spec)
 
     model, work, _ = made()
-    x, told = work.data["test"], []
+    x, told = work.data["test"].x, []
     spec = replace(SPEC, semi_amortized=0, convergence=0)
     whole = gapkit.analyze(model, x, spec).to_frame()
     monkeypatch.setattr("gapkit.engine.stages.fits", fails)
@@ -179,4 +181,4 @@ def test_where_no_unit_finishes_the_error_is_the_users(monkeypatch):
     model, work, _ = made()
     spec = replace(SPEC, semi_amortized=0, convergence=0)
     with pytest.raises(RuntimeError, match="no answer at all"):
-        gapkit.analyze(model, work.data["test"], spec)
+        gapkit.analyze(model, work.data["test"].x, spec)

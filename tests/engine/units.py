@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import torch
 
+from gapkit.core.datapoints import Datapoints
 from gapkit.engine import spec_for
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.curve import plan_curve
@@ -26,11 +27,11 @@ def made():
     x = (torch.rand(20, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
     families = Families("mean_field", "mean_field", ("mean_field", "full_rank"))
     like = Target(model, x[:1])
-    data = {"test": x}
+    data = {"test": Datapoints.of(x)}
     with frozen(model):
         bank = build_shared_bank(like, data, None, SPEC)
-        identity = identity_of_work(like, x, x, bank)
-    work = Work(like, data, data, bank, SPEC, "mean_field", {}, plan_curve(SPEC, "test", len(x), families), identity)
+        identity = identity_of_work(like, data["test"], bank)
+    work = Work(like, data, bank, SPEC, "mean_field", {}, plan_curve(SPEC, "test", len(x), families), identity)
     return model, work, plan_units(len(x), SPEC.unit_size)
 
 

@@ -143,10 +143,10 @@ def test_starts_are_peaks_and_no_two_are_neighbours():
     target = Target(model, x)
     bank = build_bank(target, q.loc, 500, 3)
     assert isinstance(bank, Bank)
-    starts, scales, scores = bank.starts(x, q.loc, 4)
+    starts, scales, scores = bank.starts(target, q.loc, 4)
     assert starts.shape == scales.shape == (4, 5, 3)
     assert bool((scores[:-1] >= scores[1:]).all())
-    whole = bank.score(x)
+    whole = bank.score(target)
     for row in range(5):
         for number in range(4):
             if not bool(scores[number, row].isfinite()):
@@ -161,7 +161,7 @@ def test_many_draws_of_one_mode_are_one_start():
     x = torch.full((4, 1), 2.0)
     target = Target(model, x)
     bank = build_bank(target, as_proposal(model.encode(x)).loc, 4000, 0)
-    starts, _, scores = bank.starts(x, torch.full((4, 1), torch.nan), 10)
+    starts, _, scores = bank.starts(target, torch.full((4, 1), torch.nan), 10)
     for row in range(4):
         there = starts[:, row, 0][scores[:, row].isfinite()]
         assert bool((there > 1.0).any())
@@ -177,8 +177,8 @@ def test_a_neighbours_encoder_changes_no_start():
     far[2] = 1e4
     ours, theirs = (build_bank(target, loc, 500, 3) for loc in (q.loc, far))
     torch.testing.assert_close(ours.unit, theirs.unit, rtol=0, atol=0)
-    starts, _, _ = ours.starts(x, q.loc, 2)
-    others, _, _ = theirs.starts(x, far, 2)
+    starts, _, _ = ours.starts(target, q.loc, 2)
+    others, _, _ = theirs.starts(target, far, 2)
     rows = [0, 1, 3, 4]
     drawn = (ours.z[: ours.num_prior].unsqueeze(1) == starts[0, rows]).all(-1).any(0)
     assert bool((starts[0, rows] == others[0, rows]).all(-1)[drawn].all())

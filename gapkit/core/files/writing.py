@@ -3,7 +3,7 @@
 import json
 import math
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,13 +24,9 @@ def write_atomically(path: Path, write: Callable[[str], object], *, durable: boo
         write: is given the temporary name.
         durable: whether it is on the disk itself before this returns, so that it outlives a machine that goes down.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    name = _made_beside(path)
     try:
         write(name)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)  # a temporary file is private; a result is as readable as any other file
         if durable:
             _sync(name)
         os.replace(name, path)
@@ -39,6 +35,17 @@ def write_atomically(path: Path, write: Callable[[str], object], *, durable: boo
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _made_beside(path: Path) -> str:
+    """An empty file of a name of its own, as readable as any other file; those of ``tempfile`` are private."""
+    while True:
+        name = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+        try:
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except FileExistsError:
+            continue
+        return str(name)
 
 
 def _sync(path: str | Path) -> None:

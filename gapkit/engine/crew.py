@@ -1,0 +1,112 @@
+"""Workers of Ray, which start and end in a thread, while an analysis goes on with something else."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from gapkit.core.errors import InputError
+
+__all__ = ["Crew", "hired", "ray_module"]
+
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+
+
+def ray_module() -> ModuleType:
+    """Ray itself.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise InputError("run units on Ray", "ray is not installed", "pip install 'gapkit[ray]'") from error
+    return ray
+
+
+class Crew:
+    """So many workers of one kind; made by :func:`hired`.
+
+    Args:
+        count: how many.
+        address: of a cluster to join; None starts Ray here.
+        gpus: of each worker.
+        kind: their class, given the number of threads.
+        thread: starts and ends them.
+    """
+
+    def __init__(
+        self, count: int, address: str | None, gpus: float, kind: type[Any], thread: ThreadPoolExecutor
+    ) -> None:
+        self._count, self._address, self._gpus, self._kind = count, address, gpus, kind
+        self._threads, self._thread = torch.get_num_threads(), thread
+        self._ours, self._ended = False, False
+        self._hired: Future[list[Any]] = thread.submit(self._start)
+
+    def workers(self) -> list[Any]:
+        """All of them, when they are there.
+
+        Raises:
+            InputError: Ray cannot be joined.
+        """
+        return self._hired.result()
+
+    def another(self, lost: Any) -> Any:
+        """One more, in the place of one that died."""
+        workers = self.workers()
+        workers[workers.index(lost)] = found = self._one()
+        return found
+
+    def dismiss(self) -> None:
+        """End them, and Ray where it was started for them; in the thread."""
+        if not self._ended:
+            self._ended = True
+            self._thread.submit(self._stop)
+
+    def _start(self) -> list[Any]:
+        ray = ray_module()
+        if not ray.is_initialized():
+            if self._address is None:
+                ray.init(num_cpus=self._count * self._threads, include_dashboard=False, **_QUIET)
+            else:
+                try:
+                    ray.init(address=self._address, **_QUIET)
+                except (ConnectionError, ValueError, RuntimeError) as error:
+                    asked = f"join Ray at {self._address}"
+                    do = "start it there (ray start --head), or leave the address out"
+                    raise InputError(asked, str(error).partition("\n")[0], do) from error
+            self._ours = True
+        return [self._one() for _ in range(self._count)]
+
+    def _one(self) -> Any:
+        kind = ray_module().remote(self._kind).options(num_cpus=self._threads, num_gpus=self._gpus)
+        return kind.remote(self._threads)
+
+    def _stop(self) -> None:
+        if self._ours:
+            ray_module().shutdown()
+        elif self._hired.exception() is None:
+            for worker in self._hired.result():
+                ray_module().kill(worker)
+
+
+@contextmanager
+def hired(count: int, address: str | None, gpus: float, kind: type[Any]) -> Iterator[Crew]:
+    """Workers for as long as the context lasts; Ray is left as it was found.
+
+    Args:
+        count: how many.
+        address: of a cluster to join; None starts Ray here, unless it runs in this process already.
+        gpus: of each worker.
+        kind: their class, given the number of threads.
+    """
+    with ThreadPoolExecutor(1, "gapkit-ray") as thread:
+        crew = Crew(count, address, gpus, kind, thread)
+        try:
+            yield crew
+        finally:
+            crew.dismiss()

@@ -1,0 +1,87 @@
+"""The three methods of a model with a condition c beside x: those that have a place for it are given it.
+
+    p(x, z|c) = prior(c).log_prob(z) + decode(z, c).log_prob(x)        q(z|x, c) = encode(x, c)
+
+A place is an argument after x or z that must be given, or that is None unless it is given. Reference: Sohn, Lee, Yan,
+"Learning Structured Output Representation using Deep Conditional Generative Models" (2015).
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from gapkit.core.trees import Tree
+from gapkit.models.protocol import LatentModel
+
+__all__ = ["decode_with", "encode_with", "has_place", "needs_condition", "place_in", "prior_with", "users_of_condition"]
+
+_BEFORE = {"encode": 1, "decode": 1, "prior": 0}  # arguments of each method before the condition
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def encode_with(model: LatentModel, x: Tensor, condition: Tree) -> Distribution:
+    """Q(z|x, c), or q(z|x) where there is no condition or encode has no place for it.
+
+    Args:
+        model: an object of the model contract.
+        x: data, shape (B, *x_shape).
+        condition: one row per datapoint; None for none.
+    """
+    encode: Callable[..., Distribution] = model.encode
+    return encode(x, condition) if condition is not None and has_place(model, "encode") else encode(x)
+
+
+def decode_with(model: LatentModel, z: Tensor, condition: Tree) -> Distribution:
+    """P(x|z, c) for latents of shape (N, *z_shape) and as many rows of the condition."""
+    decode: Callable[..., Distribution] = model.decode
+    return decode(z, condition) if condition is not None and has_place(model, "decode") else decode(z)
+
+
+def prior_with(model: LatentModel, condition: Tree) -> Distribution:
+    """P(z|c), batch shape (B,), or p(z), batch shape ()."""
+    prior: Callable[..., Distribution] = model.prior
+    return prior(condition) if condition is not None and has_place(model, "prior") else prior()
+
+
+def has_place(model: LatentModel, name: str) -> bool:
+    """Whether a method of the contract has a place for a condition."""
+    return place_in(_behind(model, name), _BEFORE[name]) is not None
+
+
+def needs_condition(model: LatentModel) -> str:
+    """The first method that cannot be called without a condition; empty where there is none."""
+    needing = (name for name, before in _BEFORE.items() if place_in(_behind(model, name), before))
+    return next(needing, "")
+
+
+def users_of_condition(model: LatentModel) -> tuple[str, ...]:
+    """The methods that have a place for a condition."""
+    return tuple(name for name in _BEFORE if has_place(model, name))
+
+
+def place_in(function: Any, before: int) -> bool | None:
+    """Whether the argument after so many must be given; None where there is no place for one.
+
+    Example:
+        >>> place_in(lambda z, c: None, 1), place_in(lambda z, c=None: None, 1), place_in(lambda z, scale=1: None, 1)
+        (True, False, None)
+    """
+    try:
+        parameters = list(
+            inspect.signature(function.forward if isinstance(function, nn.Module) else function).parameters.values()
+        )
+    except (TypeError, ValueError):  # no function, or one without a signature
+        return None
+    if len(parameters) <= before or parameters[before].kind not in _POSITIONAL:
+        return None
+    default = parameters[before].default
+    return True if default is inspect.Parameter.empty else False if default is None else None
+
+
+def _behind(model: LatentModel, name: str) -> Any:
+    """What decides whether a method takes a condition: that of the user, where a class of gapkit's stands before it."""
+    behind: Callable[[str], Any] | None = getattr(model, "behind", None)
+    return behind(name) if callable(behind) and not isinstance(behind, Tensor) else getattr(model, name, None)

@@ -1,0 +1,147 @@
+"""Models with a condition beside x, held to exact values; and what is refused of conditions."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import gapkit
+from gapkit.engine import Disk, spec_for
+from gapkit.models.reference import build
+from tests.engine.conditional import ConditionalLinearGaussian, Squared
+
+
+def _points(model, count=40, seed=1):
+    c = torch.randn(count, 3, generator=torch.Generator().manual_seed(seed))
+    return model.simulate(c, seed), c
+
+
+@pytest.mark.parametrize("in_prior", [True, False])
+@pytest.mark.parametrize("in_decode", [True, False])
+def test_conditional_linear_gaussian_model_has_its_exact_numbers(in_prior, in_decode):
+    model = ConditionalLinearGaussian(in_prior, in_decode, shift=0.3, widen=1.3)
+    x, c = _points(model)
+    result = gapkit.analyze(model, x, condition=c, effort="quick")
+    table = result.to_frame()
+    exact, bound = model.log_evidence(x, c).numpy(), model.bound(x, c).numpy()
+    assert (table["status"] == "ok").all()
+    z = (table["log_px"] - exact) / table["log_px_se"]
+    assert float(np.sqrt((z**2).mean())) < 1.5
+    assert abs(float((table["log_px"] - exact).mean())) < 0.02
+    assert float((((table["elbo"] - bound) / table["elbo_se"]) ** 2).mean()) ** 0.5 < 1.5
+    # q* of the encoder's own family is the posterior: all of the gap is the encoder's.
+    assert float((table["elbo_star"] - exact).abs().max()) < 0.02
+    assert result.summary.loc["amortization_gap", "mean"] == pytest.approx(float((exact - bound).mean()), abs=0.1)
+
+
+def test_without_its_condition_the_same_model_has_other_numbers():
+    model = ConditionalLinearGaussian(shift=0.3)
+    x, c = _points(model)
+    others = c.roll(1, 0)
+    right, wrong = (gapkit.analyze(model, x, condition=part, effort="quick").to_frame() for part in (c, others))
+    assert (right["log_px"] - wrong["log_px"]).abs().min() > 0.01
+    assert float(np.abs(wrong["log_px"] - model.log_evidence(x, others).numpy()).mean()) < 0.05
+
+
+@pytest.mark.parametrize("in_prior", [True, False])
+def test_modes_that_the_encoder_misses_are_found_under_each_condition(in_prior):
+    model = Squared(in_prior)
+    c = torch.arange(30) % 3
+    z = torch.linspace(0.6, 1.6, 30)
+    x = (model.scales[c] * z.square()).unsqueeze(1) + 0.1 * torch.randn(
+        30, 2, generator=torch.Generator().manual_seed(0)
+    )
+    table = gapkit.analyze(model, x, condition=c, effort="quick").to_frame()
+    error = table["log_px"] - model.log_evidence(x, c).numpy()
+    assert float(error.abs().max()) < 0.1
+    assert abs(float(error.mean())) < 0.02
+
+
+def test_rows_do_not_depend_on_how_the_data_are_cut(tmp_path):
+    model = ConditionalLinearGaussian(shift=0.3)
+    x, c = _points(model, 24)
+    spec = replace(spec_for("quick", seed=0), unit_size=8, certificate=0, convergence=0, details=0)
+    whole = gapkit.analyze(model, x, spec, condition=c, store=Disk(tmp_path)).to_frame()
+    again = gapkit.analyze(model, x, spec, condition=c, store=Disk(tmp_path))
+    assert again.run["kept_units"] == 3
+    assert again.to_frame().equals(whole)
+    other = gapkit.analyze(model, x, spec, condition=torch.cat([c[:16], c[16:] + 0.1]), store=Disk(tmp_path))
+    assert not other.to_frame()["log_px"].equals(whole["log_px"])  # a changed condition is not taken for the old one
+
+
+def test_a_condition_may_be_a_tree_and_each_split_has_its_own():
+    class Tree(ConditionalLinearGaussian):
+        def encode(self, x, c):
+            return super().encode(x, self._one(c))
+
+        def decode(self, z, c):
+            return super().decode(z, self._one(c))
+
+        def prior(self, c):
+            return super().prior(self._one(c))
+
+        @staticmethod
+        def _one(c):
+            return torch.stack([c["first"], *c["rest"]], 1)
+
+    model, plain = Tree(shift=0.3), ConditionalLinearGaussian(shift=0.3)
+    (x, c), (y, d) = _points(model, 10), _points(model, 8, 2)
+
+    def tree(part):
+        return {"first": part[:, 0], "rest": (part[:, 1].numpy(), part[:, 2])}
+
+    table = gapkit.analyze(
+        model, {"test": x, "train": y}, condition={"test": tree(c), "train": tree(d)}, effort="quick"
+    ).to_frame()
+    both = gapkit.analyze(plain, {"test": x, "train": y}, condition={"test": c, "train": d}, effort="quick").to_frame()
+    np.testing.assert_allclose(table["log_px"], both["log_px"], atol=1e-4)
+
+
+class _Labelled(nn.Module):
+    """A conditional VAE in the usual style: one-hot labels beside x and beside z."""
+
+    def __init__(self):
+        super().__init__()
+        self.enc, self.dec = nn.Linear(8 + 3, 4), nn.Linear(2 + 3, 8)
+
+    def encode(self, x, y):
+        return self.enc(torch.cat([x, nn.functional.one_hot(y, 3)], 1)).chunk(2, 1)
+
+    def decode(self, z, y):
+        return self.dec(torch.cat([z, nn.functional.one_hot(y, 3)], 1))
+
+
+def test_a_pair_of_conditional_networks_is_analysed():
+    torch.manual_seed(0)
+    vae = _Labelled()
+    model = gapkit.from_pair(vae.encode, vae.decode)
+    x, y = (torch.rand(12, 8) < 0.5).float(), torch.arange(12) % 3
+    result = gapkit.analyze(model, x, condition=y, labels=y, effort="quick")
+    for label in range(3):  # the same numbers as a model that has the label inside
+        rows = y == label
+        fixed = gapkit.from_pair(
+            lambda part, label=label: vae.encode(part, torch.full((len(part),), label)),
+            lambda z, label=label: vae.decode(z, torch.full((len(z),), label)),
+        )
+        alone = gapkit.analyze(fixed, x[rows], effort="quick").to_frame()
+        mine = result.to_frame()[rows.numpy()]
+        error = np.hypot(mine["log_px_se"], alone["log_px_se"].to_numpy())
+        assert (np.abs(mine["log_px"] - alone["log_px"].to_numpy()) < 5 * error + 1e-3).all()
+
+
+def test_what_is_refused_of_conditions():
+    model, plain = ConditionalLinearGaussian(), build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,))
+    x, c = _points(model, 5)
+    for arguments, words in (
+        ({"model": model}, "needs a condition"),
+        ({"model": model, "condition": c[:3]}, "for 5 datapoints"),
+        ({"model": model, "condition": c.log()}, "NaN or infinity"),
+        ({"model": model, "condition": np.array(list("abcde"))}, "np.unique"),
+        ({"model": model, "condition": {}}, "an empty dict"),
+        ({"model": plain, "condition": c}, "without a place for one"),
+        ({"model": model, "condition": c, "other_x": x}, "nobody knows its conditions"),
+    ):
+        with pytest.raises(gapkit.InputError, match=words):
+            gapkit.analyze(arguments.pop("model"), x, effort="quick", **arguments)
