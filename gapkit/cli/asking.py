@@ -48,6 +48,16 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
+    "condition": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help="What encode and decode are given beside x and z: labels, or the name of an array beside x in the "
+                "file (several with commas)."
+            ),
+        ],
+        None,
+    ),
     "effort": (Effort, "standard"),
     "family": (
         Annotated[
@@ -153,6 +163,7 @@ def _job(reading: ModelSource, **given: Any) -> Job:
         splits=tuple(given["split"] or ["test"]),
         binarize=given["binarize"],
         encode_from=given["encode_from"],
+        condition=given["condition"],
         seed=seed,
     )
     data.check()

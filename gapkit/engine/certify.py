@@ -30,6 +30,7 @@ from gapkit.engine.units import plan_units
 from gapkit.estimators import Bdmc
 from gapkit.families import Mixture
 from gapkit.local import Bank
+from gapkit.models.conditions import require_condition
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.results.records import CertificateSummary, SandwichMean
@@ -122,6 +123,8 @@ def certify(
         raise InputError(f"{num_datapoints} simulated datapoints", "an interval needs at least 2", "ask for 50 or more")
     spec = resolve(spec, effort, seed)
     device, began = checked_device(device), time.time()
+    if condition is None:
+        require_condition(model, "give conditions to simulate with (condition=); gapkit analyze certifies too")
     with frozen(model), moved_to(model, device):
         points, _ = drawn_from(model, num_datapoints, spec.seed, conditions(model, condition, device), device)
         told(examine(model, points, allow=allow, target_se=spec.evidence.target_se))

@@ -12,7 +12,7 @@ from gapkit.core.rows import Placed, Rows
 from gapkit.core.trees import Tree, as_tree, mapped, rows_of
 from gapkit.doctor import prepare
 from gapkit.doctor.contract import model_dtypes
-from gapkit.models.conditions import needs_condition, users_of_condition
+from gapkit.models.conditions import require_condition, users_of_condition
 from gapkit.models.protocol import LatentModel
 
 __all__ = ["Data", "Values", "as_values", "conditions", "conditions_of", "encoder_inputs", "placed"]
@@ -76,14 +76,7 @@ def conditions_of(
             numbers for each datapoint of each split.
     """
     if given is None:
-        need = needs_condition(model)
-        if need:
-            raise InputError(
-                f"a model whose {need} needs a condition beside {'z' if need == 'decode' else 'x'}",
-                "no condition for the datapoints",
-                "give it: condition= in Python, --condition NAME (of the array or column beside the data) on the "
-                "command line; what is made of x itself (skip connections) is none, and leaves no p(x|z) to analyse",
-            )
+        require_condition(model)
         return {}
     by_split = given if isinstance(given, Mapping) and set(given) == set(data) else {next(iter(data)): given}
     if set(by_split) != set(data):

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from gapkit.core.randomness import Key
+from gapkit.core.trees import Tree
 from gapkit.estimators.ais import Ais
 from gapkit.estimators.protocol import Estimate, bound_inputs
 from gapkit.families.protocol import Proposal
@@ -66,6 +67,8 @@ class Bdmc:
         q: Distribution | Proposal,
         posterior_draws: Tensor,
         seed: int | Key = 0,
+        *,
+        condition: Tree = None,
     ) -> Sandwich:
         """Bound log p(x) from both sides: shape (B,) each, in nats.
 
@@ -76,8 +79,9 @@ class Bdmc:
             posterior_draws: the latents behind x, shape (B, D): exact draws from p(z|x). Any other latents make the
                 upper bound no bound.
             seed: an integer, or a key.
+            condition: of a conditional model, with which x were simulated, one row per datapoint.
         """
-        with bound_inputs(model, x, q, seed) as (target, proposal, key):
+        with bound_inputs(model, x, q, seed, condition) as (target, proposal, key):
             return self.on(target, proposal, posterior_draws, key)
 
     @torch.no_grad()

@@ -14,7 +14,9 @@ from torch.distributions import Distribution
 from gapkit.core.errors import InputError
 from gapkit.core.numerics import standard_error
 from gapkit.core.randomness import Key, as_key
+from gapkit.core.trees import Tree, as_tree
 from gapkit.families.protocol import Draws
+from gapkit.models.conditions import require_condition
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.target import Target, as_proposal
@@ -100,15 +102,18 @@ class Estimator(ABC):
 
     label: ClassVar[str] = ""
 
-    def __call__(self, model: LatentModel, x: Tensor, q: Distribution | Draws, seed: int | Key = 0) -> Estimate:
+    def __call__(
+        self, model: LatentModel, x: Tensor, q: Distribution | Draws, seed: int | Key = 0, *, condition: Tree = None
+    ) -> Estimate:
         """Estimate for data x of shape (B, *x_shape) with one proposal per datapoint: shape (B,), in nats.
 
-        The model is frozen in eval mode meanwhile and put back afterwards.
+        The model is frozen in eval mode meanwhile and put back afterwards. A conditional one wants a ``condition`` of
+        one row per datapoint.
 
         Raises:
             InputError: a target in the place of the model, or settings out of range.
         """
-        with bound_inputs(model, x, q, seed) as (target, proposal, key):
+        with bound_inputs(model, x, q, seed, condition) as (target, proposal, key):
             return self.on(target, proposal, key)
 
     @abstractmethod
@@ -124,7 +129,7 @@ class Estimator(ABC):
 
 @contextmanager
 def bound_inputs(
-    model: LatentModel, x: Tensor, q: Distribution | Draws, seed: int | Key
+    model: LatentModel, x: Tensor, q: Distribution | Draws, seed: int | Key, condition: Tree = None
 ) -> Iterator[tuple[Target, Any, Key]]:
     """Bring the arguments of an estimator into one form; gradients are off meanwhile.
 
@@ -136,8 +141,10 @@ def bound_inputs(
     if isinstance(model, Target):
         found = "a target, which holds its data already"
         raise InputError("an estimate for a model and data", found, "call estimator.on(target, q, key)")
+    if condition is None:
+        require_condition(model, "give it: condition=, one row for each datapoint")
     with frozen(model), torch.no_grad():
-        target = Target(model, x)
+        target = Target(model, x, condition=None if condition is None else as_tree(condition, len(x)))
         proposal = as_proposal(q, target.num_datapoints, target.dtype, target.device)
         yield target, proposal, as_key(seed, target.num_datapoints)
 

@@ -13,10 +13,20 @@ from typing import Any
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from gapkit.core.errors import InputError
 from gapkit.core.trees import Tree
 from gapkit.models.protocol import LatentModel
 
-__all__ = ["decode_with", "encode_with", "has_place", "needs_condition", "place_in", "prior_with", "users_of_condition"]
+__all__ = [
+    "decode_with",
+    "encode_with",
+    "has_place",
+    "needs_condition",
+    "place_in",
+    "prior_with",
+    "require_condition",
+    "users_of_condition",
+]
 
 _BEFORE = {"encode": 1, "decode": 1, "prior": 0}  # arguments of each method before the condition
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -55,6 +65,27 @@ def needs_condition(model: LatentModel) -> str:
     """The first method that cannot be called without a condition; empty where there is none."""
     needing = (name for name, before in _BEFORE.items() if place_in(_behind(model, name), before))
     return next(needing, "")
+
+
+def require_condition(model: LatentModel, do: str = "") -> None:
+    """Refuse a model that needs a condition where there is none.
+
+    Args:
+        model: an object of the model contract.
+        do: what to do about it; empty for how to give one.
+
+    Raises:
+        InputError: it needs one.
+    """
+    need = needs_condition(model)
+    if not need:
+        return
+    beside = {"encode": " beside x", "decode": " beside z", "prior": ""}[need]
+    give = (
+        "give it: condition= in Python, --condition NAME (of the array or column beside the data) on the command line; "
+        "what is made of x itself (skip connections) is none, and leaves no p(x|z) to analyse"
+    )
+    raise InputError(f"a model whose {need} needs a condition{beside}", "no condition for the datapoints", do or give)
 
 
 def users_of_condition(model: LatentModel) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ _KINDS = {
     "splits": WORDS,
     "binarize": MAYBE_TEXT,
     "encode_from": MAYBE_TEXT,
+    "condition": MAYBE_TEXT,
     "seed": COUNT,
     "bank_data": COUNT,
     "counts": MAYBE_FLAG,
@@ -47,6 +48,7 @@ class OpenedData:
         encoder_x: what the encoder is given in the place of ``x``; None for ``x`` itself.
         other_x: training data, in the encoder's form, whose encodings are starts of the fits; None where the source
             has none apart.
+        condition: by split, what a conditional model is given beside x; None for nothing.
         facts: what ``run.json`` keeps of them.
     """
 
@@ -56,6 +58,7 @@ class OpenedData:
     original_x: Mapping[str, "Tensor | Rows"] | None
     encoder_x: Mapping[str, "Tensor | Rows"] | None
     other_x: "Tensor | None"
+    condition: Mapping[str, "Tensor | dict[str, Tensor]"] | None
     facts: Mapping[str, Any]
 
 
@@ -73,6 +76,8 @@ class DataSource(Splits):
         splits: ``test``, ``train`` or both; the first is the one that pictures are of.
         binarize: ``none``, ``threshold`` or ``sample``; None as in training.
         encode_from: what the encoder is given where data are binarised: ``binary`` (also None) or ``original``.
+        condition: what a conditional model is given beside x: ``labels``, or arrays beside x in a file, with commas, or
+            the column of a table.
         seed: of the draws of ``sample``.
         bank_data: so many training datapoints, at most, serve as starts of the fits; 0 for none.
         counts: whether whole numbers are counts or classes, and never scaled; None asks the model.
@@ -87,6 +92,7 @@ class DataSource(Splits):
     """
 
     encode_from: str | None = None
+    condition: str | None = None
 
     def trained_how(self, model: "Loaded") -> str:
         """How the data are binarised: as asked for, else as the model was trained, where the data are those of then.
@@ -175,6 +181,9 @@ class DataSource(Splits):
             >>> DataSource(source="digits", limit=5).read().facts["data"]["splits"]["test"]["datapoints"]
             5
         """
+        column = self.condition if str(self.source).endswith((".csv", ".parquet")) else None
+        if column not in (None, "labels", self.label_column):
+            return replace(self, label_column=column, condition="labels").read(trust=trust, told=told, whole=whole)
         how, grey = self.binarize or "none", self._encodes_original()
         sets: Mapping[str, Dataset | Streamed]
         sets = self.datasets(trust=trust, told=told) if whole else self.streamed(trust=trust, told=told)
@@ -183,7 +192,7 @@ class DataSource(Splits):
             raise InputError("two splits", found, "give a source with both, such as an .npz with x_train and x_test")
         original = {split: part.x for split, part in sets.items()}
         x = {split: self.binarized(part, split) for split, part in sets.items()}
-        others = self.starts(trust=trust)
+        others = None if self.condition else self.starts(trust=trust)  # whose conditions are not read
         if others is None and STARTS in self.sha256:
             found = "no training data apart, whose encodings were starts of the fits"
             do = "give the data that were analysed; or, to open these instead, replace(data, sha256={})"
@@ -192,6 +201,7 @@ class DataSource(Splits):
         facts = {
             "data": self.facts(sets),
             "encode_from": "original" if grey else "analysed",
+            "condition": self.condition,
             "starts_from_split": None if others is None else others.split,
         }
         return OpenedData(
@@ -200,6 +210,7 @@ class DataSource(Splits):
             labels={split: part.label_values for split, part in sets.items()},
             original_x=None if how == "none" else original,
             encoder_x=original if grey else None,
+            condition=self._conditions(sets, trust) if self.condition else None,
             other_x=None if others is None else others.x if grey else self.binarized(others, "train"),
             facts=facts,
         )
@@ -232,6 +243,18 @@ class DataSource(Splits):
         """
         where = None if folder is None else str(folder)
         return DataSource(**taken(values, _KINDS, "read the source of data", where), recorded=True)
+
+    def _conditions(
+        self, sets: "Mapping[str, Dataset | Streamed]", trust: bool
+    ) -> "dict[str, Tensor | dict[str, Tensor]]":
+        """What a conditional model is given beside x, by split."""
+        from gapkit.inputs.data.conditions import condition_of
+
+        names, found = self.condition or "", {}
+        for split, part in sets.items():
+            with self.there(trust) as place:
+                found[split] = condition_of(names, part, place, len(part.x), split, self.limit)
+        return found
 
     def _encodes_original(self) -> bool:
         """Whether the encoder is given the data as they were before they were binarised.

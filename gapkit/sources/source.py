@@ -48,6 +48,7 @@ class Opened:
             "checkpoint": checkpoint_facts(self.loaded),
             **self.source.model.facts(),
             "encode_from": self.data.facts["encode_from"],
+            **({"condition": self.data.facts["condition"]} if self.data.facts["condition"] else {}),
             "starts_from_split": self.data.facts["starts_from_split"],
         }
         if self.encoders:
@@ -63,6 +64,7 @@ class Opened:
             "other_x": self.data.other_x,
             "encoder_x": self.data.encoder_x,
             "original_x": self.data.original_x,
+            "condition": self.data.condition,
             "encoders": {name: other.model for name, other in self.encoders.items()},
             "provenance": self.provenance(),
         }
@@ -112,7 +114,7 @@ class Source:
             ...     data = DataSource(source="digits", binarize="threshold", limit=5)
             ...     opened = Source(model=ModelSource(checkpoint=str(path)), data=data).open()
             >>> sorted(opened.arguments())
-            ['encoder_x', 'encoders', 'labels', 'model', 'original_x', 'other_x', 'provenance', 'x']
+            ['condition', 'encoder_x', 'encoders', 'labels', 'model', 'original_x', 'other_x', 'provenance', 'x']
         """
         loaded = self.model.open(trust=trust)
         shared = getattr(loaded.model, "likelihood_param", None)

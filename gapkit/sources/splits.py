@@ -1,7 +1,8 @@
 """Splits of data by themselves: found from anywhere, run only with trust, the same as before, and made binary."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -192,15 +193,7 @@ class Splits:
         }
 
     def _load(self, split: str, limit: int | None, trust: bool, load: "Callable[..., D]") -> "D":
-        from gapkit.inputs.data import names_function
-        from gapkit.inputs.data.named import NAMED
-
-        name, folder = str(self.source), str(self.folder)
-        place = name if name in NAMED else resolved(name, folder)
-        code = [f"the data function {name}"] if names_function(place) else []
-        require_trust(f"load the data {name}", code, recorded=self.recorded, trust=trust)
-        place = resolved_spec(name, folder) if code else place
-        with working_in(folder, code):
+        with self.there(trust) as place:
             return load(
                 place,
                 split=split,
@@ -210,6 +203,29 @@ class Splits:
                 label_column=self.label_column,
                 counts=bool(self.counts),
             )
+
+    @contextmanager
+    def there(self, trust: bool) -> Iterator[str]:
+        """The source as it is found from here, in its folder where it is code.
+
+        Raises:
+            InputError: a function to run is recorded, and ``trust`` is not given.
+
+        Example:
+            >>> with Splits(source="digits").there(trust=False) as place:
+            ...     print(place)
+            digits
+        """
+        from gapkit.inputs.data import names_function
+        from gapkit.inputs.data.named import NAMED
+
+        name, folder = str(self.source), str(self.folder)
+        place = name if name in NAMED else resolved(name, folder)
+        code = [f"the data function {name}"] if names_function(place) else []
+        require_trust(f"load the data {name}", code, recorded=self.recorded, trust=trust)
+        place = resolved_spec(name, folder) if code else place
+        with working_in(folder, code):
+            yield place
 
     def _require_unchanged(self, split: str, part: "Dataset | Streamed") -> None:
         expected = self.sha256.get(split)

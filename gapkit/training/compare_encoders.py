@@ -21,6 +21,7 @@ from gapkit.core.records import Record
 from gapkit.core.trees import Tree, rows_of
 from gapkit.estimators import Elbo, Estimate
 from gapkit.ladder.arithmetic import Difference, gap
+from gapkit.models.conditions import require_condition
 from gapkit.models.encoding import encoded
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
@@ -109,6 +110,8 @@ def compare_encoders(
     elbo = elbo or Elbo(num_samples=1000, antithetic=True)
     if len(models) < 2:
         raise InputError("a comparison of encoders", f"{len(models)} models", "pass two or more, by name")
+    for model in models.values():
+        require_condition(model, "give both to gapkit.analyze, encoders={name: model}, with their condition")
     if len(x) == 0:
         raise InputError("a comparison of encoders", "no datapoints", "pass data of shape (N, ...) with N >= 1")
     indices = seed.indices if isinstance(seed, Key) else tuple(range(len(x)))

@@ -29,6 +29,7 @@ from torch.distributions import Distribution
 from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.core.randomness import seeded
 from gapkit.inputs.data import binarize, require_unit_interval
+from gapkit.models.conditions import require_condition
 from gapkit.models.freeze import frozen
 from gapkit.models.priors import moved
 from gapkit.models.protocol import LatentModel
@@ -99,6 +100,7 @@ def refit(
         ([6], 2)
     """
     config = config or RefitConfig()
+    require_condition(model, "train it yourself: another encoder is not trained with conditions yet")
     with seeded(config.seed, "refit"):  # the caller's random numbers stay as they are
         return _Run(model, x, config, progress).run()
 

@@ -145,3 +145,47 @@ def test_what_is_refused_of_conditions():
     ):
         with pytest.raises(gapkit.InputError, match=words):
             gapkit.analyze(arguments.pop("model"), x, effort="quick", **arguments)
+
+
+def test_estimators_and_certificates_take_a_condition():
+    model = ConditionalLinearGaussian(shift=0.3)
+    x, c = _points(model, 30)
+    exact = model.log_evidence(x, c)
+    for estimator in (gapkit.Iwae(num_samples=2000), gapkit.Ais(num_chains=16, num_temperatures=50)):
+        found = estimator(model, x, model.encode(x, c), condition=c)
+        assert float((((found.value - exact) / found.std_error) ** 2).mean()) ** 0.5 < 2.0
+    certificate = gapkit.certify(model, num_datapoints=20, effort="quick", condition=c)
+    assert abs(certificate.summary.loc["gap", "mean"]) < 0.1
+    for call in (
+        lambda: gapkit.Iwae()(model, x, model.encode(x, c)),
+        lambda: gapkit.certify(model, num_datapoints=20),
+        lambda: gapkit.fit(model, x),
+        lambda: gapkit.training.refit(model, x),
+        lambda: gapkit.training.compare_encoders({"a": model, "b": model}, x),
+    ):
+        with pytest.raises(gapkit.InputError, match="needs a condition"):
+            call()
+
+
+def test_fits_take_a_condition():
+    model = ConditionalLinearGaussian(shift=0.3)
+    x, c = _points(model, 12)
+    fitted = gapkit.fit(model, x, condition=c, effort="quick")
+    np.testing.assert_allclose(fitted.elbo, model.log_evidence(x, c), atol=0.05)
+
+
+def test_a_prior_of_each_datapoint_is_a_start_of_ais():
+    from gapkit.core.randomness import Key
+    from gapkit.target import Target
+
+    model = ConditionalLinearGaussian()
+    x, c = _points(model, 200)
+    target = Target(model, x, condition=c)
+    proposal, key = target.prior_proposal(), Key(0, tuple(range(200)))
+    z, log_p = proposal.draw(key.streams("a", torch.float32, "cpu"), 500)
+    loc, scale = model._prior(c)
+    assert float(((z.mean(0) - loc) / (scale / 500**0.5)).std()) == pytest.approx(1.0, abs=0.15)
+    torch.testing.assert_close(log_p, model.prior(c).log_prob(z))
+    part = proposal.select(torch.tensor([7, 3]))
+    torch.testing.assert_close(part.log_prob(z[:, [7, 3]]), log_p[:, [7, 3]])
+    torch.testing.assert_close(part.select(torch.tensor([1])).log_prob(z[:, [3]]), log_p[:, [3]])

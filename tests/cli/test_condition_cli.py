@@ -1,0 +1,129 @@
+"""Conditional models from the command line: labels, and arrays that lie beside the data."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from gapkit.results import Result
+from gapkit.sources import Source
+
+MODEL = """
+import torch
+from torch import nn
+from torch.nn.functional import one_hot
+
+
+class Conditional(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.enc, self.dec = nn.Linear(6 + 3, 4), nn.Linear(2 + 3, 6)
+
+    def encode(self, x, y):
+        return self.enc(torch.cat([x.flatten(1), one_hot(y, 3)], 1)).chunk(2, 1)
+
+    def decode(self, z, y):
+        return self.dec(torch.cat([z, one_hot(y, 3)], 1))
+
+
+class Two(Conditional):
+    def encode(self, x, c):
+        return super().encode(x, c["kind"] + (c["shift"] > 0).long())
+
+    def decode(self, z, c):
+        return super().decode(z, c["kind"] + (c["shift"] > 0).long())
+
+
+def data(split):
+    made = {}
+    exec(compile(open("make.py").read(), "make.py", "exec"), made)
+    return made["arrays"](split)
+"""
+
+MAKE = """
+import numpy as np
+
+
+def arrays(split):
+    draws = np.random.default_rng(0)
+    return {"x": draws.integers(0, 2, (9, 6)).astype(np.float32), "kind": np.arange(9) % 3}
+"""
+
+
+class _Conditional(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.enc, self.dec = nn.Linear(9, 4), nn.Linear(5, 6)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A model file, its weights, and the same data in every form."""
+    torch.manual_seed(0)
+    (tmp_path / "m.py").write_text(MODEL)
+    (tmp_path / "make.py").write_text(MAKE)
+    torch.save(_Conditional().state_dict(), tmp_path / "m.pt")
+    x, y = np.random.default_rng(0).integers(0, 2, (9, 6)).astype(np.float32), np.arange(9) % 3
+    np.savez(tmp_path / "x.npz", x=x, y=y, kind=y, kind_train=y[::-1], shift=np.zeros(9, np.float32), short=y[:3])
+    torch.save({"x": torch.from_numpy(x), "kind": torch.from_numpy(y)}, tmp_path / "x.pt")
+    frame = pd.DataFrame(x, columns=list("abcdef"))
+    frame["kind"] = np.array(["ant", "bee", "cat"])[y]  # words, in the order of the numbers
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    return tmp_path
+
+
+WORDS = ("analyze", "m.pt", "--likelihood", "bernoulli", "--effort", "quick", "--format", "none", "--threads", 1)
+
+
+def _run(gapkit, files, name, *further, model="m.py:Conditional"):
+    code, _, err = gapkit(*WORDS, "--model", model, "--out", name, *further)
+    assert code == 0, err
+    return Result.load(files / name)
+
+
+def test_every_way_to_say_a_condition_gives_the_same(gapkit, files):
+    whole = _run(gapkit, files, "labels", "--data", "x.npz", "--condition", "labels").to_frame()["log_px"]
+    for number, (data, *further) in enumerate(
+        (
+            ("x.npz", "--condition", "kind"),
+            ("x.pt", "--condition", "kind"),
+            ("x.csv", "--label-column", "kind", "--condition", "labels"),
+            ("x.csv", "--condition", "kind"),
+            ("m.py:data", "--condition", "kind"),
+        )
+    ):
+        found = _run(gapkit, files, f"run{number}", "--data", data, *further)
+        pd.testing.assert_series_equal(found.to_frame()["log_px"], whole)
+        assert found.run["condition"] == ("labels" if data == "x.csv" else "kind")
+    two = _run(gapkit, files, "two", "--data", "x.npz", "--condition", "kind, shift", model="m.py:Two")
+    pd.testing.assert_series_equal(two.to_frame()["log_px"], whole)
+
+
+def test_a_split_has_its_own_array_and_a_limit_cuts_it(gapkit, files):
+    plain = _run(gapkit, files, "a", "--data", "x.npz", "--condition", "kind", "--limit", 4).to_frame()
+    assert len(plain) == 4
+    own = _run(gapkit, files, "b", "--data", "x.npz", "--condition", "kind", "--split", "train").to_frame()
+    assert not np.allclose(own["elbo"][:4], plain["elbo"])
+
+
+def test_a_run_is_opened_again_with_its_condition(gapkit, files):
+    _run(gapkit, files, "a", "--data", "x.npz", "--condition", "kind")
+    opened = Source.of(files / "a").open(trust=True)
+    assert opened.arguments()["condition"]["test"].tolist() == [0, 1, 2] * 3
+
+
+@pytest.mark.parametrize(
+    ("further", "words"),
+    [
+        ((), ["encode needs a condition beside x", "--condition NAME"]),
+        (("--condition", "absent"), ["x, y, kind", "name one of them with --condition"]),
+        (("--condition", "short"), ["shape (3,) for 9 datapoints"]),
+        (("--condition", " , "), ["no name"]),
+    ],
+)
+def test_what_is_refused(gapkit, files, further, words):
+    code, _, err = gapkit(*WORDS, "--model", "m.py:Conditional", "--data", "x.npz", "--out", "run", *further)
+    assert code == 2
+    for word in words:
+        assert word in err
