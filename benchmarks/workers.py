@@ -1,11 +1,13 @@
 """``python -m benchmarks.workers``: one and two workers of Ray on the same units, and what the store on disk takes.
 
 All with one thread each, in turn, several times, on little and on more work: starting Ray and its workers, which takes
-some seconds, is part of every time.
+some seconds, is part of every time. What the store takes is too little to be seen in a few long rounds: it is measured
+in many short ones, whose order changes.
 """
 
 import argparse
 import json
+import statistics
 import tempfile
 import time
 from dataclasses import replace
@@ -24,11 +26,15 @@ from gapkit.models.freeze import frozen
 from gapkit.target.simulate import simulate
 
 
+_STORED = 600  # datapoints
+
+
 def main() -> None:
     """Run all ways in turn, on little and on more work, and write their times."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.workers", description=__doc__)
     parser.add_argument("--datapoints", type=int, nargs="+", default=[1600, 5000])
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--store-rounds", type=int, default=12)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -36,8 +42,23 @@ def main() -> None:
     with frozen(model):
         x = simulate(model, max(arguments.datapoints), seed=0)[0]
     sizes = [_measured(model, x[:size], arguments.rounds) for size in arguments.datapoints]
-    found = {"machine": machine(), "rounds": arguments.rounds, "sizes": sizes}
+    store = _store(model, x[:_STORED], arguments.store_rounds)
+    found = {"machine": machine(), "rounds": arguments.rounds, "sizes": sizes, "store": store}
     (RESULTS / "workers.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+
+def _store(model: Any, x: torch.Tensor, rounds: int) -> dict[str, Any]:
+    """What the store adds, as a share: of every round, the mean and its standard error; after one round for warmth."""
+    spec = replace(spec_for("quick", seed=0), unit_size=100, details=0, certificate=0)
+    added = []
+    for number in range(-1, rounds):
+        ways = (False, True) if number % 2 else (True, False)
+        took = {kept: _timed(model, x, spec, Local(), kept=kept) for kept in ways}
+        if number >= 0:
+            added.append(took[True] / took[False] - 1.0)
+    mean, error = statistics.mean(added), statistics.stdev(added) / len(added) ** 0.5
+    print(f"store, {len(x)} datapoints, {rounds} rounds: {mean:+.2%}, standard error {error:.2%}", flush=True)
+    return {"datapoints": len(x), "added": added, "mean": mean, "error": error}
 
 
 def _measured(model: Any, x: torch.Tensor, rounds: int) -> dict[str, Any]:

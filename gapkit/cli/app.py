@@ -18,8 +18,10 @@ from gapkit.cli.certify import certify
 from gapkit.cli.command import given
 from gapkit.cli.compare import compare
 from gapkit.cli.demo import demo
+from gapkit.cli.doctor import doctor
 from gapkit.cli.export import export
 from gapkit.cli.folder import kept, watched_claims
+from gapkit.cli.inspect import init, inspect
 from gapkit.cli.plan import plan
 from gapkit.cli.refit import refit
 from gapkit.cli.report import report
@@ -73,6 +75,9 @@ app.command()(report)
 app.command()(export)
 app.command()(merge)
 app.command()(plan)
+app.command()(doctor)
+app.command()(inspect)
+app.command()(init)
 app.command()(certify)
 app.command()(train)
 app.command()(refit)

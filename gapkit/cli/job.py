@@ -20,7 +20,7 @@ from gapkit.sources import DataSource, OpenedData, Source
 
 if TYPE_CHECKING:
     from gapkit.checkpoints import Loaded
-    from gapkit.engine import AnalysisSpec, Disk, Executor, Plan, Progress, Shard, ShardDone
+    from gapkit.engine import AnalysisSpec, Checked, Disk, Executor, Plan, Progress, Shard, ShardDone
     from gapkit.results import Result
 
 __all__ = ["Job"]
@@ -129,6 +129,23 @@ class Job:
             model, _ = arguments.pop("model"), arguments.pop("provenance")
             given = Given(**arguments, allow=self.allow, bounds=bounds_of(self.bounds), device=self.device)
             return plan(model, given, self.spec, seconds)
+
+    def checkup(self, checkpoint: Path, console: Console) -> "list[Checked]":
+        """What the checks before an analysis of a checkpoint find.
+
+        Args:
+            checkpoint: the trained model's file.
+            console: where warnings are shown.
+
+        Raises:
+            InputError: the checkpoint or the data cannot be read.
+        """
+        from gapkit.engine import Given, checkup
+
+        with self._begun(checkpoint, console, None, None) as (arguments, _, _, _):
+            model, _ = arguments.pop("model"), arguments.pop("provenance")
+            given = Given(**arguments, allow=self.allow, bounds=bounds_of(self.bounds), device=self.device)
+            return checkup(model, given, self.spec)
 
     @contextmanager
     def _begun(

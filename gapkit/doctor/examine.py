@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,7 @@ from gapkit.doctor.probe import Probe, innermost, probe
 from gapkit.models.distributions import CrossEntropy
 from gapkit.models.protocol import LatentModel
 
-__all__ = ["CHECKS", "ENCODER_CHECKS", "Examination", "examine", "told"]
+__all__ = ["ASKED", "CHECKS", "ENCODER_CHECKS", "Examination", "Looked", "examine", "look", "told"]
 
 _Check = Callable[[Probe], Finding | None]
 
@@ -40,6 +40,24 @@ _CHECKS: dict[str, _Check] = {
     "chance": data.chance,
 }
 CHECKS = (*_CHECKS, "resolution", "encoder_input")
+# What is asked for by each, for the list of those that found nothing.
+ASKED = {
+    "random": "the same numbers when it is called again",
+    "neighbours": "numbers of a datapoint that do not depend on the others in its batch",
+    "input_changed": "inputs that are left as they are",
+    "encoder": "q(z|x) with finite locations and positive scales",
+    "density": "a density of q(z|x) that can be evaluated anywhere",
+    "support": "mass of q(z|x) only where p(z) has some",
+    "finite": "finite log p(x|z) at draws of q(z|x)",
+    "gradient": "gradients of log p(x, z) that agree with its values",
+    "outputs": "outputs of encode and decode read as what they are (log-variances, logits)",
+    "scale": "scales of q(z|x) of the right size",
+    "range": "data on the scale of the reconstructions",
+    "sigma": "a noise scale of p(x|z) as large as the residuals",
+    "chance": "reconstructions better than chance",
+    "resolution": "digits enough in the model's own type",
+    "encoder_input": "the encoder's input as in training",
+}
 ENCODER_CHECKS = ("random", "neighbours", "encoder", "support", "scale")
 
 
@@ -66,6 +84,63 @@ class Examination:
             "seconds": self.seconds,
             "seconds_per_gradient": self.seconds_per_gradient,
         }
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the checks found, whatever it is.
+
+    Attributes:
+        findings: of every check that was made, by name, in their order; None where all is well.
+        weight: see :class:`Examination`.
+        pace: seconds per gradient.
+    """
+
+    findings: Mapping[str, Finding | None]
+    weight: str | None
+    pace: float
+
+
+def look(
+    model: LatentModel,
+    points: Loaded,
+    *,
+    other_inputs: Tensor | None = None,
+    only: Sequence[str] = CHECKS,
+    target_se: float = 0.1,
+    settle: Callable[[Finding], object] | None = None,
+) -> Looked:
+    """Make the checks, and refuse nothing.
+
+    Args:
+        model: see :func:`examine`, as all but the last.
+        points: N datapoints.
+        other_inputs: another form of them.
+        only: names of the checks to make.
+        target_se: standard error of log p(x) that will be aimed at, in nats.
+        settle: hears of each finding before the next check is made, and may raise; what a check itself raises, because
+            the model refuses what it is given, is raised then too. None goes on to the end, whatever is found.
+    """
+    findings: dict[str, Finding | None] = {}
+    checks: dict[str, _Check] = {**_CHECKS, "resolution": lambda known: numbers.resolution(known, target_se)}
+    if other_inputs is not None:
+        plain = points.plain
+        checks["encoder_input"] = lambda known: readings.encoder_input(known, other_inputs[known.rows], plain)
+    with seeded(0, "doctor"):  # a decoder that draws must not move the caller's random state
+        looked_at = probe(model, points)
+        for name, check in checks.items():
+            if name not in only:
+                continue
+            try:
+                found = findings[name] = _outcome(name, check, looked_at)
+            except InputError as error:
+                if settle is not None:
+                    raise
+                found = findings[name] = Finding(name, "error", error.asked, error.found, error.do)
+            if settle is not None and found is not None:
+                settle(found)
+        weight = "cross_entropy" if isinstance(innermost(looked_at.decoded)[0], CrossEntropy) else None
+        return Looked(findings, weight, _pace(looked_at))
 
 
 def examine(
@@ -103,22 +178,16 @@ def examine(
     """
     allow = check_allowed(allow, CHECKS)
     began = time.perf_counter()
-    points = Loaded.of(points) if isinstance(points, Tensor) else points
-    binary = points.plain
-    checks: dict[str, _Check] = {**_CHECKS, "resolution": lambda known: numbers.resolution(known, target_se)}
-    if other_inputs is not None:
-        checks["encoder_input"] = lambda known: readings.encoder_input(known, other_inputs[known.rows], binary)
     findings: list[Finding] = []
-    with seeded(0, "doctor"):  # a decoder that draws must not move the caller's random state
-        looked_at = probe(model, points)
-        for name, check in checks.items():
-            if name not in only:
-                continue
-            found = _outcome(name, check, looked_at)
-            findings += settled([found], allow) if found else ()
-        weight = "cross_entropy" if isinstance(innermost(looked_at.decoded)[0], CrossEntropy) else None
-        pace = _pace(looked_at)
-    return Examination(tuple(findings), time.perf_counter() - began, weight, pace)
+    looked = look(
+        model,
+        Loaded.of(points) if isinstance(points, Tensor) else points,
+        other_inputs=other_inputs,
+        only=only,
+        target_se=target_se,
+        settle=lambda finding: findings.extend(settled([finding], allow)),
+    )
+    return Examination(tuple(findings), time.perf_counter() - began, looked.weight, looked.pace)
 
 
 def told(examined: Examination, whose: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from gapkit.doctor import checked_device
 from gapkit.engine.certify import BdmcCertificate, certify
+from gapkit.engine.checkup import Checked, checkup
 from gapkit.engine.disk import Disk, Union
 from gapkit.engine.encoders import check_encoder_names
 from gapkit.engine.execute import Executor, Local
@@ -22,6 +23,7 @@ __all__ = [
     "EFFORTS",
     "AnalysisSpec",
     "BdmcCertificate",
+    "Checked",
     "Disk",
     "Executor",
     "Fitted",
@@ -41,6 +43,7 @@ __all__ = [
     "check_encoder_names",
     "checked_bounds",
     "checked_device",
+    "checkup",
     "differences",
     "fit",
     "plan",

@@ -12,6 +12,8 @@ from gapkit.core.errors import InputError
 
 __all__ = ["Crew", "hired", "ray_module"]
 
+# One for all: a crew starts when the one before has ended, and the process ends after the last.
+_THREAD = ThreadPoolExecutor(1, "gapkit-ray")
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 
 
@@ -36,16 +38,12 @@ class Crew:
         address: of a cluster to join; None starts Ray here.
         gpus: of each worker.
         kind: their class, given the number of threads.
-        thread: starts and ends them.
     """
 
-    def __init__(
-        self, count: int, address: str | None, gpus: float, kind: type[Any], thread: ThreadPoolExecutor
-    ) -> None:
+    def __init__(self, count: int, address: str | None, gpus: float, kind: type[Any]) -> None:
         self._count, self._address, self._gpus, self._kind = count, address, gpus, kind
-        self._threads, self._thread = torch.get_num_threads(), thread
-        self._ours, self._ended = False, False
-        self._hired: Future[list[Any]] = thread.submit(self._start)
+        self._threads, self._ours, self._ended = torch.get_num_threads(), False, False
+        self._hired: Future[list[Any]] = _THREAD.submit(self._start)
 
     def workers(self) -> list[Any]:
         """All of them, when they are there.
@@ -65,7 +63,7 @@ class Crew:
         """End them, and Ray where it was started for them; in the thread."""
         if not self._ended:
             self._ended = True
-            self._thread.submit(self._stop)
+            _THREAD.submit(self._stop)
 
     def _start(self) -> list[Any]:
         ray = ray_module()
@@ -96,7 +94,7 @@ class Crew:
 
 @contextmanager
 def hired(count: int, address: str | None, gpus: float, kind: type[Any]) -> Iterator[Crew]:
-    """Workers for as long as the context lasts; Ray is left as it was found.
+    """Workers for as long as the context lasts; Ray is left as it was found, soon after.
 
     Args:
         count: how many.
@@ -104,9 +102,8 @@ def hired(count: int, address: str | None, gpus: float, kind: type[Any]) -> Iter
         gpus: of each worker.
         kind: their class, given the number of threads.
     """
-    with ThreadPoolExecutor(1, "gapkit-ray") as thread:
-        crew = Crew(count, address, gpus, kind, thread)
-        try:
-            yield crew
-        finally:
-            crew.dismiss()
+    crew = Crew(count, address, gpus, kind)
+    try:
+        yield crew
+    finally:
+        crew.dismiss()

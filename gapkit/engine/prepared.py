@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from gapkit.core.datapoints import Datapoints, Loaded
 from gapkit.core.errors import InputError
@@ -26,7 +27,7 @@ from gapkit.models.protocol import LatentModel
 from gapkit.results.records import Families
 from gapkit.target import family_name, recognise
 
-__all__ = ["Prepared", "prepared"]
+__all__ = ["Prepared", "points_of", "prepared"]
 
 
 @dataclass(frozen=True)
@@ -67,22 +68,9 @@ def prepared(model: LatentModel, given: Given, spec: AnalysisSpec, device: torch
     Raises:
         InputError: the model, the data, the labels, a condition or an encoder cannot be analysed together.
     """
-    x, labels = unpacked(given.x, given.labels)
-    splits = dict(x) if isinstance(x, Mapping) else {"test": x}
-    if not splits:
-        raise InputError("data to analyse", "an empty mapping", "give at least one split")
-    values = {name: as_values(part) for name, part in splits.items()}
-    told_of = conditions_of(model, given.condition, values, device)
-    placed_x = {name: placed(model, part, device, told_of.get(name)) for name, part in values.items()}
-    inputs = encoder_inputs(given.encoder_x, placed_x)
-    another = encoder_inputs(given.original_x, placed_x, "original_x") if given.encoder_x is None else placed_x
-    data = {
-        name: Datapoints.of(part, inputs[name] if inputs else None, told_of.get(name))
-        for name, part in placed_x.items()
-    }
+    data, other_inputs, labels = points_of(model, given, device)
     first, sizes = next(iter(data)), {name: len(part) for name, part in data.items()}
     seen = data[first].some()
-    other_inputs = some(another[first]) if another else None
     examined = examine(model, seen, other_inputs=other_inputs, allow=given.allow, target_se=spec.evidence.target_se)
     told(examined)
     warn_if_long(spec, sum(sizes.values()), examined)
@@ -93,6 +81,36 @@ def prepared(model: LatentModel, given: Given, spec: AnalysisSpec, device: torch
     units = {name: plan_units(size, spec.unit_size) for name, size in sizes.items()}
     curve = plan_curve(spec, first, sizes[first], families)
     return Prepared(data, examined, classes, families, units, curve)
+
+
+def points_of(
+    model: LatentModel, given: Given, device: torch.device
+) -> tuple[dict[str, Datapoints], Tensor | None, Any]:
+    """Data in the form that a model wants, by split.
+
+    Args:
+        model: frozen and in its place.
+        given: data and all else.
+        device: where to compute.
+
+    Returns:
+        Datapoints by split; another form of those of the first split (of a sample, where they are large), which the
+        encoder may have been trained on, or None; and labels.
+
+    Raises:
+        InputError: model and data do not fit together.
+    """
+    x, labels = unpacked(given.x, given.labels)
+    splits = dict(x) if isinstance(x, Mapping) else {"test": x}
+    if not splits:
+        raise InputError("data to analyse", "an empty mapping", "give at least one split")
+    values = {name: as_values(part) for name, part in splits.items()}
+    told_of = conditions_of(model, given.condition, values, device)
+    x_of = {name: placed(model, part, device, told_of.get(name)) for name, part in values.items()}
+    inputs = encoder_inputs(given.encoder_x, x_of) or x_of
+    another = encoder_inputs(given.original_x, x_of, "original_x") if given.encoder_x is None else x_of
+    data = {name: Datapoints.of(part, inputs[name], told_of.get(name)) for name, part in x_of.items()}
+    return data, some(another[next(iter(data))]) if another else None, labels
 
 
 def _families(model: LatentModel, points: Loaded, spec: AnalysisSpec) -> Families:

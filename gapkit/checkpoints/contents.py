@@ -1,0 +1,121 @@
+"""What is in a checkpoint file, told without executing anything in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from gapkit.checkpoints.layers import Guess, Layer, guessed, layers_of, role_of
+from gapkit.checkpoints.places import Place, describe_payload, places
+from gapkit.core.errors import InputError
+from gapkit.core.files import kind_of, require_file
+from gapkit.inputs.read import file_sha256, read
+from gapkit.inputs.sniff import checkpoint_kind, unsafe_globals
+from gapkit.models.native import FORMAT
+
+__all__ = ["Contents", "contents"]
+
+_KINDS = {
+    "zip": "torch.save (zip)",
+    "legacy": "torch.save (the format before torch 1.6)",
+    "safetensors": "safetensors",
+}
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is in a checkpoint.
+
+    Attributes:
+        path: of the file.
+        kind: in words.
+        size: bytes.
+        sha256: hexadecimal.
+        wants: functions and classes that it would import beyond those of plain weights; then it was not opened.
+        native: whether gapkit wrote it, so that it needs no model file.
+        told: what its payload is, in a line.
+        found: every dict of tensors in it, the likeliest first.
+        small: numbers and words at its top.
+    """
+
+    path: Path
+    kind: str
+    size: int
+    sha256: str
+    wants: tuple[str, ...]
+    native: bool
+    told: str
+    found: tuple[Place, ...]
+    small: Mapping[str, Any]
+
+    @property
+    def weights(self) -> Mapping[str, Tensor]:
+        """The likeliest dict of tensors, or those of the parts of a model as one; empty where there is none."""
+        parts = [place for place in self.found if role_of(place.name)]
+        if {role_of(place.name) for place in parts} == {"encoder", "decoder"} and self.found[0] in parts:
+            return {f"{place.name}.{name}": tensor for place in parts for name, tensor in place.state.items()}
+        return self.found[0].state if self.found else {}
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Its layers."""
+        return layers_of(self.weights)
+
+    @property
+    def guess(self) -> Guess:
+        """Which of them encode and which decode."""
+        return guessed(self.layers)
+
+    @property
+    def next(self) -> str:
+        """The command to run next."""
+        name = self.path.name
+        if self.native:
+            return f"gapkit analyze {name}"
+        if self.wants:
+            allowed = " or --trust-pickle, only if you know where the file comes from"
+            return f"gapkit analyze {name} --model file.py:Model ...{allowed}"
+        return f"gapkit init {name} > my_model.py"
+
+
+def contents(path: str | Path) -> Contents:
+    """Look into a checkpoint; nothing in it is executed.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        InputError: it is missing, no checkpoint, or damaged.
+
+    Example:
+        >>> import tempfile, torch
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     torch.save({"net.weight": torch.ones(2, 3)}, f"{folder}/model.pt")
+        ...     found = contents(f"{folder}/model.pt")
+        >>> found.kind, [str(layer) for layer in found.layers], found.wants
+        ('torch.save (zip)', ['net: Linear 3 to 2'], ())
+    """
+    path = Path(path)
+    asked = f"inspect {path}"
+    if kind_of(path, asked) != "folder":
+        require_file(path, asked)
+    kind = checkpoint_kind(path) if path.is_file() else ""
+    wants = tuple(unsafe_globals(path, kind)) if kind in ("zip", "legacy") else ()
+    payload: Any = None
+    try:
+        payload = read(path)
+    except InputError:
+        if not wants:
+            raise
+    else:
+        wants = ()  # names that are no code: numpy's numbers
+    native = isinstance(payload, Mapping) and payload.get("format") == FORMAT
+    small = {}
+    if isinstance(payload, Mapping):
+        small = {str(k): v for k, v in payload.items() if isinstance(v, str | int | float | bool)}
+    found = () if isinstance(payload, nn.Module) else tuple(places(payload))
+    told = "not opened: it would run code" if wants else describe_payload(payload)
+    size, digest = path.stat().st_size, file_sha256(path)
+    return Contents(path, _KINDS.get(kind, kind), size, digest, wants, native, told, found, small)

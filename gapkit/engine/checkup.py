@@ -1,0 +1,99 @@
+"""Everything that is checked before an analysis, as a list: what is sound, and what is not and what mends it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from gapkit.core.errors import InputError
+from gapkit.doctor import ASKED, CHECKS, checked_device, look, moved_to
+from gapkit.doctor.findings import check_allowed
+from gapkit.engine.given import Given
+from gapkit.engine.prepared import points_of
+from gapkit.engine.spec import AnalysisSpec
+from gapkit.models.conditions import users_of_condition
+from gapkit.models.encoding import encoded
+from gapkit.models.freeze import frozen
+from gapkit.models.protocol import LatentModel
+from gapkit.target import Target, family_name, recognise
+
+__all__ = ["Checked", "checkup"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One thing that was looked at.
+
+    Attributes:
+        check: its name; those of ``gapkit.doctor.CHECKS`` can be given to ``--allow``.
+        level: ``ok``, ``note``, ``warning``, ``allowed`` or ``error``.
+        asked: what is needed, or what was looked at.
+        found: what was found; empty where all is well.
+        do: what mends it; empty where nothing has to be done.
+    """
+
+    check: str
+    level: str
+    asked: str
+    found: str = ""
+    do: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        """Plain values."""
+        return dict(vars(self))
+
+
+def checkup(model: LatentModel, given: Given, spec: AnalysisSpec) -> list[Checked]:
+    """Check a model and data as before an analysis, and tell all of it.
+
+    Args:
+        model: an object of the model contract.
+        given: data and all else.
+        spec: settings.
+
+    Returns:
+        First the contract; where it is broken, nothing else can be looked at. Then every check, in order.
+    """
+    device = checked_device(given.device)
+    with frozen(model), moved_to(model, device):
+        try:
+            data, another, _ = points_of(model, given, device)
+            first = next(iter(data.values()))
+            seen = first.some()
+            q = encoded(model, seen[:1].inputs, seen[:1].condition)
+            family = family_name(recognise(q))
+        except InputError as error:
+            return [Checked("contract", "error", error.asked, error.found, error.do)]
+        facts = _facts(model, seen, q, family)
+        looked = look(model, seen, other_inputs=another, target_se=spec.evidence.target_se)
+    allow = check_allowed(given.allow, CHECKS)
+    lines = [Checked("contract", "ok", facts)]
+    for name in CHECKS:
+        finding = looked.findings.get(name)
+        if finding is None:
+            if name in looked.findings:
+                lines.append(Checked(name, "ok", ASKED[name]))
+            continue
+        level = "allowed" if finding.level == "error" and name in allow else finding.level
+        lines.append(Checked(name, level, finding.asked, finding.found, finding.do))
+    return lines
+
+
+def _facts(model: LatentModel, seen: Any, q: torch.distributions.Distribution, family: str) -> str:
+    """What the model is, in a line."""
+    target = Target(model, seen[:2].x, condition=seen[:2].condition)
+    likelihood = _innermost(target.decode(recognise(encoded(model, seen[:2].inputs, seen[:2].condition)).loc))
+    prior = _innermost(target.prior)
+    users = users_of_condition(model) if seen.condition is not None else ()
+    beside = f", a condition in {', '.join(users)}" if users else ""
+    latents = f"latents of shape {tuple(q.event_shape)}" if len(q.event_shape) != 1 else f"{q.event_shape[0]} latents"
+    return (
+        f"x of shape {tuple(seen.x.shape[1:])}, {latents}, q(z|x) {family.replace('_', ' ')}, p(z) {prior}, p(x|z) "
+        f"{likelihood}, {str(target.dtype).removeprefix('torch.')}{beside}"
+    )
+
+
+def _innermost(dist: Any) -> str:
+    while isinstance(dist, torch.distributions.Independent):
+        dist = dist.base_dist
+    return type(dist).__name__
