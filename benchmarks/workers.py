@@ -25,7 +25,6 @@ from gapkit.engine.ray_executor import Ray
 from gapkit.models.freeze import frozen
 from gapkit.target.simulate import simulate
 
-
 _STORED = 600  # datapoints
 
 

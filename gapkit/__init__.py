@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gapkit.families import Family
     from gapkit.integrations.progress_bar import progress_bar
     from gapkit.local import register_family
-    from gapkit.models import LatentModel, from_pair, load_model, save_model
+    from gapkit.models import LatentModel, from_joint, from_pair, load_model, save_model
     from gapkit.results import Result
     from gapkit.training import refit
 
@@ -41,6 +41,7 @@ _HOMES = {
     "certify": "gapkit.engine",
     "compare": "gapkit.comparison",
     "fit": "gapkit.engine",
+    "from_joint": "gapkit.models",
     "from_pair": "gapkit.models",
     "load_model": "gapkit.models",
     "progress_bar": "gapkit.integrations.progress_bar",
@@ -92,6 +93,7 @@ __all__ = [
     "certify",
     "compare",
     "fit",
+    "from_joint",
     "from_pair",
     "load_model",
     "progress_bar",

@@ -177,7 +177,7 @@ def build_bank(
         drawn, encoded = _thinned(target, drawn, _distinct(encoded, unit), max_values)
         z = torch.cat([drawn, encoded])
         decoded = tuple[Distribution, ...]()
-        if not target.conditional:
+        if target.decodes_for_all:
             decoded = tuple(target.decode(part) for part in z.split(target.max_rows))
             target.work.values += len(z)
         log_prior = torch.zeros_like(z[:, 0]) if target.own_prior else target.log_prior(z.unsqueeze(0))[0]
@@ -186,7 +186,7 @@ def build_bank(
 
 def _prior_draws(target: Target, count: int) -> Tensor:
     """Draws from the prior, shape (M, D): fewer where each must be decoded anew for every datapoint."""
-    count = min(count, _FEW_DRAWS) if target.conditional or target.own_prior else count
+    count = min(count, _FEW_DRAWS) if target.own_prior or not target.decodes_for_all else count
     each = -(-count // max(1, target.prior.batch_shape.numel()))
     return target.prior.sample((each,)).reshape(-1, target.dim)[:count]
 
@@ -214,7 +214,7 @@ def _distinct(encoded: Tensor, unit: Tensor) -> Tensor:
 def _thinned(target: Target, drawn: Tensor, encoded: Tensor, max_values: int) -> tuple[Tensor, Tensor]:
     """Both parts, thinned evenly where their decoded distributions would take too much memory."""
     total = len(drawn) + len(encoded)
-    if target.conditional:
+    if not target.decodes_for_all:
         most = len(drawn) + _FEW_ENCODED
     else:
         most = max(256, max_values // max(1, stored_values(target.decode(torch.cat([drawn, encoded])[:1]))))

@@ -3,6 +3,7 @@
 from gapkit.models import distributions, likelihoods
 from gapkit.models.freeze import frozen
 from gapkit.models.heads import HEADS
+from gapkit.models.joint import JointModel, from_joint
 from gapkit.models.likelihoods import LIKELIHOODS, Likelihood
 from gapkit.models.native import load_model, read_payload, rebuild, save_model
 from gapkit.models.pair import PairModel, from_pair
@@ -17,6 +18,7 @@ __all__ = [
     "HEADS",
     "LIKELIHOODS",
     "GaussianMixturePrior",
+    "JointModel",
     "LatentModel",
     "Likelihood",
     "PairModel",
@@ -26,6 +28,7 @@ __all__ = [
     "check_support",
     "conv_vae",
     "distributions",
+    "from_joint",
     "from_pair",
     "frozen",
     "likelihoods",

@@ -98,6 +98,11 @@ class Target:
         return self.condition is not None and has_place(self.model, "decode")
 
     @property
+    def decodes_for_all(self) -> bool:
+        """Whether latents that are decoded once can be held against all datapoints."""
+        return not self.conditional and bool(getattr(self.model, "decodes_for_all", True))
+
+    @property
     def own_prior(self) -> bool:
         """Whether every datapoint has a prior of its own."""
         return bool(self.prior.batch_shape)
