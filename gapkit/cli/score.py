@@ -86,12 +86,14 @@ def score(
         assert checkpoint is not None
         assert data is not None
         from gapkit.engine import checked_device, spec_for
+        from gapkit.models.conditions import require_condition
 
         # Neither the certificate of AIS nor pictures of single datapoints enter a score.
         spec = replace(spec_for(effort, seed=seed), certificate=0, details=0, convergence=0)
         checked_device(device)
         model = reading.at(checkpoint)
         loaded = model.open()
+        require_condition(loaded.model, "gapkit analyze takes one (--condition), and gapkit.ood.scores its results")
         opened = _open(sources, loaded)
         sets = {role: next(iter(each.x.values()))[:] for role, each in opened.items()}
         model = replace(model, sha256=loaded.sha256)

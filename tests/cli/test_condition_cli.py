@@ -127,3 +127,10 @@ def test_what_is_refused(gapkit, files, further, words):
     assert code == 2
     for word in words:
         assert word in err
+
+
+def test_scores_send_a_conditional_model_elsewhere(gapkit, files):
+    words = ("score", "m.pt", "--model", "m.py:Conditional", "--likelihood", "bernoulli", "--data", "x.npz")
+    code, _, err = gapkit(*words, "--reference", "x.npz", "--out", "s")
+    assert code == 2
+    assert "gapkit analyze takes one" in err
