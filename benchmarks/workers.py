@@ -34,16 +34,32 @@ def main() -> None:
     parser.add_argument("--datapoints", type=int, nargs="+", default=[1600, 5000])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--store-rounds", type=int, default=12)
+    parser.add_argument("--long", type=int, default=10_000, help="datapoints of a longer run, of Ray alone")
+    parser.add_argument("--only-long", action="store_true", help="keep what the file holds of the others")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = mlp()
     with frozen(model):
-        x = simulate(model, max(arguments.datapoints), seed=0)[0]
+        x = simulate(model, max(*arguments.datapoints, arguments.long), seed=0)[0]
+    if arguments.only_long:
+        found = json.loads((RESULTS / "workers.json").read_text("utf-8"))
+        found |= {"long": _long(model, x[: arguments.long])}
+        (RESULTS / "workers.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        return
     sizes = [_measured(model, x[:size], arguments.rounds) for size in arguments.datapoints]
     store = _store(model, x[:_STORED], arguments.store_rounds)
     found = {"machine": machine(), "rounds": arguments.rounds, "sizes": sizes, "store": store}
+    found |= {"long": _long(model, x[: arguments.long])}
     (RESULTS / "workers.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+
+def _long(model: Any, x: torch.Tensor) -> dict[str, Any]:
+    """Seconds of one and of two workers on more work."""
+    spec = replace(spec_for("quick", seed=0), unit_size=100, details=0)
+    one, two = (_timed(model, x, spec, Ray(count), kept=False) for count in (1, 2))
+    print(f"{len(x)} datapoints: {one:.1f} s with one worker, {two:.1f} s with two, {one / two:.2f}", flush=True)
+    return {"datapoints": len(x), "one": one, "two": two}
 
 
 def _store(model: Any, x: torch.Tensor, rounds: int) -> dict[str, Any]:
