@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.distributions import Independent, MultivariateNormal, Normal
+from torch.distributions import Independent, MultivariateNormal, Normal, TransformedDistribution
+from torch.distributions.transforms import AffineTransform, SigmoidTransform
 
 import gapkit
 from tests.yardsticks import LinearGaussian
@@ -41,7 +42,8 @@ def test_all_numbers_are_exact_whatever_reference_stands_for_the_prior(exact, pr
     error = table["log_px"] - exact.log_px(x).numpy()
     assert float(np.sqrt(((error / table["log_px_se"]) ** 2).mean())) < 1.5
     np.testing.assert_allclose(table["elbo"], plain["elbo"], atol=1e-3)  # the same noise, the same density
-    np.testing.assert_allclose(table["approximation_gap"], exact.approximation_gap(), atol=0.02)
+    off = (table["approximation_gap"] - exact.approximation_gap()) / table["approximation_gap_se"]
+    assert float(np.sqrt((off**2).mean())) < 1.5
 
 
 def test_what_needs_a_decoder_is_left_out_and_said(exact):
@@ -68,13 +70,8 @@ class Quartic(nn.Module):
 
     def guide(self, x):
         base = Independent(Normal(self.loc(x), 0.3 * torch.ones(len(x), 1), validate_args=False), 1)
-        bend = torch.distributions.transforms.ComposeTransform(
-            [
-                torch.distributions.transforms.SigmoidTransform(),
-                torch.distributions.transforms.AffineTransform(0.0, 3.0),
-            ]
-        )
-        return torch.distributions.TransformedDistribution(base, bend, validate_args=False)
+        bend = [SigmoidTransform(), AffineTransform(0.0, 3.0)]
+        return TransformedDistribution(base, bend, validate_args=False)
 
     def log_evidence(self, x):
         grid = torch.linspace(-8.0, 8.0, 100_001, dtype=torch.float64)
@@ -85,7 +82,7 @@ class Quartic(nn.Module):
 def test_a_flow_guide_and_two_modes_are_held_to_quadrature():
     model = Quartic()
     x = torch.linspace(0.5, 3.0, 20).unsqueeze(1)
-    result = gapkit.analyze(gapkit.from_joint(model.log_joint, model.guide), x, effort="quick")
+    result = gapkit.analyze(gapkit.from_joint(model.log_joint, model.guide), x, effort="quick", family="mean_field")
     table = result.to_frame()
     error = table["log_px"] - model.log_evidence(x).numpy()
     assert float(error.abs().max()) < 0.1
@@ -103,7 +100,8 @@ def test_a_condition_goes_to_both():
     x, c = torch.randn(10, 2, generator=torch.Generator().manual_seed(0)), torch.arange(10.0).unsqueeze(1)
     table = gapkit.analyze(gapkit.from_joint(log_joint, q), x, condition=c, effort="quick").to_frame()
     exact = MultivariateNormal(torch.zeros(2), 2.0 * torch.eye(2)).log_prob(x - c)
-    np.testing.assert_allclose(table["log_px"], exact, atol=1e-2)
+    off = (table["log_px"] - exact.numpy()) / table["log_px_se"]
+    assert float(np.sqrt((off**2).mean())) < 1.7
     with pytest.raises(gapkit.InputError, match="needs a condition"):
         gapkit.analyze(gapkit.from_joint(log_joint, q), x, effort="quick")
 
