@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from gapkit.results import Result
@@ -22,6 +23,7 @@ def _commands(page):
     return [line for block in blocks for line in block.strip().splitlines()]
 
 
+@pytest.mark.slow
 def test_the_way_from_a_file_of_weights_to_an_analysis(tmp_path):
     """On a file like the published one: the old format, float64, under ``state_dict``."""
     torch.manual_seed(0)

@@ -46,6 +46,7 @@ def test_all_numbers_are_exact_whatever_reference_stands_for_the_prior(exact, pr
     assert float(np.sqrt((off**2).mean())) < 1.5
 
 
+@pytest.mark.slow
 def test_what_needs_a_decoder_is_left_out_and_said(exact):
     result = gapkit.analyze(gapkit.from_joint(_joint(exact), exact.encode), exact.sample(6, 0), effort="standard")
     summary = result.summary_values
@@ -79,6 +80,7 @@ class Quartic(nn.Module):
         return torch.logsumexp(values, 1) + torch.log(grid[1] - grid[0])
 
 
+@pytest.mark.slow
 def test_a_flow_guide_and_two_modes_are_held_to_quadrature():
     model = Quartic()
     x = torch.linspace(0.5, 3.0, 20).unsqueeze(1)
