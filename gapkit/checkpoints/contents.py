@@ -1,5 +1,6 @@
 """What is in a checkpoint file, told without executing anything in it."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,7 @@ class Contents:
     @property
     def next(self) -> str:
         """The command to run next."""
-        name = self.path.name
+        name = shlex.quote(str(self.path))
         if self.native:
             return f"gapkit analyze {name}"
         if self.wants:

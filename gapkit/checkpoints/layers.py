@@ -91,7 +91,7 @@ def _layer(name: str, weight: Tensor, bias: Tensor | None, statistics: bool) -> 
     if len(shape) == 2:
         return Layer(name, "Linear", shape[1], shape[0], shape, bias is not None)
     if 3 <= len(shape) <= 5:
-        turned = bias is not None and len(bias) == shape[1] != shape[0]
+        turned = bias is not None and bias.dim() == 1 and len(bias) == shape[1] != shape[0]
         first, second = (0, 1) if turned else (1, 0)
         kind = f"{'ConvTranspose' if turned else 'Conv'}{len(shape) - 2}d"
         return Layer(name, kind, shape[first], shape[second], shape, bias is not None)

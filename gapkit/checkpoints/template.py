@@ -29,6 +29,8 @@ def model_file(name: str, state: Mapping[str, Tensor], command: str) -> str:
         (True, True)
     """
     layers = [layer for layer in layers_of(state) if _writable(layer.name)]
+    names = {layer.name for layer in layers}
+    layers = [layer for layer in layers if not any(layer.name.startswith(f"{name}.") for name in names)]
     guess = guessed(layers)
     known = {layer.name for layer in layers}
     left = [key for key in state if key.rpartition(".")[0] not in known]
@@ -46,14 +48,13 @@ def model_file(name: str, state: Mapping[str, Tensor], command: str) -> str:
 
 def _writable(name: str) -> bool:
     """Whether a name from the file can be written as code: whoever made the file chose it."""
-    parts = name.split(".")
+    parts, taken = name.split("."), {*dir(nn.Module()), "encode", "decode", "prior"}
     return (
         name.isascii()
         and len(name) <= _LONGEST
-        and all(part.isdecimal() or (part.isidentifier() and not iskeyword(part)) for part in parts)
         and not parts[0].isdecimal()
-        and parts[0] not in dir(nn.Module)
-        and parts[0] not in ("encode", "decode", "prior")
+        and all(part.isdecimal() or (part.isidentifier() and not iskeyword(part)) for part in parts)
+        and not any(part.startswith("_") or part in taken for part in parts)
     )
 
 

@@ -1,6 +1,7 @@
 """``gapkit inspect``: what is in a checkpoint file; and ``gapkit init``: a model file to begin with."""
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,6 +86,11 @@ def init(
     typer.echo(model_file(found.path.name, found.weights, command), nl=False)
 
 
+def _json(value: Any) -> Any:
+    """Numbers that JSON does not have, as words."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _plain(found: "Contents") -> dict[str, Any]:
     guess = found.guess
     return {
@@ -95,7 +101,7 @@ def _plain(found: "Contents") -> dict[str, Any]:
         "wants": list(found.wants),
         "native": found.native,
         "payload": found.told,
-        "entries": dict(found.small),
+        "entries": {name: _json(value) for name, value in found.small.items()},
         "places": [
             {
                 "place": place.name,

@@ -94,12 +94,19 @@ def as_tree(tree: Tree, size: int | None = None, asked: str = "a condition") -> 
         {'label': tensor([1, 2])}
     """
     if isinstance(tree, list):  # what people write for a column of numbers
-        tree = tuple(tree) if any(isinstance(part, Tensor | np.ndarray | Rows) for part in tree) else np.array(tree)
+        of_arrays = any(isinstance(part, Tensor | np.ndarray | Rows) for part in tree)
+        try:
+            tree = tuple(tree) if of_arrays else np.array(tree)
+        except ValueError as error:
+            raise InputError(asked, "a list of rows of different lengths", "give rows of one length") from error
     places = dict(branches(tree))
     if not places:
         raise InputError(asked, f"an empty {type(tree).__name__}", "give a value for every datapoint, or leave it out")
-    if size is None and hasattr(next(iter(places.values())), "__len__"):
-        size = len(next(iter(places.values())))
+    if size is None:
+        shape: tuple[int, ...] = tuple(getattr(next(iter(places.values())), "shape", ()))
+        if len(shape) < 1 or not shape[0]:
+            raise InputError(asked, f"shape {shape}", "give it rows: shape (N, ...) with N >= 1")
+        size = shape[0]
     for path, leaf in places.items():
         where = f" at {path}" if path else ""
         do = f"give numbers of shape ({size}, ...): words as whole numbers, by np.unique(words, return_inverse=True)[1]"
@@ -113,9 +120,14 @@ def as_tree(tree: Tree, size: int | None = None, asked: str = "a condition") -> 
         if len(leaf.shape) < 1 or len(leaf) != size:
             found = f"shape {tuple(leaf.shape)}{where} for {size} datapoints"
             raise InputError(f"{asked} with a row for every datapoint", found, do)
-        whole = leaf if isinstance(leaf, Rows) else torch.as_tensor(leaf)
+        whole = leaf if isinstance(leaf, Rows) else _tensor(leaf)
         if isinstance(whole, Tensor) and whole.dtype.is_floating_point and not bool(whole.isfinite().all()):
             rows = (~whole.reshape(size, -1).isfinite().all(1)).nonzero()
             found = f"NaN or infinity in {len(rows)} rows{where}, first in {int(rows[0])}"
             raise InputError(f"{asked} that is finite", found, "clean it")
-    return mapped(tree, lambda leaf: leaf if isinstance(leaf, Rows) else torch.as_tensor(leaf))
+    return mapped(tree, lambda leaf: leaf if isinstance(leaf, Rows) else _tensor(leaf))
+
+
+def _tensor(leaf: Tensor | np.ndarray) -> Tensor:
+    """Also of arrays that run backwards."""
+    return leaf if isinstance(leaf, Tensor) else torch.from_numpy(np.ascontiguousarray(leaf))

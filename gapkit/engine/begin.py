@@ -52,6 +52,7 @@ def begun(
     progress: Callable[[Progress], None] | None = None,
     further: int = 0,
     only: slice = slice(None),
+    when_ready: Callable[[], None] = lambda: None,
 ) -> Iterator[Begun]:
     """Bring model and data together, and make what all units share; the model is frozen and in its place meanwhile.
 
@@ -62,6 +63,7 @@ def begun(
         progress: called after every stage.
         further: stages that come after the units.
         only: which of the units are to be run.
+        when_ready: called when nothing is refused any more.
 
     Raises:
         InputError: model, data, labels, encoders or bounds cannot be analysed together.
@@ -71,6 +73,7 @@ def begun(
     bounds = checked_bounds(given.bounds)
     with frozen(model), moved_to(model, device), in_place(encoders, device):
         ready = prepared(model, given, spec, device)
+        when_ready()
         first = ready.data[ready.first]
         like, family = stages.like_of(model, first), ready.families.split
         work = Work(like, ready.data, None, spec, family, encoders, ready.curve, "", bounds=bounds)

@@ -1,5 +1,6 @@
 """Everything that is checked before an analysis, as a list: what is sound, and what is not and what mends it."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +9,10 @@ import torch
 from gapkit.core.errors import InputError
 from gapkit.doctor import ASKED, CHECKS, checked_device, look, moved_to
 from gapkit.doctor.findings import check_allowed
+from gapkit.engine.encoders import check_encoder_names, in_place
 from gapkit.engine.given import Given
-from gapkit.engine.prepared import points_of
+from gapkit.engine.own_bounds import checked_bounds
+from gapkit.engine.prepared import points_of, prepared
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.models.conditions import users_of_condition
 from gapkit.models.encoding import encoded
@@ -76,7 +79,22 @@ def checkup(model: LatentModel, given: Given, spec: AnalysisSpec) -> list[Checke
             continue
         level = "allowed" if finding.level == "error" and name in allow else finding.level
         lines.append(Checked(name, level, finding.asked, finding.found, finding.do))
+    if not any(line.level == "error" for line in lines):
+        lines += _rest(model, given, spec, device)
     return lines
+
+
+def _rest(model: LatentModel, given: Given, spec: AnalysisSpec, device: torch.device) -> list[Checked]:
+    """What else an analysis refuses before its work: encoders, labels, families, bounds, other splits."""
+    try:
+        with frozen(model), moved_to(model, device), in_place(given.encoders, device), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            check_encoder_names(given.encoders)
+            checked_bounds(given.bounds)
+            prepared(model, given, spec, device)
+    except InputError as error:
+        return [Checked("request", "error", error.asked, error.found, error.do)]
+    return []
 
 
 def _facts(model: LatentModel, seen: Any, q: torch.distributions.Distribution, family: str) -> str:

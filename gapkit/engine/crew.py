@@ -43,7 +43,13 @@ class Crew:
     def __init__(self, count: int, address: str | None, gpus: float, kind: type[Any]) -> None:
         self._count, self._address, self._gpus, self._kind = count, address, gpus, kind
         self._threads, self._ours, self._ended = torch.get_num_threads(), False, False
-        self._hired: Future[list[Any]] = _THREAD.submit(self._start)
+        self._starting: Future[list[Any]] | None = None
+        self._hired: list[Any] | None = None
+
+    def start(self) -> None:
+        """Begin to start Ray here; one that is elsewhere is joined when it is needed, because that may take long."""
+        if self._address is None and self._starting is None:
+            self._starting = _THREAD.submit(self._start)
 
     def workers(self) -> list[Any]:
         """All of them, when they are there.
@@ -51,7 +57,10 @@ class Crew:
         Raises:
             InputError: Ray cannot be joined.
         """
-        return self._hired.result()
+        if self._hired is None:
+            self.start()
+            self._hired = self._start() if self._starting is None else self._starting.result()
+        return self._hired
 
     def another(self, lost: Any) -> Any:
         """One more, in the place of one that died."""
@@ -60,10 +69,10 @@ class Crew:
         return found
 
     def dismiss(self) -> None:
-        """End them, and Ray where it was started for them; in the thread."""
-        if not self._ended:
-            self._ended = True
+        """End them, and Ray where it was started for them: in the thread, soon after."""
+        if not self._ended and (self._starting is not None or self._hired is not None):
             _THREAD.submit(self._stop)
+        self._ended = True
 
     def _start(self) -> list[Any]:
         ray = ray_module()
@@ -87,14 +96,15 @@ class Crew:
     def _stop(self) -> None:
         if self._ours:
             ray_module().shutdown()
-        elif self._hired.exception() is None:
-            for worker in self._hired.result():
-                ray_module().kill(worker)
+            return
+        found = self._hired or (self._starting.result() if self._starting and not self._starting.exception() else [])
+        for worker in found:
+            ray_module().kill(worker)
 
 
 @contextmanager
 def hired(count: int, address: str | None, gpus: float, kind: type[Any]) -> Iterator[Crew]:
-    """Workers for as long as the context lasts; Ray is left as it was found, soon after.
+    """Workers for as long as the context lasts; Ray is left as it was found, a second or two after.
 
     Args:
         count: how many.

@@ -20,6 +20,9 @@ class Executor(ABC):
         """What lasts as long as an analysis: workers may start while its units are prepared."""
         yield
 
+    def start(self) -> None:  # noqa: B027 - as below
+        """Units will come soon: nothing is refused any more."""
+
     def release(self) -> None:  # noqa: B027 - most executors have nothing to end
         """No further units come in this session: workers may end while the analysis goes on."""
 

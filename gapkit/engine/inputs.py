@@ -9,10 +9,10 @@ from torch import Tensor
 
 from gapkit.core.errors import InputError
 from gapkit.core.rows import Placed, Rows
-from gapkit.core.trees import Tree, as_tree, mapped, rows_of
+from gapkit.core.trees import Tree, rows_of
 from gapkit.doctor import prepare
 from gapkit.doctor.contract import model_dtypes
-from gapkit.models.conditions import require_condition, users_of_condition
+from gapkit.models.conditions import condition_for, require_condition
 from gapkit.models.protocol import LatentModel
 
 __all__ = ["Data", "Values", "as_values", "conditions", "conditions_of", "encoder_inputs", "placed"]
@@ -91,24 +91,8 @@ def conditions(model: LatentModel, given: Tree, device: torch.device, size: int 
     Raises:
         InputError: the model has no place for it, or it has no row of finite numbers for each of ``size`` datapoints.
     """
-    if given is None:
-        return None
-    if not users_of_condition(model):
-        raise InputError(
-            "a condition for a model without a place for one",
-            f"{type(model).__name__} has encode(x), decode(z) and prior()",
-            "add an argument for it where the model needs it, as in decode(z, c), or leave the condition out",
-        )
-    tree = as_tree(given, size)
-    wanted = next(iter(model_dtypes(model, torch.zeros(1))))
-
-    def moved(leaf: Any) -> Any:
-        if isinstance(leaf, Rows):
-            of = wanted if leaf.dtype.is_floating_point else leaf.dtype
-            return leaf.map(Placed(device, of, tuple(leaf.shape[1:])))
-        return leaf.to(device, wanted if leaf.dtype.is_floating_point else leaf.dtype)
-
-    return mapped(tree, moved)
+    dtype = next(iter(model_dtypes(model, torch.zeros(1))))
+    return condition_for(model, given, size, dtype, device)
 
 
 def placed(model: LatentModel, x: Values, device: torch.device, condition: Tree = None) -> Values:

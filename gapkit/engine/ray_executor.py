@@ -92,6 +92,11 @@ class Ray(Executor):
             finally:
                 self._crew = None
 
+    def start(self) -> None:
+        """Start Ray and the workers while the analysis goes on, unless Ray is elsewhere."""
+        if self._crew is not None:
+            self._crew.start()
+
     def release(self) -> None:
         """Let the workers of this session end."""
         if self._crew is not None:

@@ -138,7 +138,7 @@ def analyze(
         device=device,
     )
     began, executor, further = time.time(), executor or Local(), 1 + (spec.certificate > 0) + (spec.details > 0)
-    with executor.session(), begun(model, given, spec, progress, further) as analysis:
+    with executor.session(), begun(model, given, spec, progress, further, when_ready=executor.start) as analysis:
         ready, work, run_stage = analysis.ready, analysis.work, analysis.run_stage
         like = work.like
         before = like.work.copy()

@@ -136,7 +136,7 @@ def run_shard(
     """
     failed, executor = list[Mapping[str, Any]](), executor or Local()
     only = slice(shard.number, None, shard.of)
-    with executor.session(), begun(model, given, spec, progress, only=only) as run:
+    with executor.session(), begun(model, given, spec, progress, only=only, when_ready=executor.start) as run:
         for done in executor.map(run.work, run.units, run.run_stage.tell, store):
             failed += [failure.to_dict() for failure in done.failures]
     return ShardDone(len(run.units), sum(unit.size for _, unit in run.units), failed)

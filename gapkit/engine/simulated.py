@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from gapkit.core.datapoints import Loaded
+from gapkit.core.errors import InputError
 from gapkit.core.trees import Tree, rows_of, size_of
 from gapkit.doctor import prepare
 from gapkit.models.protocol import LatentModel
@@ -32,7 +33,11 @@ def drawn_from(
 ) -> tuple[Loaded, Tensor]:
     """The same with conditions at hand: any number of rows, on the device; None for a model without one."""
     condition = _spread(condition, count)
-    drawn, latents = simulate(model, count, seed, condition)
+    try:
+        drawn, latents = simulate(model, count, seed, condition)
+    except NotImplementedError as error:
+        found = f"a distribution of the model cannot be drawn from {str(error)[:80]}".rstrip()
+        raise InputError("data simulated from the model", found, "leave out what needs them") from error
     return Loaded.of(prepare(model, drawn, device, condition), condition=condition), latents
 
 

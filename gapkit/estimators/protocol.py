@@ -14,9 +14,9 @@ from torch.distributions import Distribution
 from gapkit.core.errors import InputError
 from gapkit.core.numerics import standard_error
 from gapkit.core.randomness import Key, as_key
-from gapkit.core.trees import Tree, as_tree
+from gapkit.core.trees import Tree
 from gapkit.families.protocol import Draws
-from gapkit.models.conditions import require_condition
+from gapkit.models.conditions import condition_for, require_condition
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.target import Target, as_proposal
@@ -144,7 +144,7 @@ def bound_inputs(
     if condition is None:
         require_condition(model, "give it: condition=, one row for each datapoint")
     with frozen(model), torch.no_grad():
-        target = Target(model, x, condition=None if condition is None else as_tree(condition, len(x)))
+        target = Target(model, x, condition=condition_for(model, condition, len(x), x.dtype, x.device))
         proposal = as_proposal(q, target.num_datapoints, target.dtype, target.device)
         yield target, proposal, as_key(seed, target.num_datapoints)
 

@@ -10,14 +10,17 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from gapkit.core.errors import InputError
-from gapkit.core.trees import Tree
+from gapkit.core.rows import Placed, Rows
+from gapkit.core.trees import Tree, as_tree, mapped
 from gapkit.models.protocol import LatentModel
 
 __all__ = [
+    "condition_for",
     "decode_with",
     "encode_with",
     "has_place",
@@ -41,19 +44,24 @@ def encode_with(model: LatentModel, x: Tensor, condition: Tree) -> Distribution:
         condition: one row per datapoint; None for none.
     """
     encode: Callable[..., Distribution] = model.encode
-    return encode(x, condition) if condition is not None and has_place(model, "encode") else encode(x)
+    return encode(x, _own(condition)) if condition is not None and has_place(model, "encode") else encode(x)
 
 
 def decode_with(model: LatentModel, z: Tensor, condition: Tree) -> Distribution:
     """P(x|z, c) for latents of shape (N, *z_shape) and as many rows of the condition."""
     decode: Callable[..., Distribution] = model.decode
-    return decode(z, condition) if condition is not None and has_place(model, "decode") else decode(z)
+    return decode(z, _own(condition)) if condition is not None and has_place(model, "decode") else decode(z)
 
 
 def prior_with(model: LatentModel, condition: Tree) -> Distribution:
     """P(z|c), batch shape (B,), or p(z), batch shape ()."""
     prior: Callable[..., Distribution] = model.prior
-    return prior(condition) if condition is not None and has_place(model, "prior") else prior()
+    return prior(_own(condition)) if condition is not None and has_place(model, "prior") else prior()
+
+
+def _own(condition: Tree) -> Tree:
+    """A copy: a model may write into what it is given."""
+    return mapped(condition, Tensor.clone)
 
 
 def has_place(model: LatentModel, name: str) -> bool:
@@ -86,6 +94,39 @@ def require_condition(model: LatentModel, do: str = "") -> None:
         "what is made of x itself (skip connections) is none, and leaves no p(x|z) to analyse"
     )
     raise InputError(f"a model whose {need} needs a condition{beside}", "no condition for the datapoints", do or give)
+
+
+def condition_for(
+    model: LatentModel, given: Tree, size: int | None, dtype: torch.dtype, device: torch.device | str
+) -> Tree:
+    """A condition as models take it: tensors of one row per datapoint on the device, floats in the model's type.
+
+    Args:
+        model: an object of the model contract.
+        given: as it was given; None stays None.
+        size: number of datapoints N; None takes that of the first leaf.
+        dtype: of floats.
+        device: where to compute.
+
+    Raises:
+        InputError: the model has no place for it, or it has no row of finite numbers for each datapoint.
+    """
+    if given is None:
+        return None
+    if not users_of_condition(model):
+        raise InputError(
+            "a condition for a model without a place for one",
+            f"{type(model).__name__} has encode(x), decode(z) and prior()",
+            "add an argument for it where the model needs it, as in decode(z, c), or leave the condition out",
+        )
+
+    def moved(leaf: Any) -> Any:
+        wanted = dtype if leaf.dtype.is_floating_point else leaf.dtype
+        if isinstance(leaf, Rows):
+            return leaf.map(Placed(torch.device(device), wanted, tuple(leaf.shape[1:])))
+        return leaf.to(device, wanted)
+
+    return mapped(as_tree(given, size), moved)
 
 
 def users_of_condition(model: LatentModel) -> tuple[str, ...]:

@@ -183,6 +183,10 @@ class DataSource(Splits):
         """
         column = self.condition if str(self.source).endswith((".csv", ".parquet")) else None
         if column not in (None, "labels", self.label_column):
+            if self.label_column not in (None, "none") or "," in str(column):
+                found = "one column of a table can be set aside, and it is the condition then"
+                do = "leave --label-column out; for several, or labels beside it, write x and each to a .npz file"
+                raise InputError(f"--condition {column} of a table", found, do)
             return replace(self, label_column=column, condition="labels").read(trust=trust, told=told, whole=whole)
         how, grey = self.binarize or "none", self._encodes_original()
         sets: Mapping[str, Dataset | Streamed]

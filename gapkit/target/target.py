@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from gapkit.core.trees import Tree, repeated, rows_of
+from gapkit.core.trees import Tree, mapped, repeated, rows_of
 from gapkit.models.conditions import has_place, prior_with
 from gapkit.models.encoding import encoded
 from gapkit.models.priors import log_prob, log_prob_and_grad, moved
@@ -150,7 +150,7 @@ class Target:
         decode: Any = self.model.decode  # with a condition, which the plain contract does not have
         condition = self._condition_of(len(shaped)) if owner is None else rows_of(self.condition, owner)
         with unvalidated():
-            return sharp(lambda part: decode(part, condition), shaped)
+            return sharp(lambda part: decode(part, mapped(condition, Tensor.clone)), shaped)  # it may write into it
 
     def _condition_of(self, count: int) -> Tree:
         """The condition of so many latents, of all datapoints in their order, again and again."""

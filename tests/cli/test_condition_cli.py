@@ -10,6 +10,7 @@ from gapkit.results import Result
 from gapkit.sources import Source
 
 MODEL = """
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import one_hot
@@ -36,18 +37,8 @@ class Two(Conditional):
 
 
 def data(split):
-    made = {}
-    exec(compile(open("make.py").read(), "make.py", "exec"), made)
-    return made["arrays"](split)
-"""
-
-MAKE = """
-import numpy as np
-
-
-def arrays(split):
     draws = np.random.default_rng(0)
-    return {"x": draws.integers(0, 2, (9, 6)).astype(np.float32), "kind": np.arange(9) % 3}
+    return {"x": draws.integers(0, 2, (9, 6)).astype(np.float32), "y": np.arange(9) % 3}
 """
 
 
@@ -62,14 +53,13 @@ def files(tmp_path):
     """A model file, its weights, and the same data in every form."""
     torch.manual_seed(0)
     (tmp_path / "m.py").write_text(MODEL)
-    (tmp_path / "make.py").write_text(MAKE)
     torch.save(_Conditional().state_dict(), tmp_path / "m.pt")
     x, y = np.random.default_rng(0).integers(0, 2, (9, 6)).astype(np.float32), np.arange(9) % 3
     np.savez(tmp_path / "x.npz", x=x, y=y, kind=y, kind_train=y[::-1], shift=np.zeros(9, np.float32), short=y[:3])
     torch.save({"x": torch.from_numpy(x), "kind": torch.from_numpy(y)}, tmp_path / "x.pt")
     frame = pd.DataFrame(x, columns=list("abcdef"))
-    frame["kind"] = np.array(["ant", "bee", "cat"])[y]  # words, in the order of the numbers
-    frame.to_csv(tmp_path / "x.csv", index=False)
+    frame.assign(kind=y).to_csv(tmp_path / "x.csv", index=False)
+    frame.assign(kind=np.array(["ant", "bee", "cat"])[y], label=y).to_csv(tmp_path / "words.csv", index=False)
     return tmp_path
 
 
@@ -90,12 +80,12 @@ def test_every_way_to_say_a_condition_gives_the_same(gapkit, files):
             ("x.pt", "--condition", "kind"),
             ("x.csv", "--label-column", "kind", "--condition", "labels"),
             ("x.csv", "--condition", "kind"),
-            ("m.py:data", "--condition", "kind"),
+            ("m.py:data", "--condition", "labels"),
         )
     ):
         found = _run(gapkit, files, f"run{number}", "--data", data, *further)
         pd.testing.assert_series_equal(found.to_frame()["log_px"], whole)
-        assert found.run["condition"] == ("labels" if data == "x.csv" else "kind")
+        assert found.run["condition"] == ("labels" if data in ("x.csv", "m.py:data") else "kind")
     two = _run(gapkit, files, "two", "--data", "x.npz", "--condition", "kind, shift", model="m.py:Two")
     pd.testing.assert_series_equal(two.to_frame()["log_px"], whole)
 
@@ -116,6 +106,10 @@ def test_a_run_is_opened_again_with_its_condition(gapkit, files):
 @pytest.mark.parametrize(
     ("further", "words"),
     [
+        (("--data", "words.csv", "--condition", "kind"), ["words (ant, bee", "whole numbers"]),
+        (("--data", "x.csv", "--condition", "kind,a"), ["one column of a table can be set aside"]),
+        (("--data", "x.csv", "--condition", "kind", "--label-column", "a"), ["leave --label-column out"]),
+        (("--data", "m.py:data", "--condition", "kind"), ["may give other datapoints when it is called again"]),
         ((), ["encode needs a condition beside x", "--condition NAME"]),
         (("--condition", "absent"), ["x, y, kind", "name one of them with --condition"]),
         (("--condition", "short"), ["shape (3,) for 9 datapoints"]),
@@ -123,7 +117,14 @@ def test_a_run_is_opened_again_with_its_condition(gapkit, files):
     ],
 )
 def test_what_is_refused(gapkit, files, further, words):
-    code, _, err = gapkit(*WORDS, "--model", "m.py:Conditional", "--data", "x.npz", "--out", "run", *further)
+    code, _, err = gapkit(
+        *WORDS,
+        "--model",
+        "m.py:Conditional",
+        "--out",
+        "run",
+        *(further if "--data" in further else ("--data", "x.npz", *further)),
+    )
     assert code == 2
     for word in words:
         assert word in err

@@ -122,6 +122,10 @@ def test_nothing_in_a_file_is_executed(gapkit, tmp_path):
         "a" * 300,
         "a..b",
         "",
+        "encoder.type",
+        "_modules",
+        "__enc",
+        "enc.mu",  # enc is a layer too
     ],
 )
 def test_names_from_a_file_are_not_written_as_code(name, tmp_path, monkeypatch):
@@ -169,3 +173,23 @@ def test_a_conditional_model_is_begun_as_one(tmp_path):
     assert model.encode(torch.zeros(2, 6), c).event_shape == (2,)
     assert model.decode(torch.zeros(2, 2), c).event_shape == (6,)
     assert model.prior().event_shape == (2,)
+
+
+def test_odd_files_are_told_of(gapkit, tmp_path):
+    odd = {"best": float("inf"), "net.weight": torch.ones(2, 3, 3, 3), "net.bias": torch.tensor(1.0)}
+    torch.save(odd, tmp_path / "a b.pt")
+    code, out, err = gapkit("inspect", "a b.pt", "--json")
+    assert code == 0, err
+    assert json.loads(out)["entries"] == {"best": "inf"}
+    assert json.loads(out)["next"] == "gapkit init 'a b.pt' > my_model.py"
+
+
+def test_the_doctor_refuses_what_an_analysis_refuses(gapkit, tmp_path):
+    torch.manual_seed(0)
+    for name in ("vae.pt", "other.pt"):
+        save_model(build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,)), tmp_path / name)
+    np.savez(tmp_path / "x.npz", x=np.ones((8, 6), np.float32))
+    code, out, _ = gapkit("doctor", "vae.pt", "--data", "x.npz", "--encoder", "other=other.pt")
+    assert code == 2
+    assert "error   request" in out
+    assert "different log p(x, z)" in out

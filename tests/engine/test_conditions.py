@@ -142,6 +142,8 @@ def test_what_is_refused_of_conditions():
         ({"model": model, "condition": c.log()}, "NaN or infinity"),
         ({"model": model, "condition": np.array(list("abcde"))}, "np.unique"),
         ({"model": model, "condition": {}}, "an empty dict"),
+        ({"model": model, "condition": torch.tensor(3)}, r"shape \(\)"),
+        ({"model": model, "condition": [[1.0], [2.0, 3.0]]}, "rows of different lengths"),
         ({"model": plain, "condition": c}, "without a place for one"),
         ({"model": model, "condition": c, "other_x": x}, "nobody knows its conditions"),
     ):
@@ -191,3 +193,41 @@ def test_a_prior_of_each_datapoint_is_a_start_of_ais():
     part = proposal.select(torch.tensor([7, 3]))
     torch.testing.assert_close(part.log_prob(z[:, [7, 3]]), log_p[:, [7, 3]])
     torch.testing.assert_close(part.select(torch.tensor([1])).log_prob(z[:, [3]]), log_p[:, [3]])
+
+
+class _Writes(ConditionalLinearGaussian):
+    """Writes into the condition that it is given."""
+
+    def encode(self, x, c):
+        return super().encode(x, c.sub_(1.0))
+
+    def decode(self, z, c):
+        return super().decode(z, c.sub_(1.0))
+
+    def prior(self, c):
+        return super().prior(c.sub_(1.0))
+
+
+def test_a_model_that_writes_into_its_condition_harms_nobody():
+    plain = ConditionalLinearGaussian(shift=0.3)
+    x, c = _points(plain, 8)
+    given = (c + 1.0).clone()
+    found = gapkit.analyze(_Writes(shift=0.3), x, condition=given, effort="quick").to_frame()
+    assert torch.equal(given, c + 1.0)
+    np.testing.assert_allclose(
+        found["log_px"], gapkit.analyze(plain, x, condition=c, effort="quick").to_frame()["log_px"], atol=1e-3
+    )
+
+
+def test_estimators_take_a_condition_as_an_analysis_does():
+    model = ConditionalLinearGaussian()
+    x, c = _points(model, 8)
+    q = model.encode(x, c)
+    one = gapkit.Iwae(num_samples=50)(model, x, q, condition=c)
+    backwards = c.flip(0).double().numpy()[::-1]  # float64, and running backwards
+    assert torch.equal(gapkit.Iwae(num_samples=50)(model, x, q, condition=backwards).value, one.value)
+    plain = build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,))
+    with pytest.raises(gapkit.InputError, match="without a place for one"):
+        gapkit.Iwae()(plain, x.round().clamp(0, 1), plain.encode(x), condition=c)
+    with pytest.raises(gapkit.InputError, match=r"shape \(\)"):
+        gapkit.certify(model, num_datapoints=5, condition=torch.tensor(3))

@@ -118,5 +118,7 @@ def test_what_is_refused(exact):
     batched = gapkit.from_joint(_joint(exact), exact.encode, prior=Normal(torch.zeros(2), 1.0))
     with pytest.raises(gapkit.InputError, match=r"reference density of z"):
         gapkit.analyze(batched, x, effort="quick")
+    with pytest.raises(gapkit.InputError, match="cannot be drawn from"):
+        gapkit.certify(gapkit.from_joint(_joint(exact), exact.encode, latent_shape=(2,)), num_datapoints=5)
     with pytest.raises(gapkit.InputError, match="latent shape is not known"):
         gapkit.from_joint(_joint(exact), exact.encode).prior()

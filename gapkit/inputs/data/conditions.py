@@ -1,7 +1,6 @@
 """What a conditional model is given beside x: the labels of the data, or arrays that lie beside them."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from torch import Tensor
 from gapkit.core.errors import InputError
 from gapkit.inputs.data.dataset import Labelled, require_numbers
 from gapkit.inputs.data.files import READERS
-from gapkit.inputs.data.load import names_function, returned_by
+from gapkit.inputs.data.load import names_function
 
 __all__ = ["LABELS", "condition_of"]
 
@@ -24,9 +23,9 @@ def condition_of(
     """The condition of the datapoints of a split.
 
     Args:
-        names: ``labels`` for the labels of the data (words by their place in the sorted list of them), else the name of
-            an array beside x in a ``.npz`` or ``.pt`` file, or in the mapping that a function returns, where
-            ``NAME_test`` and ``NAME_train`` come before ``NAME``; several with commas between them.
+        names: ``labels`` for the labels of the data, which must be numbers, else the name of an array beside x in a
+            ``.npz`` or ``.pt`` file, where ``NAME_test`` and ``NAME_train`` come before ``NAME``; several with commas
+            between them.
         part: the data.
         source: name, file or function that the data come from.
         size: number of datapoints N.
@@ -58,13 +57,14 @@ def _one(name: str, part: Labelled, source: str, size: int, split: str, limit: i
         if part.labels is None:
             do = "store them as y, or name their column with --label-column; or name another array beside x"
             raise InputError(asked, "data without labels", do)
+        if part.classes is not None:
+            found = f"words ({', '.join(part.classes[:4])}, ...), whose numbers would depend on which of them were read"
+            raise InputError(asked, found, "store the whole numbers that the model was trained with")
         labels = part.labels
-        missing = labels.isnan() if labels.is_floating_point() else (labels < 0) & (part.classes is not None)
-        if bool(missing.any()):
-            raise InputError(
-                asked, f"{int(missing.sum())} datapoints without a label", "fill them in, or leave them out"
-            )
-        return labels.long() if bool((labels == labels.round()).all()) else labels
+        if labels.is_floating_point() and bool(labels.isnan().any()):
+            count = int(labels.isnan().sum())
+            raise InputError(asked, f"{count} datapoints without a label", "fill them in, or leave them out")
+        return labels.float() if labels.is_floating_point() else labels.long()
     values = require_numbers(_array(name, source, split, limit, asked), asked)
     values = values[:size] if limit is not None else values
     if values.dim() == 0 or len(values) != size:
@@ -79,16 +79,8 @@ def _array(name: str, source: str, split: str, limit: int | None, asked: str) ->
     """The array as it is stored."""
     both = (f"{name}_{split}", name)
     if names_function(source):
-        found = returned_by(source, split)
-        there = list(found) if isinstance(found, Mapping) else []
-        for each in both:
-            if each in there:
-                values: np.ndarray | Tensor = found[each]
-                return values
-        words = (
-            f"the arrays {', '.join(map(str, there))}" if there else f"a function that returns {type(found).__name__}"
-        )
-        raise InputError(asked, words, f"return a mapping with x and {name}")
+        do = "have it return x with the condition as y, and use --condition labels; or write both to a .npz file"
+        raise InputError(asked, "a function, which may give other datapoints when it is called again", do)
     path = Path(os.path.expanduser(source))
     if path.suffix not in _NAMED:
         do = "use labels (of a table: --label-column NAME --condition labels), or a .npz or .pt file that has it too"

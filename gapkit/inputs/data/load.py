@@ -23,7 +23,7 @@ from gapkit.inputs.data.shards import SUFFIXES, parts_of
 from gapkit.inputs.data.streamed import Streamed, streamed
 from gapkit.inputs.usercode import call_user, load_attribute
 
-__all__ = ["SPLITS", "load", "load_streamed", "names_function", "returned_by"]
+__all__ = ["SPLITS", "load", "load_streamed", "names_function"]
 
 SPLITS = ("train", "test")
 TABLES = (".csv", ".parquet")
@@ -193,11 +193,6 @@ def _from_function(spec: str, split: str) -> Raw:
             do = "return an array, tensor or Dataset x, or the tuple (x, labels)"
             raise InputError(asked, f"it returned {_describe(result)}", do)
     return Raw(x, labels, split if splits else "all")
-
-
-def returned_by(spec: str, split: str) -> Any:
-    """What the user's function returns for a split; a finished array or tensor is taken as it is."""
-    return _called(spec, split)[0]
 
 
 def _called(spec: str, split: str) -> tuple[Any, bool]:
