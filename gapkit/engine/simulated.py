@@ -36,8 +36,8 @@ def drawn_from(
     try:
         drawn, latents = simulate(model, count, seed, condition)
     except NotImplementedError as error:
-        found = f"a distribution of the model cannot be drawn from {str(error)[:80]}".rstrip()
-        raise InputError("data simulated from the model", found, "leave out what needs them") from error
+        found = str(error) or "a distribution of the model has no sample()"
+        raise InputError("data simulated from the model", found, "give prior and p(x|z) one, or go without") from error
     return Loaded.of(prepare(model, drawn, device, condition), condition=condition), latents
 
 

@@ -5,7 +5,6 @@ reference density r(z) stands in its place, and log p(x, z) - log r(z) in the pl
 every number of an analysis, does not depend on it.
 """
 
-import types
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from torch.distributions import Distribution, constraints
 from gapkit.core.errors import InputError
 from gapkit.core.trees import Tree
 from gapkit.models.conditions import place_in
+from gapkit.models.owners import owners_of
 from gapkit.models.priors import log_prob, moved, standard_normal
 from gapkit.models.support import describe
 
@@ -36,6 +36,23 @@ class _GivenLatents(Distribution):
     def support(self) -> Any:
         """Nobody knows it: all values are taken."""
         return constraints.independent(constraints.real, len(self.event_shape))
+
+    @property
+    def mean(self) -> Tensor:
+        """There is none.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError("log p(x, z) alone has no reconstructions")
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Nothing can be drawn.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError("log p(x, z) alone cannot be drawn from")
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Shape (N, *x_shape) to (N,), in nats."""
@@ -71,9 +88,7 @@ class JointModel(nn.Module):
     ) -> None:
         super().__init__()
         self.log_joint, self.q, self.given = log_joint, q, prior
-        bound = [f.__self__ for f in (log_joint, q, prior) if isinstance(f, types.MethodType)]
-        owners = {id(owner): owner for owner in bound if isinstance(owner, nn.Module)}
-        self.owners = nn.ModuleList(owners.values())
+        self.owners = owners_of(log_joint, q, prior)
         self.latent_shape = None if latent_shape is None else tuple(latent_shape)
         self.x_shape: tuple[int, ...] | None = None
 

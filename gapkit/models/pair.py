@@ -1,6 +1,5 @@
 """The model contract from an ordinary encoder/decoder pair."""
 
-import types
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ from torch.distributions import Distribution
 from gapkit.core.errors import InputError
 from gapkit.core.trees import Tree
 from gapkit.models.likelihoods import Categorical, Likelihood, parse
+from gapkit.models.owners import owners_of
 from gapkit.models.posterior import ENCODER_OUTPUTS, read_posterior
 from gapkit.models.priors import moved, standard_normal
 from gapkit.models.squashed import Squashed
@@ -53,9 +53,7 @@ class PairModel(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.latent_prior = encoder, decoder, prior
-        bound = [f.__self__ for f in (encoder, decoder, prior) if isinstance(f, types.MethodType)]
-        owners = {id(owner): owner for owner in bound if isinstance(owner, nn.Module)}
-        self.owners = nn.ModuleList(owners.values())
+        self.owners = owners_of(encoder, decoder, prior)
         self.likelihood, self.encoder_output = likelihood, encoder_output
         if isinstance(likelihood_param, nn.Parameter):
             self.register_parameter("likelihood_param", likelihood_param)

@@ -53,7 +53,7 @@ def test_what_needs_a_decoder_is_left_out_and_said(exact):
     assert "cannot be simulated" in summary.certificate.skipped
     assert summary.search.skipped
     assert "gallery" in result.run["details"]["skipped"]
-    assert result.verdict()
+    assert "gapkit certify" not in " ".join(result.verdict())  # which could not do it either
 
 
 class Quartic(nn.Module):

@@ -181,8 +181,12 @@ def _from_folder(path: Path, split: str, limit: int | None, label_column: str | 
 
 
 def _from_function(spec: str, split: str) -> Raw:
-    """What the user's function gives, as data."""
-    asked, result, splits = f"read data from {spec}", *_called(spec, split)
+    """Call the user's function, with the split if it takes one; a finished array or tensor is taken as it is."""
+    target = load_attribute(spec)
+    asked = f"read data from {spec}"
+    splits = callable(target) and _takes_split(target)
+    do = "write it as def function(split): ..., with split 'train' or 'test', or without parameters"
+    result = call_user(target, spec, {"split": split} if splits else {}, do) if callable(target) else target
     if isinstance(result, TorchDataset | DataLoader):
         return Raw(*unpacked(result, None), split if splits else "all")
     if isinstance(result, dict):
@@ -193,14 +197,6 @@ def _from_function(spec: str, split: str) -> Raw:
             do = "return an array, tensor or Dataset x, or the tuple (x, labels)"
             raise InputError(asked, f"it returned {_describe(result)}", do)
     return Raw(x, labels, split if splits else "all")
-
-
-def _called(spec: str, split: str) -> tuple[Any, bool]:
-    """That, and whether it makes a difference between splits."""
-    target = load_attribute(spec)
-    splits = callable(target) and _takes_split(target)
-    do = "write it as def function(split): ..., with split 'train' or 'test', or without parameters"
-    return call_user(target, spec, {"split": split} if splits else {}, do) if callable(target) else target, splits
 
 
 def _takes_split(function: Any) -> bool:

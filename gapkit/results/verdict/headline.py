@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from gapkit.core.means import Mean
 from gapkit.core.phrases import listed
 from gapkit.ladder import Gap, Ladder, family_sides, quantity
-from gapkit.results.records import Split, Summary, known
+from gapkit.results.records import Skipped, Split, Summary, known
 from gapkit.results.verdict.bottleneck import NAMES, judged
 from gapkit.results.verdict.certificate import width
 from gapkit.results.verdict.conditions import Missing, small_gap
@@ -236,11 +236,12 @@ def how_sure(summary: Summary, decision: Decision) -> list[str]:
     least = 0.001
     certificate = known(summary.certificate)
     most = width(certificate) if certificate else None
-    parts.append(
-        "AIS was not certified on simulated data (`gapkit certify` does it)"
-        if most is None
-        else f"on simulated data AIS is within {number(max(most, least), 3)} nats of the truth on average"
-    )
+    if isinstance(summary.certificate, Skipped):  # nor can another command do it
+        parts.append("AIS could not be certified on simulated data")
+    elif most is None:
+        parts.append("AIS was not certified on simulated data (`gapkit certify` does it)")
+    else:
+        parts.append(f"on simulated data AIS is within {number(max(most, least), 3)} nats of the truth on average")
     return [f"How sure: {'; '.join(parts)}."]
 
 
