@@ -2,25 +2,27 @@
 
     file --read--> payload --find_state_dict--> weights --load_strictly--> what the factory built
 
-A file written by gapkit carries its own configuration; any other needs the user's factory (``--model``).
+A file written by gapkit, and a folder written by a library that is known, say themselves how their model is built; any
+other needs the user's factory (``--model``). What says it is found by adapters (:mod:`gapkit.checkpoints.adapters`).
 """
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gapkit.checkpoints.adapters import ADAPTERS, Adapted
+from gapkit.checkpoints.adapters import Adapted, Request, adapter_of
 from gapkit.checkpoints.contract import CONTRACT, require_contract
 from gapkit.checkpoints.match import fill
 from gapkit.checkpoints.places import describe_payload, places
 from gapkit.checkpoints.state import require_finite
 from gapkit.core.errors import GapkitWarning, InputError
-from gapkit.inputs.read import file_sha256, read
+from gapkit.inputs.folder import Folder
+from gapkit.inputs.read import read, sha256_of
 from gapkit.inputs.usercode import METHODS, load_factory, parse_model_args
 
 __all__ = ["Loaded", "load", "weights_of"]
@@ -38,6 +40,8 @@ class Loaded:
         extra: what the checkpoint says besides the weights (epoch, training configuration, ...).
         notes: what is worth knowing about how the weights were found, and what was left out.
         entry: the value that ``entry=`` asked for; None if nothing was asked.
+        likelihood: p(x|z) that the checkpoint names where decode returns plain tensors; None where it names none.
+        encoder_output: what encode returns then.
     """
 
     model: Any
@@ -47,6 +51,8 @@ class Loaded:
     extra: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     entry: Tensor | None = None
+    likelihood: str | None = None
+    encoder_output: str | None = None
 
 
 def load(
@@ -94,44 +100,63 @@ def load(
     path = Path(path)
     args = dict(model_args) if isinstance(model_args, Mapping) else parse_model_args(model_args)
     keys = (state_key,) if isinstance(state_key, str) else tuple(state_key or ())
+    request = Request(path, methods, model, args, trust_pickle)
     notes: tuple[str, ...] = ()
-    if model is None:
+    payload: Any = None
+    if path.is_dir() and (adapter := adapter_of("folder", folder := Folder.of(path))) is not None:
+        adapted = adapter.open(folder, request)
+    elif model is None:
         if args:
             found = f"--model-arg {', '.join(args)} without --model"
             raise InputError(f"load {path}", found, "name the factory they are for, or drop them")
         payload = read(path, trust_pickle=trust_pickle)
-        adapted = _self_describing(payload, path, methods)
-        built, extra, how = adapted.model, adapted.extra, adapted.how
+        adapted = _self_describing(payload, request)
     else:
         # The user's own file first: it is small, and mistakes in it are the likeliest.
         built = load_factory(model, args)
-        require_contract(built, model, methods)
+        adapter = adapter_of("object", built)
+        if adapter is None:
+            require_contract(built, model, methods)
         payload = read(path, trust_pickle=trust_pickle, code=model)
+        how = f"built by {model}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
+        adapted = Adapted(built, how) if adapter is None else adapter.open(built, request)
         try:
             notes = _fill(built, payload, model, keys, ignore_keys, entry)
         except InputError as error:
             raise InputError(f"{error.asked}, from {path}", error.found, error.do) from error
-        extra, how = _small_entries(payload), f"built by {model}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
+        adapted = replace(adapted, extra={**_small_entries(payload), **adapted.extra})
     for note in notes:
         warnings.warn(f"{path.name}: {note}", GapkitWarning, stacklevel=2)
-    holder = weights_of(built)
+    holder = weights_of(adapted.model)
     holder.eval()
     require_finite(dict(holder.named_parameters()), f"load {path}")
     weights = sum(parameter.numel() for parameter in holder.parameters())
     value = None if entry is None else _entry(entry, holder, payload)
-    return Loaded(built, file_sha256(path), path.name, f"{how}, {weights:,} weights", extra, notes, value)
+    return Loaded(
+        adapted.model,
+        sha256_of(path),
+        path.name,
+        f"{adapted.how}, {weights:,} weights",
+        adapted.extra,
+        notes,
+        value,
+        adapted.likelihood,
+        adapted.encoder_output,
+    )
 
 
-def _self_describing(payload: Any, path: Path, methods: Sequence[str]) -> Adapted:
+def _self_describing(payload: Any, request: Request) -> Adapted:
     """Open a file that says itself how its model is built.
 
     Raises:
         InputError: it is of no kind that is known.
     """
-    for adapter in ADAPTERS:
-        if adapter.claims(payload):
-            return adapter.open(payload, path, methods)
-    raise InputError(f"load {path} without --model", f"not written by gapkit: {describe_payload(payload)}", CONTRACT)
+    adapter = adapter_of("file", payload)
+    if adapter is not None:
+        return adapter.open(payload, request)
+    raise InputError(
+        f"load {request.path} without --model", f"not written by gapkit: {describe_payload(payload)}", CONTRACT
+    )
 
 
 def _fill(

@@ -25,7 +25,7 @@ from gapkit.inputs.pickles import pickle_module
 from gapkit.inputs.sniff import check_archive, checkpoint_kind, unsafe_globals
 from gapkit.inputs.usercode import search_path
 
-__all__ = ["file_sha256", "read"]
+__all__ = ["file_sha256", "read", "sha256_of"]
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin")
 _SPARE = 64 * 10**6  # bytes that tensors may take beyond the size of their file, as views of few numbers do
@@ -87,6 +87,16 @@ def file_sha256(path: str | Path) -> str:
     """Return the SHA-256 of a file as hexadecimal digits, reading it in pieces."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of(path: str | Path) -> str:
+    """The same of a file; of a folder, that of the names and digests of the files in it, also in folders below."""
+    path = Path(path)
+    if not path.is_dir():
+        return file_sha256(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = "".join(f"{file_sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _check_sizes(payload: Any, path: Path, asked: str) -> None:

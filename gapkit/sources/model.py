@@ -159,11 +159,12 @@ class ModelSource:
                 trust_pickle=self.trust_pickle,
                 methods=("encode", "decode") if self.likelihood else ("encode", "decode", "prior"),
             )
-            if self.likelihood is None:
+            likelihood = self.likelihood or loaded.likelihood
+            if likelihood is None:
                 return loaded
             parameter = shared if shared is not None else loaded.entry if entry is not None else number
-            event, output = self._latent_event(), self.encoder_output
-            return replace(loaded, model=with_likelihood(loaded.model, self.likelihood, parameter, output, event))
+            event, output = self._latent_event(), self.encoder_output or loaded.encoder_output
+            return replace(loaded, model=with_likelihood(loaded.model, likelihood, parameter, output, event))
 
     def _latent_event(self) -> tuple[int, ...] | None:
         if self.latent_shape is None:
@@ -178,11 +179,12 @@ class ModelSource:
         if self.sha256 is None:
             return
         from gapkit.core.files import require_file
-        from gapkit.inputs.read import file_sha256
+        from gapkit.inputs.read import sha256_of
 
         asked = f"open the checkpoint {path} again"
-        require_file(Path(path), asked)
-        found = file_sha256(path)
+        if not Path(path).is_dir():
+            require_file(Path(path), asked)
+        found = sha256_of(path)
         if found != self.sha256:
             do = "give the file that was analysed; or, to open this one instead, take model.at(checkpoint)"
             words = f"another file than was analysed: its sha256 begins {found[:8]}, not {self.sha256[:8]}"

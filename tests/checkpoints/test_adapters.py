@@ -43,8 +43,9 @@ def test_a_file_is_claimed_by_one_kind_alone(file):
 
     name, _, path = file
     payload = read(path, trust_pickle=True)
-    assert [type(adapter).__name__ for adapter in ADAPTERS if adapter.claims(payload)] == [name]
-    assert not any(adapter.claims({"weights": torch.zeros(2)}) for adapter in ADAPTERS)
+    files = [adapter for adapter in ADAPTERS if adapter.reads == "file"]
+    assert [type(adapter).__name__ for adapter in files if adapter.claims(payload)] == [name]
+    assert not any(adapter.claims({"weights": torch.zeros(2)}) for adapter in files)
 
 
 def test_forward_is_never_called(file, monkeypatch):

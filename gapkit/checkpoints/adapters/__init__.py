@@ -1,9 +1,9 @@
-"""Kinds of checkpoints that say themselves how their model is built; the first that claims a file opens it."""
+"""Kinds of checkpoints and models; the first that claims what was found opens it.
 
-from gapkit.checkpoints.adapters.native import Native
-from gapkit.checkpoints.adapters.pickled import Pickled
-from gapkit.checkpoints.adapters.protocol import Adapted, Adapter
+Another package adds its own with an entry point of the group ``gapkit.adapters`` that names an :class:`Adapter`.
+"""
 
-__all__ = ["ADAPTERS", "Adapted", "Adapter"]
+from gapkit.checkpoints.adapters.protocol import Adapted, Adapter, Request
+from gapkit.checkpoints.adapters.registry import ADAPTERS, adapter_of
 
-ADAPTERS: tuple[Adapter, ...] = (Native(), Pickled())
+__all__ = ["ADAPTERS", "Adapted", "Adapter", "Request", "adapter_of"]

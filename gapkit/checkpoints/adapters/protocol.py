@@ -1,44 +1,76 @@
-"""What a kind of self-describing checkpoint must give: whether a file is of it, and the model."""
+"""What a kind of checkpoint, or of model, must give so that gapkit can analyse it.
 
-from collections.abc import Sequence
+An adapter reads one of three things: a *file* (its payload, read weights-only), a *folder*
+(:class:`gapkit.inputs.folder.Folder`: names and JSON, nothing loaded), or an *object* that the user's factory returned.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-__all__ = ["Adapted", "Adapter"]
+__all__ = ["Adapted", "Adapter", "Reads", "Request"]
+
+Reads = Literal["file", "folder", "object"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a checkpoint is to be read.
+
+    Attributes:
+        path: of the file or folder, for messages.
+        methods: what the model must have.
+        factory: the user's code that builds the model, ``path/to/file.py:name``; None for none.
+        arguments: of the factory.
+        trust_pickle: whether the checkpoint may run code.
+    """
+
+    path: Path
+    methods: Sequence[str]
+    factory: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    trust_pickle: bool = False
 
 
 @dataclass(frozen=True)
 class Adapted:
-    """A model that a file describes by itself.
+    """A model that an adapter made.
 
     Attributes:
-        model: has ``encode``, ``decode`` and ``prior``, and its weights.
+        model: has ``encode``, ``decode`` and ``prior``, or, where ``likelihood`` or the user names one, ``encode`` and
+            ``decode`` that return plain tensors.
         how: half a line for the report: how it was built.
-        extra: what the file says besides (epoch, training configuration, ...).
+        extra: what the checkpoint says besides (epoch, training configuration, ...).
+        likelihood: p(x|z) that the checkpoint names, if decode returns plain tensors; the user's goes before it.
+        encoder_output: what encode returns, with a likelihood; the user's goes before it.
     """
 
     model: Any
     how: str
     extra: dict[str, Any] = field(default_factory=dict)
+    likelihood: str | None = None
+    encoder_output: str | None = None
 
 
 class Adapter(Protocol):
-    """A kind of checkpoint that says itself how its model is built."""
+    """A kind of checkpoint or model; ``reads`` says of what."""
 
-    def claims(self, payload: Any) -> bool:
-        """Whether what was read from a file is of this kind; nothing is imported or run for that."""
+    reads: Reads
+
+    def claims(self, found: Any) -> bool:
+        """Whether what was found is of this kind; nothing is imported or run for that."""
         ...
 
-    def open(self, payload: Any, path: Path, methods: Sequence[str]) -> Adapted:
-        """Build the model with its weights.
+    def open(self, found: Any, request: Request) -> Adapted:
+        """Build the model; one of a file or a folder has its weights then, one of an object gets them afterwards.
 
         Args:
-            payload: as it was read.
-            path: of the file, for messages.
-            methods: what the model must have.
+            found: the payload of a file, a folder, or an object.
+            request: how the user wants it.
 
         Raises:
-            InputError: the file is of this kind, and damaged or of a version that is not known.
+            InputError: it is of this kind, and damaged, incomplete, or of a version that is not known; or the library
+                that it is of is not installed.
         """
         ...
