@@ -11,6 +11,7 @@ from gapkit.core.errors import InputError
 from gapkit.core.trees import Tree, rows_of
 from gapkit.inputs.traces import place_of
 from gapkit.models.conditions import decode_with, encode_with, prior_with
+from gapkit.models.coordinates import in_reals
 from gapkit.models.protocol import LatentModel
 from gapkit.models.support import check_support
 from gapkit.models.unvalidated import unvalidated
@@ -200,7 +201,9 @@ def decode_one(model: LatentModel, x: Tensor, steps: list[str] | None = None, co
     with torch.no_grad(), unvalidated():
         q = encode_with(model, x.clone(), condition)  # an encoder may write into its input
         _expect(q, "encode", x.shape[0])
-        z = recognise(q).loc.reshape(-1, *q.event_shape)
+        real, to_latents = in_reals(q)
+        place = recognise(real).loc.reshape(-1, *real.event_shape)
+        z = place if to_latents is None else to_latents(place)
         steps.append("encode")
         decoded = decode_with(model, z, condition)
         _expect(decoded, "decode", x.shape[0])

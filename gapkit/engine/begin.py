@@ -74,8 +74,8 @@ def begun(
     with frozen(model), moved_to(model, device), in_place(encoders, device):
         ready = prepared(model, given, spec, device)
         when_ready()
-        first = ready.data[ready.first]
-        like, family = stages.like_of(model, first), ready.families.split
+        first, encoders = ready.data[ready.first], dict(ready.encoders)
+        like, family = stages.like_of(ready.model, first), ready.families.split
         work = Work(like, ready.data, None, spec, family, encoders, ready.curve, "", bounds=bounds)
         units = tuple((split, unit) for split, planned in ready.units.items() for unit in planned)[only]
         count = sum(len(pipeline(work, split, unit)) for split, unit in units)

@@ -31,6 +31,7 @@ from gapkit.estimators import Bdmc
 from gapkit.families import Mixture
 from gapkit.local import Bank
 from gapkit.models.conditions import require_condition
+from gapkit.models.coordinates import in_real_coordinates
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.results.records import CertificateSummary, SandwichMean
@@ -127,6 +128,7 @@ def certify(
         require_condition(model, "give conditions to simulate with (condition=); gapkit analyze certifies too")
     with frozen(model), moved_to(model, device):
         points, _ = drawn_from(model, num_datapoints, spec.seed, conditions(model, condition, device), device)
+        model = in_real_coordinates(model, points[:1].inputs, points[:1].condition)
         told(examine(model, points, allow=allow, target_se=spec.evidence.target_se))
         like = stages.like_of(model, points)
         bank = build_shared_bank(like, {"simulated": points}, None, spec)

@@ -15,6 +15,7 @@ from gapkit.engine.own_bounds import checked_bounds
 from gapkit.engine.prepared import points_of, prepared
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.models.conditions import users_of_condition
+from gapkit.models.coordinates import in_real_coordinates
 from gapkit.models.encoding import encoded
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
@@ -63,6 +64,7 @@ def checkup(model: LatentModel, given: Given, spec: AnalysisSpec) -> list[Checke
             data, another, _ = points_of(model, given, device)
             first = next(iter(data.values()))
             seen = first.some()
+            model = in_real_coordinates(model, seen[:1].inputs, seen[:1].condition)
             q = encoded(model, seen[:1].inputs, seen[:1].condition)
             family = family_name(recognise(q))
         except InputError as error:

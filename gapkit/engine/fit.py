@@ -180,7 +180,7 @@ def fit(
         given = Given(x={_SPLIT: x}, encoder_x=encoder_x, condition=condition, allow=allow)
         ready = prepared(model, given, spec, device)
         data = ready.data[_SPLIT]
-        like = stages.like_of(model, data)
+        like = stages.like_of(ready.model, data)
         bank = build_shared_bank(like, ready.data, other_x, spec)
         for unit in ready.units[_SPLIT]:
             rows, key = list(unit.indices), Key(seed_of(spec.seed, _SPLIT), unit.indices)
@@ -216,7 +216,7 @@ def _part(fitted: LocalFits, size: int) -> tuple[Any, dict[str, Tensor]]:
 def _joined(family: str, parts: Sequence[tuple[Any, dict[str, Tensor]]]) -> Fitted:
     """The units as one."""
     (first, columns), tensors = parts[0], [q.tensors() for q, _ in parts]
-    q = type(first).of(**{name: torch.cat([part[name] for part in tensors]) for name in tensors[0]})
+    q = first.of(**{name: torch.cat([part[name] for part in tensors]) for name in tensors[0]})
     numbers = {name: torch.cat([part[name] for _, part in parts]) for name in columns}
     words = tuple(FitStatus(number).name.lower() for number in numbers.pop("status").tolist())
     return Fitted(family, q, status=words, **numbers)

@@ -1,7 +1,7 @@
 """Bring data and model together, and refuse before any work what cannot be analysed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gapkit.core.datapoints import Datapoints, Loaded
 from gapkit.core.errors import InputError
+from gapkit.core.findings import Finding
 from gapkit.core.randomness import Key
 from gapkit.core.rows import some
 from gapkit.doctor import Examination, examine, told
@@ -21,7 +22,8 @@ from gapkit.engine.labels import check_labels
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.units import Unit, plan_units
 from gapkit.inputs.data import unpacked
-from gapkit.local import order, split_family
+from gapkit.local import FITTERS, order, split_family
+from gapkit.models.coordinates import RealCoordinates, in_real_coordinates
 from gapkit.models.encoding import encoded
 from gapkit.models.protocol import LatentModel
 from gapkit.results.records import Families
@@ -35,6 +37,8 @@ class Prepared:
     """What is to be analysed, on its device and checked: nothing of it is refused any more.
 
     Attributes:
+        model: as it is analysed: in real coordinates of its latents.
+        encoders: further ones, in the same coordinates.
         data: by split.
         examined: what the checks of the wiring found.
         classes: labels, by split.
@@ -43,6 +47,8 @@ class Prepared:
         curve: where local steps are taken.
     """
 
+    model: LatentModel
+    encoders: Mapping[str, LatentModel]
     data: Mapping[str, Datapoints]
     examined: Examination
     classes: Mapping[str, Any]
@@ -71,16 +77,29 @@ def prepared(model: LatentModel, given: Given, spec: AnalysisSpec, device: torch
     data, other_inputs, labels = points_of(model, given, device)
     first, sizes = next(iter(data)), {name: len(part) for name, part in data.items()}
     seen = data[first].some()
+    model = in_real_coordinates(model, seen[:1].inputs, seen[:1].condition)
+    encoders = dict(given.encoders)
+    if isinstance(model, RealCoordinates):
+        encoders = {name: model.of(encoder) for name, encoder in encoders.items()}
     examined = examine(model, seen, other_inputs=other_inputs, allow=given.allow, target_se=spec.evidence.target_se)
+    if isinstance(model, RealCoordinates):
+        examined = replace(examined, findings=(*examined.findings, _seen_as(model)))
     told(examined)
     warn_if_long(spec, sum(sizes.values()), examined)
     classes = check_labels(labels, sizes)
     families = _families(model, seen, spec)
     key = Key(spec.seed, tuple(range(len(seen))))
-    check_encoders(model, given.encoders, seen, key, given.allow)
+    check_encoders(model, encoders, seen, key, given.allow)
     units = {name: plan_units(size, spec.unit_size) for name, size in sizes.items()}
     curve = plan_curve(spec, first, sizes[first], families)
-    return Prepared(data, examined, classes, families, units, curve)
+    return Prepared(model, encoders, data, examined, classes, families, units, curve)
+
+
+def _seen_as(model: RealCoordinates) -> Finding:
+    """What the latents are in pictures and variances."""
+    found = f"latents that are not, or functions of such: the analysis works on y, {model.words}"
+    do = "nothing: bounds and gaps are those of z; pictures of latents, and what is said of single ones, are of y"
+    return Finding("coordinates", "note", "latents in all of R^D", found, do)
 
 
 def points_of(
@@ -123,4 +142,8 @@ def _families(model: LatentModel, points: Loaded, spec: AnalysisSpec) -> Familie
     q = encoded(model, one.inputs, one.condition)
     own = family_name(recognise(q))
     split = split_family(own, spec.families)
+    for name in spec.families:
+        if name != own and getattr(FITTERS[name], "within_encoders", False):
+            found = f"an encoder of the family {own}, around whose q no member of {name} can be made"
+            raise InputError(f"q* in the family {name}", found, "leave it out: use --family full_rank, flow or mixture")
     return Families(own, split, tuple(order(q.event_shape.numel(), split, spec.families)))

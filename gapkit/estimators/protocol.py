@@ -14,9 +14,10 @@ from torch.distributions import Distribution
 from gapkit.core.errors import InputError
 from gapkit.core.numerics import standard_error
 from gapkit.core.randomness import Key, as_key
-from gapkit.core.trees import Tree
+from gapkit.core.trees import Tree, rows_of
 from gapkit.families.protocol import Draws
 from gapkit.models.conditions import condition_for, require_condition
+from gapkit.models.coordinates import RealCoordinates, in_real_coordinates
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.target import Target, as_proposal
@@ -144,7 +145,11 @@ def bound_inputs(
     if condition is None:
         require_condition(model, "give it: condition=, one row for each datapoint")
     with frozen(model), torch.no_grad():
-        target = Target(model, x, condition=condition_for(model, condition, len(x), x.dtype, x.device))
+        given = condition_for(model, condition, len(x), x.dtype, x.device)
+        model = in_real_coordinates(model, x[:1], rows_of(given, slice(1)))
+        if isinstance(model, RealCoordinates) and isinstance(q, Distribution):
+            q = model.pulled(q)
+        target = Target(model, x, condition=given)
         proposal = as_proposal(q, target.num_datapoints, target.dtype, target.device)
         yield target, proposal, as_key(seed, target.num_datapoints)
 

@@ -5,18 +5,27 @@ from gapkit.families.distribution import TransportDistribution
 from gapkit.families.flow import CouplingFlow, TransformedGaussian
 from gapkit.families.gaussian import DiagonalGaussian, FullRankGaussian
 from gapkit.families.gaussian_mixture import GaussianMixture
+from gapkit.families.grouped import Conditionals, GroupedGaussian
 from gapkit.families.low_rank import LowRankGaussian
 from gapkit.families.mixture import Mixture
 from gapkit.families.own import Family
+from gapkit.families.positive import LogGamma, LogWeibull
 from gapkit.families.protocol import Posterior, Proposal, Transport
+from gapkit.families.simplex import LogitBeta, LogRatioDirichlet
 
 __all__ = [
     "AuxiliaryFlow",
+    "Conditionals",
     "CouplingFlow",
     "DiagonalGaussian",
     "Family",
     "FullRankGaussian",
     "GaussianMixture",
+    "GroupedGaussian",
+    "LogGamma",
+    "LogRatioDirichlet",
+    "LogWeibull",
+    "LogitBeta",
     "LowRankGaussian",
     "Mixture",
     "Posterior",

@@ -15,12 +15,15 @@ __all__ = ["Family"]
 class Family(ABC):
     """Base of families of one's own: a frozen dataclass of tensors, each with one row per datapoint, shape (B, ...).
 
-    One of the tensors is ``loc``, shape (B, D). A family defines :meth:`forward`, :meth:`log_prob`,
-    :meth:`marginal_scale` and :meth:`matching`; all of them must be differentiable in the tensors and work row by row.
+    ``loc``, the image of the noise's origin, shape (B, D), is one of the tensors or a property. A family defines
+    :meth:`forward`, :meth:`log_prob`, :meth:`marginal_scale` and :meth:`matching`; all of them must be differentiable
+    in the tensors and work row by row.
     :func:`gapkit.register_family` gives it a fit.
 
     Attributes:
         positive: names of the tensors that stay positive, as ``scale``; a fit moves these by factors.
+        places: names of those that are places of z; a fit moves these in units of the widths.
+        fixed: names of those that a fit leaves as they are.
 
     Example:
         >>> import torch
@@ -45,6 +48,8 @@ class Family(ABC):
     """
 
     positive: ClassVar[tuple[str, ...]] = ("scale",)
+    places: ClassVar[tuple[str, ...]] = ("loc",)
+    fixed: ClassVar[tuple[str, ...]] = ()
     loc: Tensor
 
     @classmethod
@@ -69,6 +74,11 @@ class Family(ABC):
         """Number of latent dimensions D."""
         return int(self.loc.shape[-1])
 
+    @property
+    def noise_dim(self) -> int:
+        """Standard normal numbers that a draw takes; as many as latents unless a family says otherwise."""
+        return self.dim
+
     def push(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Latents and log q(z), shapes (S, B, D) and (S, B), from standard normal noise of shape (S, B, D)."""
         z = self.forward(u)
@@ -76,7 +86,7 @@ class Family(ABC):
 
     def draw(self, streams: Streams, num_samples: int) -> tuple[Tensor, Tensor]:
         """S draws for each datapoint with their log densities: shapes (S, B, D) and (S, B)."""
-        return self.push(streams.normal(num_samples, self.dim))
+        return self.push(streams.normal(num_samples, self.noise_dim))
 
     def whitening(self) -> DiagonalGaussian:
         """The coordinates in which Markov chains move: a Gaussian of the same place and widths."""

@@ -6,7 +6,8 @@ from gapkit.local.curvature import MAX_DIM
 from gapkit.local.families import FAMILIES, FITTERS
 from gapkit.local.fit import GAUSSIAN, LocalFits, fit_batch, fit_further, fit_gaussian, further, order, split_family
 from gapkit.local.fitter import FitStatus, LocalFit
-from gapkit.local.own import GradientFitter, forget_family, own_families, register_family
+from gapkit.local.gradient_fitter import GradientFitter
+from gapkit.local.own import forget_family, own_families, register_family
 from gapkit.local.route import Route, travel
 from gapkit.local.search import Found, Further, find_modes, search_on
 from gapkit.local.semi_amortized import NUM_SAMPLES, STEPS, SemiAmortized, check_steps, semi_amortized, steps_refusal

@@ -1,12 +1,14 @@
 """The families that q* can be fitted in, from small to large: a family that begins at another's optimum comes later."""
 
+from gapkit.families import GroupedGaussian, LogGamma, LogitBeta, LogRatioDirichlet, LogWeibull
 from gapkit.local.fitter import Fitter
 from gapkit.local.flows import AuxiliaryFitter, FlowFitter
 from gapkit.local.gaussian import FullRankFitter, MeanFieldFitter
+from gapkit.local.gradient_fitter import GradientFitter
 from gapkit.local.low_rank import LowRankFitter
 from gapkit.local.mixture import MixtureFitter
 
-__all__ = ["FAMILIES", "FITTERS"]
+__all__ = ["BUILT_IN", "FAMILIES", "FITTERS"]
 
 FITTERS: dict[str, Fitter] = {
     "mean_field": MeanFieldFitter(),
@@ -16,4 +18,12 @@ FITTERS: dict[str, Fitter] = {
     "auxiliary": AuxiliaryFitter(),
     "mixture": MixtureFitter(),
 }
-FAMILIES = tuple(FITTERS)
+FAMILIES = tuple(FITTERS)  # mean-field lies within each of them
+FITTERS |= {
+    "gamma": GradientFitter(LogGamma),
+    "beta": GradientFitter(LogitBeta),
+    "dirichlet": GradientFitter(LogRatioDirichlet),
+    "weibull": GradientFitter(LogWeibull),
+    "groups": GradientFitter(GroupedGaussian, within_encoders=True),
+}
+BUILT_IN = tuple(FITTERS)

@@ -101,4 +101,4 @@ def placed(whole: Any, part: Any, rows: Tensor) -> Any:
     """Put the members of some datapoints in their places."""
     theirs = part.tensors()
     tensors = {name: tensor.index_copy(0, rows, theirs[name]) for name, tensor in whole.tensors().items()}
-    return type(whole).of(**tensors)
+    return whole.of(**tensors)

@@ -106,7 +106,7 @@ def picked(candidates: list[Q], values: list[Tensor]) -> tuple[Q, Tensor]:
     rows = torch.arange(len(number), device=number.device)
     tensors = [candidate.tensors() for candidate in candidates]  # type: ignore[attr-defined]
     chosen = {name: torch.stack([t[name] for t in tensors])[number, rows] for name in tensors[0]}
-    return type(candidates[0]).of(**chosen), number  # type: ignore[attr-defined]
+    return candidates[0].of(**chosen), number  # type: ignore[attr-defined]
 
 
 def merged(keep: Tensor, ours: Q, theirs: Q) -> Q:
@@ -115,7 +115,7 @@ def merged(keep: Tensor, ours: Q, theirs: Q) -> Q:
     both = {}
     for name, tensor in ours.tensors().items():  # type: ignore[attr-defined]
         both[name] = torch.where(keep.reshape(-1, *[1] * (tensor.dim() - 1)), tensor, others[name])
-    return type(ours).of(**both)  # type: ignore[attr-defined]
+    return ours.of(**both)  # type: ignore[attr-defined]
 
 
 def merged_estimates(keep: Tensor, ours: Estimate, theirs: Estimate) -> Estimate:

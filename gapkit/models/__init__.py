@@ -2,6 +2,7 @@
 
 from gapkit.models import distributions, likelihoods
 from gapkit.models.freeze import frozen
+from gapkit.models.groups import LatentGroups
 from gapkit.models.heads import HEADS
 from gapkit.models.joint import JointModel, from_joint
 from gapkit.models.likelihoods import LIKELIHOODS, Likelihood
@@ -19,6 +20,7 @@ __all__ = [
     "LIKELIHOODS",
     "GaussianMixturePrior",
     "JointModel",
+    "LatentGroups",
     "LatentModel",
     "Likelihood",
     "PairModel",

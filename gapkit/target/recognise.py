@@ -22,8 +22,11 @@ from gapkit.families.distribution import TransportDistribution
 from gapkit.families.flow import CouplingFlow, TransformedGaussian
 from gapkit.families.gaussian import Affine, DiagonalGaussian, FullRankGaussian
 from gapkit.families.gaussian_mixture import GaussianMixture
+from gapkit.families.grouped import GroupedGaussian
 from gapkit.families.low_rank import LowRankGaussian
+from gapkit.families.positive import LogGamma, LogWeibull
 from gapkit.families.protocol import Draws, Posterior, Proposal
+from gapkit.families.simplex import LogitBeta, LogRatioDirichlet
 from gapkit.models.priors import moved
 from gapkit.target.prior_proposal import PriorProposal
 
@@ -37,6 +40,11 @@ _NAMES = {
     AuxiliaryFlow: "auxiliary",
     GaussianMixture: "mixture",
     TransformedGaussian: "transformed",
+    LogGamma: "gamma",
+    LogitBeta: "beta",
+    LogRatioDirichlet: "dirichlet",
+    LogWeibull: "weibull",
+    GroupedGaussian: "groups",
 }
 _KNOWN = tuple(_NAMES)
 _READERS: dict[str, Callable[[Distribution], Posterior | None]] = {}  # of families of one's own, by their names
