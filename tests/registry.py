@@ -3,6 +3,7 @@
 import torch
 
 from gapkit.estimators import Ais, Elbo, Iwae, ReciprocalIs
+from gapkit.families import LogGamma, LogitBeta, LogRatioDirichlet, LogWeibull
 from gapkit.models.native import save_model
 from tests.own_family import LaplaceMeanField
 
@@ -16,8 +17,18 @@ ESTIMATORS = {
 # Those that bound log p(x) from above.
 UPPER = {"reciprocal_is"}
 
-# Families that are derived from ``gapkit.Family``.
-OWN_FAMILIES = {"laplace": LaplaceMeanField}
+# Families that are derived from ``gapkit.Family``, and can be made of a place and deviations alone.
+OWN_FAMILIES = {
+    "laplace": LaplaceMeanField,
+    "gamma": LogGamma,
+    "weibull": LogWeibull,
+    "beta": LogitBeta,
+    "dirichlet": LogRatioDirichlet,
+}
+# Those whose member of that place and those deviations is only near to them.
+ROUGH = {"beta", "dirichlet"}
+# Those whose members are made around an encoder's q: tests/models has models with such encoders.
+AROUND_ENCODERS = {"groups"}
 
 
 def _native(path, model):

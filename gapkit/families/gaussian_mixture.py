@@ -74,6 +74,10 @@ class GaussianMixture:
         """Log q(z), shape (S, B), and its gradient in z, shape (S, B, D)."""
         return self.mixture.log_prob_and_grad(z)
 
+    def stand_in(self) -> FullRankGaussian:
+        """The heaviest component, where one transport is wanted."""
+        return self.whitening()
+
     def whitening(self) -> FullRankGaussian:
         """Coordinates of the heaviest component."""
         rows = torch.arange(len(self.means), device=self.means.device)

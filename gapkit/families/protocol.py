@@ -125,8 +125,9 @@ def noise_dim(q: Draws, dim: int) -> int:
 
 
 def with_density(q: Posterior | Proposal) -> Transport:
-    """Return q itself, or the Gaussian that stands in for a posterior whose density cannot be evaluated."""
-    return cast(Transport, q) if hasattr(q, "log_prob") else q.stand_in()  # type: ignore[attr-defined]
+    """Return q itself, or the Gaussian that stands in for one without a density, or that is no single transport."""
+    own = getattr(q, "stand_in", None)
+    return cast(Transport, q) if own is None else cast(Transport, own())
 
 
 def can_be_cut(q: Draws) -> bool:

@@ -8,15 +8,18 @@ Natural Gradient Variational Inference with Gaussian Mixture Models" (2023), htt
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from gapkit.families.gaussian import DiagonalGaussian
 from gapkit.families.gaussian_mixture import GaussianMixture
+from gapkit.families.protocol import Posterior
 from gapkit.local.certificate import Certificate
 from gapkit.local.curvature import MAX_DIM
-from gapkit.local.fitter import LocalFit, Member
+from gapkit.local.fitter import LocalFit, Member, first_start
 from gapkit.local.natural import bounded, polish_steps
 from gapkit.local.problem import Problem
 
@@ -28,7 +31,11 @@ _LIGHTEST = -12.0  # log weight: a component may become negligible, but not vani
 
 @dataclass(frozen=True)
 class MixtureFitter:
-    """A few full-rank Gaussians: the modes that were found, and copies of the best optimum beside it."""
+    """A few Gaussians: the modes that were found, and copies of the best optimum beside it.
+
+    They are full-rank ones; for an encoder with a mixture of its own as many as that has, and factorised where its own
+    are.
+    """
 
     def refusal(self, dim: int) -> str:
         """Full matrices are expensive for many latents."""
@@ -36,12 +43,15 @@ class MixtureFitter:
 
     def begin(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[GaussianMixture, Tensor]:
         """The full-rank optimum, the other modes by their level, and copies of the optimum where there are too few."""
-        best, modes, count = found["full_rank"], problem.modes, problem.settings.num_components
+        best, modes, count = _inner(problem, found), problem.modes, _count(problem)
+        if _factorised(problem):
+            scale = modes.tril.diagonal(dim1=-2, dim2=-1)
+            modes = replace(modes, tril=torch.diag_embed(scale))
         rows = torch.arange(len(best.start), device=best.start.device)
         level = torch.where(modes.level.isfinite(), modes.level, -torch.inf)
         level[best.start, rows] = torch.inf  # its place is taken by the polished optimum
         order = level.argsort(0, descending=True)
-        weights, means, trils = [torch.zeros_like(best.q.loc[:, 0])], [best.q.loc], [best.q.scale_tril]
+        weights, means, trils = [torch.zeros_like(best.q.loc[:, 0])], [best.q.loc], [_tril(best)]
         top = best.elbo.value.to(best.q.loc)
         for k in range(1, count):
             loc, tril = _beside(best, k)
@@ -63,13 +73,14 @@ class MixtureFitter:
         return None
 
     def known(self, problem: Problem, found: Mapping[str, LocalFit]) -> Sequence[Member]:
-        """The full-rank optimum, as a mixture whose other components weigh nothing."""
-        inner, count = found["full_rank"], problem.settings.num_components
+        """The best Gaussian, as a mixture whose other components weigh nothing; and the encoder's q, if it is one."""
+        inner, count, own = _inner(problem, found), _count(problem), problem.encoder
         weights = torch.full((len(inner.start), count), -torch.inf).to(inner.q.loc)
         weights[:, 0] = 0.0
         means = inner.q.loc.unsqueeze(1).expand(-1, count, -1)
-        tril = inner.q.scale_tril.unsqueeze(1).expand(-1, count, -1, -1)
-        return [Member(GaussianMixture(weights, means, tril), inner.elbo, inner.start)]
+        tril = _tril(inner).unsqueeze(1).expand(-1, count, -1, -1)
+        members = [Member(GaussianMixture(weights, means, tril), inner.elbo, inner.start)]
+        return [Member(own, problem.encoder_elbo, first_start(own)), *members] if _own(own) else members
 
     def num_steps(self, problem: Problem) -> int:
         """As the settings say for Gaussians."""
@@ -90,9 +101,34 @@ class MixtureFitter:
         return None
 
 
+def _own(q: Posterior) -> bool:
+    return isinstance(q, GaussianMixture)
+
+
+def _count(problem: Problem) -> int:
+    own = problem.encoder
+    return own.means.shape[1] if isinstance(own, GaussianMixture) else problem.settings.num_components
+
+
+def _factorised(problem: Problem) -> bool:
+    """Whether the encoder's own mixture is one of factorised Gaussians."""
+    own = problem.encoder
+    return isinstance(own, GaussianMixture) and not bool(own.scale_tril.tril(-1).any())
+
+
+def _inner(problem: Problem, found: Mapping[str, LocalFit]) -> LocalFit:
+    """The best single Gaussian of the kind."""
+    return found["mean_field" if _factorised(problem) else "full_rank"]
+
+
+def _tril(best: LocalFit) -> Tensor:
+    q: Any = best.q
+    return torch.diag_embed(q.scale) if isinstance(q, DiagonalGaussian) else q.scale_tril
+
+
 def _beside(best: LocalFit, k: int) -> tuple[Tensor, Tensor]:
     """A copy of the optimum, a little way off along one of its axes, to one side and the other in turn."""
-    tril: Tensor = best.q.scale_tril
+    tril = _tril(best)
     axis = ((k - 1) // 2) % tril.shape[-1]
     sign = 1.0 if k % 2 else -1.0
     return best.q.loc + sign * _APART * tril[..., axis], tril
@@ -101,6 +137,7 @@ def _beside(best: LocalFit, k: int) -> tuple[Tensor, Tensor]:
 def _step(problem: Problem, q: GaussianMixture, noise: Tensor, size: float) -> GaussianMixture:
     """One step of all components: noise of shape (K, S / 2, B, D)."""
     means, trils, gains = [], [], []
+    factorised = _factorised(problem)
     for k, half in enumerate(noise):
         u = torch.cat([half, -half])
         component = q.component(k)
@@ -109,7 +146,8 @@ def _step(problem: Problem, q: GaussianMixture, noise: Tensor, size: float) -> G
         log_q, grad_q = q.log_prob_and_grad(z)
         s = component.pull_gradient(u, grad_p - grad_q)
         outer = torch.einsum("spi,spj->pij", s, u) / len(u)
-        change = outer.tril(-1) + torch.diag_embed(0.5 * outer.diagonal(dim1=-2, dim2=-1))
+        within = torch.diag_embed(0.5 * outer.diagonal(dim1=-2, dim2=-1))
+        change = within if factorised else outer.tril(-1) + within
         shift = bounded(size * s.mean(0), 1.0)
         means.append(component.loc + (component.scale_tril @ shift.unsqueeze(-1)).squeeze(-1))
         trils.append(component.scale_tril + component.scale_tril @ bounded(size * change, 0.5))

@@ -1,6 +1,7 @@
 """Models: the contract, likelihoods and priors, pairs of networks, and the reference VAEs."""
 
 from gapkit.models import distributions, likelihoods
+from gapkit.models.classes import classes_summed_out
 from gapkit.models.freeze import frozen
 from gapkit.models.groups import LatentGroups
 from gapkit.models.heads import HEADS
@@ -28,6 +29,7 @@ __all__ = [
     "VampPrior",
     "build",
     "check_support",
+    "classes_summed_out",
     "conv_vae",
     "distributions",
     "from_joint",
