@@ -146,10 +146,10 @@ def bound_inputs(
         require_condition(model, "give it: condition=, one row for each datapoint")
     with frozen(model), torch.no_grad():
         given = condition_for(model, condition, len(x), x.dtype, x.device)
-        model = in_real_coordinates(model, x[:1], rows_of(given, slice(1)))
-        if isinstance(model, RealCoordinates) and isinstance(q, Distribution):
-            q = model.pulled(q)
-        target = Target(model, x, condition=given)
+        seen = in_real_coordinates(model, x[:1], rows_of(given, slice(1)))
+        if seen is not model and isinstance(seen, RealCoordinates) and isinstance(q, Distribution):
+            q = seen.pulled(q)
+        target = Target(seen, x, condition=given)
         proposal = as_proposal(q, target.num_datapoints, target.dtype, target.device)
         yield target, proposal, as_key(seed, target.num_datapoints)
 
