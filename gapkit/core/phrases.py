@@ -12,18 +12,21 @@ RANGE_NOTE = (
 )
 
 
+_TOPS = {"cross_entropy": "log Z(x)", "condition": "log p(x|c)"}
+
+
 def by_its_name(text: str, target: str | None) -> str:
-    """A text with the top of the ladder called what it is: no log p(x) where the target is no density of x.
+    """A text with the top of the ladder called what it is: log p(x|c) of a conditional model, log Z(x) of a weight.
 
     Args:
         text: written for log p(x).
-        target: of a summary: what stands in the place of p(x|z) where that is none.
+        target: of a summary: ``condition``, or what stands in the place of p(x|z) where that is no density of x.
 
     Example:
-        >>> by_its_name("log p(x) − L[q*]", "cross_entropy"), by_its_name("log p(x)", None)
-        ('log Z(x) − L[q*]', 'log p(x)')
+        >>> by_its_name("log p(x) − L[q*]", "cross_entropy"), by_its_name("log p(x)", "condition")
+        ('log Z(x) − L[q*]', 'log p(x|c)')
     """
-    return text.replace("log p(x)", "log Z(x)") if target == "cross_entropy" else text
+    return text.replace("log p(x)", _TOPS.get(target or "", "log p(x)"))
 
 
 def interval_text(values: Uncertain, decimals: int = 3) -> str:

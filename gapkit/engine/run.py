@@ -167,7 +167,7 @@ def analyze(
         ready.families,
         curve,
         ladder,
-        target=ready.examined.weight,
+        target=ready.examined.weight or (None if like.condition is None else "condition"),
         findings=ready.examined.findings,
         effort=spec.effort,
         search=search,

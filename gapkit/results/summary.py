@@ -97,7 +97,7 @@ def summarise(
         families: of q.
         semi_amortized: the curve of local steps, see :func:`gapkit.results.step_gains.summarise_curve`.
         ladder: the rungs and gaps that the table has.
-        target: what stands for p(x|z) where that is no density of x.
+        target: what stands for p(x|z) where that is no density of x; or ``condition``.
         findings: of the checks before the work.
         effort: of the analysis.
         search: what the search for modes misses.

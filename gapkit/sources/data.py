@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gapkit.core.errors import InputError
-from gapkit.sources.splits import STARTS, Splits
+from gapkit.sources.facts import digest_of_condition
+from gapkit.sources.splits import CONDITION, STARTS, Splits
 from gapkit.sources.stored import COUNT, DIGESTS, MAYBE_COUNT, MAYBE_FLAG, MAYBE_TEXT, WORDS, taken
 
 if TYPE_CHECKING:
@@ -202,6 +203,15 @@ class DataSource(Splits):
             do = "give the data that were analysed; or, to open these instead, replace(data, sha256={})"
             raise InputError(f"load the data {self.source} again", found, do)
         digests = {split: part.sha256 for split, part in sets.items()}
+        if others is not None:
+            digests[STARTS] = others.sha256
+        condition = self._conditions(sets, trust) if self.condition else None
+        if condition is not None:
+            digests[CONDITION] = digest_of_condition(condition)
+            if self.sha256.get(CONDITION, digests[CONDITION]) != digests[CONDITION]:
+                do = "give the condition that was analysed; or, to open this one instead, replace(data, sha256={})"
+                asked = f"load the condition {self.condition} of {self.source} again"
+                raise InputError(asked, "another condition than was analysed", do)
         facts = {
             "data": self.facts(sets),
             "encode_from": "original" if grey else "analysed",
@@ -209,12 +219,12 @@ class DataSource(Splits):
             "starts_from_split": None if others is None else others.split,
         }
         return OpenedData(
-            source=replace(self, sha256=digests if others is None else {**digests, STARTS: others.sha256}),
+            source=replace(self, sha256=digests),
             x=x,
             labels={split: part.label_values for split, part in sets.items()},
             original_x=None if how == "none" else original,
             encoder_x=original if grey else None,
-            condition=self._conditions(sets, trust) if self.condition else None,
+            condition=condition,
             other_x=None if others is None else others.x if grey else self.binarized(others, "train"),
             facts=facts,
         )

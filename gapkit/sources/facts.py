@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from gapkit.checkpoints import Loaded
     from gapkit.inputs.data import Dataset, Streamed
 
-__all__ = ["checkpoint_facts", "split_facts"]
+__all__ = ["checkpoint_facts", "digest_of_condition", "split_facts"]
 
 _STEPS = ("global_step", "step", "iteration")
 
@@ -36,6 +36,23 @@ def _progress(extra: Mapping[str, Any]) -> dict[str, Any]:
         return told
     settings = json.dumps([extra["config"], extra.get("data"), extra.get("refit")], sort_keys=True, default=str)
     return {**told, "training": hashlib.sha256(settings.encode()).hexdigest()[:16]}
+
+
+def digest_of_condition(condition: Any) -> str:
+    """The sha256 of a condition in memory, a tree of tensors by split: places, types, shapes and values.
+
+    Example:
+        >>> import torch
+        >>> digest_of_condition({"test": torch.zeros(2)}) == digest_of_condition({"test": torch.ones(2)})
+        False
+    """
+    from gapkit.core.trees import branches
+
+    found = hashlib.sha256()
+    for place, leaf in branches(condition):
+        found.update(f"{place} {leaf.dtype} {tuple(leaf.shape)}".encode())
+        found.update(leaf.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 def _whole(value: object) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STARTS", "Splits", "draw_of"]
 
+CONDITION = "condition"  # and under this name that of what a conditional model is given
 STARTS = "starts"  # under this name the checksum of the data for starts stands beside those of the splits
 _TRAIN_SEED = 2**32
 

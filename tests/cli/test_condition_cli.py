@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from gapkit import InputError
 from gapkit.results import Result
 from gapkit.sources import Source
 
@@ -101,6 +102,13 @@ def test_a_run_is_opened_again_with_its_condition(gapkit, files):
     _run(gapkit, files, "a", "--data", "x.npz", "--condition", "kind")
     opened = Source.of(files / "a").open(trust=True)
     assert opened.arguments()["condition"]["test"].tolist() == [0, 1, 2] * 3
+    text = Result.load(files / "a").report(files / "a.html").read_text("utf-8")
+    assert "log p(x|c)" in text
+    assert "log p(x)" not in text
+    held = dict(np.load(files / "x.npz"))
+    np.savez(files / "x.npz", **{**held, "kind": held["kind"][::-1]})
+    with pytest.raises(InputError, match="another condition than was analysed"):
+        Source.of(files / "a").open(trust=True)
 
 
 @pytest.mark.parametrize(

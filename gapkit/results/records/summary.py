@@ -42,7 +42,8 @@ class Summary(Record):
         certificate: what bidirectional Monte Carlo found on data simulated from the model.
         families: of q.
         semi_amortized: the curve of local steps.
-        target: what stands for p(x|z) where that is no density of x: ``cross_entropy``.
+        target: what stands for p(x|z) where that is no density of x, ``cross_entropy``; else ``condition`` where all is
+            given a condition c.
         findings: of the checks before the work.
         effort: ``quick``, ``standard`` or ``thorough``.
         search: what the search for modes misses.
