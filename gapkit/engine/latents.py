@@ -8,13 +8,13 @@ import torch
 
 from gapkit.core.randomness import Key
 from gapkit.engine.units import Unit
-from gapkit.families.gaussian import Affine, DiagonalGaussian, standard_normal_log_prob
+from gapkit.families.gaussian import Affine, DiagonalGaussian
 from gapkit.families.protocol import Posterior
 from gapkit.results.latent_use import summarise_latents, summarise_use
 from gapkit.results.records import Latents, LatentUse, Skipped
-from gapkit.target import Target
+from gapkit.target import Target, standard_normal_prior
 
-__all__ = ["Marginals", "latent_health", "latent_use", "marginals", "standard_normal_prior"]
+__all__ = ["Marginals", "latent_health", "latent_use", "marginals"]
 
 _VALUES = 5_000_000  # means, and as many standard deviations, that are kept: datapoints times latents
 _PARTS = ("loc", "scale", "log_det")
@@ -66,7 +66,9 @@ def latent_health(kept: Mapping[int, Marginals | None], like: Target, seed: int)
         mixed = min(len(loc), _MIXED)
         draws = min(max(_DRAWS // mixed, _FEWEST), _MOST)
         noise = Key(seed, tuple(range(mixed))).streams("latents", torch.float64).normal(draws, loc.shape[1]).numpy()
-    return summarise_latents(loc, scale, log_det, noise, standard_prior=standard_normal_prior(like))
+    # A prior of each datapoint is not asked: this target may be that of any of them.
+    standard = not like.own_prior and standard_normal_prior(like)
+    return summarise_latents(loc, scale, log_det, noise, standard_prior=standard)
 
 
 def latent_use(kept: Mapping[int, Marginals | None]) -> LatentUse | Skipped:
@@ -79,12 +81,3 @@ def latent_use(kept: Mapping[int, Marginals | None]) -> LatentUse | Skipped:
     if not found:
         return Skipped("nothing was kept of q*")
     return summarise_use(*(np.concatenate([getattr(part, name) for part in found]) for name in ("loc", "scale")))
-
-
-def standard_normal_prior(like: Target) -> bool:
-    """Whether the model's prior is standard normal; it may be any distribution, and is evaluated at a few points."""
-    if like.own_prior:  # of each datapoint, and this one may be anybody's
-        return False
-    probe = torch.linspace(-2.0, 2.0, 3 * like.dim, dtype=like.dtype, device=like.device).reshape(3, 1, -1)
-    with torch.no_grad():
-        return torch.allclose(like.log_prior(probe).flatten(), standard_normal_log_prob(probe).flatten(), atol=1e-4)

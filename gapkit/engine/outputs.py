@@ -7,14 +7,13 @@ and all of them are known before any work is done.
 
 import dataclasses
 import hashlib
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gapkit.target.work import Work as Counted
 
-__all__ = ["Cost", "Output", "Stage", "digest", "identities", "settings_of", "unrepeatable"]
+__all__ = ["Cost", "Output", "Stage", "digest", "identities", "settings_of"]
 
 
 @dataclass(frozen=True)
@@ -94,30 +93,24 @@ def identities(base: str, stages: Sequence[Stage]) -> dict[str, str]:
     return found
 
 
-def settings_of(own: object) -> object:
+def settings_of(own: object, run: str) -> object:
     """Settings as a stage reads them, of an object that may be the user's own.
 
-    What gapkit defines as a frozen dataclass is told by its fields. Of other code nobody can say whether it is still
-    what it was, so that it equals nothing, not even itself.
+    What gapkit defines as a frozen dataclass is told by its fields. Of other code nobody can say whether it is in
+    another run still what it was, so that it equals nothing there.
+
+    Args:
+        own: an estimator, say.
+        run: a word that no other run has.
 
     Example:
         >>> from gapkit.estimators import ReciprocalIs
-        >>> settings_of(ReciprocalIs()) == settings_of(ReciprocalIs()), settings_of(print) == settings_of(print)
-        (True, False)
+        >>> settings_of(ReciprocalIs(), "1") == settings_of(ReciprocalIs(), "2"), settings_of(print, "1")
+        (True, '1')
     """
     kind = type(own)
     ours = kind.__module__.partition(".")[0] == "gapkit" and dataclasses.is_dataclass(own)
-    return repr(own) if ours else unrepeatable()
-
-
-def unrepeatable() -> str:
-    """Settings that equal no others.
-
-    Example:
-        >>> unrepeatable() == unrepeatable()
-        False
-    """
-    return uuid.uuid4().hex
+    return repr(own) if ours else run
 
 
 def digest(*parts: object) -> str:

@@ -29,19 +29,7 @@ from gapkit.engine.unit import Finished
 from gapkit.engine.units import Unit
 from gapkit.estimators import Bound, Estimate
 from gapkit.estimators.evidence import Evidence
-from gapkit.families import (
-    AuxiliaryFlow,
-    CouplingFlow,
-    DiagonalGaussian,
-    FullRankGaussian,
-    GaussianMixture,
-    LogGamma,
-    LogitBeta,
-    LogRatioDirichlet,
-    LogWeibull,
-    LowRankGaussian,
-    Mixture,
-)
+from gapkit.families import STORED
 from gapkit.ladder.arithmetic import Difference
 from gapkit.local import LocalFit, LocalFits
 from gapkit.local.certificate import Certificate
@@ -59,15 +47,12 @@ _KNOWN: dict[str, type[Any]] = {
         Again,
         AisConvergence,
         AisPoint,
-        AuxiliaryFlow,
         Bounds,
         Certificate,
         Chosen,
         Convergence,
         Cost,
         Counted,
-        CouplingFlow,
-        DiagonalGaussian,
         Difference,
         Estimate,
         Evidence,
@@ -76,25 +61,18 @@ _KNOWN: dict[str, type[Any]] = {
         FitConvergence,
         FitPoint,
         Found,
-        FullRankGaussian,
-        GaussianMixture,
         GroupedBounds,
         Kept,
         Key,
         Loaded,
         LocalFit,
         LocalFits,
-        LogGamma,
-        LogRatioDirichlet,
-        LogWeibull,
-        LogitBeta,
-        LowRankGaussian,
         Marginals,
-        Mixture,
         Modes,
         NoisyMean,
         Unit,
         Watched,
+        *STORED,
     )
 }
 _WORDS: dict[str, type[Enum]] = {kind.__name__: kind for kind in (Bound,)}

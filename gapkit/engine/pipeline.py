@@ -10,7 +10,7 @@ from gapkit.engine.assemble import fits_of, table_of
 from gapkit.engine.control import TOGETHER, control_subset
 from gapkit.engine.convergence import Watched, watch
 from gapkit.engine.explore import Explored, explore, wanted
-from gapkit.engine.outputs import Stage, settings_of, unrepeatable
+from gapkit.engine.outputs import Stage, settings_of
 from gapkit.engine.units import Unit
 from gapkit.engine.work import Work, seed_of
 from gapkit.estimators import Estimate
@@ -36,7 +36,7 @@ def pipeline(work: Work, split: str, unit: Unit) -> tuple[Stage, ...]:
     families = further(work.like.dim, work.family, spec.families)
     found = [Stage("bounds", partial(_bounds, work), spec.iwae)]
     if work.bounds:
-        estimators = [(name, settings_of(bound)) for name, bound in work.bounds.items()]
+        estimators = [(name, settings_of(bound, work.run)) for name, bound in work.bounds.items()]
         found.append(Stage("bounds/own", partial(_own_bounds, work), estimators))
     found += [
         Stage("fits", partial(_fits, work), (spec.fit, spec.elbo, work.family)),
@@ -44,7 +44,7 @@ def pipeline(work: Work, split: str, unit: Unit) -> tuple[Stage, ...]:
         Stage("route", partial(_route, work, control), route, after=("fits", "evidence")),
     ]
     for name in families:
-        reads = (spec.fit, spec.elbo, unrepeatable() if own_families([name]) else name)
+        reads = (spec.fit, spec.elbo, work.run if own_families([name]) else name)
         # That of the split is no such family: without it the unit has no ladder.
         run = partial(_family, work, name)
         found.append(Stage(f"fits/{name}", run, reads, after=("fits", "route"), optional=name != work.family))

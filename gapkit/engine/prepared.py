@@ -97,7 +97,7 @@ def prepared(model: LatentModel, given: Given, spec: AnalysisSpec, device: torch
 
 def _seen_as(model: RealCoordinates) -> Finding:
     """What the latents are in pictures and variances."""
-    found = f"latents that are not, or functions of such: the analysis works on y, {model.words}"
+    found = f"latents with bounds, or fixed functions of Gaussians: the analysis works on y = {model.words}"
     do = "nothing: bounds and gaps are those of z; pictures of latents, and what is said of single ones, are of y"
     return Finding("coordinates", "note", "latents in all of R^D", found, do)
 

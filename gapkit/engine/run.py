@@ -36,7 +36,7 @@ from gapkit.engine.temporary import temporary
 from gapkit.engine.work import Work
 from gapkit.estimators import Estimator
 from gapkit.ladder import STANDARD
-from gapkit.local import Bank, own_families
+from gapkit.local import Bank, families_in_words
 from gapkit.models.protocol import LatentModel
 from gapkit.results import Result
 from gapkit.results.records import CertificateSummary, SearchSummary, Skipped
@@ -160,7 +160,7 @@ def analyze(
     certificate, simulated = certified or (None, {})
     curve = ready.curve.summary(gathered.curves, gathered.skipped)
     families = (ready.families.encoder, *ready.families.fitted)
-    ladder = replace(STANDARD, further=(*described(work.bounds, gathered.sides), *own_families(families)))
+    ladder = replace(STANDARD, further=(*described(work.bounds, gathered.sides), *families_in_words(families)))
     summary = summarise(
         datapoints,
         certificate,
@@ -244,7 +244,7 @@ def _spent(like: Target, units: Counted, costs: Mapping[str, Cost]) -> dict[str,
 
 
 def _warn(gathered: Gathered) -> None:
-    """Say which datapoints have no numbers, which have no q* of a further family, and which units were cut."""
+    """Say which datapoints have no numbers, and which have no q* of a further family."""
     for failure in gathered.failures:
         words = f"no numbers for {failure.where}: {failure.reason}"
         warnings.warn(words, GapkitWarning, stacklevel=3)

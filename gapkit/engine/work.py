@@ -1,5 +1,6 @@
 """What the units of an analysis share."""
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -34,6 +35,7 @@ class Work:
         identity: of model, starts and whatever else all stages are made of.
         identities: of the further encoders, by name.
         bounds: of one's own, by name.
+        run: a word that no other run has: what is made by code of the user's own is of this run alone.
     """
 
     like: Target
@@ -48,6 +50,7 @@ class Work:
     missed: Mapping[str, float] = field(default_factory=dict)
     identities: Mapping[str, str] = field(default_factory=dict)
     bounds: Mapping[str, Estimator] = field(default_factory=dict)
+    run: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
     def first(self) -> str:

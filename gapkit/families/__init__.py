@@ -14,6 +14,7 @@ from gapkit.families.protocol import Posterior, Proposal, Transport
 from gapkit.families.simplex import LogitBeta, LogRatioDirichlet
 
 __all__ = [
+    "STORED",
     "AuxiliaryFlow",
     "Conditionals",
     "CouplingFlow",
@@ -34,3 +35,18 @@ __all__ = [
     "Transport",
     "TransportDistribution",
 ]
+
+# Those that are tensors and nothing else; members of the others hold code of the model.
+STORED = (
+    AuxiliaryFlow,
+    CouplingFlow,
+    DiagonalGaussian,
+    FullRankGaussian,
+    GaussianMixture,
+    LogGamma,
+    LogRatioDirichlet,
+    LogWeibull,
+    LogitBeta,
+    LowRankGaussian,
+    Mixture,
+)

@@ -104,7 +104,10 @@ class GroupedGaussian(Family):
     cross: Tensor
     features: Tree
     conditionals: Conditionals
+    family: ClassVar[str] = "groups"
+    words: ClassVar[str] = "Gaussian of each group of latents given those before it"
     places: ClassVar[tuple[str, ...]] = ()
+    within_encoders: ClassVar[bool] = True
 
     @staticmethod
     def of_encoder(features: Tree, conditionals: Conditionals, like: Tensor) -> "GroupedGaussian":

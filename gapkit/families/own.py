@@ -24,6 +24,9 @@ class Family(ABC):
         positive: names of the tensors that stay positive, as ``scale``; a fit moves these by factors.
         places: names of those that are places of z; a fit moves these in units of the widths.
         fixed: names of those that a fit leaves as they are.
+        family: its name, where the package knows it; empty for one's own, which :func:`gapkit.register_family` names.
+        words: what a member is, in a few words after "the best".
+        within_encoders: whether members are made around an encoder's q, so that one of another family has none.
 
     Example:
         >>> import torch
@@ -50,6 +53,9 @@ class Family(ABC):
     positive: ClassVar[tuple[str, ...]] = ("scale",)
     places: ClassVar[tuple[str, ...]] = ("loc",)
     fixed: ClassVar[tuple[str, ...]] = ()
+    family: ClassVar[str] = ""
+    words: ClassVar[str] = ""
+    within_encoders: ClassVar[bool] = False
     loc: Tensor
 
     @classmethod

@@ -46,6 +46,8 @@ class LogGamma(Family):
     place: Tensor
     concentration: Tensor
     positive: ClassVar[tuple[str, ...]] = ("concentration",)
+    family: ClassVar[str] = "gamma"
+    words: ClassVar[str] = "gamma distribution of each latent"
     places: ClassVar[tuple[str, ...]] = ("place",)
 
     @property
@@ -85,6 +87,8 @@ class LogWeibull(Family):
     place: Tensor
     concentration: Tensor
     positive: ClassVar[tuple[str, ...]] = ("concentration",)
+    family: ClassVar[str] = "weibull"
+    words: ClassVar[str] = "Weibull distribution of each latent"
     places: ClassVar[tuple[str, ...]] = ("place",)
 
     @property

@@ -32,6 +32,8 @@ class LogRatioDirichlet(Family):
 
     concentration: Tensor
     positive: ClassVar[tuple[str, ...]] = ("concentration",)
+    family: ClassVar[str] = "dirichlet"
+    words: ClassVar[str] = "Dirichlet distribution"
     places: ClassVar[tuple[str, ...]] = ()
 
     @property
@@ -87,6 +89,9 @@ class LogitBeta(LogRatioDirichlet):
     Attributes:
         concentration: a and b, shape (B, D, 2).
     """
+
+    family: ClassVar[str] = "beta"
+    words: ClassVar[str] = "beta distribution of each latent"
 
     @classmethod
     def matching(cls, loc: Tensor, deviation: Tensor) -> Self:

@@ -145,6 +145,11 @@ class Ladder:
         """The gap from the rung above down to the fitted one."""
         return next((gap for gap in self.gaps if self.ends(gap)[1].shortfall), None)
 
+    @property
+    def below_fitted(self) -> Gap | None:
+        """The gap from the fitted rung down to the next one."""
+        return next((gap for gap in self.gaps if self.ends(gap)[0].shortfall), None)
+
     def contrasts(self) -> dict[str, tuple[Gap, Gap]]:
         """Differences of two gaps by the name of their column: the lower one minus the upper one.
 

@@ -38,11 +38,6 @@ FAMILIES = {
     "flow": "coupling flow",
     "auxiliary": "auxiliary-variable flow",
     "mixture": "mixture of Gaussians",
-    "gamma": "gamma distribution of each latent",
-    "beta": "beta distribution of each latent",
-    "dirichlet": "Dirichlet distribution",
-    "weibull": "Weibull distribution of each latent",
-    "groups": "Gaussian of each group of latents given those before it",
 }
 _GAIN, _LEFT = "gain_", "left_"
 

@@ -7,7 +7,7 @@ from gapkit.local.families import FAMILIES, FITTERS
 from gapkit.local.fit import GAUSSIAN, LocalFits, fit_batch, fit_further, fit_gaussian, further, order, split_family
 from gapkit.local.fitter import FitStatus, LocalFit
 from gapkit.local.gradient_fitter import GradientFitter
-from gapkit.local.own import forget_family, own_families, register_family
+from gapkit.local.own import families_in_words, forget_family, own_families, register_family
 from gapkit.local.route import Route, travel
 from gapkit.local.search import Found, Further, find_modes, search_on
 from gapkit.local.semi_amortized import NUM_SAMPLES, STEPS, SemiAmortized, check_steps, semi_amortized, steps_refusal
@@ -36,6 +36,7 @@ __all__ = [
     "budget_curve",
     "build_bank",
     "check_steps",
+    "families_in_words",
     "find_modes",
     "fit_batch",
     "fit_further",

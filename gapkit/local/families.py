@@ -19,11 +19,7 @@ FITTERS: dict[str, Fitter] = {
     "mixture": MixtureFitter(),
 }
 FAMILIES = tuple(FITTERS)  # mean-field lies within each of them
-FITTERS |= {
-    "gamma": GradientFitter(LogGamma),
-    "beta": GradientFitter(LogitBeta),
-    "dirichlet": GradientFitter(LogRatioDirichlet),
-    "weibull": GradientFitter(LogWeibull),
-    "groups": GradientFitter(GroupedGaussian, within_encoders=True),
-}
+# Classes that say themselves what they are called, and are fitted by path gradients.
+_BY_GRADIENTS = (LogGamma, LogitBeta, LogRatioDirichlet, LogWeibull, GroupedGaussian)
+FITTERS |= {kind.family: GradientFitter(kind) for kind in _BY_GRADIENTS}
 BUILT_IN = tuple(FITTERS)

@@ -30,12 +30,14 @@ class GradientFitter:
     Attributes:
         family: its class, with ``matching(loc, deviation)``; the names in its ``positive`` stay positive, those in
             ``places`` move in units of the widths, those in ``fixed`` stay.
-        within_encoders: whether its members are made around the encoder's q, so that an encoder of another family has
-            none.
     """
 
     family: Any
-    within_encoders: bool = False
+
+    @property
+    def within_encoders(self) -> bool:
+        """Whether an encoder of another family has no member."""
+        return bool(getattr(self.family, "within_encoders", False))
 
     def refusal(self, dim: int) -> str:
         """Any number of latents will do."""

@@ -13,7 +13,7 @@ from gapkit.local.fitter import Fitter
 from gapkit.local.gradient_fitter import GradientFitter
 from gapkit.target.recognise import forget_name, name_family
 
-__all__ = ["forget_family", "own_families", "register_family"]
+__all__ = ["families_in_words", "forget_family", "own_families", "register_family"]
 
 _LONGEST = 60  # characters of a label: it heads rows of tables
 _CONTRACT = ("tensors", "of", "push", "log_prob", "select", "marginal_scale")
@@ -101,3 +101,18 @@ def forget_family(name: str) -> None:
 def own_families(names: Sequence[str]) -> tuple[Further, ...]:
     """What tables say of those among the families that are one's own."""
     return tuple(_WORDS[name] for name in dict.fromkeys(names) if name in _WORDS)
+
+
+def families_in_words(names: Sequence[str]) -> tuple[Further, ...]:
+    """What a result must say of those among the families that no ladder knows: one's own, and those of special latents.
+
+    Example:
+        >>> [(found.name, found.meaning) for found in families_in_words(["full_rank", "gamma"])]
+        [('gamma', 'gamma distribution of each latent')]
+    """
+    found = {further.name: further for further in own_families(names)}
+    for name in names:
+        words = getattr(getattr(FITTERS.get(name), "family", None), "words", "")
+        if words and name not in found:
+            found[name] = Further("family", name, name.replace("_", " "), words)
+    return tuple(found.values())

@@ -36,16 +36,19 @@ from torch.distributions.transforms import (
     TanhTransform,
 )
 
+from gapkit.core.randomness import seeded
 from gapkit.core.trees import Tree
 from gapkit.families.distribution import TransportDistribution
 from gapkit.families.positive import LogGamma, LogWeibull
 from gapkit.families.simplex import LogitBeta, LogRatioDirichlet
 from gapkit.models.conditions import encode_with, prior_with
 from gapkit.models.encoding import encoded
+from gapkit.models.priors import whole_space
 from gapkit.models.protocol import LatentModel
 
 __all__ = ["LogRatios", "RealCoordinates", "in_real_coordinates", "in_reals"]
 
+_DRAWS = 256
 _WITHOUT_PARAMETERS = (
     ExpTransform,
     ReshapeTransform,
@@ -148,6 +151,9 @@ class RealCoordinates(nn.Module):
 def in_real_coordinates(model: LatentModel, x: Tensor, condition: Tree = None) -> LatentModel:
     """The model itself where its posteriors are real and no fixed function of real ones; else in coordinates of y.
 
+    A prior with mass where q(z|x) cannot have any, or without where it has, leaves the model as it is: y would miss the
+    one, and the checks of the wiring tell the other.
+
     Args:
         model: an object of the model contract.
         x: what the encoder is given, shape (B, *x_shape); one row is enough.
@@ -170,7 +176,25 @@ def in_real_coordinates(model: LatentModel, x: Tensor, condition: Tree = None) -
         return model
     q = encoded(model, x, condition)
     found = _coordinates(q)
-    return model if found is None else RealCoordinates(model, found)
+    if found is None or not _reaches(prior_with(model, condition), q, found):
+        return model
+    return RealCoordinates(model, found)
+
+
+def _reaches(prior: Distribution, q: Distribution, to_latents: Transform) -> bool:
+    """Whether z = f(y) reaches all that the prior gives mass to, as far as draws show, and q stays within that."""
+    try:
+        with seeded(0, "coordinates"), torch.no_grad():
+            z, own = prior.sample(torch.Size([_DRAWS])), q.sample(torch.Size([_DRAWS]))
+        support = prior.support
+    except NotImplementedError:  # a prior that cannot be drawn from says nothing about its reach
+        return False
+    if whole_space(support):  # then the map must reach far out too
+        far = torch.full_like(z[:1], 1e3)
+        z = torch.cat([z, far, -far, 0.03 * far, -0.03 * far])
+    back = to_latents(to_latents.inv(z))
+    reached = bool(torch.isclose(back, z, rtol=1e-3, atol=1e-5).all())
+    return reached and (support is None or bool(support.check(own).all()))
 
 
 def in_reals(q: Distribution) -> tuple[Distribution, Transform | None]:

@@ -12,7 +12,15 @@ from torch.distributions import Categorical, Distribution, Independent, MixtureS
 from gapkit.core.errors import InputError
 from gapkit.models.support import describe
 
-__all__ = ["GaussianMixturePrior", "VampPrior", "log_prob", "log_prob_and_grad", "moved", "standard_normal"]
+__all__ = [
+    "GaussianMixturePrior",
+    "VampPrior",
+    "log_prob",
+    "log_prob_and_grad",
+    "moved",
+    "standard_normal",
+    "whole_space",
+]
 
 
 def standard_normal(
@@ -185,12 +193,13 @@ def log_prob(prior: Distribution, z: Tensor) -> Tensor:
         support = prior.support
     except NotImplementedError:
         return value
-    if support is None or _whole_space(support):
+    if support is None or whole_space(support):
         return value
     return torch.where(support.check(z), value, -torch.inf)
 
 
-def _whole_space(support: Any) -> bool:
+def whole_space(support: Any) -> bool:
+    """Whether the support of a density is all of R^D."""
     while isinstance(support, constraints.independent):
         support = support.base_constraint
     return support in (constraints.real, constraints.real_vector)

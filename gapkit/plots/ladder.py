@@ -141,7 +141,7 @@ def _is_side(name: str, ladder: Ladder) -> bool:
 def _label(name: str, ladder: Ladder) -> str:
     found = quantity(name, ladder)
     if found.kind == "family" and ladder.fitted:
-        return f"{ladder.fitted.label} {found.of.replace('_', ' ')}\n(side note)"
+        return f"{ladder.fitted.label} {ladder.called(found.of)}\n(side note)"
     return f"{ladder.bottom.label} {found.of}\n(side note)" if found.kind == "encoder" else found.label
 
 

@@ -34,7 +34,7 @@ from gapkit.report.wording import (
 )
 from gapkit.results import Result
 from gapkit.results.latent_use import collapse_sentence
-from gapkit.results.records import ClassGaps, Split, StepPoint, known
+from gapkit.results.records import ClassGaps, StepPoint, Summary, known
 
 __all__ = ["build", "quantity_row"]
 
@@ -230,7 +230,7 @@ def _worst(result: Result) -> tuple[Block, ...]:
         on_paper=_WORST_ON_PAPER,
         source="datapoints.parquet",
     )
-    return worst, Heading("What the statuses mean"), _statuses(result.summary_values.splits)
+    return worst, Heading("What the statuses mean"), _statuses(result.summary_values)
 
 
 def _worst_row(row: Mapping[str, Any], names: Iterable[str], total: str) -> Row:
@@ -247,7 +247,8 @@ def _label(value: object) -> str | float | None:
     return str(value)
 
 
-def _statuses(splits: Mapping[str, Split]) -> Table:
+def _statuses(summary: Summary) -> Table:
+    splits = summary.splits
     columns = [Column(f"count {split}", split if len(splits) > 1 else "Datapoints", "count") for split in splits]
     shown = f", datapoints of {' and '.join(splits)}" if len(splits) > 1 else ""
-    return status_table([values.status for values in splits.values()], columns, shown)
+    return status_table([values.status for values in splits.values()], columns, shown, ladder=summary.ladder)

@@ -7,9 +7,10 @@ import pandas as pd
 
 from gapkit.core.means import Uncertain
 from gapkit.core.phrases import RANGE_NOTE, any_range, interval_text
+from gapkit.ladder import STANDARD, Ladder
 from gapkit.report.blocks import Column, Interval, Range, Row, Table
 from gapkit.report.wording import UNKNOWN_STATUS
-from gapkit.results.status import STATUSES
+from gapkit.results.status import statuses_of
 
 __all__ = ["interval_cell", "number_or_none", "range_note", "status_table", "status_words"]
 
@@ -50,7 +51,11 @@ def status_words(row: Mapping[str, Any]) -> str:
 
 
 def status_table(
-    counts: Sequence[Mapping[str, int]], columns: Sequence[Column], shown: str = "", left_out: Sequence[str] = ()
+    counts: Sequence[Mapping[str, int]],
+    columns: Sequence[Column],
+    shown: str = "",
+    left_out: Sequence[str] = (),
+    ladder: Ladder = STANDARD,
 ) -> Table:
     """Every status that occurs, the most frequent one first, with what it means.
 
@@ -59,14 +64,16 @@ def status_table(
         columns: of those sets.
         shown: what to add to the caption.
         left_out: statuses that are not listed.
+        ladder: in whose labels they are written.
     """
     total: dict[str, int] = {}
     for each in counts:
         for word, count in each.items():
             total[word] = total.get(word, 0) + int(count)
     words = sorted((word for word in total if word not in left_out), key=lambda word: -total[word])
+    meanings = statuses_of(ladder)
     rows = (
-        Row(word, (word, *(int(each.get(word, 0)) for each in counts), *STATUSES.get(word, UNKNOWN_STATUS)))
+        Row(word, (word, *(int(each.get(word, 0)) for each in counts), *meanings.get(word, UNKNOWN_STATUS)))
         for word in words
     )
     return Table(

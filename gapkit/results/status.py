@@ -1,8 +1,10 @@
 """The words of the status column: what each one means and what to do about it."""
 
-__all__ = ["STATUSES"]
+from gapkit.ladder import STANDARD, Ladder
 
-STATUSES = {
+__all__ = ["STATUSES", "statuses_of"]
+
+_WORDS = {
     "ok": ("No check objects.", "Nothing to do."),
     "nonfinite": (
         "A bound is infinite or undefined; the datapoint is left out of the means.",
@@ -13,8 +15,8 @@ STATUSES = {
         "Check that the model's log-densities are finite for draws of the encoder.",
     ),
     "fit_budget": (
-        "L[q*] still rose when the local fit ran out of steps: the true amortization gap is a little larger and the "
-        "approximation gap a little smaller.",
+        "{fitted} still rose when the local fit ran out of steps: the true {below} is a little larger and the {above} "
+        "a little smaller.",
         "Use a higher effort.",
     ),
     "fit_diverged": (
@@ -23,7 +25,7 @@ STATUSES = {
     ),
     "evidence_weak": (
         "Neither importance sampling nor AIS can be trusted here by its own diagnostics, or particles from elsewhere "
-        "do not bear it out: log p(x) may be too low, and the approximation gap with it.",
+        "do not bear it out: log p(x) may be too low, and the {first} with it.",
         "Use a higher effort.",
     ),
     "modes_disagree": (
@@ -44,3 +46,24 @@ STATUSES = {
         "Use a higher effort; if it stays, check that the model computes the same p(x, z) every time.",
     ),
 }
+
+
+def statuses_of(ladder: Ladder) -> dict[str, tuple[str, str]]:
+    """Meaning and remedy of each word, in the labels of a ladder.
+
+    Example:
+        >>> statuses_of(STANDARD)["fit_budget"][0]
+        'L[q*] still rose when the local fit ran out of steps: the true amortization gap is a little larger and the \
+approximation gap a little smaller.'
+    """
+    star, above, below = ladder.fitted, ladder.above_fitted, ladder.below_fitted
+    labels = {
+        "fitted": star.label if star else "the fitted bound",
+        "above": above.label if above else "gap above it",
+        "below": below.label if below else "gap below it",
+        "first": ladder.gaps[0].label,
+    }
+    return {word: (meaning.format_map(labels), do) for word, (meaning, do) in _WORDS.items()}
+
+
+STATUSES = statuses_of(STANDARD)

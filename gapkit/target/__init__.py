@@ -2,6 +2,7 @@
 
 from gapkit.target.prior_proposal import PriorProposal
 from gapkit.target.recognise import as_proposal, family_name, recognise
+from gapkit.target.standard_prior import standard_normal_prior
 from gapkit.target.target import Target
 
-__all__ = ["PriorProposal", "Target", "as_proposal", "family_name", "recognise"]
+__all__ = ["PriorProposal", "Target", "as_proposal", "family_name", "recognise", "standard_normal_prior"]

@@ -22,11 +22,8 @@ from gapkit.families.distribution import TransportDistribution
 from gapkit.families.flow import CouplingFlow, TransformedGaussian
 from gapkit.families.gaussian import Affine, DiagonalGaussian, FullRankGaussian
 from gapkit.families.gaussian_mixture import GaussianMixture
-from gapkit.families.grouped import GroupedGaussian
 from gapkit.families.low_rank import LowRankGaussian
-from gapkit.families.positive import LogGamma, LogWeibull
 from gapkit.families.protocol import Draws, Posterior, Proposal
-from gapkit.families.simplex import LogitBeta, LogRatioDirichlet
 from gapkit.models.priors import moved
 from gapkit.target.prior_proposal import PriorProposal
 
@@ -40,11 +37,6 @@ _NAMES = {
     AuxiliaryFlow: "auxiliary",
     GaussianMixture: "mixture",
     TransformedGaussian: "transformed",
-    LogGamma: "gamma",
-    LogitBeta: "beta",
-    LogRatioDirichlet: "dirichlet",
-    LogWeibull: "weibull",
-    GroupedGaussian: "groups",
 }
 _KNOWN = tuple(_NAMES)
 _READERS: dict[str, Callable[[Distribution], Posterior | None]] = {}  # of families of one's own, by their names
@@ -56,8 +48,9 @@ def name_family(kind: type, name: str, reader: Callable[[Distribution], Posterio
     Raises:
         InputError: a class that has a name of gapkit's.
     """
-    if kind in _KNOWN:
-        raise InputError(f"the name {name} for {kind.__name__}", f"gapkit calls it {_NAMES[kind]}", "use that name")
+    known = _NAMES[kind] if kind in _KNOWN else vars(kind).get("family", "")
+    if known:
+        raise InputError(f"the name {name} for {kind.__name__}", f"gapkit calls it {known}", "use that name")
     forget_name(name)
     _NAMES[kind] = name
     if reader is not None:
@@ -161,4 +154,4 @@ def as_proposal(
 
 def family_name(q: Posterior | Proposal) -> str:
     """The name of a family, as settings and tables spell it."""
-    return _NAMES.get(type(q), type(q).__name__)
+    return _NAMES.get(type(q)) or getattr(q, "family", "") or type(q).__name__

@@ -208,6 +208,7 @@ def test_an_encoder_with_a_flow_posterior():
     class Flow(Brittle):
         def encode(self, x):
             base = Independent(Normal(x[:, :2] - 0.5, 0.5), 1)
+            # p(z) has mass beyond (-2, 2): in coordinates of the flow's noise it would be missed.
             return TransformedDistribution(base, [TanhTransform(), AffineTransform(0.0, 2.0, event_dim=1)])
 
     x = torch.bernoulli(torch.full((5, 6), 0.5), generator=torch.Generator().manual_seed(1))

@@ -3,7 +3,17 @@
 import pytest
 import torch
 from scipy import optimize
-from torch.distributions import Gamma, Independent, Weibull, kl_divergence
+from torch.distributions import (
+    AffineTransform,
+    Gamma,
+    Independent,
+    Normal,
+    TanhTransform,
+    TransformedDistribution,
+    Uniform,
+    Weibull,
+    kl_divergence,
+)
 
 import gapkit
 from gapkit.models.coordinates import LogRatios, RealCoordinates, in_real_coordinates
@@ -132,3 +142,26 @@ def test_the_certificate_simulates_from_such_a_model():
     assert abs(found.summary.loc["gap", "mean"]) < 0.1
     q = Independent(Gamma(torch.ones(1), 1.0), 1)
     assert kl_divergence(q, q) == 0
+
+
+def test_mass_that_the_coordinates_would_miss_keeps_the_model_as_it_is():
+    """A real prior under a posterior on (-2, 2): log p(x) has parts beyond."""
+    model = ppca(dtype=torch.float32)
+    model.encode = lambda x: TransformedDistribution(
+        Independent(Normal(torch.zeros(len(x), 3), 0.5), 1), [TanhTransform(), AffineTransform(0.0, 2.0)]
+    )
+    x = model.sample(2, 0)
+    assert in_real_coordinates(model, x) is model
+    model.prior = lambda: Independent(Uniform(-2 * torch.ones(3), 2.0), 1)
+    assert isinstance(in_real_coordinates(model, x), RealCoordinates)
+    model.prior = lambda: Independent(Uniform(-torch.ones(3), 1.0), 1)  # q has mass where it has none
+    assert in_real_coordinates(model, x) is model
+
+
+def test_a_joint_density_of_positive_latents():
+    exact = MODELS["gamma"](1.3)
+    model = gapkit.from_joint(lambda x, z: exact.prior().log_prob(z) + exact.decode(z).log_prob(x), exact.encode)
+    x = exact.sample(10, 0)
+    table = gapkit.analyze(model, x, effort="quick").to_frame()
+    assert _rms(table["log_px"] - exact.log_px(x).numpy(), table["log_px_se"]) < 2.0
+    assert _rms(table["amortization_gap"] - exact.amortization_gap(x).numpy(), table["amortization_gap_se"]) < 2.0
