@@ -62,3 +62,14 @@ def test_the_way_from_a_file_of_weights_to_an_analysis(tmp_path):
     result = Result.load(tmp_path / "gapkit-bdmc_mnist_vae")
     assert len(result.to_frame()) == 6
     assert np.isfinite(result.to_frame()["elbo"]).all()
+
+
+@pytest.mark.slow
+def test_the_models_of_the_page_on_other_kinds_are_analysed():
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "other_models.md").read_text("utf-8"), re.DOTALL)
+    assert len(blocks) > 5
+    names = {}
+    with torch.random.fork_rng():
+        for block in blocks:
+            exec(compile(block, "other_models.md", "exec"), names)
+    assert np.isfinite(names["result"].to_frame()["log_px"]).all()

@@ -22,6 +22,7 @@ from gapkit.core.trees import Tree
 from gapkit.families.distribution import TransportDistribution
 from gapkit.families.grouped import Conditionals, GroupedGaussian
 from gapkit.models.support import describe
+from gapkit.models.unvalidated import unvalidated
 
 __all__ = ["LatentGroups"]
 
@@ -126,7 +127,8 @@ class _Inferred:
         self.model = model
 
     def __call__(self, name: str, features: Tree, drawn: Mapping[str, Tensor], rows: int) -> tuple[Tensor, Tensor]:
-        return _read(self.model.infer(name, features, drawn), name, "infer", rows, self.model.groups[name])
+        with unvalidated():  # one datapoint that is not finite must not stop the others
+            return _read(self.model.infer(name, features, drawn), name, "infer", rows, self.model.groups[name])
 
 
 class _Generated:
@@ -136,7 +138,8 @@ class _Generated:
         self.model = model
 
     def __call__(self, name: str, features: Tree, drawn: Mapping[str, Tensor], rows: int) -> tuple[Tensor, Tensor]:
-        return _read(self.model.generate(name, drawn), name, "generate", rows, self.model.groups[name])
+        with unvalidated():
+            return _read(self.model.generate(name, drawn), name, "generate", rows, self.model.groups[name])
 
 
 class _Chained(Distribution):
