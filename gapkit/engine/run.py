@@ -1,48 +1,34 @@
-"""An analysis: resolve the settings, prepare, share a bank of starts, run the units, gather, and make the details."""
+"""An analysis: resolve the settings, prepare, share a bank of starts, run the units, gather, look closer, report."""
 
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from gapkit.core.errors import GapkitWarning
 from gapkit.core.trees import Tree
-from gapkit.doctor import checked_device
-from gapkit.engine.baselines import baselines
 from gapkit.engine.begin import Begun, begun
-from gapkit.engine.certify import sandwiches
-from gapkit.engine.details import make_details
 from gapkit.engine.execute import Executor, Local
 from gapkit.engine.gather import Collected, Gathered, gather
 from gapkit.engine.given import Given
 from gapkit.engine.inputs import Data
-from gapkit.engine.labels import label_column
 from gapkit.engine.misses import still_missing, unreached
-from gapkit.engine.outputs import Cost
-from gapkit.engine.own_bounds import described, facts, warn_of_skipped
 from gapkit.engine.pipeline import pipeline
 from gapkit.engine.progress import Progress
-from gapkit.engine.request import versions
-from gapkit.engine.skipped import out_of_memory, reason
+from gapkit.engine.reported import looked_closer, reported
 from gapkit.engine.spec import AnalysisSpec, resolve
 from gapkit.engine.store import Store
 from gapkit.engine.temporary import temporary
 from gapkit.engine.work import Work
 from gapkit.estimators import Estimator
-from gapkit.ladder import STANDARD
-from gapkit.local import Bank, families_in_words
 from gapkit.models.protocol import LatentModel
 from gapkit.results import Result
-from gapkit.results.records import CertificateSummary, SearchSummary, Skipped
-from gapkit.results.summary import summarise
-from gapkit.target import Target
-from gapkit.target.work import Work as Counted
+from gapkit.results.records import SearchSummary
 
 __all__ = ["analyze"]
 
@@ -139,67 +125,13 @@ def analyze(
     )
     began, executor, further = time.time(), executor or Local(), 1 + (spec.certificate > 0) + (spec.details > 0)
     with executor.session(), begun(model, given, spec, progress, further, when_ready=executor.start) as analysis:
-        ready, work, run_stage = analysis.ready, analysis.work, analysis.run_stage
-        like = work.like
-        before = like.work.copy()
-        gathered, search = _measured(analysis, store or temporary(work), executor)
-        executor.release()
-        in_units = like.work - before
+        before = analysis.work.like.work.copy()
+        gathered, search = _measured(analysis, store or temporary(analysis.work), executor)
+        executor.release()  # of workers, whom nothing below needs
+        in_units = analysis.work.like.work - before
         _warn(gathered)
-        details = run_stage("details", make_details, gathered.chosen, like, spec, ready.first) if spec.details else None
-        plain_x = other_x if encoder_x is None else None  # given in the form that the encoder wants
-        tables = pd.concat(gathered.frames.values())
-        simple = run_stage("baselines", baselines, like, ready.data, plain_x, tables, spec.seed)
-        certified = (
-            run_stage("certificate", _certificate, like, work.bank, spec, search.widen) if spec.certificate else None
-        )
-    datapoints = pd.concat(gathered.frames.values(), ignore_index=True)
-    if ready.classes:
-        labelled = label_column(ready.classes, datapoints)
-        datapoints.insert(datapoints.columns.get_loc("index") + 1, "label", labelled)
-    certificate, simulated = certified or (None, {})
-    curve = ready.curve.summary(gathered.curves, gathered.skipped)
-    families = (ready.families.encoder, *ready.families.fitted)
-    ladder = replace(STANDARD, further=(*described(work.bounds, gathered.sides), *families_in_words(families)))
-    summary = summarise(
-        datapoints,
-        certificate,
-        ready.families,
-        curve,
-        ladder,
-        target=ready.examined.weight or (None if like.condition is None else "condition"),
-        findings=ready.examined.findings,
-        effort=spec.effort,
-        search=search,
-    )
-    watched, splits = {ready.first: gathered.watched.summary}, {}
-    for split, parts in gathered.beside.items():
-        beside = {**vars(parts), **vars(simple[split]), "convergence": watched.get(split)}
-        splits[split] = replace(summary.splits[split], **beside)
-        warn_of_skipped(split, parts.skipped)
-    summary = replace(summary, splits=splits)
-    run = {
-        "ladder": ladder.to_dict(),
-        "families": ready.families.to_dict(),
-        "settings": spec.to_dict(),
-        "versions": versions(),
-        "threads": torch.get_num_threads(),
-        "device": str(checked_device(device)),
-        "preflight": ready.examined.to_dict(),
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
-        "seconds": {**run_stage.seconds, "total": time.time() - began},
-        "decoder_evaluations": _spent(like, in_units, gathered.costs),
-        **({"failed": [failure.to_dict() for failure in gathered.failures]} if gathered.failures else {}),
-        **({"cut": [cut.to_dict() for cut in gathered.cuts]} if gathered.cuts else {}),
-        **({"without": [left.to_dict() for left in gathered.without]} if gathered.without else {}),
-        **({"kept_units": gathered.kept} if gathered.kept else {}),
-        **({"encoders": list(work.encoders)} if work.encoders else {}),
-        **({"bounds": facts(work.bounds)} if work.bounds else {}),
-        **({"details": details.facts} if details and details.facts else {}),
-        **(provenance or {}),
-    }
-    arrays = details.arrays if details else {}
-    return Result(datapoints, summary, run, {**arrays, **gathered.watched.arrays, **simulated})
+        closer = looked_closer(analysis, given, gathered, search)
+    return reported(analysis, gathered, search, closer, in_units, began, provenance or {})
 
 
 def _measured(analysis: Begun, store: Store, executor: Executor) -> tuple[Gathered, SearchSummary]:
@@ -229,20 +161,6 @@ def _through(analysis: Begun, work: Work, store: Store, executor: Executor) -> G
     return gather(work, collected)
 
 
-def _spent(like: Target, units: Counted, costs: Mapping[str, Cost]) -> dict[str, Any]:
-    """Decoder evaluations of a run: of the stages of its units, whenever and wherever they were made, and others.
-
-    Args:
-        like: has the count of this process.
-        units: what of it the units took.
-        costs: of the stages of all units.
-    """
-    counts = {name: count - getattr(units, name) for name, count in asdict(like.work).items()}
-    for cost in costs.values():
-        counts = {name: count + getattr(cost.work, name) for name, count in counts.items()}
-    return {**counts, "gradient_equivalents": Counted(**counts).equivalents}
-
-
 def _warn(gathered: Gathered) -> None:
     """Say which datapoints have no numbers, and which have no q* of a further family."""
     for failure in gathered.failures:
@@ -251,25 +169,3 @@ def _warn(gathered: Gathered) -> None:
     for left in gathered.without:
         words = f"no q* in the family {left.family} for {left.where}: {left.reason}"
         warnings.warn(words, GapkitWarning, stacklevel=3)
-
-
-def _certificate(
-    like: Target, bank: Bank | None, spec: AnalysisSpec, widened: bool
-) -> tuple[CertificateSummary | Skipped, Mapping[str, np.ndarray]]:
-    """Certify AIS on data simulated from the model: a summary, and the bounds of each of the simulated datapoints.
-
-    Where the model cannot be simulated from, the summary says why.
-    """
-    size = min(spec.unit_size, spec.certificate)
-    while True:
-        try:
-            found = sandwiches(like, bank, replace(spec, unit_size=size), spec.certificate, widened=widened)
-            break
-        except Exception as error:  # a model may raise anything when it is drawn from, and the analysis goes on
-            if out_of_memory(error) and size > 1:
-                size = (size + 1) // 2
-                continue
-            why = "memory is too small for it" if out_of_memory(error) else "the model cannot be simulated from"
-            return Skipped(f"{why} ({reason(error)})"), {}
-    columns = ("lower", "lower_se", "upper", "upper_se", "acceptance_forward", "acceptance_backward")
-    return found.summary_values, {f"simulated_{name}": found.datapoints[name].to_numpy(float) for name in columns}
