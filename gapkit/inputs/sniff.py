@@ -68,7 +68,8 @@ def unsafe_globals(path: Path, kind: str) -> list[str]:
 
     Args:
         path: a checkpoint.
-        kind: ``"zip"`` or ``"legacy"``, as :func:`checkpoint_kind` tells.
+        kind: ``"zip"`` or ``"legacy"``, as :func:`checkpoint_kind` tells, or ``"pickle"`` for one that torch.save did
+            not write.
 
     Returns:
         Sorted dotted names, e.g. ``["argparse.Namespace"]``; empty when the pickle is damaged or asks for none.
@@ -77,7 +78,7 @@ def unsafe_globals(path: Path, kind: str) -> list[str]:
         if kind == "zip":
             return sorted(get_unsafe_globals_in_checkpoint(str(path)))
         with path.open("rb") as file:
-            for _ in range(LEGACY_HEADER_PICKLES):
+            for _ in range(LEGACY_HEADER_PICKLES if kind == "legacy" else 0):
                 _skip_pickle(file)
             start = file.tell()
             _skip_pickle(file)
