@@ -71,7 +71,7 @@ def told_by(payload: Any) -> Told:
     return Told(values, "the file's hyper_parameters", whole)
 
 
-def build(spec: str, given: Mapping[str, Any], told: Told) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
+def build(spec: str, given: Mapping[str, Any], told: Told) -> tuple[Any, dict[str, Any], str]:
     """Build the object that a spec names.
 
     Args:
@@ -80,25 +80,25 @@ def build(spec: str, given: Mapping[str, Any], told: Told) -> tuple[Any, dict[st
         told: arguments that the checkpoint tells; those that the factory does not take are left out.
 
     Returns:
-        The object, the arguments of the call, and what must be said of those that the checkpoint told.
+        The object, the arguments of the call, and in words those that the checkpoint told; empty for none.
 
     Raises:
         InputError: no such file, module or name; arguments that do not fit; an exception inside the user's code.
 
     Example:
         >>> build("fractions:Fraction", {"numerator": 1}, Told({"denominator": 3, "epochs": 9}, "config.json"))
-        (Fraction(1, 3), {'denominator': 3, 'numerator': 1}, ('arguments from config.json: denominator=3',))
+        (Fraction(1, 3), {'denominator': 3, 'numerator': 1}, 'arguments from config.json: denominator=3')
     """
     target = load_attribute(spec) if told.values else None
     taken = _taken(target, given, told)
     if not taken:
-        return load_factory(spec, given), dict(given), ()
+        return load_factory(spec, given), dict(given), ""
     _require_possible(taken, told, spec)
     args = {**taken, **given}
     listed = ", ".join(f"{name}={_short(value)}" for name, value in taken.items())
     do = f"pass --model-arg name=value for what does not fit; {', '.join(taken)} came from {told.where}"
     built = call_user(target, spec, args, do)
-    return built, args, (f"arguments from {told.where}: {listed}",)
+    return built, args, f"arguments from {told.where}: {listed}"
 
 
 def _taken(target: Any, given: Mapping[str, Any], told: Told) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Loaded:
         entry: the value that ``entry=`` asked for; None if nothing was asked.
         likelihood: p(x|z) that the checkpoint names where decode returns plain tensors; None where it names none.
         encoder_output: what encode returns then.
+        told: which arguments the checkpoint gave to the factory; empty for none.
     """
 
     model: Any
@@ -56,6 +57,7 @@ class Loaded:
     entry: Tensor | None = None
     likelihood: str | None = None
     encoder_output: str | None = None
+    told: str = ""
 
 
 def load(
@@ -146,6 +148,7 @@ def load(
         value,
         adapted.likelihood,
         adapted.encoder_output,
+        adapted.told,
     )
 
 

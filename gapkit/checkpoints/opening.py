@@ -36,14 +36,14 @@ def of_code(request: Request, reading: Callable[[], Any], tells: Callable[[Any],
     load_attribute(request.factory)  # the user's own file first: it is small, and mistakes in it are the likeliest
     payload = reading()
     with torch.random.fork_rng(devices=[]):  # what the factory draws is overwritten
-        built, args, notes = build(request.factory, request.arguments, tells(payload))
+        built, args, told = build(request.factory, request.arguments, tells(payload))
     adapter = adapter_of("object", built)
     if adapter is None:
         require_contract(built, request.factory, request.methods)
         how = f"built by {request.factory}({', '.join(f'{name}={value!r}' for name, value in args.items())})"
-        return Adapted(built, how, payload=payload, notes=notes)
+        return Adapted(built, how, payload=payload, told=told)
     adapted = adapter.open(built, request)
-    return replace(adapted, payload=payload, holder=built, notes=(*notes, *adapted.notes))
+    return replace(adapted, payload=payload, holder=built, told=told)
 
 
 def of_folder(folder: Folder, request: Request) -> Adapted:

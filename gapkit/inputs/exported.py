@@ -157,8 +157,9 @@ def exported(path: Path) -> Outline:
     return _outline(graph, _packed(kept), asked)
 
 
-def _refused(asked: str, found: str) -> InputError:
-    return InputError(asked, f"{found}; nothing of it was run", "export the encoder and the decoder alone, again")
+def _refused(asked: str, found: str, how: str = "") -> InputError:
+    do = f"export the encoder and the decoder alone, in eval mode{how}"
+    return InputError(asked, f"{found}; nothing of it was run", do)
 
 
 def _json(records: Mapping[str, bytes], name: str, asked: str) -> dict[str, Any]:
@@ -201,8 +202,9 @@ def _check(graph: dict[str, Any], asked: str) -> None:
             _check_containers(value, asked)
         elif key == "target":
             if not _TARGET.fullmatch(value):
-                raise _refused(asked, f"the operation {value!r:.80}, which is none of torch.ops.aten")
-        elif not _TEXT.fullmatch(value) or (key == "name" and not re.fullmatch(r"[\w.]*", value)):
+                without = ", outside of torch.no_grad()" if "set_grad_enabled" in value else ""
+                raise _refused(asked, f"the operation {value!r:.80}, which is none of torch.ops.aten", without)
+        elif not _TEXT.fullmatch(value) or (key.endswith("name") and not re.fullmatch(r"[\w.]*", value)):
             raise _refused(asked, f"the {key} {value!r:.80}, which is no name")
 
 

@@ -24,7 +24,8 @@ def checkpoint_facts(loaded: "Loaded") -> dict[str, Any]:
         >>> checkpoint_facts(Loaded(None, "ab12", "vae.pt", "a VAE", {"epoch": 3}))
         {'name': 'vae.pt', 'sha256': 'ab12', 'description': 'a VAE', 'epoch': 3}
     """
-    notes = {"notes": list(loaded.notes)} if loaded.notes else {}
+    said = [loaded.told, *loaded.notes] if loaded.told else list(loaded.notes)
+    notes = {"notes": said} if said else {}
     told = {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description}
     return {**told, **notes, **_progress(loaded.extra)}
 

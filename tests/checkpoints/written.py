@@ -133,6 +133,13 @@ def export(module, size, path, **shapes):
         torch.export.save(torch.export.export(module.eval(), (torch.zeros(2, size),), **shapes), path)
 
 
+def script(module, path):
+    """Save a TorchScript program."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "torch.jit.script is deprecated"
+        torch.jit.script(module).save(str(path))
+
+
 def _of_programs(folder, ending, encoder, decoder):
     pair = Pair(folder / f"enc{ending}", folder / f"dec{ending}")
     source = ModelSource(checkpoint=pair.encoder, decoder=pair.decoder, likelihood="bernoulli")
@@ -149,8 +156,6 @@ def exported(folder):
 
 def scripted(folder):
     encoder, decoder = Encoder().eval(), Decoder().eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "torch.jit.script is deprecated"
-        torch.jit.script(encoder).save(str(folder / "enc.pt"))
-        torch.jit.script(decoder).save(str(folder / "dec.pt"))
+    script(encoder, folder / "enc.pt")
+    script(decoder, folder / "dec.pt")
     return _of_programs(folder, ".pt", encoder, decoder)

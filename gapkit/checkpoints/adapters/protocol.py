@@ -59,7 +59,8 @@ class Adapted:
         payload: what holds the weights, where they are still to be found in it and loaded; None where the model has
             them.
         holder: what the weights are loaded into; None for the model itself.
-        notes: what must be said about how it was done, one sentence each.
+        notes: what the user should be warned of, one sentence each.
+        told: which arguments the checkpoint gave to the user's factory; empty for none.
     """
 
     model: Any
@@ -70,6 +71,7 @@ class Adapted:
     payload: Any = None
     holder: Any = None
     notes: tuple[str, ...] = ()
+    told: str = ""
 
 
 class Adapter(Protocol):
