@@ -120,8 +120,8 @@ def test_folders_of_no_known_kind(gapkit, hub, tmp_path):
     assert "no checkpoint in it" in err
 
 
-def test_inspect_tells_what_a_folder_is_and_what_to_run(gapkit, hub, tmp_path):
-    autoencoder().save_pretrained(tmp_path / "kl")
+@pytest.mark.slow
+def test_inspect_tells_what_a_folder_is_and_what_to_run(gapkit, hub, kl):
     for folder, words in {
         "vae": ("model.safetensors and their config.json", "hidden = 9", "gapkit analyze vae --model file.py:Class"),
         "kl": ("a folder of diffusers (AutoencoderKL)", "--likelihood gaussian:sigma=0.1 --scale -1,1 --data DATA"),
@@ -135,6 +135,7 @@ def test_inspect_tells_what_a_folder_is_and_what_to_run(gapkit, hub, tmp_path):
     assert code == 2
 
 
+@pytest.mark.slow
 def test_patterns_find_folders_where_no_file_matches(gapkit, hub, tmp_path):
     hub.save_pretrained(tmp_path / "vae2")
     assert [path.name for path in find_checkpoints(["va*"])] == ["vae", "vae2"]
@@ -177,6 +178,7 @@ def test_the_elbo_of_an_autoencoder_of_diffusers(gapkit, kl, tmp_path):
     assert "AutoencoderKL of diffusers" in run["checkpoint"]["description"]
 
 
+@pytest.mark.slow
 def test_an_autoencoder_of_diffusers_needs_a_scale_and_pixels_as_in_training(gapkit, kl, tmp_path):
     code, _, err = gapkit("analyze", "kl", "--data", "x.npz", *QUICK)
     assert code == 2

@@ -102,6 +102,7 @@ def test_what_was_analysed_is_opened_again_and_told_where_it_changed(gapkit, mod
         Source.of(tmp_path / "run").open()
 
 
+@pytest.mark.slow
 def test_every_command_takes_a_pair(gapkit, modules, tmp_path):
     torch.manual_seed(5)
     written.export(written.Encoder(), 6, tmp_path / "other.pt2")
