@@ -13,28 +13,10 @@ from gapkit import GapkitWarning
 from gapkit.cli.series import find_checkpoints
 from gapkit.sources import ModelSource, Source
 from tests.checkpoints.written import autoencoder
+from tests.cli.other_libraries import MIXIN
 
 QUICK = ["--effort", "quick", "--format", "none"]
 
-MIXIN = """
-import torch
-from huggingface_hub import PyTorchModelHubMixin
-from torch import nn
-
-
-class Net(nn.Module, PyTorchModelHubMixin):
-    def __init__(self, hidden=7, latent=3, activation="relu"):
-        super().__init__()
-        self.enc = nn.Sequential(nn.Linear(6, hidden), nn.Tanh(), nn.Linear(hidden, 2 * latent))
-        self.dec = nn.Sequential(nn.Linear(latent, hidden), nn.Tanh(), nn.Linear(hidden, 6))
-        self.activation = activation
-
-    def encode(self, x):
-        return self.enc(x).chunk(2, -1)
-
-    def decode(self, z):
-        return self.dec(z)
-"""
 NET = ["--model", "net_of_hub.py:Net", "--likelihood", "bernoulli", "--data", "x.npz"]
 
 

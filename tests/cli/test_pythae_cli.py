@@ -37,15 +37,20 @@ def trained(kind, x, steps=40, **settings):
     """A few steps on pythae's own loss."""
     torch.manual_seed(3)
     model = pythae_vae(kind, (D,), **{**KINDS.get(kind, {}), **settings}).train()
-    with torch.no_grad():
-        for layer in model.net if kind == "VAE_LinNF" else ():
-            if hasattr(layer, "w"):
-                layer.u.copy_(0.3 * layer.w)  # w'u > 0: a bijection, and not a small step
     optimiser = torch.optim.Adam(model.parameters(), 2e-3)
     for _ in range(steps):
         optimiser.zero_grad()
         model({"data": x}).loss.backward()
         optimiser.step()
+    with torch.no_grad():  # flows that bend far, and stay bijections
+        for layer in model.net if kind == "VAE_LinNF" else model.iaf_flow.net if kind == "VAE_IAF" else ():
+            if hasattr(layer, "w"):
+                layer.u.copy_(3 * layer.w / layer.w.square().sum())
+            elif hasattr(layer, "beta"):
+                layer.beta.fill_(3)
+            else:
+                layer.net[-1].weight.mul_(3)
+                layer.net[-1].bias[2:].add_(0.4)
     return model.eval()
 
 
