@@ -17,7 +17,7 @@ _STEPS = ("global_step", "step", "iteration")
 def checkpoint_facts(loaded: "Loaded") -> dict[str, Any]:
     """Name, sha256, how the model was built, ``epoch`` and ``step`` where the file tells them, and notes.
 
-    ``training`` is a digest of the training's configuration, which checkpoints of one training share.
+    ``files`` are the sha256 of each where the model lies in several; ``training`` is a digest of the training's configuration, which checkpoints of one training share.
 
     Example:
         >>> from gapkit.checkpoints import Loaded
@@ -27,7 +27,8 @@ def checkpoint_facts(loaded: "Loaded") -> dict[str, Any]:
     said = [loaded.told, *loaded.notes] if loaded.told else list(loaded.notes)
     notes = {"notes": said} if said else {}
     told = {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description}
-    return {**told, **notes, **_progress(loaded.extra)}
+    files = {"files": loaded.extra["files"]} if isinstance(loaded.extra.get("files"), Mapping) else {}
+    return {**told, **files, **notes, **_progress(loaded.extra)}
 
 
 def _progress(extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,11 @@
 """Pairs of exported programs on the command line: as the modules that they were made of, or refused with the remedy."""
 
+import copy
+import hashlib
 import json
 import math
+import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +15,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from gapkit.core.errors import InputError
-from gapkit.sources import Source
+from gapkit.sources import ModelSource, Source
 from tests.checkpoints import written
 
 DATA = ["--data", "x.npz", "--likelihood", "bernoulli"]
@@ -88,11 +92,24 @@ def test_the_numbers_are_those_of_the_modules(ending, gapkit, modules, tmp_path)
         np.testing.assert_allclose(found[name], eager[name], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("ending", ["pt2", "pt"])
+@pytest.mark.filterwarnings("ignore:TorchScript, which torch calls deprecated")
+def test_programs_travel_to_other_processes_and_are_copied(ending, modules, tmp_path):
+    """As workers of Ray and twins of a model need it; in the type that they were turned to."""
+    pair = {"checkpoint": tmp_path / f"enc.{ending}", "decoder": tmp_path / f"dec.{ending}"}
+    model = ModelSource(**pair, likelihood="bernoulli").open().model.double()
+    z, wanted = torch.randn(3, 2, dtype=torch.float64), modules[1].double()
+    for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert torch.equal(again.decode(z).base_dist.logits, wanted(z))
+
+
 def test_what_was_analysed_is_opened_again_and_told_where_it_changed(gapkit, modules, tmp_path):
     code, _, err = gapkit("analyze", *PAIR, *QUICK, "--out", "run")
     assert code == 0, err
     run = json.loads((tmp_path / "run/run.json").read_text())
     assert run["source"]["model"]["decoder"] == "dec.pt2"
+    wanted = {name: hashlib.sha256(Path(f"{name[:3]}.pt2").read_bytes()).hexdigest() for name in ("encoder", "decoder")}
+    assert run["checkpoint"]["files"] == wanted
     opened = Source.of(tmp_path / "run").open()
     assert opened.loaded.sha256 == run["checkpoint"]["sha256"]
     z = torch.zeros(1, 2)

@@ -12,6 +12,8 @@ import io
 import logging
 import re
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -94,15 +96,21 @@ class _Programs(nn.Module):
         return self.decoder(z)
 
 
-class _Graph(nn.Module):
-    """An exported program; its graph was traced in one mode, so there is no other one to switch to."""
+class _Program(nn.Module):
+    """One program. It travels to other processes as its file's content, and was traced in one mode.
 
-    def __init__(self, graph: nn.Module, outline: Outline) -> None:
+    Args:
+        make: from the content to the module that runs.
+        content: of the file, as it was checked.
+        outline: what an exported program takes; None for TorchScript.
+    """
+
+    def __init__(self, make: Callable[[bytes], Any], content: bytes, outline: Outline | None = None) -> None:
         super().__init__()
-        self.graph, self.outline = graph, outline
+        self.graph, self.make, self.content, self.outline = make(content), make, content, outline
         self.train(False)
 
-    def train(self, mode: bool = True) -> "_Graph":
+    def train(self, mode: bool = True) -> "_Program":
         """Set the flags alone: a graph of torch.export refuses the call."""
         for part in (self, *self.graph.modules()):
             part.training = mode
@@ -111,6 +119,35 @@ class _Graph(nn.Module):
     def forward(self, value: Tensor) -> Any:
         """Run the graph."""
         return self.graph(value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        first = next((t for t in self.parameters() if t.dtype.is_floating_point), None)
+        where = (None, None) if first is None else (first.dtype, first.device)
+        return _made_again, (self.make, self.content, self.outline, *where)
+
+
+def _made_again(make: Callable[[bytes], Any], content: bytes, outline: Outline | None, *where: Any) -> _Program:
+    made = _Program(make, content, outline)
+    dtype, device = where
+    return made if dtype is None else made.to(device, dtype)
+
+
+def _graph_of(content: bytes) -> Any:
+    logger = logging.getLogger("torch.export")
+    level = logger.level
+    try:
+        logger.setLevel(logging.CRITICAL)  # torch reports what it tried; what failed is told by who called
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.export.load(io.BytesIO(content)).module()
+    finally:
+        logger.setLevel(level)
+
+
+def _script_of(content: bytes) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says that TorchScript is deprecated, and so does Scripted
+        return torch.jit.load(io.BytesIO(content), map_location="cpu").eval()
 
 
 def _require_likelihood(found: Pair, request: Request) -> str:
@@ -122,10 +159,10 @@ def _require_likelihood(found: Pair, request: Request) -> str:
 
 
 def _digests(found: Pair) -> dict[str, Any]:
-    return {"sha256_of_programs": [file_sha256(path) for path in found.paths]}
+    return {"files": {name: file_sha256(path) for name, path in zip(("encoder", "decoder"), found.paths, strict=True)}}
 
 
-def _loaded(path: Any) -> Any:
+def _loaded(path: Path) -> Any:
     """A program of torch.export with its outline.
 
     Raises:
@@ -140,22 +177,14 @@ def _loaded(path: Any) -> Any:
         limits = f", with {outline.fewest} rows to {outline.most or 'any number'}" if bound else ""
         found = f"it takes {sizes or 'nothing'}{limits}: one input with a batch of any size is needed"
         raise InputError(asked, found, f"export it again, {_AGAIN}")
-    logger = logging.getLogger("torch.export")
-    level = logger.level
     try:
-        logger.setLevel(logging.CRITICAL)  # torch reports what it tried; what failed is told below
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            graph = torch.export.load(io.BytesIO(outline.content)).module()
+        return _Program(_graph_of, outline.content, outline)
     except Exception as error:  # from a graph in any state
         found = f"torch {torch.__version__} cannot load it ({type(error).__name__}: {error!s:.200})"
         raise InputError(asked, found, f"export it with the torch that is installed here, {_AGAIN}") from error
-    finally:
-        logger.setLevel(level)
-    return _Graph(graph, outline)
 
 
-def _compiled(path: Any) -> Any:
+def _compiled(path: Path) -> Any:
     asked = f"load the program {path}"
     records = records_of(path, asked)
     for name, content in records.items():
@@ -166,9 +195,7 @@ def _compiled(path: Any) -> Any:
             found = f"the operation {touching[0].decode()!r}, which a decoder or encoder does not need; nothing was run"
             raise InputError(asked, found, "export the two modules alone, with torch.export")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.jit.load(str(path), map_location="cpu").eval()
+        return _Program(_script_of, path.read_bytes())
     except Exception as error:  # from a program in any state
         found = f"torch {torch.__version__} cannot load it ({type(error).__name__}: {error!s:.200})"
         raise InputError(asked, found, f"export it again, {_AGAIN}") from error
