@@ -21,7 +21,7 @@ from torch import Tensor
 from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.core.files import in_words, kind_of, neighbours, require_file
 from gapkit.inputs.numbers import NUMBERS
-from gapkit.inputs.pickles import pickle_module
+from gapkit.inputs.pickles import load_onto_cpu, pickle_module
 from gapkit.inputs.sniff import check_archive, checkpoint_kind, unsafe_globals
 from gapkit.inputs.usercode import search_path
 
@@ -100,7 +100,7 @@ def read_pickle(path: str | Path, *, trust_pickle: bool = False) -> Any:
         raise _refusal(asked, unsafe_globals(path, "pickle") or ["what cannot be told"])
     try:
         with search_path(), path.open("rb") as file:
-            return pickle.load(file)
+            return load_onto_cpu(file)
     except (ImportError, AttributeError) as err:
         do = "install or import what it is made of, or save the weights alone"
         raise InputError(asked, f"a pickled object whose code is missing here: {err}", do) from err

@@ -17,7 +17,8 @@ _STEPS = ("global_step", "step", "iteration")
 def checkpoint_facts(loaded: "Loaded") -> dict[str, Any]:
     """Name, sha256, how the model was built, ``epoch`` and ``step`` where the file tells them, and notes.
 
-    ``files`` are the sha256 of each where the model lies in several; ``training`` is a digest of the training's configuration, which checkpoints of one training share.
+    ``training`` is a digest of the training's configuration, which checkpoints of one training share; ``files`` are the
+    sha256 of both where encoder and decoder lie apart.
 
     Example:
         >>> from gapkit.checkpoints import Loaded
@@ -27,8 +28,14 @@ def checkpoint_facts(loaded: "Loaded") -> dict[str, Any]:
     said = [loaded.told, *loaded.notes] if loaded.told else list(loaded.notes)
     notes = {"notes": said} if said else {}
     told = {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description}
-    files = {"files": loaded.extra["files"]} if isinstance(loaded.extra.get("files"), Mapping) else {}
-    return {**told, **files, **notes, **_progress(loaded.extra)}
+    return {**told, **_files(loaded.extra), **notes, **_progress(loaded.extra)}
+
+
+def _files(extra: Mapping[str, Any]) -> dict[str, Any]:
+    found = extra.get("files")
+    if not isinstance(found, Mapping) or set(found) != {"encoder", "decoder"}:
+        return {}
+    return {"files": dict(found)} if all(isinstance(value, str) for value in found.values()) else {}
 
 
 def _progress(extra: Mapping[str, Any]) -> dict[str, Any]:
