@@ -85,6 +85,8 @@ def init(
     if found.wants:
         words = f"it would run code when it is opened: it asks for {', '.join(found.wants[:8])}"
         raise InputError(asked, words, "save the weights alone: torch.save(model.state_dict(), 'model.pt')")
+    if found.command is not None and not found.layers:
+        raise InputError(asked, f"{found.kind}, which needs none", found.next)
     if not found.layers:
         raise InputError(asked, f"no layers in it: {found.told}", "pass a file of weights")
     command = f"gapkit doctor {file} --model my_model.py:Model --data DATA"

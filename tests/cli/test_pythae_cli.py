@@ -97,7 +97,7 @@ def test_the_squared_error_is_a_gaussian_up_to_its_constant(gapkit, x, tmp_path)
 def test_another_likelihood_of_the_user_goes_before_the_folders(gapkit, x, tmp_path):
     model = trained("VAE", x, reconstruction_loss="mse")
     model.save(str(tmp_path / "vae"))
-    words = ("--likelihood", "bernoulli:probs", "--encoder-output", "distribution")
+    words = ("--likelihood", "bernoulli:probs")
     assert gapkit("analyze", "vae", *QUICK, *words, "--out", "run")[0] == 0
     mean, error = summary_of(tmp_path / "run")
     model.model_config.reconstruction_loss = "bce"
