@@ -1,10 +1,8 @@
 """Everything exported that must keep a contract; a test asserts that nothing exported is missing here."""
 
-import torch
-
 from gapkit.estimators import Ais, Elbo, Iwae, ReciprocalIs
 from gapkit.families import LogGamma, LogitBeta, LogRatioDirichlet, LogWeibull
-from gapkit.models.native import save_model
+from tests.checkpoints import written
 from tests.own_family import LaplaceMeanField
 
 ESTIMATORS = {
@@ -31,13 +29,14 @@ ROUGH = {"beta", "dirichlet"}
 AROUND_ENCODERS = {"groups"}
 
 
-def _native(path, model):
-    save_model(model, path, extra={"epoch": 3})
-
-
-def _pickled(path, model):
-    torch.save(model, path)
-
-
-# For each kind of self-describing checkpoint, by the class of its adapter: writes a model to such a file.
-ADAPTERS = {"Native": _native, "Pickled": _pickled}
+# For each kind of checkpoint or model that needs no code of the user's, or wraps what it returns, by the class of its
+# adapter: writes one into a folder.
+ADAPTERS = {
+    "Native": written.native,
+    "Pickled": written.pickled,
+    "Pythae": written.pythae,
+    "PythaeModel": written.pythae_object,
+    "Diffusers": written.diffusers,
+    "Exported": written.exported,
+    "Scripted": written.scripted,
+}

@@ -1,18 +1,23 @@
-"""What is in a checkpoint file, told without executing anything in it."""
+"""What is in a checkpoint, a file or a folder, told without executing anything in it."""
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
+from gapkit.checkpoints.adapters import adapter_of
 from gapkit.checkpoints.layers import Guess, Layer, guessed, layers_of, role_of
+from gapkit.checkpoints.opening import weights_in
 from gapkit.checkpoints.places import Place, describe_payload, places
 from gapkit.core.errors import InputError
 from gapkit.core.files import kind_of, require_file
-from gapkit.inputs.read import file_sha256, read
+from gapkit.inputs.exported import exported
+from gapkit.inputs.folder import Folder
+from gapkit.inputs.programs import EXPORTED, SCRIPTED, program_kind
+from gapkit.inputs.read import file_sha256, read, sha256_of
 from gapkit.inputs.sniff import checkpoint_kind, unsafe_globals
 from gapkit.models.native import FORMAT
 
@@ -39,6 +44,7 @@ class Contents:
         told: what its payload is, in a line.
         found: every dict of tensors in it, the likeliest first.
         small: numbers and words at its top.
+        command: to run next, where the kind of checkpoint tells it; None where the weights do.
     """
 
     path: Path
@@ -50,6 +56,7 @@ class Contents:
     told: str
     found: tuple[Place, ...]
     small: Mapping[str, Any]
+    command: str | None = None
 
     @property
     def weights(self) -> Mapping[str, Tensor]:
@@ -73,6 +80,8 @@ class Contents:
     def next(self) -> str:
         """The command to run next."""
         name = shlex.quote(str(self.path))
+        if self.command is not None:
+            return self.command
         if self.native:
             return f"gapkit analyze {name}"
         if self.wants:
@@ -85,7 +94,7 @@ def contents(path: str | Path) -> Contents:
     """Look into a checkpoint; nothing in it is executed.
 
     Args:
-        path: of the file.
+        path: of the file or folder.
 
     Raises:
         InputError: it is missing, no checkpoint, or damaged.
@@ -100,9 +109,13 @@ def contents(path: str | Path) -> Contents:
     """
     path = Path(path)
     asked = f"inspect {path}"
-    if kind_of(path, asked) != "folder":
-        require_file(path, asked)
-    kind = checkpoint_kind(path) if path.is_file() else ""
+    if kind_of(path, asked) == "folder":
+        return _of_folder(Folder.of(path))
+    require_file(path, asked)
+    program = program_kind(path)
+    if program in (EXPORTED, SCRIPTED):
+        return _of_program(path, program)
+    kind = checkpoint_kind(path)
     wants = tuple(unsafe_globals(path, kind)) if kind in ("zip", "legacy") else ()
     payload: Any = None
     try:
@@ -120,3 +133,46 @@ def contents(path: str | Path) -> Contents:
     told = "not opened: it would run code" if wants else describe_payload(payload)
     size, digest = path.stat().st_size, file_sha256(path)
     return Contents(path, _KINDS.get(kind, kind), size, digest, wants, native, told, found, small)
+
+
+def _of_folder(folder: Folder) -> Contents:
+    """What its library says of it; of no known one, what the one file of weights in it holds."""
+    adapter = adapter_of("folder", folder)
+    name = shlex.quote(str(folder.path))
+    files = [file for file in folder.path.rglob("*") if file.is_file()]
+    size, digest = sum(file.stat().st_size for file in files), sha256_of(folder.path)
+    if adapter is None:
+        weights = weights_in(folder)
+        inner, config = contents(folder.path / weights), folder.json("config.json")
+        plain = {key: value for key, value in config.items() if isinstance(value, str | int | float | bool | list)}
+        kind = f"a folder with the weights {weights}" + (" and their config.json" if config else "")
+        trust = " --trust-pickle, only if you know where it comes from" if inner.wants else ""
+        command = f"gapkit analyze {name} --model file.py:Class --data DATA{trust}"
+        return replace(
+            inner,
+            path=folder.path,
+            kind=kind,
+            size=size,
+            sha256=digest,
+            small={**inner.small, **plain},
+            command=command,
+        )
+    told = getattr(adapter, "told", None)
+    kind, options = told(folder) if told is not None else (f"a folder of {type(adapter).__name__}", "")
+    command = f"gapkit analyze {name} {options} --data DATA".replace("  ", " ")
+    listed = ", ".join(folder.names[:8])
+    return Contents(folder.path, kind, size, digest, (), False, listed, (), {}, command)
+
+
+def _of_program(path: Path, kind: str) -> Contents:
+    """What an exported program takes; of a TorchScript program nothing but that it is one."""
+    names = ("enc.pt", "dec.pt") if kind == SCRIPTED else ("enc.pt2", "dec.pt2")
+    command = f"gapkit analyze --encoder-file {names[0]} --decoder-file {names[1]} --likelihood NAME --data DATA"
+    told = "a program, which torch calls deprecated: export it with torch.export instead"
+    if kind == EXPORTED:
+        outline = exported(path)
+        shapes = " and ".join(f"({', '.join('any' if n is None else str(n) for n in part)})" for part in outline.inputs)
+        told = f"{outline.operations} operations on a tensor of shape {shapes}"
+        if not outline.dynamic:
+            told += ": one input with a batch of any size is needed, so export it again with dynamic_shapes"
+    return Contents(path, kind, path.stat().st_size, file_sha256(path), (), False, told, (), {}, command)

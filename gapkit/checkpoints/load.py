@@ -3,7 +3,8 @@
     file --read--> payload --find_state_dict--> weights --load_strictly--> what the factory built
 
 A file written by gapkit, and a folder written by a library that is known, say themselves how their model is built; any
-other needs the user's factory (``--model``). What says it is found by adapters (:mod:`gapkit.checkpoints.adapters`).
+other needs the user's factory (``--model``). What says it is found by adapters (:mod:`gapkit.checkpoints.adapters`);
+:mod:`gapkit.checkpoints.opening` asks them.
 """
 
 import warnings
@@ -16,14 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from gapkit.checkpoints.adapters import Adapted, Request, adapter_of
-from gapkit.checkpoints.contract import CONTRACT, require_contract
+from gapkit.checkpoints.contract import CONTRACT
 from gapkit.checkpoints.match import fill
+from gapkit.checkpoints.opening import of_code, of_folder, of_pair
 from gapkit.checkpoints.places import describe_payload, places
 from gapkit.checkpoints.state import require_finite
 from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.inputs.folder import Folder
+from gapkit.inputs.programs import Pair
 from gapkit.inputs.read import read, sha256_of
-from gapkit.inputs.usercode import METHODS, load_factory, parse_model_args
+from gapkit.inputs.usercode import METHODS, parse_model_args
 
 __all__ = ["Loaded", "load", "weights_of"]
 
@@ -42,6 +45,7 @@ class Loaded:
         entry: the value that ``entry=`` asked for; None if nothing was asked.
         likelihood: p(x|z) that the checkpoint names where decode returns plain tensors; None where it names none.
         encoder_output: what encode returns then.
+        told: which arguments the checkpoint gave to the factory; empty for none.
     """
 
     model: Any
@@ -53,6 +57,7 @@ class Loaded:
     entry: Tensor | None = None
     likelihood: str | None = None
     encoder_output: str | None = None
+    told: str = ""
 
 
 def load(
@@ -65,14 +70,16 @@ def load(
     entry: str | None = None,
     trust_pickle: bool = False,
     methods: Sequence[str] = METHODS,
+    decoder: str | Path | None = None,
 ) -> Loaded:
     """Load a checkpoint into a model.
 
     Names and shapes of all weights must fit; what is left out of the file is said in a ``GapkitWarning``.
 
     Args:
-        path: the checkpoint file.
-        model: ``path/to/file.py:factory`` or ``package.module:factory``; not needed for files written by gapkit.
+        path: the checkpoint, a file or a folder.
+        model: ``path/to/file.py:factory`` or ``package.module:factory``; not needed where the checkpoint
+            says itself how its model is built.
         model_args: ``name=value`` strings or a mapping, the factory's keyword arguments.
         state_key: place of the weights in the file, with dots for nesting; ``part=place``, several of them, for the
             parts of the model. None finds the weights by their names.
@@ -80,6 +87,7 @@ def load(
         entry: name of a parameter or buffer of the model, or of a number in the file, to return beside the model.
         trust_pickle: allow the file to run code while it is opened.
         methods: what the factory's object must have.
+        decoder: file of the decoder's program, where ``path`` is that of the encoder's.
 
     Returns:
         The model and its provenance.
@@ -101,47 +109,46 @@ def load(
     args = dict(model_args) if isinstance(model_args, Mapping) else parse_model_args(model_args)
     keys = (state_key,) if isinstance(state_key, str) else tuple(state_key or ())
     request = Request(path, methods, model, args, trust_pickle)
-    notes: tuple[str, ...] = ()
+    if model is None and args:
+        found = f"--model-arg {', '.join(args)} without --model"
+        raise InputError(f"load {path}", found, "name the factory they are for, or drop them")
     payload: Any = None
-    if path.is_dir() and (adapter := adapter_of("folder", folder := Folder.of(path))) is not None:
-        adapted = adapter.open(folder, request)
+    if decoder is not None:
+        adapted = of_pair(Pair(path, Path(decoder)), request)
+    elif path.is_dir():
+        adapted = of_folder(Folder.of(path), request)
     elif model is None:
-        if args:
-            found = f"--model-arg {', '.join(args)} without --model"
-            raise InputError(f"load {path}", found, "name the factory they are for, or drop them")
         payload = read(path, trust_pickle=trust_pickle)
         adapted = _self_describing(payload, request)
     else:
-        # The user's own file first: it is small, and mistakes in it are the likeliest.
-        built = load_factory(model, args)
-        adapter = adapter_of("object", built)
-        if adapter is None:
-            require_contract(built, model, methods)
-        payload = read(path, trust_pickle=trust_pickle, code=model)
-        how = f"built by {model}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
-        adapted = Adapted(built, how) if adapter is None else adapter.open(built, request)
+        adapted = of_code(request, lambda: read(path, trust_pickle=trust_pickle, code=model))
+    notes = adapted.notes
+    if adapted.payload is not None:
+        payload = adapted.payload
         try:
-            notes = _fill(built, payload, model, keys, ignore_keys, entry)
+            holder = adapted.model if adapted.holder is None else adapted.holder
+            notes += _fill(holder, payload, str(model), keys, ignore_keys, entry)
         except InputError as error:
             raise InputError(f"{error.asked}, from {path}", error.found, error.do) from error
         adapted = replace(adapted, extra={**_small_entries(payload), **adapted.extra})
     for note in notes:
         warnings.warn(f"{path.name}: {note}", GapkitWarning, stacklevel=2)
-    holder = weights_of(adapted.model)
-    holder.eval()
-    require_finite(dict(holder.named_parameters()), f"load {path}")
-    weights = sum(parameter.numel() for parameter in holder.parameters())
-    value = None if entry is None else _entry(entry, holder, payload)
+    module = weights_of(adapted.model)
+    module.eval()
+    require_finite(dict(module.named_parameters()), f"load {path}")
+    weights = sum(parameter.numel() for parameter in module.parameters())
+    value = None if entry is None else _entry(entry, module, payload)
     return Loaded(
         adapted.model,
-        sha256_of(path),
-        path.name,
+        sha256_of(path) if decoder is None else Pair(path, Path(decoder)).sha256,
+        path.name or path.resolve().name,
         f"{adapted.how}, {weights:,} weights",
         adapted.extra,
         notes,
         value,
         adapted.likelihood,
         adapted.encoder_output,
+        adapted.told,
     )
 
 

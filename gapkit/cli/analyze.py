@@ -25,7 +25,7 @@ __all__ = ["analyze"]
 @asks_job
 def analyze(
     checkpoint: Annotated[
-        list[str], typer.Argument(help="The trained model's file; several files, or a pattern, make a series.")
+        list[str], typer.Argument(help="The trained model's file or folder; several, or a pattern, make a series.")
     ],
     job: Job,
     track: Annotated[

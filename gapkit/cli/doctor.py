@@ -22,7 +22,7 @@ _COLORS = {"ok": "green", "note": "cyan", "warning": "yellow", "allowed": "yello
 
 @asks_job
 def doctor(
-    checkpoint: Annotated[Path, typer.Argument(help="The trained model's file.")],
+    checkpoint: Annotated[Path, typer.Argument(help="The trained model's file or folder.")],
     job: Job,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:

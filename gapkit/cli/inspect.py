@@ -1,4 +1,4 @@
-"""``gapkit inspect``: what is in a checkpoint file; and ``gapkit init``: a model file to begin with."""
+"""``gapkit inspect``: what is in a checkpoint; and ``gapkit init``: a model file to begin with."""
 
 import json
 import math
@@ -19,7 +19,12 @@ _SHOWN = 40
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A checkpoint: torch.save, safetensors.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A checkpoint: torch.save, safetensors, an exported program, or the folder that a library saved."
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
     """Tell what is in a checkpoint: kind, weights and layers, what it would import, and what to run next.
@@ -80,6 +85,8 @@ def init(
     if found.wants:
         words = f"it would run code when it is opened: it asks for {', '.join(found.wants[:8])}"
         raise InputError(asked, words, "save the weights alone: torch.save(model.state_dict(), 'model.pt')")
+    if found.command is not None and not found.layers:
+        raise InputError(asked, f"{found.kind}, which needs none", found.next)
     if not found.layers:
         raise InputError(asked, f"no layers in it: {found.told}", "pass a file of weights")
     command = f"gapkit doctor {file} --model my_model.py:Model --data DATA"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 
 from gapkit.cli.bounds import bounds_of
@@ -15,7 +16,7 @@ from gapkit.cli.console import gathered_warnings, progress_bar, tell
 from gapkit.cli.folder import STORE
 from gapkit.cli.keeping import kept_run, patient
 from gapkit.cli.log import logged
-from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.core.errors import GapkitWarning, InputError, printable
 from gapkit.sources import DataSource, OpenedData, Source
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ class Job:
 
         source = replace(self.source, model=self.source.model.at(checkpoint))
         opened = source.open(trust=self.trust, read=lambda data, loaded: self._data(data, loaded, like))
+        if opened.loaded.told:
+            typer.echo(printable(f"model: {opened.loaded.name}, {opened.loaded.told}"), err=True)
         arguments = opened.arguments()
         arguments["provenance"] |= {"command": command()}
         request = request_of(arguments["provenance"], self.spec, self.device, self.allow, self.bounds)

@@ -11,7 +11,7 @@ Allow = Annotated[
     list[str] | None,
     typer.Option(help="Go on whatever this check finds, and say so first; its name stands in the refusal; repeat."),
 ]
-Checkpoint = Annotated[Path, typer.Argument(help="The trained model's file.")]
+Checkpoint = Annotated[Path, typer.Argument(help="The trained model's file or folder.")]
 DataKey = Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")]
 LabelColumn = Annotated[
     str | None,

@@ -22,7 +22,7 @@ _WORKERS = (1, 2, 4, 8, 16, 64, 256)
 
 @asks_job
 def plan(
-    checkpoint: Annotated[Path, typer.Argument(help="The trained model's file.")],
+    checkpoint: Annotated[Path, typer.Argument(help="The trained model's file or folder.")],
     job: Job,
     price: Annotated[
         float | None, typer.Option(help="Of an hour of one process, in your currency: the cost is printed too.")

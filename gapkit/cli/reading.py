@@ -3,10 +3,12 @@
 import functools
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from gapkit.core.errors import InputError
 from gapkit.sources import ModelSource
 
 __all__ = ["as_words", "reads_model"]
@@ -71,6 +73,16 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
+    "encoder_file": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help="In the place of CHECKPOINT: the encoder as torch.export (.pt2) or TorchScript saved it."
+            ),
+        ],
+        None,
+    ),
+    "decoder_file": (Annotated[str | None, typer.Option(help="The decoder, with --encoder-file.")], None),
     "trust_pickle": (
         Annotated[bool, typer.Option(help="Allow the checkpoint to run code: only your own files.")],
         False,
@@ -81,13 +93,15 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 def reads_model(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command, in the place of its parameter ``reading``, the options that make one; mistakes come first.
 
-    What the command gets is a :class:`ModelSource` whose checkpoint is named later, with ``at``.
+    What the command gets is a :class:`ModelSource` whose checkpoint is named later, with ``at``. Its argument
+    ``checkpoint`` may be left out where the two files of a pair are named: the encoder's is put there.
     """
     signature = inspect.signature(command)
     parameters = dict[str, inspect.Parameter]()
     for name, parameter in signature.parameters.items():
         if name != "reading":
-            parameters[name] = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            default = None if name == "checkpoint" else parameter.default
+            parameters[name] = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, default=default)
             continue
         for option, (kind, default) in _OPTIONS.items():
             parameters[option] = inspect.Parameter(
@@ -107,13 +121,41 @@ def reads_model(command: Callable[..., None]) -> Callable[..., None]:
             likelihood_param=given["likelihood_param"],
             encoder_output=given["encoder_output"],
             latent_shape=given["latent_shape"],
+            decoder=given["decoder_file"],
         )
         reading.check()
+        if "checkpoint" in values:
+            argument = signature.parameters["checkpoint"]
+            needed, several = argument.default is argument.empty, "list[" in str(argument.annotation)
+            named = _checkpoint(values["checkpoint"], given["encoder_file"], reading, needed)
+            if isinstance(named, str):
+                named = [named] if several else Path(named)
+            values["checkpoint"] = named
         command(reading=reading, **values)
 
     run.__signature__ = signature.replace(parameters=list(parameters.values()))  # type: ignore[attr-defined]
     run.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
     return run
+
+
+def _checkpoint(words: Any, encoder: str | None, reading: ModelSource, needed: bool) -> Any:
+    """The argument CHECKPOINT, one name or several; in the place of none, the file of the encoder's program.
+
+    Raises:
+        InputError: one of two files, or a checkpoint beside them; or nothing at all, where something is needed.
+    """
+    pair = "--encoder-file enc.pt2 --decoder-file dec.pt2"
+    if (encoder is None) != (reading.decoder is None):
+        lacking = "--decoder-file" if reading.decoder is None else "--encoder-file"
+        raise InputError("a model of two programs", f"no {lacking}", f"pass both: {pair}")
+    if encoder is None:
+        if not words and needed:
+            raise InputError("a model", "no CHECKPOINT", f"name its file or folder, or pass {pair}")
+        return words
+    if words:
+        listed = " ".join(map(str, words if isinstance(words, list) else [words]))
+        raise InputError(f"a model of two programs, {pair}", f"the checkpoint {listed} as well", "drop one of both")
+    return encoder
 
 
 def as_words(source: ModelSource) -> str:
@@ -123,7 +165,8 @@ def as_words(source: ModelSource) -> str:
         >>> as_words(ModelSource(factory="net.py:build", model_args=("latent=50",), likelihood="bernoulli"))
         '--model net.py:build --model-arg latent=50 --likelihood bernoulli'
     """
-    words = [f"--model {source.factory}"] if source.factory else []
+    words = [f"--decoder-file {source.decoder}"] if source.decoder else []
+    words += [f"--model {source.factory}"] if source.factory else []
     words += [f"--model-arg {arg}" for arg in source.model_args]
     for name in ("likelihood", "likelihood_param", "encoder_output", "latent_shape"):
         value = getattr(source, name)

@@ -104,6 +104,7 @@ def refit(
             seed=seed,
         )
         model = reading.at(checkpoint)
+        _require_factory(checkpoint, model)
         loaded = model.open()
         shared = getattr(loaded.model, "likelihood_param", None)
         others = {name: reading.of_encoder(name).open(shared=shared).model for name in names}
@@ -150,6 +151,21 @@ def refit(
     for sentence in sentences:
         console().print(sentence, highlight=False, markup=False)
     typer.echo(f"model: {path}{how_to_load(path, reading, shared)}")
+
+
+def _require_factory(checkpoint: Path, model: ModelSource) -> None:
+    """Refuse, before any work, a model whose new weights could not be read again.
+
+    Raises:
+        InputError: a program, which has no weights of its own, or a folder without a factory.
+    """
+    if model.decoder is not None:
+        do = "refit the model that was exported: its weights with --model file.py:factory"
+        raise InputError(f"refit the program {checkpoint}", "a graph, which is not trained", do)
+    if checkpoint.is_dir() and model.factory is None:
+        found = "a folder of a library, in whose form a refitted encoder is not written"
+        do = "pass --model file.py:function, which builds the same model of the library: the result is its weights"
+        raise InputError(f"refit {checkpoint}", found, do)
 
 
 def _run(

@@ -16,6 +16,7 @@ from gapkit.cli.console import gathered_warnings, progress_bar, tell
 from gapkit.cli.folder import claim_new_folder, new_folder
 from gapkit.cli.options import Allow, DataKey, Device, Effort, LabelColumn, ScaleOption, Seed
 from gapkit.cli.reading import reads_model
+from gapkit.cli.series import stem_of
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError
 from gapkit.sources import DataSource, ModelSource, OpenedData, Source, checkpoint_facts
@@ -35,7 +36,9 @@ _REFERENCE_SEED = 2**33  # the two data sets do not meet the same random numbers
 @reads_model
 def score(
     reading: ModelSource,
-    checkpoint: Annotated[Path | None, typer.Argument(help="The trained model's file; none with --run.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Argument(help="The trained model's file or folder; none with --run.")
+    ] = None,
     data: Annotated[str | None, typer.Option(help="Data to score: name, file, folder or file.py:function.")] = None,
     reference: Annotated[
         str | None, typer.Option(help="Data like those of training, to compare with; else the data are only scored.")
@@ -75,7 +78,7 @@ def score(
         sources = {"reference": given, **sources}
     for each in sources.values():
         each.check()
-    stem = checkpoint.stem if checkpoint else _name_of(run or Path())
+    stem = stem_of(checkpoint) if checkpoint else _name_of(run or Path())
     out = out or Path(f"gapkit-score-{stem}")
     from gapkit.report.score import write_score
 

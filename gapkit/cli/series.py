@@ -16,17 +16,17 @@ from gapkit.core.errors import InputError, printable
 if TYPE_CHECKING:
     from gapkit.results import Result
 
-__all__ = ["analyze_series", "default_folder", "find_checkpoints", "steps_of", "told_step"]
+__all__ = ["analyze_series", "default_folder", "find_checkpoints", "stem_of", "steps_of", "told_step"]
 
 Analysis = Callable[[Path, Path, "Result | None"], "Result"]
 Send = Callable[["Result", Path, int | None], None]
 
 
 def find_checkpoints(words: Sequence[str]) -> list[Path]:
-    """Files and patterns as paths, every file once; patterns are for shells that leave them as they are.
+    """Files, folders and patterns as paths, every one once; patterns are for shells that leave them as they are.
 
     Raises:
-        InputError: a pattern that no file matches.
+        InputError: a pattern that nothing matches.
     """
     from gapkit.comparison import natural
 
@@ -36,8 +36,12 @@ def find_checkpoints(words: Sequence[str]) -> list[Path]:
             paths.append(Path(word))
             continue
         found = [Path(name) for name in glob.glob(os.path.expanduser(word), recursive=True) if os.path.isfile(name)]
+        if not found:  # folders, of which many hold no model, only where nothing else is meant
+            found = [Path(name) for name in glob.glob(os.path.expanduser(word)) if os.path.isdir(name)]
         if not found:
-            raise InputError(f"checkpoints {word}", "no file that matches", "check the pattern and the folder")
+            raise InputError(
+                f"checkpoints {word}", "no file or folder that matches", "check the pattern and the folder"
+            )
         paths += sorted(found, key=lambda path: natural(str(path)))
     first: dict[str, Path] = {}
     for path in paths:
@@ -53,10 +57,20 @@ def default_folder(paths: Sequence[Path]) -> Path:
         ('gapkit-vae', 'gapkit-a')
     """
     if len(paths) == 1:
-        return Path(f"gapkit-{paths[0].stem}")
+        return Path(f"gapkit-{stem_of(paths[0])}")
     folders = {path.parent.name for path in paths}
     name = folders.pop() if len(folders) == 1 else ""
     return Path(f"gapkit-{name or 'series'}")
+
+
+def stem_of(path: Path) -> str:
+    """The name of a checkpoint without the ending of a file; of a folder, its own name, also where it is called ".".
+
+    Example:
+        >>> stem_of(Path("a/vae.pt"))
+        'vae'
+    """
+    return os.path.basename(os.path.realpath(path)) if path.is_dir() else path.stem
 
 
 def analyze_series(
@@ -81,7 +95,7 @@ def analyze_series(
     """
     results, failed = dict[str, "Result"](), dict[str, str]()
     try:
-        for number, (name, path) in enumerate(zip(distinct(paths, lambda path: path.stem), paths, strict=True), 1):
+        for number, (name, path) in enumerate(zip(distinct(paths, stem_of), paths, strict=True), 1):
             console(errors=True).print(f"{number} of {len(paths)}: {path}", highlight=False, markup=False)
             try:
                 result = run(path, out / name, next(iter(results.values()), None))

@@ -3,13 +3,16 @@
 A model that is saved whole names its class by the module it was defined in: ``__main__`` where that was a script.
 """
 
+import io
 import pickle
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, BinaryIO
+
+import torch
 
 from gapkit.inputs.usercode import module_of
 
-__all__ = ["pickle_module"]
+__all__ = ["load_onto_cpu", "pickle_module"]
 
 
 def pickle_module(code: str | None) -> Any:
@@ -20,6 +23,22 @@ def pickle_module(code: str | None) -> Any:
     """
     own = None if code is None else module_of(code)
     return SimpleNamespace(__name__="pickle", Unpickler=_unpickler(own, code), load=pickle.load)
+
+
+def load_onto_cpu(file: BinaryIO) -> Any:
+    """Unpickle what was not written by ``torch.save``, with its tensors on the CPU, whatever device they were on.
+
+    Args:
+        file: of a pickle that is trusted: it runs code.
+    """
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            if (module, name) == ("torch.storage", "_load_from_bytes"):
+                return lambda content: torch.load(io.BytesIO(content), map_location="cpu", weights_only=False)
+            return super().find_class(module, name)
+
+    return Unpickler(file).load()
 
 
 def _unpickler(own: ModuleType | None, code: str | None) -> type[pickle.Unpickler]:

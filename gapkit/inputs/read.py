@@ -21,11 +21,11 @@ from torch import Tensor
 from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.core.files import in_words, kind_of, neighbours, require_file
 from gapkit.inputs.numbers import NUMBERS
-from gapkit.inputs.pickles import pickle_module
+from gapkit.inputs.pickles import load_onto_cpu, pickle_module
 from gapkit.inputs.sniff import check_archive, checkpoint_kind, unsafe_globals
 from gapkit.inputs.usercode import search_path
 
-__all__ = ["file_sha256", "read", "sha256_of"]
+__all__ = ["CHECKPOINT_SUFFIXES", "file_sha256", "read", "read_pickle", "sha256_of"]
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin")
 _SPARE = 64 * 10**6  # bytes that tensors may take beyond the size of their file, as views of few numbers do
@@ -81,6 +81,31 @@ def read(path: str | Path, *, trust_pickle: bool = False, code: str | None = Non
         raise _damaged(asked, err) from err
     _check_sizes(payload, path, asked)
     return payload
+
+
+def read_pickle(path: str | Path, *, trust_pickle: bool = False) -> Any:
+    """Open a plain pickle, one that :mod:`cloudpickle` wrote say: it always runs code, and so it must be trusted.
+
+    Args:
+        path: of the file.
+        trust_pickle: allow the file to run code. Only for files whose origin is known.
+
+    Raises:
+        InputError: the file is missing, damaged, needs code that is not here, or may not run code.
+    """
+    path = Path(path)
+    asked = f"read the pickle {path}"
+    require_file(path, asked)
+    if not trust_pickle:
+        raise _refusal(asked, unsafe_globals(path, "pickle") or ["what cannot be told"])
+    try:
+        with search_path(), path.open("rb") as file:
+            return load_onto_cpu(file)
+    except (ImportError, AttributeError) as err:
+        do = "install or import what it is made of, or save the weights alone"
+        raise InputError(asked, f"a pickled object whose code is missing here: {err}", do) from err
+    except Exception as err:  # the pickle runs foreign code: any exception can come out of it
+        raise _damaged(asked, err) from err
 
 
 def file_sha256(path: str | Path) -> str:

@@ -26,6 +26,7 @@ LEGACY_HEADER_PICKLES = 3  # magic number, protocol version, system information;
 _LARGEST_RATIO, _SPARE = 20, 64 * 10**6  # of what an archive unpacks to; torch.save does not compress
 _MOST_RECORDS = 50_000  # each tensor is one
 AGAIN = "copy or download it again, or save it again"
+_PAIR = "export the encoder and the decoder apart, and pass --encoder-file and --decoder-file in its place"
 SAVE_AGAIN = "save the weights with torch.save(model.state_dict(), 'model.pt') and pass that file"
 
 
@@ -68,7 +69,8 @@ def unsafe_globals(path: Path, kind: str) -> list[str]:
 
     Args:
         path: a checkpoint.
-        kind: ``"zip"`` or ``"legacy"``, as :func:`checkpoint_kind` tells.
+        kind: ``"zip"`` or ``"legacy"``, as :func:`checkpoint_kind` tells, or ``"pickle"`` for one that torch.save did
+            not write.
 
     Returns:
         Sorted dotted names, e.g. ``["argparse.Namespace"]``; empty when the pickle is damaged or asks for none.
@@ -77,7 +79,7 @@ def unsafe_globals(path: Path, kind: str) -> list[str]:
         if kind == "zip":
             return sorted(get_unsafe_globals_in_checkpoint(str(path)))
         with path.open("rb") as file:
-            for _ in range(LEGACY_HEADER_PICKLES):
+            for _ in range(LEGACY_HEADER_PICKLES if kind == "legacy" else 0):
                 _skip_pickle(file)
             start = file.tell()
             _skip_pickle(file)
@@ -142,9 +144,12 @@ def _refuse_other_archives(path: Path, asked: str) -> None:
         raise InputError(asked, f"a truncated or damaged archive ({err!s:.160})", AGAIN) from err
     last = {name.rsplit("/", 1)[-1] for name in names}
     if "constants.pkl" in last:
-        raise InputError(asked, "a TorchScript archive, which holds a program and not only weights", SAVE_AGAIN)
+        found = "a TorchScript archive, which holds a program and not only weights"
+        raise InputError(asked, found, f"{_PAIR}; or {SAVE_AGAIN}")
     if "archive_format" in last:
-        raise InputError(asked, "a program exported by torch.export, without separate methods", SAVE_AGAIN)
+        raise InputError(
+            asked, "a program exported by torch.export, which has one function", f"{_PAIR}; or {SAVE_AGAIN}"
+        )
     if names and all(name.endswith(".npy") for name in names):
         raise InputError(
             asked,

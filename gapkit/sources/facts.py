@@ -17,16 +17,25 @@ _STEPS = ("global_step", "step", "iteration")
 def checkpoint_facts(loaded: "Loaded") -> dict[str, Any]:
     """Name, sha256, how the model was built, ``epoch`` and ``step`` where the file tells them, and notes.
 
-    ``training`` is a digest of the training's configuration, which checkpoints of one training share.
+    ``training`` is a digest of the training's configuration, which checkpoints of one training share; ``files`` are the
+    sha256 of both where encoder and decoder lie apart.
 
     Example:
         >>> from gapkit.checkpoints import Loaded
         >>> checkpoint_facts(Loaded(None, "ab12", "vae.pt", "a VAE", {"epoch": 3}))
         {'name': 'vae.pt', 'sha256': 'ab12', 'description': 'a VAE', 'epoch': 3}
     """
-    notes = {"notes": list(loaded.notes)} if loaded.notes else {}
+    said = [loaded.told, *loaded.notes] if loaded.told else list(loaded.notes)
+    notes = {"notes": said} if said else {}
     told = {"name": loaded.name, "sha256": loaded.sha256, "description": loaded.description}
-    return {**told, **notes, **_progress(loaded.extra)}
+    return {**told, **_files(loaded.extra), **notes, **_progress(loaded.extra)}
+
+
+def _files(extra: Mapping[str, Any]) -> dict[str, Any]:
+    found = extra.get("files")
+    if not isinstance(found, Mapping) or set(found) != {"encoder", "decoder"}:
+        return {}
+    return {"files": dict(found)} if all(isinstance(value, str) for value in found.values()) else {}
 
 
 def _progress(extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ __all__ = ["ModelSource"]
 
 _KINDS = {
     "checkpoint": TEXT,
+    "decoder": MAYBE_TEXT,
     "factory": MAYBE_TEXT,
     "model_args": WORDS,
     "state_keys": WORDS,
@@ -40,7 +41,8 @@ class ModelSource:
     """Which model: a checkpoint, and how to read it.
 
     Attributes:
-        checkpoint: the file, as it was named; empty where none is named yet (:meth:`at`).
+        checkpoint: the file or folder, as it was named; empty where none is named yet (:meth:`at`).
+        decoder: file of the decoder's program, where ``checkpoint`` is that of the encoder's.
         factory: ``path/to/file.py:name`` or ``package.module:name`` that builds the model; None for a file that
             carries its own configuration.
         model_args: arguments of the factory, ``name=value``.
@@ -52,7 +54,8 @@ class ModelSource:
         encoder_output: what encode returns, with a likelihood; None for (mean, log-variance).
         latent_shape: of z, with a likelihood, ``50`` or ``4,8,8``; None learns it from the data.
         folder: where relative names are looked up; the working directory unless another is given.
-        sha256: what the file must have, in hexadecimal digits; None for any.
+        sha256: what the checkpoint must have, in hexadecimal digits: of a file its own, of a folder one over names and
+            digests of its files, of two programs one over both; None for any.
         recorded: whether a file names all this, and not the user: code then runs only with ``open(trust=True)``.
 
     Example:
@@ -62,6 +65,7 @@ class ModelSource:
     """
 
     checkpoint: str | Path = ""
+    decoder: str | Path | None = None
     factory: str | None = None
     model_args: tuple[str, ...] = ()
     state_keys: tuple[str, ...] = ()
@@ -76,7 +80,7 @@ class ModelSource:
     recorded: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
-        as_plain(self, texts=("checkpoint",), words=("model_args", "state_keys", "ignore_keys"))
+        as_plain(self, texts=("checkpoint", "decoder"), words=("model_args", "state_keys", "ignore_keys"))
 
     def check(self) -> None:
         """Refuse what can be told without reading anything but the user's own file.
@@ -143,11 +147,11 @@ class ModelSource:
         code = [f"the factory {self.factory}"] if self.factory is not None else []
         code += ["the pickle, which is to be trusted"] if self.trust_pickle else []
         require_trust(f"open the model {self.checkpoint}", code, recorded=self.recorded, trust=trust)
-        path = resolved(str(self.checkpoint), str(self.folder))
+        path, decoder = self._paths()
         factory = None if self.factory is None else resolved_spec(self.factory, str(self.folder))
         number = _number(self.likelihood_param)
         entry = self.likelihood_param if number is None and shared is None else None
-        self._require_unchanged(path)
+        self._require_unchanged(path, decoder)
         with working_in(str(self.folder), code):
             loaded = checkpoints.load(
                 path,
@@ -158,13 +162,15 @@ class ModelSource:
                 entry=entry,
                 trust_pickle=self.trust_pickle,
                 methods=("encode", "decode") if self.likelihood else ("encode", "decode", "prior"),
+                decoder=decoder,
             )
             likelihood = self.likelihood or loaded.likelihood
             if likelihood is None:
                 return loaded
             parameter = shared if shared is not None else loaded.entry if entry is not None else number
             event, output = self._latent_event(), self.encoder_output or loaded.encoder_output
-            return replace(loaded, model=with_likelihood(loaded.model, likelihood, parameter, output, event))
+            pair = with_likelihood(loaded.model, likelihood, parameter, output, event)
+            return replace(loaded, model=pair.eval())
 
     def _latent_event(self) -> tuple[int, ...] | None:
         if self.latent_shape is None:
@@ -174,17 +180,24 @@ class ModelSource:
             raise InputError(f"--latent-shape {self.latent_shape}", "no shape", "write whole numbers: 50, or 4,8,8")
         return tuple(int(size) for size in sizes)
 
-    def _require_unchanged(self, path: str) -> None:
-        """Compare the file with the one that was recorded, before anything of it is used."""
+    def _paths(self) -> tuple[str, str | None]:
+        folder = str(self.folder)
+        decoder = None if self.decoder is None else resolved(str(self.decoder), folder)
+        return resolved(str(self.checkpoint), folder), decoder
+
+    def _require_unchanged(self, path: str, decoder: str | None) -> None:
+        """Compare the checkpoint with the one that was recorded, before anything of it is used."""
         if self.sha256 is None:
             return
         from gapkit.core.files import require_file
+        from gapkit.inputs.programs import Pair
         from gapkit.inputs.read import sha256_of
 
         asked = f"open the checkpoint {path} again"
-        if not Path(path).is_dir():
-            require_file(Path(path), asked)
-        found = sha256_of(path)
+        for name in (path, *([decoder] if decoder else [])):
+            if not Path(name).is_dir():
+                require_file(Path(name), asked)
+        found = sha256_of(path) if decoder is None else Pair(Path(path), Path(decoder)).sha256
         if found != self.sha256:
             do = "give the file that was analysed; or, to open this one instead, take model.at(checkpoint)"
             words = f"another file than was analysed: its sha256 begins {found[:8]}, not {self.sha256[:8]}"

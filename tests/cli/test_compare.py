@@ -186,7 +186,7 @@ def test_files_and_patterns(checkpoints, monkeypatch, tmp_path):
     assert [str(path) for path in found] == ["ckpts/v2.pt", "ckpts/v10.pt", "ckpts/c.pt", "nowhere.pt"]
     (tmp_path / "a[1].pt").write_text("")  # a file of that very name is no pattern
     assert find_checkpoints(["a[1].pt"]) == [Path("a[1].pt")]
-    with pytest.raises(InputError, match="no file that matches"):
+    with pytest.raises(InputError, match="no file or folder that matches"):
         find_checkpoints(["ckpts/*.ckpt"])
 
 
@@ -234,11 +234,11 @@ def test_checkpoints_that_tell_no_epoch_keep_the_order_in_which_people_count(tmp
 
 
 NONE = {
-    "no match": (["ckpts/*.ckpt"], [], "no file that matches"),
+    "no match": (["ckpts/*.ckpt"], [], "no file or folder that matches"),
     "unknown data": (["ckpts/*.pt"], ["--data", "digts"], "none of the 3 could be analysed"),
     "unknown effort": (["ckpts/*.pt"], ["--effort", "huge"], "thorough"),
     "a missing file beside another": (["nowhere.pt", "nothing.pt"], [], "no such file"),
-    "nothing at all": ([], [], "Missing argument"),
+    "nothing at all": ([], [], "no CHECKPOINT"),
 }
 
 

@@ -1,7 +1,9 @@
 """What a kind of checkpoint, or of model, must give so that gapkit can analyse it.
 
-An adapter reads one of three things: a *file* (its payload, read weights-only), a *folder*
-(:class:`gapkit.inputs.folder.Folder`: names and JSON, nothing loaded), or an *object* that the user's factory returned.
+An adapter reads one of four things: a *file* (its payload, read weights-only), a *folder*
+(:class:`gapkit.inputs.folder.Folder`: names and JSON, nothing loaded), a *pair*
+(:class:`gapkit.inputs.programs.Pair`: an encoder's and a decoder's program, nothing loaded), or an *object* that the
+user's factory returned.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 __all__ = ["Adapted", "Adapter", "Reads", "Request"]
 
-Reads = Literal["file", "folder", "object"]
+Reads = Literal["file", "folder", "pair", "object"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,16 @@ class Request:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     trust_pickle: bool = False
 
+    @property
+    def asked(self) -> str:
+        """The beginning of a refusal."""
+        return f"load {self.path}"
+
+    @property
+    def has_likelihood(self) -> bool:
+        """Whether the user names p(x|z), so that decode may return plain tensors."""
+        return "prior" not in self.methods
+
 
 @dataclass(frozen=True)
 class Adapted:
@@ -44,6 +56,11 @@ class Adapted:
         extra: what the checkpoint says besides (epoch, training configuration, ...).
         likelihood: p(x|z) that the checkpoint names, if decode returns plain tensors; the user's goes before it.
         encoder_output: what encode returns, with a likelihood; the user's goes before it.
+        payload: what holds the weights, where they are still to be found in it and loaded; None where the model has
+            them.
+        holder: what the weights are loaded into; None for the model itself.
+        notes: what the user should be warned of, one sentence each.
+        told: which arguments the checkpoint gave to the user's factory; empty for none.
     """
 
     model: Any
@@ -51,10 +68,18 @@ class Adapted:
     extra: dict[str, Any] = field(default_factory=dict)
     likelihood: str | None = None
     encoder_output: str | None = None
+    payload: Any = None
+    holder: Any = None
+    notes: tuple[str, ...] = ()
+    told: str = ""
 
 
 class Adapter(Protocol):
-    """A kind of checkpoint or model; ``reads`` says of what."""
+    """A kind of checkpoint or model; ``reads`` says of what.
+
+    One of folders or pairs may have a method ``told(found)`` too: the kind in words, and the options that are needed to
+    open it, for ``gapkit inspect``.
+    """
 
     reads: Reads
 
@@ -66,7 +91,7 @@ class Adapter(Protocol):
         """Build the model; one of a file or a folder has its weights then, one of an object gets them afterwards.
 
         Args:
-            found: the payload of a file, a folder, or an object.
+            found: the payload of a file, a folder, a pair, or an object.
             request: how the user wants it.
 
         Raises:

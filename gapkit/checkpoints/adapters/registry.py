@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Any
 
+from gapkit.checkpoints.adapters.diffusers import Diffusers
 from gapkit.checkpoints.adapters.native import Native
 from gapkit.checkpoints.adapters.pickled import Pickled
+from gapkit.checkpoints.adapters.programs import Exported, Scripted
 from gapkit.checkpoints.adapters.protocol import Adapter, Reads
+from gapkit.checkpoints.adapters.pythae import Pythae, PythaeModel
 from gapkit.core.errors import InputError
 
 __all__ = ["ADAPTERS", "GROUP", "adapter_of"]
 
 GROUP = "gapkit.adapters"
-ADAPTERS: tuple[Adapter, ...] = (Native(), Pickled())
+ADAPTERS: tuple[Adapter, ...] = (Native(), Pickled(), Pythae(), PythaeModel(), Diffusers(), Exported(), Scripted())
 
 
 def adapter_of(reads: Reads, found: Any) -> Adapter | None:
