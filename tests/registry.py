@@ -4,6 +4,7 @@ import torch
 
 from gapkit.estimators import Ais, Elbo, Iwae, ReciprocalIs
 from gapkit.models.native import save_model
+from tests import object_cases
 from tests.own_family import LaplaceMeanField
 
 ESTIMATORS = {
@@ -30,3 +31,6 @@ def _pickled(path, model):
 
 # For each kind of self-describing checkpoint, by the class of its adapter: writes a model to such a file.
 ADAPTERS = {"Native": _native, "Pickled": _pickled}
+
+# For each kind of object that a factory may return, by the class of its adapter: such an object, and its file.
+OBJECTS = {"PyroProgram": object_cases.pyro_program}

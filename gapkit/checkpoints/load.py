@@ -120,8 +120,12 @@ def load(
         payload = read(path, trust_pickle=trust_pickle, code=model)
         how = f"built by {model}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
         adapted = Adapted(built, how) if adapter is None else adapter.open(built, request)
+
+        def into(holder: Any, weights: Any) -> tuple[str, ...]:
+            return _fill(holder, weights, model, keys, ignore_keys, entry)
+
         try:
-            notes = _fill(built, payload, model, keys, ignore_keys, entry)
+            notes = into(built, payload) if adapted.fill is None else adapted.fill(payload, into)
         except InputError as error:
             raise InputError(f"{error.asked}, from {path}", error.found, error.do) from error
         adapted = replace(adapted, extra={**_small_entries(payload), **adapted.extra})

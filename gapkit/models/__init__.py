@@ -9,6 +9,7 @@ from gapkit.models.native import load_model, read_payload, rebuild, save_model
 from gapkit.models.pair import PairModel, from_pair
 from gapkit.models.posterior import PosteriorEncoder
 from gapkit.models.priors import GaussianMixturePrior, VampPrior, standard_normal
+from gapkit.models.programs import PyroPair, from_pyro
 from gapkit.models.protocol import LatentModel
 from gapkit.models.reference import BUILDERS, build, conv_vae, mlp_vae
 from gapkit.models.support import check_support
@@ -23,6 +24,7 @@ __all__ = [
     "Likelihood",
     "PairModel",
     "PosteriorEncoder",
+    "PyroPair",
     "VampPrior",
     "build",
     "check_support",
@@ -30,6 +32,7 @@ __all__ = [
     "distributions",
     "from_joint",
     "from_pair",
+    "from_pyro",
     "frozen",
     "likelihoods",
     "load_model",

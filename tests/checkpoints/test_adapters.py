@@ -13,7 +13,7 @@ NAMES = sorted(registry.ADAPTERS)
 
 
 def test_every_adapter_is_tested():
-    assert sorted(type(adapter).__name__ for adapter in ADAPTERS) == NAMES
+    assert sorted(type(adapter).__name__ for adapter in ADAPTERS if adapter.reads != "object") == NAMES
 
 
 @pytest.fixture(params=NAMES)

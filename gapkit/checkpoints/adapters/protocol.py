@@ -4,14 +4,16 @@ An adapter reads one of three things: a *file* (its payload, read weights-only),
 (:class:`gapkit.inputs.folder.Folder`: names and JSON, nothing loaded), or an *object* that the user's factory returned.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-__all__ = ["Adapted", "Adapter", "Reads", "Request"]
+__all__ = ["Adapted", "Adapter", "Into", "Reads", "Request"]
 
 Reads = Literal["file", "folder", "object"]
+# Loads weights into a module, or into the modules of an object, strictly; returns what must be said about it.
+Into = Callable[[Any, Any], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Adapted:
         extra: what the checkpoint says besides (epoch, training configuration, ...).
         likelihood: p(x|z) that the checkpoint names, if decode returns plain tensors; the user's goes before it.
         encoder_output: what encode returns, with a likelihood; the user's goes before it.
+        fill: of an object: takes the payload of the weights' file, and the function that loads a state dict into a
+            module; None loads it into what the factory returned.
     """
 
     model: Any
@@ -51,6 +55,7 @@ class Adapted:
     extra: dict[str, Any] = field(default_factory=dict)
     likelihood: str | None = None
     encoder_output: str | None = None
+    fill: Callable[[Any, Into], tuple[str, ...]] | None = None
 
 
 class Adapter(Protocol):

@@ -7,12 +7,13 @@ from typing import Any
 from gapkit.checkpoints.adapters.native import Native
 from gapkit.checkpoints.adapters.pickled import Pickled
 from gapkit.checkpoints.adapters.protocol import Adapter, Reads
+from gapkit.checkpoints.adapters.pyro_program import PyroProgram
 from gapkit.core.errors import InputError
 
 __all__ = ["ADAPTERS", "GROUP", "adapter_of"]
 
 GROUP = "gapkit.adapters"
-ADAPTERS: tuple[Adapter, ...] = (Native(), Pickled())
+ADAPTERS: tuple[Adapter, ...] = (Native(), Pickled(), PyroProgram())
 
 
 def adapter_of(reads: Reads, found: Any) -> Adapter | None:
