@@ -29,6 +29,25 @@ class Case:
     q_log_prob: Tensor
 
 
+def sbi_posterior(folder):
+    from sbi.inference.posteriors import DirectPosterior
+
+    from tests.models.simulators import GAUSSIAN, estimator, likelihood, simulated
+
+    trained, x = estimator(seed=1), simulated(GAUSSIAN, 5, 2)[1]
+    torch.save(trained.state_dict(), folder / "model.pt")
+    text = (
+        "from sbi.inference.posteriors import DirectPosterior\n"
+        "from tests.models.simulators import *\n\n"
+        "def build():\n    return DirectPosterior(estimator(), GAUSSIAN), likelihood\n"
+    )
+    (folder / "m.py").write_text(text)
+    z = torch.randn(len(x), 2)
+    log_q = DirectPosterior(trained, GAUSSIAN).log_prob_batched(z.unsqueeze(0), x, norm_posterior=False)[0]
+    found = (DirectPosterior(estimator(), GAUSSIAN), likelihood)
+    return Case(found, f"{folder / 'm.py'}:build", folder / "model.pt", x, z, log_q)
+
+
 def pyro_program(folder):
     from pyro import poutine
 

@@ -33,4 +33,4 @@ def _pickled(path, model):
 ADAPTERS = {"Native": _native, "Pickled": _pickled}
 
 # For each kind of object that a factory may return, by the class of its adapter: such an object, and its file.
-OBJECTS = {"PyroProgram": object_cases.pyro_program}
+OBJECTS = {"PyroProgram": object_cases.pyro_program, "SbiPosterior": object_cases.sbi_posterior}

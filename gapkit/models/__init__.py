@@ -9,7 +9,7 @@ from gapkit.models.native import load_model, read_payload, rebuild, save_model
 from gapkit.models.pair import PairModel, from_pair
 from gapkit.models.posterior import PosteriorEncoder
 from gapkit.models.priors import GaussianMixturePrior, VampPrior, standard_normal
-from gapkit.models.programs import PyroPair, from_pyro
+from gapkit.models.programs import PyroPair, SbiModel, from_pyro, from_sbi
 from gapkit.models.protocol import LatentModel
 from gapkit.models.reference import BUILDERS, build, conv_vae, mlp_vae
 from gapkit.models.support import check_support
@@ -25,6 +25,7 @@ __all__ = [
     "PairModel",
     "PosteriorEncoder",
     "PyroPair",
+    "SbiModel",
     "VampPrior",
     "build",
     "check_support",
@@ -33,6 +34,7 @@ __all__ = [
     "from_joint",
     "from_pair",
     "from_pyro",
+    "from_sbi",
     "frozen",
     "likelihoods",
     "load_model",

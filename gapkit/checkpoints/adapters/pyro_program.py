@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.distributions import constraints, transform_to
 
 from gapkit.checkpoints.adapters.protocol import Adapted, Into, Reads, Request
+from gapkit.checkpoints.adapters.sbi_posterior import of_sbi
 from gapkit.core.errors import InputError
 from gapkit.inputs.usercode import METHODS
 from gapkit.models.programs import PyroPair, from_pyro
@@ -33,7 +34,7 @@ class PyroProgram:
         if "pyro" not in sys.modules or all(callable(getattr(found, name, None)) for name in METHODS):
             return False
         if isinstance(found, tuple):
-            return len(found) == 2 and all(callable(part) for part in found)
+            return len(found) == 2 and all(callable(part) for part in found) and not of_sbi(found[0])
         return all(callable(getattr(found, name, None)) for name in ("model", "guide"))
 
     def open(self, found: Any, request: Request) -> Adapted:

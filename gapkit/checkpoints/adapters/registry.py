@@ -8,12 +8,13 @@ from gapkit.checkpoints.adapters.native import Native
 from gapkit.checkpoints.adapters.pickled import Pickled
 from gapkit.checkpoints.adapters.protocol import Adapter, Reads
 from gapkit.checkpoints.adapters.pyro_program import PyroProgram
+from gapkit.checkpoints.adapters.sbi_posterior import SbiPosterior
 from gapkit.core.errors import InputError
 
 __all__ = ["ADAPTERS", "GROUP", "adapter_of"]
 
 GROUP = "gapkit.adapters"
-ADAPTERS: tuple[Adapter, ...] = (Native(), Pickled(), PyroProgram())
+ADAPTERS: tuple[Adapter, ...] = (Native(), Pickled(), PyroProgram(), SbiPosterior())
 
 
 def adapter_of(reads: Reads, found: Any) -> Adapter | None:
