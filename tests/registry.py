@@ -34,3 +34,6 @@ ADAPTERS = {"Native": _native, "Pickled": _pickled}
 
 # For each kind of object that a factory may return, by the class of its adapter: such an object, and its file.
 OBJECTS = {"PyroProgram": object_cases.pyro_program, "SbiPosterior": object_cases.sbi_posterior}
+
+# Kinds of checkpoints whose library has an environment, and tests, of its own: tests/cli/test_scvi_cli.py.
+ELSEWHERE = ("ScviFolder",)

@@ -9,7 +9,7 @@ from gapkit.models.native import load_model, read_payload, rebuild, save_model
 from gapkit.models.pair import PairModel, from_pair
 from gapkit.models.posterior import PosteriorEncoder
 from gapkit.models.priors import GaussianMixturePrior, VampPrior, standard_normal
-from gapkit.models.programs import PyroPair, SbiModel, from_pyro, from_sbi
+from gapkit.models.programs import PyroPair, SbiModel, ScviModel, from_pyro, from_sbi, from_scvi
 from gapkit.models.protocol import LatentModel
 from gapkit.models.reference import BUILDERS, build, conv_vae, mlp_vae
 from gapkit.models.support import check_support
@@ -26,6 +26,7 @@ __all__ = [
     "PosteriorEncoder",
     "PyroPair",
     "SbiModel",
+    "ScviModel",
     "VampPrior",
     "build",
     "check_support",
@@ -35,6 +36,7 @@ __all__ = [
     "from_pair",
     "from_pyro",
     "from_sbi",
+    "from_scvi",
     "frozen",
     "likelihoods",
     "load_model",

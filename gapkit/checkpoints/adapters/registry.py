@@ -9,12 +9,13 @@ from gapkit.checkpoints.adapters.pickled import Pickled
 from gapkit.checkpoints.adapters.protocol import Adapter, Reads
 from gapkit.checkpoints.adapters.pyro_program import PyroProgram
 from gapkit.checkpoints.adapters.sbi_posterior import SbiPosterior
+from gapkit.checkpoints.adapters.scvi_folder import ScviFolder
 from gapkit.core.errors import InputError
 
 __all__ = ["ADAPTERS", "GROUP", "adapter_of"]
 
 GROUP = "gapkit.adapters"
-ADAPTERS: tuple[Adapter, ...] = (Native(), Pickled(), PyroProgram(), SbiPosterior())
+ADAPTERS: tuple[Adapter, ...] = (Native(), Pickled(), PyroProgram(), SbiPosterior(), ScviFolder())
 
 
 def adapter_of(reads: Reads, found: Any) -> Adapter | None:

@@ -2,5 +2,6 @@
 
 from gapkit.models.programs.pyro_pair import PyroPair, from_pyro
 from gapkit.models.programs.sbi_model import SbiModel, from_sbi
+from gapkit.models.programs.scvi_model import ScviModel, from_scvi
 
-__all__ = ["PyroPair", "SbiModel", "from_pyro", "from_sbi"]
+__all__ = ["PyroPair", "SbiModel", "ScviModel", "from_pyro", "from_sbi", "from_scvi"]
