@@ -14,6 +14,17 @@ GAUSSIAN = MultivariateNormal(torch.zeros(2), torch.eye(2))
 BOX = BoxUniform(torch.tensor([-1.0, -2.0]), torch.tensor([1.0, 2.0]))
 
 
+class _NoTracker:
+    """sbi writes logs for TensorBoard into the working directory unless it is given something else to write to."""
+
+    log_dir = None
+
+    def _nothing(self, *_, **__):
+        pass
+
+    log_metric = log_metrics = log_params = add_figure = flush = _nothing
+
+
 def likelihood(theta):
     return Independent(Normal(theta @ W.T, SIGMA, validate_args=False), 1, validate_args=False)
 
@@ -59,7 +70,7 @@ def trained(prior, kind="zuko_maf", count=2000, epochs=60, seed=0, **options):
     torch.manual_seed(seed)
     build = posterior_nn(kind, hidden_features=20, num_transforms=2, **options)
     with warnings.catch_warnings(action="ignore"):  # that it has not converged yet
-        trainer = NPE(prior, density_estimator=build, show_progress_bars=False)
+        trainer = NPE(prior, density_estimator=build, show_progress_bars=False, tracker=_NoTracker())
         made = trainer.append_simulations(theta, x).train(max_num_epochs=epochs, training_batch_size=100)
         return trainer.build_posterior(made)
 
@@ -70,5 +81,5 @@ def learned(prior, count=2000, epochs=60):
     torch.manual_seed(0)
     build = likelihood_nn("maf", hidden_features=20, num_transforms=2)
     with warnings.catch_warnings(action="ignore"):
-        trainer = NLE(prior, density_estimator=build, show_progress_bars=False)
+        trainer = NLE(prior, density_estimator=build, show_progress_bars=False, tracker=_NoTracker())
         return trainer.append_simulations(theta, x).train(max_num_epochs=epochs, training_batch_size=100)

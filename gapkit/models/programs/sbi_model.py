@@ -234,15 +234,14 @@ def from_sbi(posterior: Any, likelihood: Any, prior: Distribution | None = None)
         InputError: an estimator without density and draws by a transform of noise, no prior, or no likelihood.
 
     Example:
-        >>> from sbi.inference import NPE
+        >>> from sbi.inference.posteriors import DirectPosterior
+        >>> from sbi.neural_nets import posterior_nn
         >>> from torch.distributions import Independent, MultivariateNormal, Normal
         >>> prior = MultivariateNormal(torch.zeros(2), torch.eye(2))
         >>> theta = prior.sample((200,))
         >>> x = theta + 0.5 * torch.randn_like(theta)
-        >>> trainer = NPE(prior, density_estimator="maf", show_progress_bars=False)
-        >>> with warnings.catch_warnings(action="ignore"):  # one epoch is no training
-        ...     estimator = trainer.append_simulations(theta, x).train(max_num_epochs=1)
-        >>> model = from_sbi(trainer.build_posterior(estimator), lambda theta: Independent(Normal(theta, 0.5), 1))
+        >>> posterior = DirectPosterior(posterior_nn("maf")(theta, x), prior)  # not trained yet
+        >>> model = from_sbi(posterior, lambda theta: Independent(Normal(theta, 0.5), 1))
         >>> model.encode(x[:3]).sample().shape
         torch.Size([3, 2])
     """
