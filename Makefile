@@ -7,7 +7,7 @@ BIN := .venv/bin
 JOBS ?= 2
 PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: demo test test-slow test-all lint types format readme bench clean
+.PHONY: demo test test-slow test-scvi test-all lint types format readme bench clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -26,6 +26,18 @@ test-slow: .venv/installed
 
 test-all: .venv/installed
 	$(PYTEST)
+
+# scvi-tools needs pandas below 3, so that its tests have an environment of their own.
+.venv-scvi/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-scvi
+	grep -v '^pandas==' constraints.txt > .venv-scvi/constraints.txt
+	.venv-scvi/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint .venv-scvi/constraints.txt --editable '.[scvi]' pytest
+	touch $@
+
+test-scvi: .venv-scvi/installed
+	OMP_NUM_THREADS=1 .venv-scvi/bin/pytest tests/models/test_scvi_model.py \
+		tests/cli/test_scvi_cli.py tests/test_other_libraries.py
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -55,4 +67,4 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks.readme
 
 clean:
-	rm -rf .venv demo-report
+	rm -rf .venv .venv-scvi demo-report

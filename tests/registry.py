@@ -2,6 +2,7 @@
 
 from gapkit.estimators import Ais, Elbo, Iwae, ReciprocalIs
 from gapkit.families import LogGamma, LogitBeta, LogRatioDirichlet, LogWeibull
+from tests import object_cases
 from tests.checkpoints import written
 from tests.own_family import LaplaceMeanField
 
@@ -40,3 +41,9 @@ ADAPTERS = {
     "Exported": written.exported,
     "Scripted": written.scripted,
 }
+
+# For each kind of object that a factory may return, by the class of its adapter: such an object, and its file.
+OBJECTS = {"PyroProgram": object_cases.pyro_program, "SbiPosterior": object_cases.sbi_posterior}
+
+# Kinds of checkpoints whose library has an environment, and tests, of its own: tests/cli/test_scvi_cli.py.
+ELSEWHERE = ("ScviFolder",)

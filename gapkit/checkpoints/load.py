@@ -125,9 +125,13 @@ def load(
     notes = adapted.notes
     if adapted.payload is not None:
         payload = adapted.payload
+
+        def into(holder: Any, weights: Any) -> tuple[str, ...]:
+            return _fill(holder, weights, str(model), keys, ignore_keys, entry)
+
         try:
             holder = adapted.model if adapted.holder is None else adapted.holder
-            notes += _fill(holder, payload, str(model), keys, ignore_keys, entry)
+            notes += into(holder, payload) if adapted.fill is None else adapted.fill(payload, into)
         except InputError as error:
             raise InputError(f"{error.asked}, from {path}", error.found, error.do) from error
         adapted = replace(adapted, extra={**_small_entries(payload), **adapted.extra})

@@ -15,7 +15,7 @@ from gapkit.engine.simulated import simulated
 from gapkit.engine.skipped import out_of_memory, reason
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.support import gap_of_chains, latents_beyond, uncovered
-from gapkit.families.protocol import with_density
+from gapkit.families.protocol import as_transport
 from gapkit.local import Bank, find_modes, search_on
 from gapkit.results.records import SearchSummary
 from gapkit.target import Target
@@ -108,7 +108,7 @@ def _missed(like: Target, bank: Bank, spec: AnalysisSpec, begin: int, count: int
 @torch.no_grad()
 def _missed_at_once(like: Target, bank: Bank, spec: AnalysisSpec, begin: int, count: int) -> int:
     batch, z = _simulated(like, spec, begin, count)
-    modes = find_modes(batch.target, with_density(batch.q), bank, batch.key, spec.fit).modes
+    modes = find_modes(batch.target, as_transport(batch.q), bank, batch.key, spec.fit).modes
     log_px = torch.logsumexp(modes.level, 0).double()
     # A latent in the tail of a mode that is known is no news: what counts is where it leads.
     far = uncovered(batch.target, z, modes.pooled(), log_px)

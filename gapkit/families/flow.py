@@ -13,7 +13,7 @@ from gapkit.core.randomness import Streams
 from gapkit.families.coupling import CouplingStack
 from gapkit.families.gaussian import Affine, DiagonalGaussian, FullRankGaussian, standard_normal_log_prob
 
-__all__ = ["CouplingFlow", "TransformedGaussian"]
+__all__ = ["CouplingFlow", "TransformedGaussian", "marginal_scale_of", "pulled_gradient"]
 
 
 class _Deep(Protocol):
@@ -30,7 +30,7 @@ class _Deep(Protocol):
     def push(self, u: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
-def _pull_gradient(q: _Deep, u: Tensor, grad_z: Tensor) -> Tensor:
+def pulled_gradient(q: _Deep, u: Tensor, grad_z: Tensor) -> Tensor:
     """Gradient in u of f(T(u)) + log|det dT/du| from the gradient of f in z, by reverse mode."""
     with torch.enable_grad():
         leaf = u.detach().requires_grad_(True)
@@ -40,7 +40,7 @@ def _pull_gradient(q: _Deep, u: Tensor, grad_z: Tensor) -> Tensor:
     return gradient
 
 
-def _marginal_scale(q: _Deep) -> Tensor:
+def marginal_scale_of(q: _Deep) -> Tensor:
     """Roughly the standard deviation of each latent, from the images of the unit vectors: shape (B, D)."""
     loc = q.loc
     units = torch.eye(q.dim, dtype=loc.dtype, device=loc.device).unsqueeze(1).expand(-1, len(loc), -1)
@@ -89,7 +89,7 @@ class CouplingFlow:
 
     def pull_gradient(self, u: Tensor, grad_z: Tensor) -> Tensor:
         """Gradient in u of f(T(u)) + log|det dT/du| from the gradient of f in z, by reverse mode."""
-        return _pull_gradient(self, u, grad_z)
+        return pulled_gradient(self, u, grad_z)
 
     def draw(self, streams: Streams, num_samples: int) -> tuple[Tensor, Tensor]:
         """Return z of shape (S, B, D) and log q(z) of shape (S, B)."""
@@ -108,7 +108,7 @@ class CouplingFlow:
 
     def marginal_scale(self) -> Tensor:
         """Roughly the standard deviation of each latent, shape (B, D)."""
-        return _marginal_scale(self)
+        return marginal_scale_of(self)
 
     def whitening(self) -> "CouplingFlow":
         """The flow's own noise coordinates."""
@@ -178,7 +178,7 @@ class TransformedGaussian:
 
     def pull_gradient(self, u: Tensor, grad_z: Tensor) -> Tensor:
         """Gradient in u of f(T(u)) + log|det dT/du| from the gradient of f in z, by reverse mode."""
-        return _pull_gradient(self, u, grad_z)
+        return pulled_gradient(self, u, grad_z)
 
     def draw(self, streams: Streams, num_samples: int) -> tuple[Tensor, Tensor]:
         """Return z of shape (S, B, D) and log q(z) of shape (S, B)."""
@@ -209,7 +209,7 @@ class TransformedGaussian:
 
     def marginal_scale(self) -> Tensor:
         """Roughly the standard deviation of each latent, shape (B, D)."""
-        return _marginal_scale(self)
+        return marginal_scale_of(self)
 
     def whitening(self) -> "TransformedGaussian":
         """The flow's own noise coordinates."""

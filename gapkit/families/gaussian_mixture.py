@@ -74,15 +74,18 @@ class GaussianMixture:
         """Log q(z), shape (S, B), and its gradient in z, shape (S, B, D)."""
         return self.mixture.log_prob_and_grad(z)
 
-    def stand_in(self) -> FullRankGaussian:
-        """The heaviest component, where one transport is wanted."""
-        return self.whitening()
-
     def whitening(self) -> FullRankGaussian:
         """Coordinates of the heaviest component."""
         rows = torch.arange(len(self.means), device=self.means.device)
         best = self.log_weights.argmax(1)
         return FullRankGaussian(self.means[rows, best], self.scale_tril[rows, best])
+
+    def stand_in(self) -> FullRankGaussian:
+        """The Gaussian of the same mean and covariance, for those who need a transport."""
+        weights = self.log_weights.softmax(1).unsqueeze(-1).unsqueeze(-1)
+        off = (self.means - self.loc.unsqueeze(1)).unsqueeze(-1)
+        cov = (weights * (self.scale_tril @ self.scale_tril.mT + off @ off.mT)).sum(1)
+        return FullRankGaussian(self.loc, torch.linalg.cholesky(cov))
 
     def select(self, rows: Tensor) -> "GaussianMixture":
         """Return the mixtures of some datapoints: rows has shape (P,)."""

@@ -12,6 +12,7 @@ __all__ = [
     "Posterior",
     "Proposal",
     "Transport",
+    "as_transport",
     "can_be_cut",
     "log_prob_and_grad",
     "noise_dim",
@@ -125,9 +126,17 @@ def noise_dim(q: Draws, dim: int) -> int:
 
 
 def with_density(q: Posterior | Proposal) -> Transport:
-    """Return q itself, or the Gaussian that stands in for one without a density, or that is no single transport."""
-    own = getattr(q, "stand_in", None)
-    return cast(Transport, q) if own is None else cast(Transport, own())
+    """Return q itself, or the Gaussian that stands in for a posterior whose density cannot be evaluated."""
+    return cast(Transport, q) if hasattr(q, "log_prob") else q.stand_in()  # type: ignore[attr-defined]
+
+
+def as_transport(q: Posterior | Proposal) -> Transport:
+    """Return q itself, or the Gaussian that stands in for a posterior that has no density or no noise of D numbers.
+
+    Proposals are mixtures, whose components are transports; a truncated posterior and a mixture are none.
+    """
+    whole = hasattr(q, "log_prob") and hasattr(q, "forward")
+    return cast(Transport, q) if whole else q.stand_in()  # type: ignore[union-attr]
 
 
 def can_be_cut(q: Draws) -> bool:

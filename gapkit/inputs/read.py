@@ -23,6 +23,7 @@ from gapkit.core.files import in_words, kind_of, neighbours, require_file
 from gapkit.inputs.numbers import NUMBERS
 from gapkit.inputs.pickles import load_onto_cpu, pickle_module
 from gapkit.inputs.sniff import check_archive, checkpoint_kind, unsafe_globals
+from gapkit.inputs.supports import constraint_classes
 from gapkit.inputs.usercode import search_path
 
 __all__ = ["CHECKPOINT_SUFFIXES", "file_sha256", "read", "read_pickle", "sha256_of"]
@@ -66,11 +67,12 @@ def read(path: str | Path, *, trust_pickle: bool = False, code: str | None = Non
     _warn_if_advisory_applies(str(torch.__version__))
     if kind == "zip":
         check_archive(path)
+    harmless = [*NUMBERS, *constraint_classes()]
     try:
-        with torch.serialization.safe_globals(NUMBERS):
+        with torch.serialization.safe_globals(harmless):
             payload = torch.load(path, weights_only=True, map_location="cpu")
     except pickle.UnpicklingError as err:
-        with torch.serialization.safe_globals(NUMBERS):
+        with torch.serialization.safe_globals(harmless):
             wanted = unsafe_globals(path, kind)
         if not wanted:
             raise _damaged(asked, err) from err

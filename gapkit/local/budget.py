@@ -13,7 +13,7 @@ import torch
 from gapkit.core.randomness import Key
 from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.protocol import Estimate
-from gapkit.families.protocol import Posterior, with_density
+from gapkit.families.protocol import Posterior, as_transport
 from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.local.families import FITTERS
 from gapkit.local.fit import fit_family, order, stretches
@@ -69,7 +69,7 @@ def budget_curve(
         InputError: the family cannot be fitted for so many latents.
     """
     with torch.no_grad(), frozen(target.model):
-        modes = find_modes(target, with_density(q), bank, key, settings).modes
+        modes = find_modes(target, as_transport(q), bank, key, settings).modes
         problem = Problem(target, key, settings, judge, modes, q, judge.on(target, q, key))
         found: dict[str, LocalFit] = {}
         for name in order(target.dim, family, ()):

@@ -15,7 +15,7 @@ from gapkit.core.randomness import Key
 from gapkit.estimators.elbo import Elbo
 from gapkit.estimators.protocol import Estimate
 from gapkit.families import Mixture
-from gapkit.families.protocol import Posterior, with_density
+from gapkit.families.protocol import Posterior, as_transport
 from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.local.curvature import MAX_DIM
 from gapkit.local.families import FITTERS
@@ -157,7 +157,7 @@ def fit_gaussian(
         more: further starts.
     """
     with torch.no_grad(), frozen(target.model):
-        search = find_modes(target, with_density(q), bank, key, settings, more)
+        search = find_modes(target, as_transport(q), bank, key, settings, more)
         modes = search.modes
         encoder = judge.on(target, q, key)
         problem = Problem(target, key, settings, judge, modes, q, encoder)
@@ -169,7 +169,7 @@ def fit_gaussian(
             if name == gaussian:
                 found[name], lost = with_rivals(problem.named(name), FITTERS[name], found[name])
         best = found.get("full_rank", found["mean_field"])
-        mixture = modes.mixture(with_density(q), best.start, best.q)
+        mixture = modes.mixture(as_transport(q), best.start, best.q)
         return LocalFits(encoder, found, own, lost, mixture, search)
 
 

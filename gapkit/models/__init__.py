@@ -11,6 +11,7 @@ from gapkit.models.native import load_model, read_payload, rebuild, save_model
 from gapkit.models.pair import PairModel, from_pair
 from gapkit.models.posterior import PosteriorEncoder
 from gapkit.models.priors import GaussianMixturePrior, VampPrior, standard_normal
+from gapkit.models.programs import PyroPair, SbiModel, ScviModel, from_pyro, from_sbi, from_scvi
 from gapkit.models.protocol import LatentModel
 from gapkit.models.reference import BUILDERS, build, conv_vae, mlp_vae
 from gapkit.models.support import check_support
@@ -26,6 +27,9 @@ __all__ = [
     "Likelihood",
     "PairModel",
     "PosteriorEncoder",
+    "PyroPair",
+    "SbiModel",
+    "ScviModel",
     "VampPrior",
     "build",
     "check_support",
@@ -34,6 +38,9 @@ __all__ = [
     "distributions",
     "from_joint",
     "from_pair",
+    "from_pyro",
+    "from_sbi",
+    "from_scvi",
     "frozen",
     "likelihoods",
     "load_model",

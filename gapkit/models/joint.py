@@ -6,7 +6,7 @@ every number of an analysis, does not depend on it.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -20,16 +20,37 @@ from gapkit.models.owners import owners_of
 from gapkit.models.priors import log_prob, moved, standard_normal
 from gapkit.models.support import describe
 
-__all__ = ["JointModel", "from_joint"]
+__all__ = ["GivenLatents", "JointModel", "from_joint"]
 
 
-class _GivenLatents(Distribution):
-    """Log p(x, z) - log r(z) as a function of x for given z: all that there is of p(x|z). It cannot be drawn from."""
+class OfJoint(Protocol):
+    """A model that has log p(x, z) and nothing finer."""
+
+    x_shape: tuple[int, ...] | None
+
+    @property
+    def log_joint(self) -> Callable[..., Tensor]:
+        """X and z, and a condition where there is one, to log p(x, z), shape (N,)."""
+        ...
+
+    def reference(self, dtype: torch.dtype, device: torch.device) -> Distribution:
+        """The density r(z) that stands for a prior, batch shape ()."""
+        ...
+
+
+class GivenLatents(Distribution):
+    """Log p(x, z) - log r(z) as a function of x for given z: all that there is of p(x|z). It cannot be drawn from.
+
+    Args:
+        model: has ``log_joint``, ``reference`` and ``x_shape``.
+        z: latents, shape (N, *latent_shape).
+        c: a condition of N rows; None for none.
+    """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
     has_rsample = False
 
-    def __init__(self, model: "JointModel", z: Tensor, c: Tree) -> None:
+    def __init__(self, model: "OfJoint", z: Tensor, c: Tree) -> None:
         self._model, self._z, self._c = model, z, c
         super().__init__(z.shape[:1], torch.Size(model.x_shape or ()), validate_args=False)
 
@@ -112,7 +133,7 @@ class JointModel(nn.Module):
 
     def decode(self, z: Tensor, c: Tree = None) -> Distribution:
         """Log p(x, z) - log r(z) as a function of x, batch shape (N,): z has shape (N, *latent_shape)."""
-        return _GivenLatents(self, z, c)
+        return GivenLatents(self, z, c)
 
     def prior(self) -> Distribution:
         """The reference density r(z), batch shape ()."""

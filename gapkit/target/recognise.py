@@ -18,12 +18,14 @@ from torch.distributions.transforms import ComposeTransform
 
 from gapkit.core.errors import InputError
 from gapkit.families.auxiliary import AuxiliaryFlow
+from gapkit.families.conditional_flow import ConditionalFlow
 from gapkit.families.distribution import TransportDistribution
 from gapkit.families.flow import CouplingFlow, TransformedGaussian
 from gapkit.families.gaussian import Affine, DiagonalGaussian, FullRankGaussian
 from gapkit.families.gaussian_mixture import GaussianMixture
 from gapkit.families.low_rank import LowRankGaussian
 from gapkit.families.protocol import Draws, Posterior, Proposal
+from gapkit.families.truncated import Truncated
 from gapkit.models.priors import moved
 from gapkit.target.prior_proposal import PriorProposal
 
@@ -37,6 +39,8 @@ _NAMES = {
     AuxiliaryFlow: "auxiliary",
     GaussianMixture: "mixture",
     TransformedGaussian: "transformed",
+    ConditionalFlow: "transformed",
+    Truncated: "truncated",
 }
 _KNOWN = tuple(_NAMES)
 _READERS: dict[str, Callable[[Distribution], Posterior | None]] = {}  # of families of one's own, by their names

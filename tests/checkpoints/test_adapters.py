@@ -15,7 +15,9 @@ NAMES = sorted(registry.ADAPTERS)
 
 
 def test_every_adapter_is_tested():
-    assert sorted(type(adapter).__name__ for adapter in ADAPTERS) == NAMES
+    assert sorted(type(adapter).__name__ for adapter in ADAPTERS if adapter.reads != "object") == sorted(
+        [*NAMES, *registry.ELSEWHERE]
+    )
 
 
 @pytest.fixture(params=NAMES)

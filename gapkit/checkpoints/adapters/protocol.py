@@ -6,14 +6,16 @@ An adapter reads one of four things: a *file* (its payload, read weights-only), 
 user's factory returned.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-__all__ = ["Adapted", "Adapter", "Reads", "Request"]
+__all__ = ["Adapted", "Adapter", "Into", "Reads", "Request"]
 
 Reads = Literal["file", "folder", "pair", "object"]
+# Loads weights into a module, or into the modules of an object, strictly; returns what must be said about it.
+Into = Callable[[Any, Any], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Adapted:
         holder: what the weights are loaded into; None for the model itself.
         notes: what the user should be warned of, one sentence each.
         told: which arguments the checkpoint gave to the user's factory; empty for none.
+        fill: of an object: takes the payload of the weights' file, and the function that loads a state dict into a
+            module; None loads it into what the factory returned.
     """
 
     model: Any
@@ -72,6 +76,7 @@ class Adapted:
     holder: Any = None
     notes: tuple[str, ...] = ()
     told: str = ""
+    fill: Callable[[Any, Into], tuple[str, ...]] | None = None
 
 
 class Adapter(Protocol):

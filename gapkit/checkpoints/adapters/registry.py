@@ -9,13 +9,28 @@ from gapkit.checkpoints.adapters.native import Native
 from gapkit.checkpoints.adapters.pickled import Pickled
 from gapkit.checkpoints.adapters.programs import Exported, Scripted
 from gapkit.checkpoints.adapters.protocol import Adapter, Reads
+from gapkit.checkpoints.adapters.pyro_program import PyroProgram
 from gapkit.checkpoints.adapters.pythae import Pythae, PythaeModel
+from gapkit.checkpoints.adapters.sbi_posterior import SbiPosterior
+from gapkit.checkpoints.adapters.scvi_folder import ScviFolder
 from gapkit.core.errors import InputError
 
 __all__ = ["ADAPTERS", "GROUP", "adapter_of"]
 
 GROUP = "gapkit.adapters"
-ADAPTERS: tuple[Adapter, ...] = (Native(), Pickled(), Pythae(), PythaeModel(), Diffusers(), Exported(), Scripted())
+# A folder of one file that is of no other kind may be SCVI's: so that comes after the other folders.
+ADAPTERS: tuple[Adapter, ...] = (
+    Native(),
+    Pickled(),
+    Pythae(),
+    PythaeModel(),
+    Diffusers(),
+    Exported(),
+    Scripted(),
+    PyroProgram(),
+    SbiPosterior(),
+    ScviFolder(),
+)
 
 
 def adapter_of(reads: Reads, found: Any) -> Adapter | None:

@@ -14,7 +14,7 @@ from gapkit.inputs.data.load import names_function
 __all__ = ["LABELS", "condition_of"]
 
 LABELS = "labels"
-_NAMED = (".npz", ".pt", ".pth")
+_NAMED = (".npz", ".pt", ".pth", ".h5ad")
 
 
 def condition_of(
@@ -83,7 +83,7 @@ def _array(name: str, source: str, split: str, limit: int | None, asked: str) ->
         raise InputError(asked, "a function, which may give other datapoints when it is called again", do)
     path = Path(os.path.expanduser(source))
     if path.suffix not in _NAMED:
-        do = "use labels (of a table: --label-column NAME --condition labels), or a .npz or .pt file that has it too"
+        do = "use labels (of a table: --label-column NAME --condition labels), or a .npz, .pt or .h5ad file with it too"
         raise InputError(asked, "a source without named arrays", do)
     reader = READERS[path.suffix]
     try:

@@ -9,6 +9,7 @@ from torch import Tensor
 from gapkit.core.errors import InputError
 from gapkit.core.files import Arrays, read_csv, read_npy, read_parquet, require_file
 from gapkit.inputs.data.dataset import Raw
+from gapkit.inputs.data.h5ad import read_h5ad
 from gapkit.inputs.data.table import read_table
 from gapkit.inputs.read import read as read_checkpoint
 
@@ -148,5 +149,6 @@ READERS: dict[str, Reader] = {
         ".pth": _pt,
         ".csv": _csv,
         ".parquet": _parquet,
+        ".h5ad": read_h5ad,
     }.items()
 }
