@@ -21,6 +21,7 @@ from gapkit.checkpoints.match import fill
 from gapkit.checkpoints.places import describe_payload, places
 from gapkit.checkpoints.state import require_finite
 from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.inputs.consent import Trust
 from gapkit.inputs.folder import Folder
 from gapkit.inputs.read import read, sha256_of
 from gapkit.inputs.usercode import METHODS, load_factory, parse_model_args
@@ -63,7 +64,8 @@ def load(
     state_key: str | Sequence[str] | None = None,
     ignore_keys: Sequence[str] = (),
     entry: str | None = None,
-    trust_pickle: bool = False,
+    trust_pickle: Trust = False,
+    allow_globals: Sequence[str] = (),
     methods: Sequence[str] = METHODS,
 ) -> Loaded:
     """Load a checkpoint into a model.
@@ -78,7 +80,9 @@ def load(
             parts of the model. None finds the weights by their names.
         ignore_keys: patterns of weights to leave out, such as ``loss.*``.
         entry: name of a parameter or buffer of the model, or of a number in the file, to return beside the model.
-        trust_pickle: allow the file to run code while it is opened.
+        trust_pickle: allow the file to run code while it is opened: True, first digits of its sha256, or ``"ask"``.
+        allow_globals: names that its pickle may ask for beyond weights, such as ``argparse.Namespace``
+            (:mod:`gapkit.inputs.admitted`).
         methods: what the factory's object must have.
 
     Returns:
@@ -100,7 +104,7 @@ def load(
     path = Path(path)
     args = dict(model_args) if isinstance(model_args, Mapping) else parse_model_args(model_args)
     keys = (state_key,) if isinstance(state_key, str) else tuple(state_key or ())
-    request = Request(path, methods, model, args, trust_pickle)
+    request = Request(path, methods, model, args, trust_pickle, tuple(allow_globals))
     notes: tuple[str, ...] = ()
     payload: Any = None
     if path.is_dir() and (adapter := adapter_of("folder", folder := Folder.of(path))) is not None:
@@ -109,7 +113,7 @@ def load(
         if args:
             found = f"--model-arg {', '.join(args)} without --model"
             raise InputError(f"load {path}", found, "name the factory they are for, or drop them")
-        payload = read(path, trust_pickle=trust_pickle)
+        payload = read(path, trust_pickle=trust_pickle, allow_globals=allow_globals)
         adapted = _self_describing(payload, request)
     else:
         # The user's own file first: it is small, and mistakes in it are the likeliest.
@@ -117,7 +121,7 @@ def load(
         adapter = adapter_of("object", built)
         if adapter is None:
             require_contract(built, model, methods)
-        payload = read(path, trust_pickle=trust_pickle, code=model)
+        payload = read(path, trust_pickle=trust_pickle, allow_globals=allow_globals, code=model)
         how = f"built by {model}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
         adapted = Adapted(built, how) if adapter is None else adapter.open(built, request)
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gapkit.cli.options import AllowGlobal
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError, printable
 
@@ -20,6 +21,7 @@ _SHOWN = 40
 
 def inspect(
     file: Annotated[Path, typer.Argument(help="A checkpoint: torch.save, safetensors.")],
+    allow_global: AllowGlobal = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
     """Tell what is in a checkpoint: kind, weights and layers, what it would import, and what to run next.
@@ -28,7 +30,7 @@ def inspect(
     """
     from gapkit.checkpoints.contents import contents
 
-    found = contents(file)
+    found = contents(file, allow_global or ())
     if as_json:
         typer.echo(json.dumps(_plain(found), indent=1))
         return
@@ -64,6 +66,7 @@ def inspect(
 
 def init(
     file: Annotated[Path, typer.Argument(help="A checkpoint that holds weights.")],
+    allow_global: AllowGlobal = None,
 ) -> None:
     """Print a model file to begin with: layers as the checkpoint names them, and the three methods of the contract.
 
@@ -72,14 +75,19 @@ def init(
     """
     from gapkit.checkpoints.contents import contents
     from gapkit.checkpoints.template import model_file
+    from gapkit.inputs.refusal import remedy
 
-    found = contents(file)
+    found = contents(file, allow_global or ())
     asked = f"write a model file for {file}"
     if found.native:
         raise InputError(asked, "gapkit wrote it, and it says itself how its model is built", found.next)
     if found.wants:
         words = f"it would run code when it is opened: it asks for {', '.join(found.wants[:8])}"
-        raise InputError(asked, words, "save the weights alone: torch.save(model.state_dict(), 'model.pt')")
+        weights = "save the weights alone: torch.save(model.state_dict(), 'model.pt')"
+        options = remedy(found.path, found.wants)
+        raise InputError(
+            asked, words, f"pass {options}; or {weights}" if options.startswith("--allow-global") else weights
+        )
     if not found.layers:
         raise InputError(asked, f"no layers in it: {found.told}", "pass a file of weights")
     command = f"gapkit doctor {file} --model my_model.py:Model --data DATA"

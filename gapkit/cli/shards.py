@@ -100,7 +100,7 @@ def merge(
     request = requests[0]
     use_threads(int(request["threads"]))
     source = Source.of({"source": request["source"]})
-    code = [word for word in (source.model.factory, *request["bounds"]) if word and ":" in word]
+    code = [*source.model.code(), *(word for word in request["bounds"] if ":" in word)]
     if code and not trust:
         raise InputError(f"merge {run}", f"code that the shards name: {listed(code)}", "look at it, then add --trust")
     job = Job(
