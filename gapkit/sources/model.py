@@ -172,6 +172,20 @@ class ModelSource:
             event, output = self._latent_event(), self.encoder_output or loaded.encoder_output
             return replace(loaded, model=with_likelihood(loaded.model, likelihood, parameter, output, event))
 
+    def found(self, loaded: "Loaded") -> "ModelSource":
+        """The same with the file that was found: its sha256, also in the place of an answer on the terminal.
+
+        Args:
+            loaded: what :meth:`open` gave.
+
+        Example:
+            >>> from gapkit.checkpoints import Loaded
+            >>> ModelSource(checkpoint="1.pt", trust_pickle="ask").found(Loaded(None, "ab12", "1.pt", "")).trust_pickle
+            'ab12'
+        """
+        trust = loaded.sha256 if isinstance(self.trust_pickle, str) else self.trust_pickle
+        return replace(self, sha256=loaded.sha256, trust_pickle=trust)
+
     def code(self) -> list[str]:
         """What runs when the model is opened, in words: nothing for a file that says itself how its model is built.
 

@@ -1,7 +1,7 @@
 """What to analyse: model, data and further encoders in one value that ``run.json`` holds and anybody can open."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,9 +121,9 @@ class Source:
         others = {name: source.open(trust=trust, shared=shared) for name, source in self.encoders.items()}
         data = self.data.open(loaded, trust=trust) if read is None else read(self.data, loaded)
         found = Source(
-            model=_opened(self.model, loaded),
+            model=self.model.found(loaded),
             data=data.source,
-            encoders={name: _opened(self.encoders[name], other) for name, other in others.items()},
+            encoders={name: self.encoders[name].found(other) for name, other in others.items()},
         )
         return Opened(found, loaded, data, others)
 
@@ -164,12 +164,6 @@ class Source:
             data=DataSource.of(values.get("data", {"folder": model.folder}), folder),
             encoders={str(name): ModelSource.of(each, folder) for name, each in others.items()},
         )
-
-
-def _opened(model: ModelSource, loaded: "Loaded") -> ModelSource:
-    """The model as it was found: its sha256, and that in the place of an answer on the terminal."""
-    trust = loaded.sha256 if isinstance(model.trust_pickle, str) and model.trust_pickle else model.trust_pickle
-    return replace(model, sha256=loaded.sha256, trust_pickle=trust)
 
 
 def _read(path: Path, asked: str) -> Any:
