@@ -106,7 +106,7 @@ def contents(path: str | Path, allow_globals: Sequence[str] = ()) -> Contents:
     if kind_of(path, asked) != "folder":
         require_file(path, asked)
     kind = checkpoint_kind(path) if path.is_file() else ""
-    wants = tuple(unsafe_globals(path, kind)) if kind in ("zip", "legacy") else ()
+    wants = tuple(unsafe_globals(path, kind) or ()) if kind in ("zip", "legacy") else ()
     payload: Any = None
     try:
         payload = read(path, allow_globals=allow_globals)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["analyze_shard", "merge", "shard_of"]
 
 _DONE = "done.json"
-_NAME = re.compile(r"shard-(\d+)-of-(\d+)")
+_NAME = re.compile(r"shard-(\d{1,6})-of-(\d{1,6})", re.ASCII)
 
 
 def shard_of(word: str | None, paths: Sequence[Path]) -> "Shard | None":

@@ -71,6 +71,7 @@ _DATA: dict[str, Any] = {
     **{name: each for each, name in ARRAYS},
 }
 HARMLESS = frozenset(_DATA)
+_LONGEST = 300  # characters of a name
 _CALLED = ("__new__", "__setstate__", "__setattr__", "__del__")
 _INSTALLED = tuple({sysconfig.get_paths()[name] for name in ("purelib", "platlib")})
 
@@ -89,7 +90,12 @@ def refused_because(name: str, code: str | None = None) -> str | None:
         'can run any code'
     """
     module, _, attribute = name.rpartition(".")
-    if not module or not name.isascii() or not all(part.isidentifier() for part in name.split(".")):
+    if (
+        not module
+        or len(name) > _LONGEST
+        or not name.isascii()
+        or not all(part.isidentifier() for part in name.split("."))
+    ):
         return "is no name of a class"
     if name in HARMLESS:
         return None

@@ -5,6 +5,7 @@ number (``bytearray(3_000_000_000)``), or double what they are given again and a
 digits). ``torch.save`` writes none of them that way, so they are refused before the file is loaded.
 """
 
+import contextlib
 import io
 import pickletools
 import zipfile
@@ -15,11 +16,12 @@ from typing import Any
 
 from gapkit.core.errors import InputError
 
-__all__ = ["pickles_of", "refuse_swelling"]
+__all__ = ["pickles_of", "refuse_long_names", "refuse_swelling"]
 
 _PICKLES_OF_LEGACY = 5  # magic number, protocol, system, payload, keys of the storages
 # Files without any of these words are not followed: almost all.
 _SWELLING = (b"bytes\n", b"bytearray\n", b"_codecs", b"Size\n", b"_rebuild_from_type", b"Tensor\n", b"ndarray\n")
+_LONGEST = 600  # characters of a name
 _LATIN = ("latin1", "latin-1")  # how protocol 2 writes bytes
 
 
@@ -81,6 +83,27 @@ def refuse_swelling(path: Path, kind: str) -> None:
                 found = f"a pickle that calls {name} {reason}: that takes memory which the file does not hold"
                 do = "save the weights again: torch.save(model.state_dict(), 'model.pt')"
                 raise InputError(f"read the checkpoint {path}", found, do)
+
+
+def refuse_long_names(path: Path, kind: str) -> None:
+    """Refuse a damaged checkpoint that asks for names of absurd length, over which the loader's own message ponders.
+
+    Args:
+        path: a checkpoint.
+        kind: ``"zip"`` or ``"legacy"``.
+
+    Raises:
+        InputError: there is such a name.
+    """
+    longest = max((len(name) for content in pickles_of(path, kind) for name in _names(content)), default=0)
+    if longest > _LONGEST:
+        found = f"a damaged pickle that asks for a name of {longest:,} characters"
+        raise InputError(f"read the checkpoint {path}", found, "copy or download it again, or save it again")
+
+
+def _names(content: bytes) -> Iterator[str]:
+    with contextlib.suppress(Exception):  # a damaged pickle, which the loader refuses
+        yield from (str(value) for code, value, _ in pickletools.genops(content) if code.name in ("GLOBAL", "INST"))
 
 
 def _swells(name: str, arguments: tuple[Any, ...]) -> str | None:

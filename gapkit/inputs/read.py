@@ -22,7 +22,7 @@ from torch import Tensor
 from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.core.files import in_words, kind_of, neighbours, require_file
 from gapkit.inputs.admitted import admitted
-from gapkit.inputs.calls import refuse_swelling
+from gapkit.inputs.calls import refuse_long_names, refuse_swelling
 from gapkit.inputs.consent import Trust, require_consent
 from gapkit.inputs.digests import file_sha256, sha256_of
 from gapkit.inputs.numbers import NUMBERS
@@ -81,15 +81,18 @@ def read(
         check_archive(path)
     refuse_swelling(path, kind)
     with torch.serialization.safe_globals(NUMBERS):
-        wanted = unsafe_globals(path, kind) if allow_globals else []
+        found = unsafe_globals(path, kind)
+    wanted = found or []
+    if found is None:
+        refuse_long_names(path, kind)
+    elif not trust_pickle and not all(name in allow_globals for name in wanted):
+        raise refusal(path, asked, wanted, allow_globals, code)
     # Only what the file asks for is looked up, so that nothing is imported in vain.
     let_in = admitted([name for name in wanted if name in allow_globals], code, asked)
     try:
         with torch.serialization.safe_globals([*NUMBERS, *let_in]):
             payload = torch.load(path, weights_only=True, map_location="cpu")
     except pickle.UnpicklingError as err:
-        with torch.serialization.safe_globals(NUMBERS):
-            wanted = unsafe_globals(path, kind)
         if not wanted:
             raise _damaged(asked, err) from err
         if not trust_pickle:

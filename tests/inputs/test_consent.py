@@ -76,7 +76,9 @@ def test_a_typed_yes_on_a_terminal(harmful, answer, runs, monkeypatch):
             with pytest.raises(InputError, match="nothing was executed"):
                 require_consent(harmful, "read", ["posix.mkdir"], "ask")
         sys.stderr.flush()
-        shown = os.read(ours, 4000).decode()
+        shown = ""
+        while "run it" not in shown:
+            shown += os.read(ours, 4000).decode()
     finally:
         sys.stdin.close()
         sys.stderr.close()
