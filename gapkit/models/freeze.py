@@ -2,6 +2,7 @@
 
 import dis
 import functools
+import re
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ __all__ = ["coupling_layers", "frozen"]
 Model = TypeVar("Model")
 
 _CONTRACT = ("encode", "decode", "prior")
+_OWNER = re.compile(r"^owners\.\d+\.?")  # where a pair of functions keeps the modules that they are methods of
 _MAX_DEPTH = 4  # plain objects inside plain objects; modules are followed to any depth
 
 
@@ -120,7 +122,7 @@ def coupling_layers(model: Any) -> list[str]:
         ['0 (BatchNorm1d without running statistics)']
     """
     return [
-        f"{path or 'model'} ({type(module).__name__} without running statistics)"
+        f"{_OWNER.sub('', path) or 'model'} ({type(module).__name__} without running statistics)"
         for path, module in _collect(model)[0]
         if isinstance(module, _BatchNorm) and module.running_mean is None
     ]
