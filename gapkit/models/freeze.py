@@ -4,14 +4,16 @@ import dis
 import functools
 import re
 import types
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
-__all__ = ["coupling_layers", "frozen"]
+__all__ = ["coupling_layers", "frozen", "training_layers"]
 
 Model = TypeVar("Model")
 
@@ -109,6 +111,21 @@ def frozen(model: Model) -> Iterator[Model]:
             module.training = flag
         for parameter, flag in requires_grad:
             parameter.requires_grad_(flag)
+
+
+def training_layers(model: Any) -> list[str]:
+    """Count, by their kind, the layers that do something else in training, such as dropout.
+
+    Args:
+        model: as for :func:`frozen`.
+
+    Example:
+        >>> training_layers(nn.Sequential(nn.Linear(2, 2), nn.Dropout(), nn.Dropout(), nn.BatchNorm1d(2)))
+        ['2 Dropout', '1 BatchNorm1d']
+    """
+    kinds = (_BatchNorm, _DropoutNd, nn.RReLU, nn.AlphaDropout)
+    names = [type(module).__name__ for _, module in _collect(model)[0] if isinstance(module, kinds)]
+    return [f"{count} {name}" for name, count in Counter(names).items()]
 
 
 def coupling_layers(model: Any) -> list[str]:
