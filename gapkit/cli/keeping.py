@@ -38,6 +38,9 @@ def kept_run(out: Path, request: Mapping[str, Any], *, resume: bool, device: str
     from gapkit.engine import Disk, differences
 
     folder = out / STORE
+    if folder.is_symlink():  # whoever made the folder would choose where is written
+        found, do = f"a symbolic link to {os.readlink(folder)}", "remove it, or choose another --out"
+        raise InputError(f"keep what is done in {folder}", found, do)
     lock, before = claimed(folder), None
     try:
         before = pinned(out)

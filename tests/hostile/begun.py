@@ -93,7 +93,7 @@ def _names():
         (folder / "new").mkdir()
         (folder / "new" / "units").symlink_to(folder / "run")
 
-    yield Case("begun-units-link", link, RESUME, "", (2,))
+    yield Case("begun-units-link", link, RESUME, "symbolic link")
 
 
 CASES = (*_requests(), *_names())

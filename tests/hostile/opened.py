@@ -74,7 +74,6 @@ _PAYLOADS = {
         "a.weight": torch.ones(2, 2, dtype=torch.complex64),
         "b.weight": torch.ones(2, 2).to(torch.float8_e4m3fn),
         "c.weight": torch.eye(2).to_sparse(),
-        "d.weight": torch.quantize_per_tensor(torch.ones(2, 2), 0.1, 0, torch.quint8),
     },
     "roles": lambda: {"encoder": {"w.weight": torch.ones(4, 6)}, "decoder": {"w.weight": torch.ones(6, 2)}, "x": 3},
     "counter": lambda: {"c": collections.Counter("abc"), "o": collections.OrderedDict(a=1), "w": torch.ones(1)},
