@@ -1,7 +1,7 @@
 """What is in a checkpoint, a file or a folder, told without executing anything in it."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ from gapkit.checkpoints.adapters import adapter_of
 from gapkit.checkpoints.layers import Guess, Layer, guessed, layers_of, role_of
 from gapkit.checkpoints.opening import weights_in
 from gapkit.checkpoints.places import Place, describe_payload, places
-from gapkit.core.errors import InputError
 from gapkit.core.files import kind_of, require_file
 from gapkit.inputs.exported import exported
 from gapkit.inputs.folder import Folder
 from gapkit.inputs.programs import EXPORTED, SCRIPTED, program_kind
-from gapkit.inputs.read import file_sha256, read, sha256_of
+from gapkit.inputs.read import WantsCode, file_sha256, read, sha256_of
+from gapkit.inputs.refusal import remedy
 from gapkit.inputs.sniff import checkpoint_kind, unsafe_globals
 from gapkit.models.native import FORMAT
 
@@ -85,16 +85,19 @@ class Contents:
         if self.native:
             return f"gapkit analyze {name}"
         if self.wants:
-            allowed = " or --trust-pickle, only if you know where the file comes from"
-            return f"gapkit analyze {name} --model file.py:Model ...{allowed}"
+            options = remedy(self.path, self.wants)
+            model = "" if options.startswith("--model") else "--model file.py:Model "
+            known = ", only if you know where the file comes from" if "--trust-pickle" in options else ""
+            return f"gapkit analyze {name} {model}{options} ...{known}"
         return f"gapkit init {name} > my_model.py"
 
 
-def contents(path: str | Path) -> Contents:
+def contents(path: str | Path, allow_globals: Sequence[str] = ()) -> Contents:
     """Look into a checkpoint; nothing in it is executed.
 
     Args:
         path: of the file or folder.
+        allow_globals: names that its pickle may ask for beyond weights (:mod:`gapkit.inputs.admitted`).
 
     Raises:
         InputError: it is missing, no checkpoint, or damaged.
@@ -116,13 +119,12 @@ def contents(path: str | Path) -> Contents:
     if program in (EXPORTED, SCRIPTED):
         return _of_program(path, program)
     kind = checkpoint_kind(path)
-    wants = tuple(unsafe_globals(path, kind)) if kind in ("zip", "legacy") else ()
+    wants = tuple(unsafe_globals(path, kind) or ()) if kind in ("zip", "legacy") else ()
     payload: Any = None
     try:
-        payload = read(path)
-    except InputError:
-        if not wants:
-            raise
+        payload = read(path, allow_globals=allow_globals)
+    except WantsCode:
+        pass
     else:
         wants = ()  # names that are no code: numpy's numbers
     native = isinstance(payload, Mapping) and payload.get("format") == FORMAT

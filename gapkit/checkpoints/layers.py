@@ -3,6 +3,7 @@
 Guesses, to begin a model file with; nothing of an analysis rests on them.
 """
 
+import collections
 import itertools
 import re
 from collections.abc import Mapping, Sequence
@@ -149,13 +150,13 @@ def role_of(name: str) -> str:
 
 def _by_sizes(layers: Sequence[Layer]) -> list[str]:
     """The decoder begins where a layer takes as many numbers as the mean has: half of one layer's, or a head's."""
-    sized = [layer for layer in layers if layer.kind == "Linear"]
-    for before, layer in itertools.pairwise(sized):
-        place = layers.index(layer)
-        earlier = sized[: sized.index(layer)]
-        heads = [part for part in earlier if (part.inputs, part.outputs) == (before.inputs, before.outputs)]
+    sized = [(place, layer) for place, layer in enumerate(layers) if layer.kind == "Linear"]
+    seen = collections.Counter[tuple[int, int]]()
+    for (_, before), (place, layer) in itertools.pairwise(sized):
+        seen[before.inputs, before.outputs] += 1
+        heads = seen[before.inputs, before.outputs]
         halved = before.outputs == 2 * layer.inputs
-        if halved or (len(heads) > 1 and before.outputs == layer.inputs != before.inputs):
+        if halved or (heads > 1 and before.outputs == layer.inputs != before.inputs):
             return ["encoder"] * place + ["decoder"] * (len(layers) - place)
     return [""] * len(layers)
 

@@ -10,6 +10,7 @@ other needs the user's factory (``--model``). What says it is found by adapters 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from gapkit.checkpoints.opening import of_code, of_folder, of_pair
 from gapkit.checkpoints.places import describe_payload, places
 from gapkit.checkpoints.state import require_finite
 from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.inputs.consent import Trust
 from gapkit.inputs.folder import Folder
 from gapkit.inputs.programs import Pair
 from gapkit.inputs.read import read, sha256_of
@@ -68,7 +70,8 @@ def load(
     state_key: str | Sequence[str] | None = None,
     ignore_keys: Sequence[str] = (),
     entry: str | None = None,
-    trust_pickle: bool = False,
+    trust_pickle: Trust = False,
+    allow_globals: Sequence[str] = (),
     methods: Sequence[str] = METHODS,
     decoder: str | Path | None = None,
 ) -> Loaded:
@@ -85,7 +88,9 @@ def load(
             parts of the model. None finds the weights by their names.
         ignore_keys: patterns of weights to leave out, such as ``loss.*``.
         entry: name of a parameter or buffer of the model, or of a number in the file, to return beside the model.
-        trust_pickle: allow the file to run code while it is opened.
+        trust_pickle: allow the file to run code while it is opened: True, first digits of its sha256, or ``"ask"``.
+        allow_globals: names that its pickle may ask for beyond weights, such as ``argparse.Namespace``
+            (:mod:`gapkit.inputs.admitted`).
         methods: what the factory's object must have.
         decoder: file of the decoder's program, where ``path`` is that of the encoder's.
 
@@ -108,20 +113,21 @@ def load(
     path = Path(path)
     args = dict(model_args) if isinstance(model_args, Mapping) else parse_model_args(model_args)
     keys = (state_key,) if isinstance(state_key, str) else tuple(state_key or ())
-    request = Request(path, methods, model, args, trust_pickle)
+    request = Request(path, methods, model, args, trust_pickle, tuple(allow_globals))
     if model is None and args:
         found = f"--model-arg {', '.join(args)} without --model"
         raise InputError(f"load {path}", found, "name the factory they are for, or drop them")
+    reading = partial(read, path, trust_pickle=trust_pickle, allow_globals=allow_globals, code=model)
     payload: Any = None
     if decoder is not None:
         adapted = of_pair(Pair(path, Path(decoder)), request)
     elif path.is_dir():
         adapted = of_folder(Folder.of(path), request)
     elif model is None:
-        payload = read(path, trust_pickle=trust_pickle)
+        payload = reading()
         adapted = _self_describing(payload, request)
     else:
-        adapted = of_code(request, lambda: read(path, trust_pickle=trust_pickle, code=model))
+        adapted = of_code(request, reading)
     notes = adapted.notes
     if adapted.payload is not None:
         payload = adapted.payload

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -74,7 +75,9 @@ def of_folder(folder: Folder, request: Request) -> Adapted:
         return Told(values, "config.json", weights=sum(t.numel() for t in state if isinstance(t, Tensor)))
 
     path = folder.path / name
-    return of_code(request, lambda: read(path, trust_pickle=request.trust_pickle, code=request.factory), tells)
+    trust, names = request.trust_pickle, request.allow_globals
+    reading = partial(read, path, trust_pickle=trust, allow_globals=names, code=request.factory)
+    return of_code(request, reading, tells)
 
 
 def of_pair(pair: Pair, request: Request) -> Adapted:

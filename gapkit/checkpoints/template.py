@@ -1,6 +1,6 @@
 """A model file to begin with, from the names and shapes of the weights in a checkpoint."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from keyword import iskeyword
 
 from torch import Tensor, nn
@@ -30,7 +30,7 @@ def model_file(name: str, state: Mapping[str, Tensor], command: str) -> str:
     """
     layers = [layer for layer in layers_of(state) if _writable(layer.name)]
     names = {layer.name for layer in layers}
-    layers = [layer for layer in layers if not any(layer.name.startswith(f"{name}.") for name in names)]
+    layers = [layer for layer in layers if not any(above in names for above in _above(layer.name))]
     guess = guessed(layers)
     known = {layer.name for layer in layers}
     left = [key for key in state if key.rpartition(".")[0] not in known]
@@ -56,6 +56,13 @@ def _writable(name: str) -> bool:
         and all(part.isdecimal() or (part.isidentifier() and not iskeyword(part)) for part in parts)
         and not any(part.startswith("_") or part in taken for part in parts)
     )
+
+
+def _above(name: str) -> Iterator[str]:
+    """The groups that a layer is in."""
+    while "." in name:
+        name = name.rpartition(".")[0]
+        yield name
 
 
 def _head(name: str, command: str, guess: Guess, data: int | None) -> str:

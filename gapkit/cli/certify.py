@@ -1,6 +1,5 @@
 """``gapkit certify``: is AIS close to the truth on this model? A lower and an upper bound on simulated data."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -53,7 +52,7 @@ def certify(
             "checkpoint": checkpoint_facts(loaded),
             **source.facts(),
             "settings": found.settings,
-            "source": {"model": replace(source, sha256=loaded.sha256).to_dict()},
+            "source": {"model": source.found(loaded).to_dict()},
             "command": command(),
         }
         write_json(out, facts)

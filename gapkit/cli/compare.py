@@ -79,18 +79,31 @@ def named_folders(words: Sequence[str]) -> dict[str, Path]:
 def distinct(paths: Sequence[Path], name: Callable[[Path], str]) -> list[str]:
     """Names of different paths, with as much of the folders before them as it takes to tell them apart.
 
+    Each can be the name of a folder: it has no separator and is none of ``.`` and ``..``.
+
     Example:
         >>> distinct([Path("a/one/model.pt"), Path("a/two/model.pt")], lambda path: path.stem)
         ['one-model', 'two-model']
         >>> distinct([Path("a/x"), Path("b/y")], lambda path: path.name)
         ['x', 'y']
+        >>> distinct([Path("/ck/...pt"), Path("/ck/a.pt"), Path("/ck/a.ckpt")], lambda path: path.stem)
+        ['...pt', 'a.pt', 'a.ckpt']
     """
     deepest = max((len(path.parts) for path in paths), default=0)
-    for depth in range(deepest):
-        names = ["-".join([*path.parts[:-1][max(len(path.parts) - 1 - depth, 0) :], name(path)]) for path in paths]
-        if len(set(names)) == len(names):
-            return names
-    return [str(path) for path in paths]
+    for last in (name, lambda path: str(path.name)):
+        for depth in range(deepest):
+            names = [
+                _of_a_folder([*path.parts[:-1][max(len(path.parts) - 1 - depth, 0) :], last(path)]) for path in paths
+            ]
+            if len(set(names)) == len(names) and all(names):
+                return names
+    return [f"{number}-{_of_a_folder(path.parts)}" for number, path in enumerate(paths, 1)]
+
+
+def _of_a_folder(parts: Sequence[str]) -> str:
+    """One name of several parts; empty where it would be that of a folder above."""
+    made = "-".join(part.strip("/\\") or "root" for part in parts)
+    return made if made.strip(".") else ""
 
 
 def write_comparison(

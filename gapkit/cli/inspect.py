@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gapkit.cli.options import AllowGlobal
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError, printable
 
@@ -25,6 +26,7 @@ def inspect(
             help="A checkpoint: torch.save, safetensors, an exported program, or the folder that a library saved."
         ),
     ],
+    allow_global: AllowGlobal = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
     """Tell what is in a checkpoint: kind, weights and layers, what it would import, and what to run next.
@@ -33,7 +35,7 @@ def inspect(
     """
     from gapkit.checkpoints.contents import contents
 
-    found = contents(file)
+    found = contents(file, allow_global or ())
     if as_json:
         typer.echo(json.dumps(_plain(found), indent=1))
         return
@@ -69,6 +71,7 @@ def inspect(
 
 def init(
     file: Annotated[Path, typer.Argument(help="A checkpoint that holds weights.")],
+    allow_global: AllowGlobal = None,
 ) -> None:
     """Print a model file to begin with: layers as the checkpoint names them, and the three methods of the contract.
 
@@ -77,14 +80,19 @@ def init(
     """
     from gapkit.checkpoints.contents import contents
     from gapkit.checkpoints.template import model_file
+    from gapkit.inputs.refusal import remedy
 
-    found = contents(file)
+    found = contents(file, allow_global or ())
     asked = f"write a model file for {file}"
     if found.native:
         raise InputError(asked, "gapkit wrote it, and it says itself how its model is built", found.next)
     if found.wants:
         words = f"it would run code when it is opened: it asks for {', '.join(found.wants[:8])}"
-        raise InputError(asked, words, "save the weights alone: torch.save(model.state_dict(), 'model.pt')")
+        weights = "save the weights alone: torch.save(model.state_dict(), 'model.pt')"
+        options = remedy(found.path, found.wants)
+        raise InputError(
+            asked, words, f"pass {options}; or {weights}" if options.startswith("--allow-global") else weights
+        )
     if found.command is not None and not found.layers:
         raise InputError(asked, f"{found.kind}, which needs none", found.next)
     if not found.layers:

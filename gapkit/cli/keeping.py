@@ -38,6 +38,9 @@ def kept_run(out: Path, request: Mapping[str, Any], *, resume: bool, device: str
     from gapkit.engine import Disk, differences
 
     folder = out / STORE
+    if folder.is_symlink():  # whoever made the folder would choose where is written
+        found, do = f"a symbolic link to {os.readlink(folder)}", "remove it, or choose another --out"
+        raise InputError(f"keep what is done in {folder}", found, do)
     lock, before = claimed(folder), None
     try:
         before = pinned(out)
@@ -95,9 +98,29 @@ def pinned(out: Path) -> dict[str, Any] | None:
     asked, do = f"go on with the run in {out}, {path.name}", "choose another --out"
     found = read_json(path, asked, do)
     parts = found if isinstance(found, dict) else {}
-    if not all(isinstance(parts.get(name), dict) for name in ("source", "settings", "versions")):
+    if not all(fits(parts.get(name)) for name, fits in _PARTS.items()):
         raise InputError(asked, "it does not say what it is a run of: it was damaged", do)
     return parts
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**6
+
+
+# What a request holds, which somebody may have changed.
+_PARTS: dict[str, Callable[[object], bool]] = {
+    "source": lambda value: isinstance(value, dict),
+    "settings": lambda value: isinstance(value, dict),
+    "versions": lambda value: isinstance(value, dict),
+    "threads": _count,
+    "bounds": _texts,
+    "allow": _texts,
+    "device": lambda value: isinstance(value, str),
+}
 
 
 def use_threads(asked: int | None, begun: Path | None = None) -> None:

@@ -5,11 +5,15 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Allow", "Checkpoint", "DataKey", "Device", "Effort", "LabelColumn", "ScaleOption", "Seed"]
+__all__ = ["Allow", "AllowGlobal", "Checkpoint", "DataKey", "Device", "Effort", "LabelColumn", "ScaleOption", "Seed"]
 
 Allow = Annotated[
     list[str] | None,
     typer.Option(help="Go on whatever this check finds, and say so first; its name stands in the refusal; repeat."),
+]
+AllowGlobal = Annotated[
+    list[str] | None,
+    typer.Option(help="Name that the file's pickle may ask for beyond weights, such as argparse.Namespace; repeat."),
 ]
 Checkpoint = Annotated[Path, typer.Argument(help="The trained model's file or folder.")]
 DataKey = Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")]

@@ -83,9 +83,26 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "decoder_file": (Annotated[str | None, typer.Option(help="The decoder, with --encoder-file.")], None),
+    "allow_global": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                help="Name that the checkpoint's pickle may ask for beyond weights, such as argparse.Namespace: data "
+                "types, layers, classes of --model; repeat."
+            ),
+        ],
+        None,
+    ),
     "trust_pickle": (
-        Annotated[bool, typer.Option(help="Allow the checkpoint to run code: only your own files.")],
-        False,
+        Annotated[
+            str | None,
+            typer.Option(
+                metavar="SHA256",
+                help="Allow the checkpoint to run code: the first 8 or more digits of its sha256 (with commas for "
+                "several files), or ask. Only files whose origin you know.",
+            ),
+        ],
+        None,
     ),
 }
 
@@ -116,7 +133,8 @@ def reads_model(command: Callable[..., None]) -> Callable[..., None]:
             model_args=tuple(given["model_arg"] or ()),
             state_keys=tuple(given["state_key"] or ()),
             ignore_keys=tuple(given["ignore_keys"] or ()),
-            trust_pickle=given["trust_pickle"],
+            trust_pickle=given["trust_pickle"] if given["trust_pickle"] is not None else False,
+            allow_globals=tuple(given["allow_global"] or ()),
             likelihood=given["likelihood"],
             likelihood_param=given["likelihood_param"],
             encoder_output=given["encoder_output"],
@@ -168,6 +186,7 @@ def as_words(source: ModelSource) -> str:
     words = [f"--decoder-file {source.decoder}"] if source.decoder else []
     words += [f"--model {source.factory}"] if source.factory else []
     words += [f"--model-arg {arg}" for arg in source.model_args]
+    words += [f"--allow-global {name}" for name in source.allow_globals]
     for name in ("likelihood", "likelihood_param", "encoder_output", "latent_shape"):
         value = getattr(source, name)
         words += [f"--{name.replace('_', '-')} {value}"] if value else []

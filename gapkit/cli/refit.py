@@ -127,7 +127,7 @@ def refit(
     gains = [summaries[split].differences[f"{_NEW} minus {_OLD}"] for split in ("train", "test")]
     sentences = in_words(summaries, start, _NEW, _OLD)
     digests = {name: part.sha256 for name, part in sets.items()}
-    given = Source(model=replace(model, sha256=loaded.sha256), data=replace(source, sha256=digests))
+    given = Source(model=model.found(loaded), data=replace(source, sha256=digests))
     read = model.facts()
     facts = {
         "settings": settings,

@@ -99,7 +99,7 @@ def score(
         require_condition(loaded.model, "gapkit analyze takes one (--condition), and gapkit.ood.scores its results")
         opened = _open(sources, loaded)
         sets = {role: next(iter(each.x.values()))[:] for role, each in opened.items()}
-        model = replace(model, sha256=loaded.sha256)
+        model = model.found(loaded)
         found = {
             role: Source(model=model, data=replace(each.source, bank_data=spec.bank_data))
             for role, each in opened.items()

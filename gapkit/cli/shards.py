@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["analyze_shard", "merge", "shard_of"]
 
 _DONE = "done.json"
-_NAME = re.compile(r"shard-(\d+)-of-(\d+)")
+_NAME = re.compile(r"shard-(\d{1,6})-of-(\d{1,6})", re.ASCII)
 
 
 def shard_of(word: str | None, paths: Sequence[Path]) -> "Shard | None":
@@ -100,7 +100,7 @@ def merge(
     request = requests[0]
     use_threads(int(request["threads"]))
     source = Source.of({"source": request["source"]})
-    code = [word for word in (source.model.factory, *request["bounds"]) if word and ":" in word]
+    code = [*source.model.code(), *(word for word in request["bounds"] if ":" in word)]
     if code and not trust:
         raise InputError(f"merge {run}", f"code that the shards name: {listed(code)}", "look at it, then add --trust")
     job = Job(

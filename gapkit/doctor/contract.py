@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import math
 
 import torch
 from torch import Tensor, nn
@@ -160,6 +161,9 @@ def _remedy(model: LatentModel, x: Tensor, step: str, condition: Tree) -> str:
                 f"{step} needs {', '.join(needed)}, and is given one argument and a condition: make those beyond the "
                 "first one tuple or mapping (condition=), and take it apart in the model"
             )
+    if step == "encode" and x.dim() == 2 and (image := _image_that_fits(model, x, condition)) is not None:
+        sizes = ", ".join(map(str, image))
+        return f"encode takes images, and the data are flat: x = x.reshape(-1, {sizes}) first in encode"
     if step == "encode" and not bool((x != x.round()).any()):
         for whole in (x[:2].long(), x[:2].flatten(1).long()):
             try:
@@ -169,6 +173,19 @@ def _remedy(model: LatentModel, x: Tensor, step: str, condition: Tree) -> str:
                 continue
             return "encode wants whole numbers, and data arrive as floating-point ones: x = x.long() first in encode"
     return "check the data's shape and how the model is built"
+
+
+def _image_that_fits(model: LatentModel, x: Tensor, condition: Tree) -> tuple[int, ...] | None:
+    """The shape of a square image that encode takes, grey or in colours, channels first; None for none."""
+    for channels in (1, 3):
+        side = math.isqrt(x.shape[1] // channels)
+        if channels * side * side != x.shape[1]:
+            continue
+        for dtype in model_dtypes(model, x):
+            with contextlib.suppress(Exception), torch.no_grad():  # of the user's own code
+                encode_with(model, x[:2].to(dtype).reshape(2, channels, side, side), rows_of(condition, slice(2)))
+                return channels, side, side
+    return None
 
 
 def _keep_if_encodable(model: LatentModel, x: Tensor, event: torch.Size, few: Tree) -> Tensor:

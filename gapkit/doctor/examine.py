@@ -13,7 +13,7 @@ from gapkit.core.datapoints import Loaded
 from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.core.findings import Finding
 from gapkit.core.randomness import seeded
-from gapkit.doctor import data, gradient, numbers, readings, repeat
+from gapkit.doctor import data, gradient, mass, numbers, readings, repeat
 from gapkit.doctor.findings import check_allowed, settled
 from gapkit.doctor.probe import Probe, innermost, probe
 from gapkit.models.distributions import CrossEntropy
@@ -32,6 +32,7 @@ _CHECKS: dict[str, _Check] = {
     "density": numbers.density,
     "support": numbers.support,
     "finite": numbers.finite,
+    "mass": mass.mass,
     "gradient": gradient.gradient,
     "outputs": readings.outputs,
     "scale": readings.scale,
@@ -49,6 +50,7 @@ ASKED = {
     "density": "a density of q(z|x) that can be evaluated anywhere",
     "support": "mass of q(z|x) only where p(z) has some",
     "finite": "finite log p(x|z) at draws of q(z|x)",
+    "mass": "p(x|z) that is a density of x, with no factor in its logarithm",
     "gradient": "gradients of log p(x, z) that agree with its values",
     "outputs": "outputs of encode and decode read as what they are (log-variances, logits)",
     "scale": "scales of q(z|x) of the right size",

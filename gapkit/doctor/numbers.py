@@ -110,7 +110,7 @@ def resolution(probe: Probe, target_se: float) -> Finding | None:
         return None
     size = float(value[value.isfinite()].abs().double().median()) if bool(value.isfinite().any()) else 0.0
     asked = f"log p(x|z) with digits enough for errors of {target_se:g} nats"
-    found = f"values around {-size:.3g} that are off by about {typical:.2g} nats through rounding ({value.dtype})"
+    found = f"values around {-size:.3g} that are off by about {typical:.2g} nats through rounding ({z.dtype})"
     do = "analyse the model in float64: model.double() in the factory, and avoid half precision inside decode"
     return Finding("resolution", "warning", asked, found.replace("torch.", ""), do)
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from gapkit.core.errors import InputError
+from gapkit.core.phrases import listed
 from gapkit.doctor import ASKED, CHECKS, checked_device, look, moved_to
 from gapkit.doctor.findings import check_allowed
 from gapkit.engine.encoders import check_encoder_names, in_place
@@ -17,7 +18,7 @@ from gapkit.engine.spec import AnalysisSpec
 from gapkit.models.conditions import users_of_condition
 from gapkit.models.coordinates import in_real_coordinates
 from gapkit.models.encoding import encoded
-from gapkit.models.freeze import frozen
+from gapkit.models.freeze import frozen, training_layers
 from gapkit.models.protocol import LatentModel
 from gapkit.target import Target, family_name, recognise
 
@@ -70,9 +71,12 @@ def checkup(model: LatentModel, given: Given, spec: AnalysisSpec) -> list[Checke
         except InputError as error:
             return [Checked("contract", "error", error.asked, error.found, error.do)]
         facts = _facts(model, seen, q, family)
+        layers = training_layers(model)
         looked = look(model, seen, other_inputs=another, target_se=spec.evidence.target_se)
     allow = check_allowed(given.allow, CHECKS)
     lines = [Checked("contract", "ok", facts)]
+    if layers:
+        lines.append(Checked("mode", "ok", f"in evaluation mode, whatever they were in before: {listed(layers)}"))
     for name in CHECKS:
         finding = looked.findings.get(name)
         if finding is None:

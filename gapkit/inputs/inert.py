@@ -12,6 +12,7 @@ import torch
 
 from gapkit.core.errors import InputError
 from gapkit.core.files import require_file
+from gapkit.inputs.calls import refuse_swelling
 from gapkit.inputs.numbers import NUMBERS
 from gapkit.inputs.sniff import check_archive, checkpoint_kind, unsafe_globals
 
@@ -62,7 +63,8 @@ def read_inert(path: Path) -> Any:
     kind = checkpoint_kind(path)
     if kind == "zip":
         check_archive(path)
-    names = [name for name in unsafe_globals(path, kind) if name not in _SCALARS]
+    refuse_swelling(path, kind)
+    names = [name for name in unsafe_globals(path, kind) or () if name not in _SCALARS]
     stand_ins: list[Any] = [(_dictionary if name == "collections.defaultdict" else Inert, name) for name in names]
     scalars = [entry for entry in NUMBERS if isinstance(entry, tuple) and entry[1] in _SCALARS]
     try:

@@ -12,7 +12,7 @@ import torch
 
 from gapkit.inputs.usercode import module_of
 
-__all__ = ["load_onto_cpu", "pickle_module"]
+__all__ = ["found_in", "load_onto_cpu", "pickle_module"]
 
 
 def pickle_module(code: str | None) -> Any:
@@ -44,15 +44,27 @@ def load_onto_cpu(file: BinaryIO) -> Any:
 def _unpickler(own: ModuleType | None, code: str | None) -> type[pickle.Unpickler]:
     class Unpickler(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:
-            if own is not None and (module == "__main__" or _names(code, module)):
-                found: Any = own
-                for part in name.split("."):
-                    found = getattr(found, part, None)
-                if found is not None:
-                    return found
-            return super().find_class(module, name)
+            found = None if own is None else found_in(own, module, name, code)
+            return super().find_class(module, name) if found is None else found
 
     return Unpickler
+
+
+def found_in(own: ModuleType, module: str, name: str, code: str | None) -> Any:
+    """What a pickle names, in the user's file; None where the file is not the module that it means, or lacks it.
+
+    Args:
+        own: the module of the file.
+        module: that the pickle names.
+        name: in it, with dots for what is inside a class.
+        code: ``path/to/file.py:name`` or ``package.module:name``.
+    """
+    if not (module == "__main__" or _names(code, module)):
+        return None
+    found: Any = own
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
 
 
 def _names(code: str | None, module: str) -> bool:

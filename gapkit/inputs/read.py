@@ -1,16 +1,17 @@
 """Open a checkpoint file without executing code from it.
 
-``torch.load(weights_only=True)`` comes first and nothing falls back behind the user's back: a pickle that wants to run
-code is refused with the list of what it asks for, and opened only after an explicit ``trust_pickle=True``.
+``torch.load(weights_only=True)`` comes first and nothing falls back behind the user's back: a pickle that asks for more
+is refused with the list of what it asks for. Data types and classes in it are let in by their names
+(:mod:`gapkit.inputs.admitted`); code runs only with the user's consent to this very file
+(:mod:`gapkit.inputs.consent`). What would take memory that the file does not hold is refused before it is loaded.
 Source: PyTorch, "Serialization semantics", https://docs.pytorch.org/docs/stable/notes/serialization.html, and the
 advisories CVE-2025-32434 (fixed in torch 2.6) and CVE-2026-24747 (fixed in torch 2.10) on ``weights_only``.
 """
 
 import functools
-import hashlib
 import pickle
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,39 +21,51 @@ from torch import Tensor
 
 from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.core.files import in_words, kind_of, neighbours, require_file
+from gapkit.inputs.admitted import admitted
+from gapkit.inputs.calls import refuse_long_names, refuse_swelling
+from gapkit.inputs.consent import Trust, require_consent
+from gapkit.inputs.digests import file_sha256, sha256_of
 from gapkit.inputs.numbers import NUMBERS
 from gapkit.inputs.pickles import load_onto_cpu, pickle_module
+from gapkit.inputs.refusal import WantsCode, refusal, refusal_of_code
 from gapkit.inputs.sniff import check_archive, checkpoint_kind, unsafe_globals
 from gapkit.inputs.supports import constraint_classes
 from gapkit.inputs.usercode import search_path
 
-__all__ = ["CHECKPOINT_SUFFIXES", "file_sha256", "read", "read_pickle", "sha256_of"]
+__all__ = ["CHECKPOINT_SUFFIXES", "WantsCode", "file_sha256", "read", "read_pickle", "sha256_of"]
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin")
 _SPARE = 64 * 10**6  # bytes that tensors may take beyond the size of their file, as views of few numbers do
 
 
-def read(path: str | Path, *, trust_pickle: bool = False, code: str | None = None) -> Any:
+def read(
+    path: str | Path, *, trust_pickle: Trust = False, allow_globals: Sequence[str] = (), code: str | None = None
+) -> Any:
     """Read a checkpoint onto the CPU, whatever device it was saved from.
 
     Args:
         path: a file written by ``torch.save`` (both formats) or by safetensors.
-        trust_pickle: allow the file to run code while it is opened. Only for files whose origin is known.
-        code: ``path/to/file.py:name`` of the user's, where a trusted pickle's classes are looked for as well.
+        trust_pickle: allow the file to run code while it is opened: True, first digits of its sha256 (8 or more; with
+            commas for several files), or ``"ask"`` for a question on the terminal. Only if its origin is known.
+        allow_globals: names that the pickle may ask for beyond weights, such as ``argparse.Namespace``; which may be
+            let in at all is told in :mod:`gapkit.inputs.admitted`.
+        code: ``path/to/file.py:name`` of the user's, where the classes that are let in, or those of a trusted pickle,
+            are looked for as well.
 
     Returns:
         The saved object, typically a dict of tensors or a nested dict that holds one.
 
     Raises:
+        WantsCode: it asks for names that were not let in (an ``InputError``).
         InputError: the file is missing, a folder, not readable, empty, damaged (also by its own checksums), not a
-            checkpoint, declares more than it holds, or wants to execute code.
+            checkpoint, declares more than it holds, or a name cannot be let in.
 
     Example:
-        >>> import tempfile
+        >>> import argparse, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     torch.save({"weight": torch.ones(2)}, f"{folder}/model.pt")
-        ...     read(f"{folder}/model.pt")
-        {'weight': tensor([1., 1.])}
+        ...     torch.save({"weight": torch.ones(2), "args": argparse.Namespace(z=3)}, f"{folder}/model.pt")
+        ...     read(f"{folder}/model.pt", allow_globals=["argparse.Namespace"])
+        {'weight': tensor([1., 1.]), 'args': Namespace(z=3)}
     """
     path = Path(path)
     asked = f"read the checkpoint {path}"
@@ -67,17 +80,26 @@ def read(path: str | Path, *, trust_pickle: bool = False, code: str | None = Non
     _warn_if_advisory_applies(str(torch.__version__))
     if kind == "zip":
         check_archive(path)
+    refuse_swelling(path, kind)
     harmless = [*NUMBERS, *constraint_classes()]
+    with torch.serialization.safe_globals(harmless):
+        found = unsafe_globals(path, kind)
+    wanted = found or []
+    if found is None:
+        refuse_long_names(path, kind)
+    elif not trust_pickle and not all(name in allow_globals for name in wanted):
+        raise refusal(path, asked, wanted, allow_globals, code)
+    # Only what the file asks for is looked up, so that nothing is imported in vain.
+    let_in = admitted([name for name in wanted if name in allow_globals], code, asked)
     try:
-        with torch.serialization.safe_globals(harmless):
+        with torch.serialization.safe_globals([*harmless, *let_in]):
             payload = torch.load(path, weights_only=True, map_location="cpu")
     except pickle.UnpicklingError as err:
-        with torch.serialization.safe_globals(harmless):
-            wanted = unsafe_globals(path, kind)
         if not wanted:
             raise _damaged(asked, err) from err
         if not trust_pickle:
-            raise _refusal(asked, wanted) from err
+            raise refusal(path, asked, wanted, allow_globals, code) from err
+        require_consent(path, asked, wanted, trust_pickle)
         return _read_trusted(path, asked, code)
     except Exception as err:  # a damaged pickle ends in all kinds of exceptions, and runs no code before
         raise _damaged(asked, err) from err
@@ -85,12 +107,13 @@ def read(path: str | Path, *, trust_pickle: bool = False, code: str | None = Non
     return payload
 
 
-def read_pickle(path: str | Path, *, trust_pickle: bool = False) -> Any:
+def read_pickle(path: str | Path, *, trust_pickle: Trust = False, whole: str | Path | None = None) -> Any:
     """Open a plain pickle, one that :mod:`cloudpickle` wrote say: it always runs code, and so it must be trusted.
 
     Args:
         path: of the file.
-        trust_pickle: allow the file to run code. Only for files whose origin is known.
+        trust_pickle: allow the file to run code, as for :func:`read`. Only for files whose origin is known.
+        whole: the folder that is to be trusted with it; None for the file alone.
 
     Raises:
         InputError: the file is missing, damaged, needs code that is not here, or may not run code.
@@ -98,8 +121,10 @@ def read_pickle(path: str | Path, *, trust_pickle: bool = False) -> Any:
     path = Path(path)
     asked = f"read the pickle {path}"
     require_file(path, asked)
+    wanted, trusted = unsafe_globals(path, "pickle") or ["what cannot be told"], Path(whole or path)
     if not trust_pickle:
-        raise _refusal(asked, unsafe_globals(path, "pickle") or ["what cannot be told"])
+        raise refusal_of_code(asked, wanted, trusted)
+    require_consent(trusted, asked, wanted, trust_pickle)
     try:
         with search_path(), path.open("rb") as file:
             return load_onto_cpu(file)
@@ -108,22 +133,6 @@ def read_pickle(path: str | Path, *, trust_pickle: bool = False) -> Any:
         raise InputError(asked, f"a pickled object whose code is missing here: {err}", do) from err
     except Exception as err:  # the pickle runs foreign code: any exception can come out of it
         raise _damaged(asked, err) from err
-
-
-def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal digits, reading it in pieces."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sha256_of(path: str | Path) -> str:
-    """The same of a file; of a folder, that of the names and digests of the files in it, also in folders below."""
-    path = Path(path)
-    if not path.is_dir():
-        return file_sha256(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    lines = "".join(f"{file_sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
-    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _check_sizes(payload: Any, path: Path, asked: str) -> None:
@@ -178,16 +187,6 @@ def _read_trusted(path: Path, asked: str, code: str | None) -> Any:
         raise InputError(asked, f"a pickled object whose code is missing here: {err}", do) from err
     except Exception as err:  # the pickle runs foreign code: any exception can come out of it
         raise _damaged(asked, err) from err
-
-
-def _refusal(asked: str, wanted: list[str]) -> InputError:
-    more = f" and {len(wanted) - 12} more" if len(wanted) > 12 else ""
-    return InputError(
-        asked,
-        f"a pickle that would run code when opened: it asks for {', '.join(wanted[:12])}{more} (nothing was executed)",
-        "pass --trust-pickle (trust_pickle=True) if you know where the file comes from; "
-        "or save only the weights, torch.save(model.state_dict(), 'model.pt')",
-    )
 
 
 def _damaged(asked: str, err: Exception) -> InputError:

@@ -64,7 +64,7 @@ def checkpoint_kind(path: Path) -> str:
     raise InputError(asked, f"not a checkpoint: the file starts with {head[:16]!r}", SAVE_AGAIN)
 
 
-def unsafe_globals(path: Path, kind: str) -> list[str]:
+def unsafe_globals(path: Path, kind: str) -> list[str] | None:
     """List the functions and classes a pickle asks for beyond those PyTorch allows; executes nothing.
 
     Args:
@@ -73,7 +73,7 @@ def unsafe_globals(path: Path, kind: str) -> list[str]:
             not write.
 
     Returns:
-        Sorted dotted names, e.g. ``["argparse.Namespace"]``; empty when the pickle is damaged or asks for none.
+        Sorted dotted names, e.g. ``["argparse.Namespace"]``; None where the pickle is damaged.
     """
     try:
         if kind == "zip":
@@ -93,7 +93,7 @@ def unsafe_globals(path: Path, kind: str) -> list[str]:
         archive.seek(0)
         return sorted(get_unsafe_globals_in_checkpoint(archive))
     except Exception:  # a damaged pickle ends in all kinds of exceptions
-        return []
+        return None
 
 
 def check_archive(path: Path) -> None:

@@ -2,19 +2,23 @@
 
 import dis
 import functools
+import re
 import types
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
-__all__ = ["coupling_layers", "frozen"]
+__all__ = ["coupling_layers", "frozen", "training_layers"]
 
 Model = TypeVar("Model")
 
 _CONTRACT = ("encode", "decode", "prior")
+_OWNER = re.compile(r"^owners\.\d+\.?")  # where a pair of functions keeps the modules that they are methods of
 _MAX_DEPTH = 4  # plain objects inside plain objects; modules are followed to any depth
 
 
@@ -109,6 +113,21 @@ def frozen(model: Model) -> Iterator[Model]:
             parameter.requires_grad_(flag)
 
 
+def training_layers(model: Any) -> list[str]:
+    """Count, by their kind, the layers that do something else in training, such as dropout.
+
+    Args:
+        model: as for :func:`frozen`.
+
+    Example:
+        >>> training_layers(nn.Sequential(nn.Linear(2, 2), nn.Dropout(), nn.Dropout(), nn.BatchNorm1d(2)))
+        ['2 Dropout', '1 BatchNorm1d']
+    """
+    kinds = (_BatchNorm, _DropoutNd, nn.RReLU, nn.AlphaDropout)
+    names = [type(module).__name__ for _, module in _collect(model)[0] if isinstance(module, kinds)]
+    return [f"{count} {name}" for name, count in Counter(names).items()]
+
+
 def coupling_layers(model: Any) -> list[str]:
     """Name the layers that make a datapoint's numbers depend on its neighbours even in eval mode.
 
@@ -120,7 +139,7 @@ def coupling_layers(model: Any) -> list[str]:
         ['0 (BatchNorm1d without running statistics)']
     """
     return [
-        f"{path or 'model'} ({type(module).__name__} without running statistics)"
+        f"{_OWNER.sub('', path) or 'model'} ({type(module).__name__} without running statistics)"
         for path, module in _collect(model)[0]
         if isinstance(module, _BatchNorm) and module.running_mean is None
     ]

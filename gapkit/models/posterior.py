@@ -1,6 +1,6 @@
 """Reading q(z|x) from what an encoder returns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -30,7 +30,11 @@ def _halves(output: Any, kind: str) -> tuple[Tensor, Tensor]:
     if pair is None or not all(isinstance(part, Tensor) for part in pair):
         do = f"{_SAY}: one of {', '.join(ENCODER_OUTPUTS)}"
         if isinstance(output, tuple | list) and len(output) > 2:
-            do = f"return the first two alone, e.g. def encode(self, x): return self.net(x)[:2]; or {do}"
+            alone = "return mean and spread alone, e.g. def encode(self, x): return self.net(x)[:2]"
+            do = f"{alone}, or [1:] where a draw of z comes first; or {do}"
+        elif isinstance(output, Mapping) and len(output) > 1:
+            first, second = list(output)[:2]
+            do = f"return two tensors from encode, such as out[{first!r:.40}], out[{second!r:.40}]; or {do}"
         raise InputError(f"{asked}: a pair of tensors", describe(output), do)
     if pair[0].shape != pair[1].shape:
         do = "return a mean and a spread for every latent from encode"

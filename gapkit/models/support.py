@@ -4,6 +4,7 @@ A likelihood evaluated outside its support is not an error in torch with ``valid
 Bernoulli give a number that is no log probability, and every gap computed from it is wrong.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -27,6 +28,9 @@ def describe(value: Any) -> str:
         return f"a tensor of shape {tuple(value.shape)}"
     if isinstance(value, tuple | list) and value and all(isinstance(v, Tensor) for v in value):
         return f"a {type(value).__name__} of tensors of shape {', '.join(str(tuple(v.shape)) for v in value)}"
+    if isinstance(value, Mapping) and value:
+        parts = [f"{k!r:.40} {tuple(v.shape) if isinstance(v, Tensor) else type(v).__name__}" for k, v in value.items()]
+        return f"a {type(value).__name__} with {', '.join(parts[:8])}"
     if isinstance(value, Distribution):
         return f"{value!r} of batch shape {tuple(value.batch_shape)}, event shape {tuple(value.event_shape)}"
     return f"{type(value).__name__}: {value!r:.80}"

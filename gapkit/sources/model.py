@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gapkit.core.errors import InputError
+from gapkit.inputs.consent import Trust, checked_trust
 from gapkit.inputs.outline import require_spec
 from gapkit.sources.place import as_plain, require_trust, resolved, resolved_spec, working_in
-from gapkit.sources.stored import FLAG, MAYBE_TEXT, TEXT, WORDS, taken
+from gapkit.sources.stored import MAYBE_TEXT, TEXT, TRUST, WORDS, taken
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,14 +26,15 @@ _KINDS = {
     "model_args": WORDS,
     "state_keys": WORDS,
     "ignore_keys": WORDS,
-    "trust_pickle": FLAG,
+    "trust_pickle": TRUST,
+    "allow_globals": WORDS,
     "likelihood": MAYBE_TEXT,
     "likelihood_param": MAYBE_TEXT,
     "encoder_output": MAYBE_TEXT,
     "latent_shape": MAYBE_TEXT,
     "sha256": MAYBE_TEXT,
 }
-_READING = ("model_args", "state_keys", "ignore_keys", "trust_pickle")
+_READING = ("model_args", "state_keys", "ignore_keys", "trust_pickle", "allow_globals")
 _OF_LIKELIHOOD = ("likelihood_param", "encoder_output", "latent_shape")
 
 
@@ -48,7 +50,9 @@ class ModelSource:
         model_args: arguments of the factory, ``name=value``.
         state_keys: places of the weights in the file, ``PLACE`` or ``PART=PLACE``.
         ignore_keys: patterns of weights to leave out.
-        trust_pickle: whether the file may run code.
+        trust_pickle: whether the file may run code: True, first digits of its sha256 (with commas for several files),
+            or ``"ask"``.
+        allow_globals: names that its pickle may ask for beyond weights, such as ``argparse.Namespace``.
         likelihood: p(x|z) of a model whose decode returns plain tensors.
         likelihood_param: its shared log scale or dispersion: a number, or a name in the model or the file.
         encoder_output: what encode returns, with a likelihood; None for (mean, log-variance).
@@ -70,7 +74,8 @@ class ModelSource:
     model_args: tuple[str, ...] = ()
     state_keys: tuple[str, ...] = ()
     ignore_keys: tuple[str, ...] = ()
-    trust_pickle: bool = False
+    trust_pickle: Trust = False
+    allow_globals: tuple[str, ...] = ()
     likelihood: str | None = None
     likelihood_param: str | None = None
     encoder_output: str | None = None
@@ -80,7 +85,8 @@ class ModelSource:
     recorded: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
-        as_plain(self, texts=("checkpoint", "decoder"), words=("model_args", "state_keys", "ignore_keys"))
+        words = ("model_args", "state_keys", "ignore_keys", "allow_globals")
+        as_plain(self, texts=("checkpoint", "decoder"), words=words)
 
     def check(self) -> None:
         """Refuse what can be told without reading anything but the user's own file.
@@ -104,6 +110,7 @@ class ModelSource:
                 asked = f"--{name.replace('_', '-')} {value}"
                 raise InputError(asked, "no --likelihood, without which it means nothing", do)
         self._latent_event()
+        checked_trust(self.trust_pickle)
 
     def at(self, checkpoint: str | Path) -> "ModelSource":
         """The same way to read another file.
@@ -144,8 +151,7 @@ class ModelSource:
         from gapkit import checkpoints
         from gapkit.sources.pairs import with_likelihood
 
-        code = [f"the factory {self.factory}"] if self.factory is not None else []
-        code += ["the pickle, which is to be trusted"] if self.trust_pickle else []
+        code = self.code()
         require_trust(f"open the model {self.checkpoint}", code, recorded=self.recorded, trust=trust)
         path, decoder = self._paths()
         factory = None if self.factory is None else resolved_spec(self.factory, str(self.folder))
@@ -161,6 +167,7 @@ class ModelSource:
                 ignore_keys=self.ignore_keys,
                 entry=entry,
                 trust_pickle=self.trust_pickle,
+                allow_globals=self.allow_globals,
                 methods=("encode", "decode") if self.likelihood else ("encode", "decode", "prior"),
                 decoder=decoder,
             )
@@ -171,6 +178,35 @@ class ModelSource:
             event, output = self._latent_event(), self.encoder_output or loaded.encoder_output
             pair = with_likelihood(loaded.model, likelihood, parameter, output, event)
             return replace(loaded, model=pair.eval())
+
+    def found(self, loaded: "Loaded") -> "ModelSource":
+        """The same with the file that was found: its sha256, also in the place of an answer on the terminal.
+
+        Args:
+            loaded: what :meth:`open` gave.
+
+        Example:
+            >>> from gapkit.checkpoints import Loaded
+            >>> ModelSource(checkpoint="1.pt", trust_pickle="ask").found(Loaded(None, "ab12", "1.pt", "")).trust_pickle
+            'ab12'
+        """
+        trust = loaded.sha256 if isinstance(self.trust_pickle, str) else self.trust_pickle
+        return replace(self, sha256=loaded.sha256, trust_pickle=trust)
+
+    def code(self) -> list[str]:
+        """What runs when the model is opened, in words: nothing for a file that says itself how its model is built.
+
+        Example:
+            >>> ModelSource(checkpoint="vae.pt", allow_globals=("argparse.Namespace",)).code()
+            []
+        """
+        code = [f"the factory {self.factory}"] if self.factory is not None else []
+        code += ["the pickle, which is to be trusted"] if self.trust_pickle else []
+        if self.allow_globals:
+            from gapkit.inputs.admitted import HARMLESS
+
+            code += [f"the class {name}, which is to be let in" for name in self.allow_globals if name not in HARMLESS]
+        return code
 
     def _latent_event(self) -> tuple[int, ...] | None:
         if self.latent_shape is None:

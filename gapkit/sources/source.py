@@ -1,7 +1,7 @@
 """What to analyse: model, data and further encoders in one value that ``run.json`` holds and anybody can open."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,9 +121,9 @@ class Source:
         others = {name: source.open(trust=trust, shared=shared) for name, source in self.encoders.items()}
         data = self.data.open(loaded, trust=trust) if read is None else read(self.data, loaded)
         found = Source(
-            model=replace(self.model, sha256=loaded.sha256),
+            model=self.model.found(loaded),
             data=data.source,
-            encoders={name: replace(self.encoders[name], sha256=other.sha256) for name, other in others.items()},
+            encoders={name: self.encoders[name].found(other) for name, other in others.items()},
         )
         return Opened(found, loaded, data, others)
 

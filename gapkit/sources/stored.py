@@ -1,14 +1,28 @@
 """Values of a source read back from JSON, which somebody may have changed: each is of its kind, or refused."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from gapkit.core.errors import InputError
 
-__all__ = ["AGAIN", "COUNT", "DIGESTS", "FLAG", "MAYBE_COUNT", "MAYBE_FLAG", "MAYBE_TEXT", "TEXT", "WORDS", "taken"]
+__all__ = [
+    "AGAIN",
+    "COUNT",
+    "DIGESTS",
+    "FLAG",
+    "MAYBE_COUNT",
+    "MAYBE_FLAG",
+    "MAYBE_TEXT",
+    "TEXT",
+    "TRUST",
+    "WORDS",
+    "taken",
+]
 
 AGAIN = "run the analysis again, or copy its folder again"
+_TRUST = re.compile(r"[0-9a-f]{8,64}(,[0-9a-f]{8,64})*|ask")
 Kind = tuple[str, Callable[[Any], bool], Callable[[Any], Any]]
 
 
@@ -30,6 +44,11 @@ def _or_none(kind: Kind) -> Kind:
 
 TEXT: Kind = ("a text", _is_text, _same)
 COUNT: Kind = ("a whole number", _is_count, _same)
+TRUST: Kind = (
+    "true or false, and no digits of a sha256",
+    lambda value: isinstance(value, bool) or (isinstance(value, str) and bool(_TRUST.fullmatch(value))),
+    _same,
+)
 FLAG: Kind = ("true or false", lambda value: isinstance(value, bool), _same)
 WORDS: Kind = ("a list of texts", lambda v: isinstance(v, list | tuple) and all(map(_is_text, v)), tuple)
 DIGESTS: Kind = (

@@ -14,10 +14,6 @@ from tests import registry
 KINDS = [adapter for adapter in ADAPTERS if adapter.reads == "object"]
 
 
-def test_every_adapter_of_objects_is_tested():
-    assert sorted(type(adapter).__name__ for adapter in KINDS) == sorted(registry.OBJECTS)
-
-
 @pytest.fixture(params=sorted(registry.OBJECTS))
 def case(request, tmp_path):
     made = registry.OBJECTS[request.param](tmp_path)

@@ -10,6 +10,7 @@ import torch
 
 from gapkit.checkpoints import load as load_checkpoint
 from gapkit.inputs.data import binarize, load
+from gapkit.inputs.digests import file_sha256
 from gapkit.models import load_model, save_model
 from gapkit.training import RefitConfig
 from gapkit.training import refit as run_refit
@@ -266,7 +267,8 @@ def test_what_cannot_be_saved_is_refused_before_the_training(gapkit, given, tmp_
     """A trusted pickle may hold anything beside its weights, all of which the new model is to keep."""
     payload = torch.load(given)
     torch.save({**payload, "extra": {**payload["extra"], "place": tmp_path}}, tmp_path / "odd.pt")
-    code, _, err = gapkit("refit", "odd.pt", "--trust-pickle", *OPTIONS, "--epochs", 1, "--out", "new")
+    digits = file_sha256(tmp_path / "odd.pt")[:8]
+    code, _, err = gapkit("refit", "odd.pt", "--trust-pickle", digits, *OPTIONS, "--epochs", 1, "--out", "new")
     assert code == 2
     assert "extra cannot be read back safely" in err
     assert "%" not in err  # no stage of the work was told

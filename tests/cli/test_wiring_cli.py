@@ -167,3 +167,22 @@ def test_bytes_for_a_model_of_another_scale(gapkit, folder):
     assert err.index("--scale=-1,1") < err.index("bounds")
     code, _, err = gapkit(*common, "--scale=-1,1", "--out", "mended")
     assert (code, "warning" in err) == (0, False)
+
+
+def test_the_doctor_tells_which_layers_it_has_put_in_evaluation_mode(gapkit, tmp_path):
+    code = (
+        "import torch\nfrom torch import nn\n\n\nclass Model(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.enc = nn.Sequential(nn.Dropout(0.5), nn.Linear(6, 4))\n"
+        "        self.dec = nn.Sequential(nn.Linear(2, 6), nn.BatchNorm1d(6))\n\n"
+        "    def encode(self, x):\n        return self.enc(x).chunk(2, -1)\n\n"
+        "    def decode(self, z):\n        return self.dec(z)\n"
+    )
+    (tmp_path / "mine.py").write_text(code)
+    scope = {}
+    exec(code, scope)
+    torch.save(scope["Model"]().state_dict(), tmp_path / "m.pt")
+    np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).integers(0, 2, (12, 6)).astype(np.float32))
+    words = ("doctor", "m.pt", "--model", "mine.py:Model", "--data", "x.npz", "--likelihood", "bernoulli")
+    _, out, _ = gapkit(*words)
+    assert "mode: in evaluation mode, whatever they were in before: 1 Dropout and 1 BatchNorm1d" in out
+    assert "ok      random" in out

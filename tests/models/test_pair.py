@@ -149,7 +149,7 @@ def test_there_is_no_forward():
             r"positive variances[\s\S]*mean_logvar[\s\S]*--encoder-output",
         ),
         ("chunk_std", -torch.ones(5, 4), "10 of 10 are zero or negative[\\s\\S]*chunk_logvar"),
-        ("mean_logvar", (torch.zeros(5, 2),) * 3, "return the first two alone"),
+        ("mean_logvar", (torch.zeros(5, 2),) * 3, "return mean and spread alone"),
         ("mean_logvar", torch.zeros(5, 4).long(), "discrete latents are not analysed, because"),
         (
             "mean_logvar",

@@ -27,14 +27,17 @@ class Request:
         methods: what the model must have.
         factory: the user's code that builds the model, ``path/to/file.py:name``; None for none.
         arguments: of the factory.
-        trust_pickle: whether the checkpoint may run code.
+        trust_pickle: whether the checkpoint may run code; pass it on to :func:`gapkit.inputs.read.read`, or to
+            :func:`gapkit.inputs.consent.require_consent`, which know what its texts mean.
+        allow_globals: names that a pickle may ask for beyond weights; for :func:`gapkit.inputs.read.read` too.
     """
 
     path: Path
     methods: Sequence[str]
     factory: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    trust_pickle: bool = False
+    trust_pickle: bool | str = False
+    allow_globals: tuple[str, ...] = ()
 
     @property
     def asked(self) -> str:

@@ -199,7 +199,7 @@ def _own_networks(found: Folder, config: Mapping[str, Any], request: Request) ->
         do = "copy or save the folder again"
         raise InputError(request.asked, f"no {' and no '.join(lacking)}, which {CONFIG} asks for", do)
     networks = {
-        part: read_pickle(found.path / name, trust_pickle=request.trust_pickle)
+        part: read_pickle(found.path / name, trust_pickle=request.trust_pickle, whole=found.path)
         for part, name in zip(wanted, names, strict=True)
     }
     for part, network in networks.items():

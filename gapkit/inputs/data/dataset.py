@@ -115,10 +115,11 @@ def finish(raw: Raw, name: str, limit: int | None = None, scale: str | None = No
     form = Form.of(x, scale, images=raw.images, counts=counts, asked=asked)
     if limit is not None:
         x, labels = x[:limit], None if labels is None else labels[:limit]
-    x = form(x)
+    stored, x = x, form(x)
     done = raw.scaling if form.scaling.words == "none" else form.scaling.words
     digest = hashlib.sha256(x.numpy().data).hexdigest()
-    return Dataset(labels, name, raw.split, digest, classes, done, raw.notes, x)
+    moved = ("channels are moved from the last axis to the first",) if channels_last(stored) else ()
+    return Dataset(labels, name, raw.split, digest, classes, done, (*raw.notes, *moved), x)
 
 
 @dataclass(frozen=True)
@@ -150,11 +151,21 @@ class Form:
         """
         if x.dtype == torch.uint8 and x.ndim == 3:
             x = x.unsqueeze(1)
-        elif x.dtype == torch.uint8 and x.ndim == 4 and x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3):
+        elif channels_last(x):
             x = x.permute(0, 3, 1, 2)
         x = x.to(torch.float32, memory_format=torch.contiguous_format, copy=True).contiguous()
         _require_finite(x, self.asked)
         return self.scaling(x)
+
+
+def channels_last(x: Tensor) -> bool:
+    """Whether images of 8 bits, (N, H, W, C), have their channels behind.
+
+    Example:
+        >>> channels_last(torch.zeros(2, 8, 8, 3, dtype=torch.uint8))
+        True
+    """
+    return x.dtype == torch.uint8 and x.ndim == 4 and x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3)
 
 
 def require_numbers(array: np.ndarray | Tensor, asked: str) -> Tensor:

@@ -11,6 +11,7 @@ from gapkit.core.files import Arrays, read_csv, read_npy, read_parquet, require_
 from gapkit.inputs.data.dataset import Raw
 from gapkit.inputs.data.h5ad import read_h5ad
 from gapkit.inputs.data.table import read_table
+from gapkit.inputs.read import WantsCode
 from gapkit.inputs.read import read as read_checkpoint
 
 __all__ = ["READERS", "Reader", "pick"]
@@ -91,9 +92,7 @@ def _pt(path: Path, split: str, key: str | None, limit: int | None) -> Raw:
     asked = _asked(path)
     try:
         payload = read_checkpoint(path)
-    except InputError as err:
-        if "--trust-pickle" not in err.do:
-            raise
+    except WantsCode as err:
         do = "save plain tensors: torch.save({'x': x}, 'data.pt') or numpy.savez('data.npz', x=x)"
         raise InputError(asked, err.found, do) from err
     if isinstance(payload, Tensor):

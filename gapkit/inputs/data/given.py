@@ -16,6 +16,8 @@ __all__ = ["unpacked"]
 
 MAX_VALUES = 2**30  # 4 GiB in float32
 _ASKED = "data as a tensor of shape (N, ...), an array, a Dataset or a DataLoader"
+_DATA = ("x", "image", "images", "img", "pixel_values", "input", "inputs", "data", "features")
+_LABELS = ("label", "labels", "y", "target", "targets", "class")
 _YOURSELF = "pass the tensor itself: x = torch.stack([dataset[i][0] for i in range(1000)])"
 
 
@@ -60,7 +62,8 @@ def _taken(x: Any) -> tuple[Any, Any]:
         first, *others = x.tensors
         label = next((other for other in others if other.dim() == 1 and not other.is_floating_point()), None)
         return first, label
-    return _stacked(x) if isinstance(x, TorchDataset) else (x, None)
+    rows = isinstance(x, TorchDataset) or hasattr(x, "column_names")  # as those of Hugging Face, in memory
+    return _stacked(x) if rows else (x, None)
 
 
 def _stacked(data: Any) -> tuple[Tensor, np.ndarray | None]:
@@ -84,8 +87,21 @@ def _stacked(data: Any) -> tuple[Tensor, np.ndarray | None]:
     return torch.stack(rows), np.array(labels) if len(labels) == len(rows) else None
 
 
+def _by_name(item: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The data and the label of a datapoint that names its parts; the only one, or those of usual names."""
+    label = next((name for name in _LABELS if name in item), None)
+    rest = [name for name in item if name != label]
+    data = next((name for name in _DATA if name in rest), rest[0] if len(rest) == 1 else None)
+    if data is None:
+        found = f"datapoints with the parts {', '.join(map(str, item))}, none of which is called {' or '.join(_DATA)}"
+        raise InputError(_ASKED, found, "let the data set give (x, label), or call one of them x")
+    return (item[data], item[label]) if label is not None else (item[data],)
+
+
 def _pair(item: Any, name: str) -> tuple[Tensor, int | None]:
     """One datapoint and its label, if it has one."""
+    if isinstance(item, Mapping):
+        item = _by_name(item)
     parts = item if isinstance(item, tuple | list) and item else (item,)
     first, second = parts[0], parts[1] if len(parts) > 1 else None
     if isinstance(first, np.ndarray) and first.dtype.kind in "fiub":

@@ -3,6 +3,7 @@
 import os
 import warnings
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image
@@ -70,24 +71,30 @@ def read_images(
     return Raw(np.stack(images), split=split, images=True, notes=notes)
 
 
-def read_image(path: Path, asked: str) -> np.ndarray:
+def read_image(path: Path | IO[bytes], asked: str, name: str = "") -> np.ndarray:
     """One image, uint8, channels first.
+
+    Args:
+        path: of a file, or its bytes as a stream.
+        asked: beginning of the error message.
+        name: what to call it there; that of the file if empty.
 
     Raises:
         InputError: it cannot be read.
     """
+    name = name or (path.name if isinstance(path, Path) else "an image")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=_FORMATS) as image:
                 if image.mode not in GREY_MODES + COLOUR_MODES:
                     do = "convert it to 8-bit images"
-                    raise InputError(asked, f"{path.name} has pixels of mode {image.mode}", do)
+                    raise InputError(asked, f"{name} has pixels of mode {image.mode}", do)
                 pixels = np.asarray(image.convert("L" if image.mode in GREY_MODES else "RGB"))
     except InputError:
         raise
     except Exception as err:  # decoders of damaged images end in all kinds of exceptions
-        found = f"{path.name} cannot be read ({type(err).__name__}: {err!s:.160})"
+        found = f"{name} cannot be read ({type(err).__name__}: {err!s:.160})"
         raise InputError(asked, found, "remove or replace it") from err
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from gapkit.core.errors import InputError
 from gapkit.core.files import kind_of, neighbours, require_file
+from gapkit.inputs.data.arrow import is_saved, read_saved
 from gapkit.inputs.data.dataset import Dataset, Raw, finish
 from gapkit.inputs.data.files import READERS, pick
 from gapkit.inputs.data.given import unpacked
@@ -44,9 +45,9 @@ def load(
     Args:
         source: a name (``digits``, ``mnist``, ``fashion_mnist``, ``cifar10``); a file ``.npz``, ``.npy``, ``.pt``,
             ``.csv`` or ``.parquet``; a folder of images (also in folders below), or of ``.npy`` or
-            ``.parquet`` files that belong together; or ``path/to/file.py:function`` or ``package.module:function``,
-            called with ``split=`` if it takes that, and returning ``x``, ``(x, labels)``
-            or a ``torch.utils.data`` Dataset.
+            ``.parquet`` files that belong together, or one that ``datasets.Dataset.save_to_disk`` wrote; or
+            ``path/to/file.py:function`` or ``package.module:function``, called with ``split=`` if it takes that, and
+            returning ``x``, ``(x, labels)`` or a ``torch.utils.data`` Dataset.
         split: ``"train"`` or ``"test"``. Sources that make no difference give all they have.
         key: name of the array in an ``.npz`` or ``.pt`` file.
         limit: keep only the first ``limit`` datapoints.
@@ -127,7 +128,8 @@ def _found(
         raise InputError(f"load {limit} datapoints of {source}", "a limit below 1", "use 1 or more, or no limit")
     path = Path(os.path.expanduser(source))
     kind = "nothing" if source in NAMED else kind_of(path, f"load data from {source!r}")
-    if key is not None and path.suffix not in (".npz", ".pt", ".pth"):
+    saved = kind == "folder" and is_saved(path)
+    if key is not None and path.suffix not in (".npz", ".pt", ".pth") and not saved:
         do = "drop --data-key (key=), or pass a .npz or .pt file"
         raise InputError(f"load the array {key!r} of {source}", "a source without named arrays", do)
     if label_column is not None and kind != "folder" and path.suffix not in TABLES:
@@ -135,6 +137,8 @@ def _found(
         raise InputError(f"load labels from the column {label_column!r} of {source}", "a source without columns", do)
     if scale is not None:
         Scale.parse(scale)
+    if saved:
+        return finish(read_saved(path, split, key, limit, label_column), source, limit, scale, counts=counts)
     if stream and (kind == "folder" or (kind == "file" and path.suffix in SUFFIXES)):
         if kind == "file":
             require_file(path, f"read data from {path}")

@@ -96,7 +96,7 @@ def test_all_else_is_left_as_it_is(x):
         (Stream(), "without length"),
         (DataLoader(Stream()), "streams"),
         (DataLoader(TensorDataset(X), sampler=SubsetRandomSampler([0, 1])), "a sampler of its own"),
-        (Pairs(lambda i: {"x": X[i]}), "of type dict"),
+        (Pairs(lambda i: {"a": X[i], "b": X[i]}), "the parts a, b"),
         (Pairs(lambda i: "word"), "of type str"),
         (Pairs(lambda i: torch.zeros(i + 1)), r"datapoint 0 has shape \(1,\) and 1 \(2,\)"),
         (Pairs(lambda i: torch.zeros(1).expand(2**29)), "more than fit"),
