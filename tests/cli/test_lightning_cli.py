@@ -74,7 +74,8 @@ def test_hyper_parameters_in_a_namespace(gapkit, modules, tmp_path):
     code, _, err = gapkit(*words)
     assert code == 2
     assert "argparse.Namespace" in err
-    code, _, err = gapkit(*words, "--trust-pickle", "--out", "pickled")
+    assert "--allow-global argparse.Namespace" in err
+    code, _, err = gapkit(*words, "--allow-global", "argparse.Namespace", "--out", "pickled")
     assert code == 0, err
     assert same_elbo(module, tmp_path / "pickled")
 

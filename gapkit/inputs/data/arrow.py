@@ -6,6 +6,7 @@ outside the folder is opened, whatever their names are.
 """
 
 import io
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +32,8 @@ _BYTES = 4  # of a value, as float32
 
 def is_saved(path: Path) -> bool:
     """Whether a folder is one that ``save_to_disk`` wrote."""
-    return (path / _STATE).is_file() or (path / _SPLITS).is_file()
+    # Of a folder that may not be read, pathlib raises where os.path says no; who reads it next says why.
+    return os.path.isfile(path / _STATE) or os.path.isfile(path / _SPLITS)
 
 
 def read_saved(path: Path, split: str, key: str | None, limit: int | None, wanted: str | None) -> Raw:
