@@ -12,6 +12,7 @@ from gapkit.core.errors import GapkitWarning
 from gapkit.engine import spec_for, stages
 from gapkit.ladder import error_of
 from gapkit.models.reference import build
+from tests.fast import only
 
 SPEC = spec_for("quick", unit_size=16, details=2, families=("mean_field", "low_rank"))
 RUNGS = ("elbo", "elbo_star", "log_px", "iwae", "elbo_star_full_rank")
@@ -30,8 +31,10 @@ def batch_of(arguments):
     return next(part for part in arguments if isinstance(part, stages.Batch))
 
 
-@pytest.mark.parametrize("stage", ["bounds", "fits", "evidence"])
-@pytest.mark.parametrize("words", ["out of memory", None], ids=["the device's", "the machine's"])
+@pytest.mark.parametrize("stage", only(["bounds", "fits", "evidence"], "fits"))
+@pytest.mark.parametrize(
+    "words", ["out of memory", pytest.param(None, marks=pytest.mark.slow)], ids=["device", "machine"]
+)
 def test_where_memory_is_too_small_half_as_many_are_done_at_once(stage, words, problem, monkeypatch):
     model, x, whole = problem
     inner = getattr(stages, stage)
@@ -55,6 +58,7 @@ def test_where_memory_is_too_small_half_as_many_are_done_at_once(stage, words, p
         assert ((frame[name] - before[name]).abs() <= 3 * error + 1e-5).all()
 
 
+@pytest.mark.slow
 def test_the_route_is_one_of_these_stages(problem, monkeypatch):
     from gapkit.engine import pipeline
 
@@ -74,6 +78,7 @@ def test_the_route_is_one_of_these_stages(problem, monkeypatch):
     assert ((frame["log_px"] - before["log_px"]).abs() <= 3 * error + 1e-5).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "most"), [("bank.posterior_of", 12), ("misses.find_modes", 7)])
 def test_what_comes_before_the_units_is_done_in_parts(place, most, problem, monkeypatch):
     model, x, whole = problem
@@ -97,6 +102,7 @@ def test_what_comes_before_the_units_is_done_in_parts(place, most, problem, monk
     assert ((frame["log_px"] - before["log_px"]).abs() <= 3 * np.hypot(frame["log_px_se"], before["log_px_se"])).all()
 
 
+@pytest.mark.slow
 def test_the_certificate_is_made_in_parts(problem, monkeypatch):
     certify = importlib.import_module("gapkit.engine.certify")  # its name in the package is that of a function
     model, x, _ = problem
@@ -118,7 +124,9 @@ def test_the_certificate_is_made_in_parts(problem, monkeypatch):
     assert "memory is too small" in gapkit.analyze(model, x[:4], spec).summary_values.certificate.skipped
 
 
-@pytest.mark.parametrize("part", ["details._gallery", "convergence._temperatures", "baselines._levels"])
+@pytest.mark.parametrize(
+    "part", only(["details._gallery", "convergence._temperatures", "baselines._levels"], "baselines._levels")
+)
 def test_what_the_table_does_not_need_is_left_out(part, problem, monkeypatch):
     model, x, whole = problem
 

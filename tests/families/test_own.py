@@ -8,7 +8,14 @@ from gapkit.local import FAMILIES, FITTERS, forget_family
 from tests.registry import AROUND_ENCODERS, OWN_FAMILIES, ROUGH
 from tests.yardsticks import ppca
 
-EVERY = pytest.mark.parametrize("family", OWN_FAMILIES.values(), ids=OWN_FAMILIES)
+SLOW = {"beta", "dirichlet"}
+EVERY = pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(family, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for name, family in OWN_FAMILIES.items()
+    ],
+)
 
 
 def member(family):

@@ -81,6 +81,7 @@ def test_the_sum_is_exact_where_q_is_the_posterior(kind):
     assert float(found.std_error.max()) < 1e-6
 
 
+@pytest.mark.slow
 def test_gaps_in_the_encoders_own_family(kind):
     inner = kind(0.8)
     model = _model(inner)
