@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.output import number
 from benchmarks.readme_intervals import intervals
+from benchmarks.readme_kinds import kinds
 from benchmarks.readme_local_fit import local_fit
 from benchmarks.readme_scaling import scaling
 from benchmarks.readme_truth import truth
@@ -30,6 +31,7 @@ def main() -> None:
         "local_fit.json": local_fit,
         "truth.json": lambda found: truth(found, _earlier("truth_before.json")),
         "two_latents.json": _two_latents,
+        "kinds.json": kinds,
         "routes.json": _routes,
         "memory.json": _memory,
         "intervals.json": intervals,

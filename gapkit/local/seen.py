@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from gapkit.estimators.protocol import Estimate
-from gapkit.families.protocol import with_density
 from gapkit.ladder.arithmetic import Difference, gap
 from gapkit.local.blocks import block_size, blocks_with
 from gapkit.local.certificate import Certificate
@@ -84,7 +83,7 @@ def with_rivals(problem: Problem, fitter: Fitter, fit: LocalFit) -> tuple[LocalF
         moved = places[better[places]]
         own = _placed_estimate(own, fit.elbo.select(block), block, moved[fit.start[block][moved] == 0])
         fit = _replaced(fit, theirs, block, moved)
-    encoder = with_density(problem.encoder)
+    encoder = problem.encoder  # itself: what stands in for one without a density has another bound
     if family_name(encoder) == problem.family:
         keep = (own.value >= problem.encoder_elbo.value) | ~problem.encoder_elbo.value.isfinite()
         own = merged_estimates(keep, own, problem.encoder_elbo)
