@@ -12,6 +12,7 @@ WORDS = ("--data", "digits", "--limit", 30, "--effort", "quick")
 
 
 @pytest.mark.usefixtures("no_pictures")
+@pytest.mark.slow
 def test_local_steps_and_a_refit_from_start_to_report(gapkit, given, tmp_path):
     options = ("--data", "digits", "--limit", 300, "--evaluate", 30)
     code, _, err = gapkit("refit", given, *options, "--epochs", 60, "--learning-rate", 0.003, "--out", "new")

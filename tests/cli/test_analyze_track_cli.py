@@ -52,7 +52,7 @@ def files_of(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("kind", test_trackers.KINDS)
+@pytest.mark.parametrize("kind", only(list(test_trackers.KINDS), "tensorboard"))
 def test_a_run_arrives_with_its_numbers_files_and_epoch(kind, gapkit, checkpoint, tmp_path):
     name = test_trackers.named(kind, tmp_path)
     code, out, err = gapkit("analyze", checkpoint, *WORDS, "--out", "run", "--track", name)
@@ -86,6 +86,7 @@ def test_where_may_be_left_to_the_configuration(gapkit, checkpoint, tmp_path, mo
     assert read("mlflow", tmp_path).params["gapkit/checkpoint/name"] == "vae.pt"
 
 
+@pytest.mark.slow
 def test_a_series_arrives_in_one_run_by_epoch(gapkit, checkpoint, tmp_path):
     for number, epoch in ((1, 30), (2, 20)):
         save(tmp_path / f"part{number}.pt", {"epoch": epoch}, seed=number)

@@ -73,6 +73,7 @@ def _run(gapkit, files, name, *further, model="m.py:Conditional"):
     return Result.load(files / name)
 
 
+@pytest.mark.slow
 def test_every_way_to_say_a_condition_gives_the_same(gapkit, files):
     whole = _run(gapkit, files, "labels", "--data", "x.npz", "--condition", "labels").to_frame()["log_px"]
     for number, (data, *further) in enumerate(

@@ -51,6 +51,7 @@ def test_a_finished_run_is_continued_only_if_asked_and_then_makes_nothing_again(
     assert {"bounds", "fits", "evidence", "route"}.isdisjoint(facts(finished)["seconds"])
 
 
+@pytest.mark.slow
 def test_one_more_family_costs_its_fits_alone(gapkit, three_units, finished):
     before = table(finished)
     words = ("--family", "mean_field", "--family", "low_rank", "--resume")
@@ -151,6 +152,7 @@ def test_what_was_there_is_told(gapkit, three_units, finished):
     assert "resumed: 0 units were there as a whole" in err
 
 
+@pytest.mark.slow
 def test_nothing_of_the_result_before_stays_beside_a_new_one(gapkit, three_units, finished):
     (finished / "report.html").write_text("of before")
     assert gapkit("analyze", three_units, *RUN, "--resume", "--limit", 30)[0] == 0
@@ -279,6 +281,7 @@ def test_datapoints_without_numbers_make_the_exit_code_3(gapkit, tmp_path):
     assert table(tmp_path / "run")["log_px"].isna().sum() == 1
 
 
+@pytest.mark.slow
 def test_a_series_goes_on_where_it_stopped(gapkit, three_units, tmp_path, monkeypatch):
     from gapkit.cli.job import Job
 

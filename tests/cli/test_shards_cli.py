@@ -19,6 +19,7 @@ def read(folder):
     return pd.read_parquet(folder / "datapoints.parquet"), json.loads((folder / "summary.json").read_text())
 
 
+@pytest.mark.slow
 def test_shards_make_the_same_result_in_any_order_and_place(gapkit, three_units, tmp_path):
     assert gapkit("analyze", three_units, *RUN, "--out", "whole")[0] == 0
     table, numbers = read(tmp_path / "whole")

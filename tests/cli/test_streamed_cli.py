@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 
 
+@pytest.mark.slow
 def test_two_shards_of_a_folder_of_arrays(gapkit, three_units, tmp_path, monkeypatch):
     monkeypatch.setattr("gapkit.inputs.data.streamed.STREAM_FROM", 0)
     x = np.load(tmp_path / "x.npz")["x_test"]

@@ -75,6 +75,7 @@ def words(model, weights="binary.pt", data="binary.npz", likelihood="bernoulli")
     return [*command, "--likelihood", likelihood] if likelihood else command
 
 
+@pytest.mark.slow
 def test_probabilities_are_refused_and_the_remedy_gives_the_right_bound(gapkit, folder):
     assert gapkit(*words("Vae"), "--out", "right")[0] == 0
     code, _, err = gapkit(*words("Probabilities"), "--out", "run")
@@ -124,6 +125,7 @@ def test_certify_and_refit_look_too(gapkit, folder):
 
 
 @pytest.mark.usefixtures("no_pictures")
+@pytest.mark.slow
 def test_grey_pixels_have_two_honest_ways(gapkit, folder):
     code, _, err = gapkit(*words("Vae", "grey.pt", "grey.npz"), "--out", "run")
     assert code == 2
@@ -159,6 +161,7 @@ def test_options_that_mean_nothing(gapkit, folder, options, said):
     assert said in err
 
 
+@pytest.mark.slow
 def test_bytes_for_a_model_of_another_scale(gapkit, folder):
     common = words("Tanh", "signed.pt", "bytes.npz", "gaussian:sigma=0.3")
     code, _, err = gapkit(*common, "--out", "run")

@@ -140,6 +140,7 @@ def test_what_the_table_does_not_need_is_left_out(part, problem, monkeypatch):
     assert "MemoryError" in told
 
 
+@pytest.mark.slow
 def test_a_single_datapoint_that_needs_too_much_memory_is_flagged(problem, monkeypatch):
     model, x, _ = problem
     inner = stages.fits
@@ -188,6 +189,7 @@ class Broken(torch.nn.Module):
 @pytest.mark.filterwarnings(
     "ignore:a model that fits:gapkit.GapkitWarning", "ignore:q.z.x. with finite:gapkit.GapkitWarning"
 )
+@pytest.mark.slow
 def test_nan_at_some_datapoints_flags_these_and_leaves_the_others_as_they_are():
     generator = torch.Generator().manual_seed(1)
     x = torch.rand(40, 6, generator=generator).round(decimals=3)

@@ -107,6 +107,7 @@ def test_it_stands_in_summary_report_and_tracker(result):
     }
 
 
+@pytest.mark.slow
 def test_a_stored_run_knows_it_where_nobody_else_does(result, tmp_path):
     result.save(tmp_path / "run")
     code = (

@@ -77,6 +77,7 @@ def test_a_collection_keeps_no_more_of_what_is_offered_for_pictures_than_is_chos
     assert [k.index for k in gather(work, kept).chosen.worst] == [k.index for k in offered[: SPEC.details]]
 
 
+@pytest.mark.slow
 def test_of_a_unit_that_failed_nothing_is_held(monkeypatch):
     seen = []
 

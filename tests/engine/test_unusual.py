@@ -190,6 +190,7 @@ def holes(model, z):
     return Independent(Bernoulli(logits=logits, validate_args=False), 1)
 
 
+@pytest.mark.slow
 def test_a_certificate_that_fails_costs_no_analysis():
     spec = replace(spec_for("quick"), certificate=50)
     result = gapkit.analyze(Model(decode=holes), data(), spec)

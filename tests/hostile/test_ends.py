@@ -103,6 +103,7 @@ def test_an_interrupted_analysis_has_written_nothing(started, here):
     assert not [path for path in here.iterdir() if path.name.startswith(".new")]
 
 
+@pytest.mark.slow
 def test_progress_is_no_result(runner, here):
     outcome = runner(here, "train", "--data", DATA, "--out", "new", "--epochs", "2", "--hidden", "4")
     assert outcome.code == 0
@@ -125,6 +126,7 @@ def test_an_empty_folder_is_filled_where_it_stands(runner, here):
     assert not [path for path in (here / "new").iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_names_are_shown_and_not_obeyed(runner, here):
     """A split's name and a label that would clear the screen, on paper, in the terminal and in a page."""
     path = here / RUN / "summary.json"

@@ -84,6 +84,7 @@ def test_the_sorted_column_says_so(visit):
     assert page.eval_on_selector_all("#all-kinds th[scope=col]", states)[:2] == ["ascending", "none"]
 
 
+@pytest.mark.slow
 def test_the_worst_datapoints_sort_by_any_column(visit):
     page = visit(page_of("many"))
     worst = document_of("many").table("worst-table")
@@ -106,6 +107,7 @@ def test_the_worst_datapoints_sort_by_any_column(visit):
         assert [by_name[name] for name in names(page, WORST)] == known + [None] * (len(values) - len(known))
 
 
+@pytest.mark.slow
 def test_filtering_counts_what_is_left(visit):
     rows = ["ok"] * 8 + ["fit_budget,evidence_weak", "negative_gap"]
     gaps = [1.0, 2, 3, 4, 5, 6, 7, 8, 9, 10]
@@ -248,6 +250,7 @@ def test_a_narrow_screen_scrolls_down_only(visit, width, script):
         assert page.locator("main").bounding_box()["width"] <= width
 
 
+@pytest.mark.slow
 def test_a_table_wider_than_the_screen_keeps_its_first_column(visit):
     page = visit(page_of("many"), viewport={"width": 390, "height": 800})
     table = page.locator(WORST)

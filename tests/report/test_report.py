@@ -205,6 +205,7 @@ def test_the_document_is_frozen_and_has_no_markup(real):
         assert name == "svg" or not re.search(r"</|&\w+;|<\w+>", text)
 
 
+@pytest.mark.slow
 def test_the_same_result_gives_the_same_bytes(real, tmp_path):
     first = write_report(real, tmp_path / "one.html").read_bytes()
     real.save(tmp_path / "run")

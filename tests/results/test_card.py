@@ -187,6 +187,7 @@ def test_one_line_of_text_where_there_is_no_html():
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
+@pytest.mark.slow
 def test_in_light_and_dark_themes_the_card_takes_the_page_s_colours_and_hides_nothing():
     jupyter = (  # the rules of JupyterLab that reach into a card
         ".o table{border-collapse:collapse;font-size:12px;table-layout:fixed;margin:0 auto 1em}"

@@ -43,6 +43,7 @@ def test_one_fault_takes_the_advice_away(case, fault):
 
 
 @pytest.mark.parametrize("case", only(CASES, "encoder"))
+@pytest.mark.slow
 def test_so_do_any_two_and_three_and_all(case):
     for number in (2, 3, len(FAULTS)):
         for faults in itertools.combinations(FAULTS, number):
