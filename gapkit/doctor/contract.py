@@ -12,8 +12,8 @@ from gapkit.core.errors import InputError
 from gapkit.core.trees import Tree, rows_of
 from gapkit.inputs.traces import place_of
 from gapkit.models.conditions import decode_with, encode_with, prior_with
-from gapkit.models.coordinates import in_reals
 from gapkit.models.protocol import LatentModel
+from gapkit.models.pulled import in_reals
 from gapkit.models.support import check_support
 from gapkit.models.unvalidated import unvalidated
 from gapkit.target import recognise
@@ -219,8 +219,10 @@ def decode_one(model: LatentModel, x: Tensor, steps: list[str] | None = None, co
         q = encode_with(model, x.clone(), condition)  # an encoder may write into its input
         _expect(q, "encode", x.shape[0])
         real, to_latents = in_reals(q)
-        place = recognise(real).loc.reshape(-1, *real.event_shape)
-        z = place if to_latents is None else to_latents(place)
+        place = recognise(real).loc
+        shape = q.event_shape if to_latents is None else to_latents.inverse_shape(q.event_shape)
+        z = place.reshape(-1, *shape)
+        z = z if to_latents is None else to_latents(z)
         steps.append("encode")
         decoded = decode_with(model, z, condition)
         _expect(decoded, "decode", x.shape[0])

@@ -20,6 +20,7 @@ from gapkit.models.conditions import condition_for, require_condition
 from gapkit.models.coordinates import RealCoordinates, in_real_coordinates
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
+from gapkit.models.pulled import in_reals
 from gapkit.target import Target, as_proposal
 
 __all__ = ["Bound", "Estimate", "Estimator", "blocks", "bound_inputs", "without_nan"]
@@ -148,7 +149,7 @@ def bound_inputs(
         given = condition_for(model, condition, len(x), x.dtype, x.device)
         seen = in_real_coordinates(model, x[:1], rows_of(given, slice(1)))
         if seen is not model and isinstance(seen, RealCoordinates) and isinstance(q, Distribution):
-            q = seen.pulled(q)
+            q = in_reals(q, seen.to_latents)[0] if q.batch_shape else seen.pulled(q)
         target = Target(seen, x, condition=given)
         proposal = as_proposal(q, target.num_datapoints, target.dtype, target.device)
         yield target, proposal, as_key(seed, target.num_datapoints)

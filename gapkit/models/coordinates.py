@@ -11,89 +11,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import (
-    Beta,
-    Dirichlet,
-    Distribution,
-    Exponential,
-    Gamma,
-    Independent,
-    Transform,
-    TransformedDistribution,
-    Weibull,
-    constraints,
-)
-from torch.distributions.transforms import (
-    AffineTransform,
-    ComposeTransform,
-    ExpTransform,
-    IndependentTransform,
-    PowerTransform,
-    ReshapeTransform,
-    SigmoidTransform,
-    SoftplusTransform,
-    StickBreakingTransform,
-    TanhTransform,
-)
+from torch.distributions import Distribution, Transform, TransformedDistribution
+from torch.distributions.transforms import ReshapeTransform
 
 from gapkit.core.randomness import seeded
 from gapkit.core.trees import Tree
-from gapkit.families.distribution import TransportDistribution
-from gapkit.families.positive import LogGamma, LogWeibull
-from gapkit.families.simplex import LogitBeta, LogRatioDirichlet
 from gapkit.models.conditions import encode_with, prior_with
 from gapkit.models.encoding import encoded
 from gapkit.models.priors import whole_space
 from gapkit.models.protocol import LatentModel
+from gapkit.models.pulled import coordinates_of, flattened, in_reals, pulled
 
-__all__ = ["LogRatios", "RealCoordinates", "in_real_coordinates", "in_reals"]
+__all__ = ["RealCoordinates", "in_real_coordinates"]
 
 _DRAWS = 256
-_WITHOUT_PARAMETERS = (
-    ExpTransform,
-    ReshapeTransform,
-    SigmoidTransform,
-    SoftplusTransform,
-    StickBreakingTransform,
-    TanhTransform,
-)
-
-
-class LogRatios(Transform):
-    """Real y of shape (..., K - 1) to a point z of the simplex, shape (..., K): z = softmax of (y, 0).
-
-    Example:
-        >>> LogRatios()(torch.zeros(2))
-        tensor([0.3333, 0.3333, 0.3333])
-    """
-
-    domain = constraints.real_vector
-    codomain = constraints.simplex
-    bijective = True
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, LogRatios)
-
-    __hash__ = Transform.__hash__
-
-    def _call(self, x: Tensor) -> Tensor:
-        return torch.softmax(torch.cat([x, torch.zeros_like(x[..., :1])], -1), -1)
-
-    def _inverse(self, y: Tensor) -> Tensor:
-        logs = y.clamp(min=torch.finfo(y.dtype).tiny).log()
-        return logs[..., :-1] - logs[..., -1:]
-
-    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        """The sum of log z, shape (...)."""
-        return torch.log_softmax(torch.cat([x, torch.zeros_like(x[..., :1])], -1), -1).sum(-1)
-
-    def forward_shape(self, shape: Any) -> torch.Size:
-        """(..., K - 1) to (..., K)."""
-        return torch.Size((*shape[:-1], shape[-1] + 1))
-
-    def inverse_shape(self, shape: Any) -> torch.Size:
-        """(..., K) to (..., K - 1)."""
-        return torch.Size((*shape[:-1], shape[-1] - 1))
 
 
 class RealCoordinates(nn.Module):
@@ -102,11 +33,14 @@ class RealCoordinates(nn.Module):
     Attributes:
         inner: the model itself.
         to_latents: z = f(y).
+        own_shape: of y, as f takes it.
+        latent_shape: of y, as the analysis has it: flat where q is of a family that is no transform of Gaussians.
     """
 
-    def __init__(self, inner: LatentModel, to_latents: Transform) -> None:
+    def __init__(self, inner: LatentModel, to_latents: Transform, own_shape: torch.Size, *, flat: bool) -> None:
         super().__init__()
-        self.inner, self.to_latents = inner, to_latents
+        self.inner, self.to_latents, self.own_shape = inner, to_latents, own_shape
+        self.latent_shape = torch.Size([own_shape.numel()]) if flat else own_shape
 
     @property
     def decodes_for_all(self) -> bool:
@@ -121,31 +55,36 @@ class RealCoordinates(nn.Module):
     @property
     def words(self) -> str:
         """What y is, in a few words."""
-        steps = [type(step).__name__.removesuffix("Transform") for step in _flat([self.to_latents])]
+        steps = [type(step).__name__.removesuffix("Transform") for step in flattened([self.to_latents])]
         known = {"Exp": "log z", "Sigmoid": "logit z", "LogRatios": "log ratios of z", "Tanh": "artanh z"}
         return known.get(steps[0], steps[0]) if len(steps) == 1 else f"the inverse of {', then '.join(steps)}"
 
     def pulled(self, dist: Distribution) -> Distribution:
-        """A distribution of z as one of y."""
-        return _without(dist, self.to_latents)
+        """A prior of z, of batch shape () or (B,), as one of y."""
+        found = pulled(dist, self.to_latents, self.latent_shape)
+        if found.event_shape == self.latent_shape:
+            return found
+        return TransformedDistribution(
+            found, [ReshapeTransform(self.own_shape, self.latent_shape)], validate_args=False
+        )
 
     def of(self, model: LatentModel) -> "RealCoordinates":
         """Another model, with the same latents, in the same coordinates."""
-        return RealCoordinates(model, self.to_latents)
+        return RealCoordinates(model, self.to_latents, self.own_shape, flat=self.latent_shape != self.own_shape)
 
     def encode(self, x: Tensor, c: Tree = None) -> Distribution:
         """Q(y|x): batch shape (B,)."""
-        return _without(encode_with(self.inner, x, c), self.to_latents)
+        return in_reals(encode_with(self.inner, x, c), self.to_latents)[0]
 
     def decode(self, z: Tensor, c: Tree = None) -> Distribution:
         """P(x|f(y)) for y of shape (N, ...)."""
         decode: Any = self.inner.decode
-        latents = self.to_latents(z)
+        latents = self.to_latents(z.reshape(-1, *self.own_shape))
         return decode(latents) if c is None else decode(latents, c)
 
     def prior(self, c: Tree = None) -> Distribution:
         """P(y), the density of z times the Jacobian."""
-        return _without(prior_with(self.inner, c), self.to_latents)
+        return self.pulled(prior_with(self.inner, c))
 
 
 def in_real_coordinates(model: LatentModel, x: Tensor, condition: Tree = None) -> LatentModel:
@@ -160,7 +99,7 @@ def in_real_coordinates(model: LatentModel, x: Tensor, condition: Tree = None) -
         condition: of as many rows.
 
     Example:
-        >>> from torch.distributions import LogNormal
+        >>> from torch.distributions import Independent, LogNormal
         >>> class Positive:
         ...     def encode(self, x):
         ...         return Independent(LogNormal(x, 0.5 * torch.ones_like(x)), 1)
@@ -175,10 +114,12 @@ def in_real_coordinates(model: LatentModel, x: Tensor, condition: Tree = None) -
     if isinstance(model, RealCoordinates):
         return model
     q = encoded(model, x, condition)
-    found = _coordinates(q)
+    found = coordinates_of(q)
     if found is None or not _reaches(prior_with(model, condition), q, found):
         return model
-    return RealCoordinates(model, found)
+    real, _ = in_reals(q, found)
+    own = found.inverse_shape(q.event_shape)
+    return RealCoordinates(model, found, torch.Size(own), flat=real.event_shape != own)
 
 
 def _reaches(prior: Distribution, q: Distribution, to_latents: Transform) -> bool:
@@ -195,97 +136,3 @@ def _reaches(prior: Distribution, q: Distribution, to_latents: Transform) -> boo
     back = to_latents(to_latents.inv(z))
     reached = bool(torch.isclose(back, z, rtol=1e-3, atol=1e-5).all())
     return reached and (support is None or bool(support.check(own).all()))
-
-
-def in_reals(q: Distribution) -> tuple[Distribution, Transform | None]:
-    """q(y|x) and what makes z of y; q itself and None where z is real."""
-    found = _coordinates(q)
-    return (q, None) if found is None else (_without(q, found), found)
-
-
-def _coordinates(q: Distribution) -> Transform | None:
-    """What makes z of real coordinates: the last steps of q that have no parameters, or those of a known support."""
-    inner = _innermost(q)
-    if isinstance(inner, Gamma | Weibull | Exponential):
-        return ExpTransform()
-    if isinstance(inner, Beta):
-        return SigmoidTransform()
-    if isinstance(inner, Dirichlet):
-        return LogRatios()
-    if isinstance(inner, TransformedDistribution):
-        steps = _steps(inner)
-        return None if not steps else steps[0] if len(steps) == 1 else ComposeTransform(steps)
-    return None
-
-
-def _innermost(q: Distribution) -> Any:
-    while isinstance(q, Independent):
-        q = q.base_dist
-    return q
-
-
-def _flat(transforms: list[Transform]) -> list[Transform]:
-    """Compositions within compositions as one list."""
-    found: list[Transform] = []
-    for step in transforms:
-        found += _flat(step.parts) if isinstance(step, ComposeTransform) else [step]
-    return found
-
-
-def _steps(q: TransformedDistribution) -> list[Transform]:
-    """The last transforms of q that are the same for every datapoint."""
-    found: list[Transform] = []
-    for step in reversed(_flat(q.transforms)):
-        if not _fixed(step):
-            break
-        found.insert(0, step)
-    return found
-
-
-def _fixed(step: Transform) -> bool:
-    if isinstance(step, IndependentTransform):
-        return _fixed(step.base_transform)
-    if isinstance(step, AffineTransform):
-        return not any(isinstance(value, Tensor) and value.dim() for value in (step.loc, step.scale))
-    if isinstance(step, PowerTransform):
-        return not step.exponent.dim()
-    inverse = getattr(step, "_inv", None)
-    return isinstance(step, _WITHOUT_PARAMETERS) or isinstance(inverse, _WITHOUT_PARAMETERS)
-
-
-def _without(dist: Distribution, to_latents: Transform) -> Distribution:
-    """The distribution of y where z = f(y) has the given one; what f is made of is taken off where it is on top."""
-    own = _own_family(_innermost(dist), dist)
-    if own is not None:
-        return own
-    inner, wanted = _innermost(dist), _flat([to_latents])
-    if isinstance(inner, TransformedDistribution) and not isinstance(inner, Gamma | Beta | Weibull | Dirichlet):
-        steps = _flat(inner.transforms)
-        if len(steps) >= len(wanted) and all(a == b for a, b in zip(steps[-len(wanted) :], wanted, strict=True)):
-            rest = steps[: -len(wanted)]
-            base = TransformedDistribution(inner.base_dist, rest, validate_args=False) if rest else inner.base_dist
-            missing = len(dist.event_shape) - len(base.event_shape)
-            return Independent(base, missing, validate_args=False) if missing > 0 else base
-    return TransformedDistribution(dist, [to_latents.inv], validate_args=False)
-
-
-def _own_family(inner: Any, dist: Distribution) -> Distribution | None:
-    """Families that are no transforms of Gaussians, for B datapoints."""
-    if len(dist.batch_shape) != 1:
-        return None
-    batch = dist.batch_shape[0]
-    if type(inner) is Gamma:
-        place, a = (-inner.rate.log()).reshape(batch, -1), inner.concentration.reshape(batch, -1)
-        return TransportDistribution(LogGamma(place, a), validate_args=False)
-    if type(inner) is Weibull:
-        place, k = inner.scale.log().reshape(batch, -1), inner.concentration.reshape(batch, -1)
-        return TransportDistribution(LogWeibull(place, k), validate_args=False)
-    if type(inner) is Beta:
-        both = torch.stack([inner.concentration1, inner.concentration0], -1)
-        return TransportDistribution(LogitBeta(both.reshape(batch, -1, 2)), validate_args=False)
-    if type(inner) is Dirichlet:
-        parts = inner.concentration.shape[-1]
-        return TransportDistribution(
-            LogRatioDirichlet(inner.concentration.reshape(batch, -1, parts)), validate_args=False
-        )
-    return None

@@ -10,12 +10,11 @@ from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Transform, TransformedDistribution, constraints
+from torch.distributions import Distribution, constraints
 
 from gapkit.core.errors import InputError
 from gapkit.core.trees import Tree
 from gapkit.models.conditions import place_in
-from gapkit.models.coordinates import in_reals
 from gapkit.models.owners import owners_of
 from gapkit.models.priors import log_prob, moved, standard_normal
 from gapkit.models.support import describe
@@ -113,7 +112,6 @@ class JointModel(nn.Module):
         self.owners = owners_of(log_joint, q, prior)
         self.latent_shape = None if latent_shape is None else tuple(latent_shape)
         self.x_shape: tuple[int, ...] | None = None
-        self._to_latents: Transform | None = None
 
     def behind(self, name: str) -> Any:
         """What a method calls: it decides who is given a condition."""
@@ -127,7 +125,6 @@ class JointModel(nn.Module):
         q = self.q(x) if c is None else self.q(x, c)
         if isinstance(q, Distribution):
             self.latent_shape = tuple(q.event_shape)
-            self._to_latents = in_reals(q)[1]
         self.x_shape = tuple(x.shape[1:])
         return q
 
@@ -150,10 +147,7 @@ class JointModel(nn.Module):
             if self.latent_shape is None:
                 do = "say it (latent_shape=), or encode a batch first"
                 raise InputError("a reference density of z", "the latent shape is not known yet", do)
-            if self._to_latents is None:
-                return standard_normal(self.latent_shape, dtype, device)
-            shape = self._to_latents.inverse_shape(torch.Size(self.latent_shape))
-            return TransformedDistribution(standard_normal(shape, dtype, device), [self._to_latents])
+            return standard_normal(self.latent_shape, dtype, device)
         source: Any = self.given
         found = moved(source if isinstance(source, Distribution) else source(), dtype, device)
         if not isinstance(found, Distribution) or found.batch_shape:
@@ -177,8 +171,8 @@ def from_joint(
         q: x of shape (B, *x_shape) -> q(z|x), a ``torch`` distribution of batch shape (B,): normals, or a flow over
             them.
         prior: a density of z to begin searches from and to measure latents in, batch shape (): the model's p(z), where
-            it has one of its own. It changes no exact number. None takes a standard normal, in coordinates in which q
-            is real.
+            it has one of its own. It changes no exact number. None takes a standard normal; where z
+            has bounds, say it, since a density alone does not tell them: a prior on the same set.
         latent_shape: event shape of z; None learns it from the first q.
 
     Returns:

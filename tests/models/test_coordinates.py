@@ -5,9 +5,13 @@ import torch
 from scipy import optimize
 from torch.distributions import (
     AffineTransform,
+    Bernoulli,
+    Beta,
     Gamma,
     Independent,
+    LogNormal,
     Normal,
+    Poisson,
     TanhTransform,
     TransformedDistribution,
     Uniform,
@@ -16,7 +20,8 @@ from torch.distributions import (
 )
 
 import gapkit
-from gapkit.models.coordinates import LogRatios, RealCoordinates, in_real_coordinates
+from gapkit.models.coordinates import RealCoordinates, in_real_coordinates
+from gapkit.models.pulled import LogRatios
 from tests.fast import only
 from tests.models.constrained import FAMILIES, MODELS, GammaPoisson
 from tests.yardsticks import ppca
@@ -162,8 +167,69 @@ def test_mass_that_the_coordinates_would_miss_keeps_the_model_as_it_is():
 
 def test_a_joint_density_of_positive_latents():
     exact = MODELS["gamma"](1.3)
-    model = gapkit.from_joint(lambda x, z: exact.prior().log_prob(z) + exact.decode(z).log_prob(x), exact.encode)
+    prior = Independent(LogNormal(torch.zeros(2, dtype=torch.float64), 1.0), 1)  # any on the same set
+    model = gapkit.from_joint(
+        lambda x, z: exact.prior().log_prob(z) + exact.decode(z).log_prob(x), exact.encode, prior=prior
+    )
     x = exact.sample(10, 0)
     table = gapkit.analyze(model, x, effort="quick").to_frame()
     assert _rms(table["log_px"] - exact.log_px(x).numpy(), table["log_px_se"]) < 2.0
     assert _rms(table["amortization_gap"] - exact.amortization_gap(x).numpy(), table["amortization_gap_se"]) < 2.0
+
+
+class Flips:
+    """Five flips of each of two coins with Beta(a, a), in single precision: for small a most of z has no digits."""
+
+    def __init__(self, a):
+        self.a = a
+
+    def encode(self, x):
+        ones = x.reshape(-1, 2, 5).sum(-1)
+        return Independent(Beta(self.a + ones, self.a + 5 - ones), 1)
+
+    def decode(self, z):
+        return Independent(Bernoulli(z.repeat_interleave(5, -1)), 1)
+
+    def prior(self):
+        return Independent(Beta(torch.full((2,), self.a), self.a), 1)
+
+    def log_px(self, x):
+        ones, a = x.reshape(-1, 2, 5).sum(-1), torch.tensor(self.a)
+        both = torch.lgamma(a + ones) + torch.lgamma(a + 5 - ones) - torch.lgamma(2 * a + 5)
+        return (both - 2 * torch.lgamma(a) + torch.lgamma(2 * a)).sum(-1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("a", [0.05, 1.0, 300.0])
+def test_densities_near_the_bounds_are_those_of_the_coordinates(a):
+    model = Flips(a)
+    x = torch.bernoulli(torch.full((10, 10), 0.5), generator=torch.Generator().manual_seed(0))
+    x[:2], x[2] = 1.0, 0.0
+    table = gapkit.analyze(model, x, effort="quick").to_frame()
+    exact = model.log_px(x).numpy()
+    assert _rms(table["log_px"] - exact, table["log_px_se"]) < 2.0
+    assert _rms(table["elbo"] - exact, table["elbo_se"]) < 2.0  # q is the posterior
+
+
+def test_latents_of_several_axes():
+    prior = Gamma(torch.tensor([[2.0, 1.0], [3.0, 1.5]], dtype=torch.float64), 1.0)
+
+    class Square:
+        def encode(self, x):
+            return Independent(Gamma(prior.concentration + x.reshape(-1, 2, 2), 2.0), 2)
+
+        def decode(self, z):
+            return Independent(Poisson(z.flatten(1)), 1)
+
+        def prior(self):
+            return Independent(prior, 2)
+
+    model = Square()
+    x = model.decode(model.prior().sample((6,))).sample()
+    z = model.encode(x).sample()
+    exact = model.prior().log_prob(z) + model.decode(z).log_prob(x) - model.encode(x).log_prob(z)
+    found = gapkit.Elbo()(model, x, model.encode(x))  # q is the posterior
+    torch.testing.assert_close(found.value, exact)
+    real = in_real_coordinates(model, x)
+    assert real.prior().event_shape == real.encode(x).event_shape == (4,)
+    assert real.prior().sample((3,)).shape == (3, 4)
