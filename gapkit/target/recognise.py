@@ -133,7 +133,8 @@ def _no_transform(q: Distribution, inner: Distribution) -> InputError:
         f"{tuple(q.event_shape)}",
         "return Independent(Normal), MultivariateNormal or LowRankMultivariateNormal over flat latents, a "
         "TransformedDistribution or a zuko NormalizingFlow of one of them that keeps the dimension, or a "
-        "gapkit.families.TransportDistribution; "
+        "gapkit.families.TransportDistribution; gamma, Weibull, beta and Dirichlet posteriors need a prior on the same "
+        "set (prior= of from_joint); "
         "discrete latents cannot be analysed because there is no gradient in z",
     )
 
