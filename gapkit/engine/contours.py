@@ -102,9 +102,12 @@ def plane_of(draws: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarra
         Shape (3, D): the mean of q, and two rows a such that z lies at a (z - mean), in standard deviations of q.
 
     Raises:
-        ValueError: the draws do not span a plane.
+        ValueError: the draws do not span a plane, or q has no width.
     """
-    _, sizes, axes = np.linalg.svd((draws - loc) / scale, full_matrices=False)
+    standard = (draws - loc) / scale
+    if not np.isfinite(standard).all():  # an infinite number makes some LAPACKs turn forever
+        raise ValueError("q has no width in some direction, or draws are not finite")
+    _, sizes, axes = np.linalg.svd(standard, full_matrices=False)
     if len(sizes) < 2 or not sizes[1] > _FLAT * sizes[0]:
         raise ValueError("the posterior draws are too few to span a plane")
     leading = axes[:2]

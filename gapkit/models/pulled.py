@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import (
     Beta,
+    Chi2,
     Dirichlet,
     Distribution,
     Exponential,
@@ -125,10 +126,13 @@ def _innermost(q: Distribution) -> Any:
 
 
 def flattened(transforms: list[Transform]) -> list[Transform]:
-    """Compositions within compositions as one list."""
+    """Compositions within compositions as one list; how many axes a step sums over is no part of what it does."""
     found: list[Transform] = []
     for step in transforms:
-        found += flattened(step.parts) if isinstance(step, ComposeTransform) else [step]
+        if isinstance(step, ComposeTransform):
+            found += flattened(step.parts)
+        else:
+            found += flattened([step.base_transform]) if isinstance(step, IndependentTransform) else [step]
     return found
 
 
@@ -174,6 +178,10 @@ def pulled(dist: Distribution, to_latents: Transform, shape: torch.Size) -> Dist
 def _own_family(dist: Distribution, to_latents: Transform) -> Family | None:
     """Y of families that are no transforms of Gaussians, a member for each of B datapoints, or one; else None."""
     inner, batch = _innermost(dist), dist.batch_shape.numel()
+    if isinstance(inner, Exponential):
+        inner = Gamma(torch.ones_like(inner.rate), inner.rate, validate_args=False)
+    elif isinstance(inner, Chi2):
+        inner = Gamma(inner.concentration, inner.rate, validate_args=False)
     fitting = {Gamma: ExpTransform, Weibull: ExpTransform, Beta: SigmoidTransform, Dirichlet: LogRatios}
     if len(dist.batch_shape) > 1 or not isinstance(to_latents, fitting.get(type(inner), ())):
         return None

@@ -7,6 +7,8 @@ from torch.distributions import (
     AffineTransform,
     Bernoulli,
     Beta,
+    Chi2,
+    Exponential,
     Gamma,
     Independent,
     LogNormal,
@@ -18,6 +20,7 @@ from torch.distributions import (
     Weibull,
     kl_divergence,
 )
+from torch.distributions.transforms import ExpTransform, IndependentTransform
 
 import gapkit
 from gapkit.models.coordinates import RealCoordinates, in_real_coordinates
@@ -233,3 +236,30 @@ def test_latents_of_several_axes():
     real = in_real_coordinates(model, x)
     assert real.prior().event_shape == real.encode(x).event_shape == (4,)
     assert real.prior().sample((3,)).shape == (3, 4)
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        lambda x: Independent(Exponential(1.0 + x.exp()), 1),
+        lambda x: TransformedDistribution(Independent(Normal(x, 0.5), 1), [IndependentTransform(ExpTransform(), 1)]),
+        lambda x: Independent(Chi2(1.0 + x.exp()), 1),
+    ],
+    ids=["exponential", "within_another", "chi2"],
+)
+def test_other_ways_to_write_such_posteriors(q):
+    prior = Independent(Gamma(torch.full((2,), 2.0, dtype=torch.float64), 1.0), 1)
+
+    class Model:
+        encode = staticmethod(q)
+        decode = staticmethod(lambda z: Independent(Poisson(z), 1))
+        prior = staticmethod(lambda: prior)
+
+    x = torch.ones(3, 2, dtype=torch.float64)
+    z = q(x).sample()
+    real = in_real_coordinates(Model(), x)
+    y = real.to_latents.inv(z)
+    by_hand = prior.log_prob(z) + Poisson(z).log_prob(x).sum(-1) - q(x).log_prob(z)
+    found = real.prior().log_prob(y) + real.decode(y).log_prob(x) - real.encode(x).log_prob(y)
+    torch.testing.assert_close(found, by_hand)
+    assert gapkit.Elbo()(Model(), x, q(x)).value.isfinite().all()
