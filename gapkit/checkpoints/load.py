@@ -7,6 +7,7 @@ other needs the user's factory (``--model``). What says it is found by adapters 
 :mod:`gapkit.checkpoints.opening` asks them.
 """
 
+import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -121,7 +122,7 @@ def load(
     payload: Any = None
     if decoder is not None:
         adapted = of_pair(Pair(path, Path(decoder)), request)
-    elif path.is_dir():
+    elif os.path.isdir(path):
         adapted = of_folder(Folder.of(path), request)
     elif model is None:
         payload = reading()

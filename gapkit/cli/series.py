@@ -70,7 +70,7 @@ def stem_of(path: Path) -> str:
         >>> stem_of(Path("a/vae.pt"))
         'vae'
     """
-    return os.path.basename(os.path.realpath(path)) if path.is_dir() else path.stem
+    return os.path.basename(os.path.realpath(path)) if os.path.isdir(path) else path.stem
 
 
 def analyze_series(

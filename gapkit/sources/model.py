@@ -231,7 +231,7 @@ class ModelSource:
 
         asked = f"open the checkpoint {path} again"
         for name in (path, *([decoder] if decoder else [])):
-            if not Path(name).is_dir():
+            if not os.path.isdir(name):
                 require_file(Path(name), asked)
         found = sha256_of(path) if decoder is None else Pair(Path(path), Path(decoder)).sha256
         if found != self.sha256:
