@@ -29,6 +29,9 @@ def train(
     hidden: Annotated[
         str | None, typer.Option(help='Widths (mlp) or channels (conv), e.g. "200,200"; "" for none.')
     ] = None,
+    decoder_hidden: Annotated[
+        str | None, typer.Option(help="Those of the decoder, from z outwards.", show_default="as the encoder's")
+    ] = None,
     activation: Annotated[str, typer.Option(help="Of the hidden layers.")] = "elu",
     latent: Annotated[int, typer.Option(help="Dimension of z.")] = 50,
     posterior: Annotated[
@@ -38,6 +41,7 @@ def train(
     epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 100,
     batch_size: Annotated[int, typer.Option(help="Datapoints of a step.")] = 100,
     learning_rate: Annotated[float, typer.Option(help="Of the optimizer.")] = 1e-3,
+    schedule: Annotated[str, typer.Option(help="Of the learning rate: constant, cosine or stages.")] = "constant",
     optimizer: Annotated[str, typer.Option(help="adam or adagrad.")] = "adam",
     objective: Annotated[str, typer.Option(help="elbo or iwae.")] = "elbo",
     num_samples: Annotated[int, typer.Option(help="Latent draws per datapoint, the k of IWAE.")] = 1,
@@ -54,7 +58,8 @@ def train(
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier model in the folder.")] = False,
 ) -> None:
     """Train a reference VAE and write OUT/model.pt."""
-    widths = _parse_widths(hidden)  # cheap checks before torch is imported
+    widths = _parse_widths("--hidden", hidden)  # cheap checks before torch is imported
+    decoder_widths = _parse_widths("--decoder-hidden", decoder_hidden)
     claim_folder(out)
     from gapkit.inputs.data import load
     from gapkit.training import TrainConfig
@@ -64,6 +69,7 @@ def train(
         data=data,
         model=model,
         hidden=widths,
+        decoder_hidden=decoder_widths,
         activation=activation,
         latent=latent,
         posterior=posterior,
@@ -71,6 +77,7 @@ def train(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        schedule=schedule,
         optimizer=optimizer,
         objective=objective,
         num_samples=num_samples,
@@ -92,14 +99,14 @@ def train(
     typer.echo(f"next:  {_next_command(result.path, data, data_key, str(config.binarize))}")
 
 
-def _parse_widths(text: str | None) -> tuple[int, ...] | None:
+def _parse_widths(option: str, text: str | None) -> tuple[int, ...] | None:
     """Read ``"200,200"``; an empty text means no hidden layers."""
     if text is None:
         return None
     try:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError as err:
-        raise InputError(f"--hidden {text!r}", "not whole numbers", 'separate them with commas, "200,200"') from err
+        raise InputError(f"{option} {text!r}", "not whole numbers", 'separate them with commas, "200,200"') from err
 
 
 def _next_command(path: Path, data: str, key: str | None, binarize: str) -> str:

@@ -1,5 +1,6 @@
 """What a training run is asked to do, refused early when it makes no sense."""
 
+import math
 import warnings
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,15 +12,18 @@ from gapkit.models.heads import HEADS
 __all__ = ["MODELS", "RANGES", "TrainConfig"]
 
 MODELS = {"mlp": "mlp_vae", "conv": "conv_vae"}  # short name -> reference builder
+_STAGES = 8
 RANGES = {
     "model": one_of(*MODELS),
     "hidden": optional(each(whole(1))),
+    "decoder_hidden": optional(each(whole(1))),
     "latent": whole(1),
     "posterior": one_of(*HEADS),
     "epochs": whole(1),
     "batch_size": whole(1),
     "learning_rate": above(0, "0.001"),
     "optimizer": one_of("adam", "adagrad"),
+    "schedule": one_of("constant", "cosine", "stages"),
     "objective": one_of("elbo", "iwae"),
     "num_samples": whole(1),
     "annealing": one_of("none", "kl", "entropy"),
@@ -41,13 +45,17 @@ class TrainConfig:
         model: ``mlp`` or ``conv``.
         hidden: widths of the hidden layers (mlp) or channels of the convolutions (conv), from the data inwards;
             ``None`` takes (200, 200) and (32, 64), () an encoder and a decoder without hidden layers (mlp).
+        decoder_hidden: those of the decoder, from z outwards; ``None`` mirrors ``hidden``.
         activation: of the hidden layers.
         latent: dimension of z.
         posterior: family of q(z|x): ``mean_field``, ``full_rank``, ``low_rank``, ``flow`` or ``auxiliary``.
         likelihood: of p(x|z), e.g. ``bernoulli`` or ``gaussian:sigma=0.1``.
         epochs: passes over the data.
         batch_size: datapoints of a step.
-        learning_rate: of the optimizer.
+        learning_rate: of the optimizer, in the first epoch.
+        schedule: ``constant``; ``cosine``, falling to a hundredth; or ``stages``: eight of them, each three times as
+            long as the one before, in which the rate falls to a tenth (Burda et al. 2016, section 5, who take 3,280
+            epochs).
         optimizer: ``adam`` or ``adagrad``.
         objective: ``elbo`` or ``iwae``.
         num_samples: latent draws per datapoint and step, the k of IWAE.
@@ -73,6 +81,7 @@ class TrainConfig:
     data: str | Path = "mnist"
     model: str = "mlp"
     hidden: tuple[int, ...] | None = None
+    decoder_hidden: tuple[int, ...] | None = None
     activation: str = "elu"
     latent: int = 50
     posterior: str = "mean_field"
@@ -80,6 +89,7 @@ class TrainConfig:
     epochs: int = 100
     batch_size: int = 100
     learning_rate: float = 1e-3
+    schedule: str = "constant"
     optimizer: str = "adam"
     objective: str = "elbo"
     num_samples: int = 1
@@ -97,8 +107,9 @@ class TrainConfig:
         if self.binarize is None:
             object.__setattr__(self, "binarize", "dynamic" if bernoulli else "none")
         check_ranges("training", self, RANGES)
-        if self.hidden is not None:
-            object.__setattr__(self, "hidden", tuple(self.hidden))
+        for name in ("hidden", "decoder_hidden"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, tuple(getattr(self, name)))
         if (self.annealing == "none") != (self.annealing_epochs == 0):
             found = f"annealing is {self.annealing!r} and annealing_epochs is {self.annealing_epochs}"
             raise InputError("training with annealing", found, "set both, e.g. annealing='kl' with annealing_epochs=50")
@@ -118,10 +129,10 @@ class TrainConfig:
             "activation": self.activation,
             "likelihood": self.likelihood,
         }
-        if self.model == "mlp":
-            arguments["hidden"] = (200, 200) if self.hidden is None else self.hidden
-        else:
-            arguments["channels"] = (32, 64) if self.hidden is None else self.hidden
+        sizes, default = ("hidden", (200, 200)) if self.model == "mlp" else ("channels", (32, 64))
+        arguments[sizes] = default if self.hidden is None else self.hidden
+        if self.decoder_hidden is not None:
+            arguments[f"decoder_{sizes}"] = self.decoder_hidden
         return MODELS[self.model], arguments
 
     def as_dict(self) -> dict[str, object]:
@@ -134,3 +145,20 @@ class TrainConfig:
             return 1.0, 1.0
         weight = min(1.0, (epoch - 1) / self.annealing_epochs)
         return (weight, 1.0) if self.annealing == "kl" else (1.0, weight)
+
+    def learning_rate_in(self, epoch: int) -> float:
+        """Return the learning rate of an epoch, counted from 1.
+
+        Example:
+            >>> config = TrainConfig(epochs=3280, schedule="stages")
+            >>> [round(config.learning_rate_in(epoch), 6) for epoch in (1, 2, 4, 5, 3280)]
+            [0.001, 0.00072, 0.00072, 0.000518, 0.0001]
+        """
+        if self.schedule == "constant":
+            return self.learning_rate
+        if self.schedule == "cosine":
+            done = (epoch - 1) / self.epochs
+            return self.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
+        ends = [(3 ** (stage + 1) - 1) / 2 for stage in range(_STAGES)]  # 1, 4, 13, ... 3,280
+        at = (epoch - 0.5) / self.epochs * ends[-1]
+        return float(self.learning_rate * 10 ** (-sum(end <= at for end in ends) / (_STAGES - 1)))

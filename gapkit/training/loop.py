@@ -152,6 +152,8 @@ class _Run:
     def _train_epoch(self, epoch: int) -> float:
         """One pass over the data; returns the mean loss in nats per datapoint."""
         kl_weight, entropy_weight = self.config.annealing_weights(epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate_in(epoch)
         objective, num_samples = OBJECTIVES[self.config.objective], self.config.num_samples
         self.model.train()
         total = 0.0

@@ -37,6 +37,8 @@ def state_of(path):
         {"binarize": "sample", "batch_size": 7},
         {"likelihood": "gaussian:sigma=0.3", "activation": "tanh"},
         {"model": "conv", "hidden": (4, 8)},
+        {"decoder_hidden": (), "schedule": "cosine"},
+        {"model": "conv", "hidden": (4, 8), "decoder_hidden": (4,), "schedule": "stages"},
         {"posterior": "full_rank"},
         {"posterior": "low_rank", "objective": "iwae", "num_samples": 3},
         {"posterior": "flow"},
@@ -57,6 +59,26 @@ def test_the_loss_falls(tmp_path, digits, settings):
     assert loaded.extra["history"] == result.history
     assert TrainConfig(**loaded.extra["config"]) == config
     assert loaded.extra["binarize"] == config.binarize
+
+
+def test_a_decoder_of_its_own_sizes(tmp_path, digits):
+    config = TrainConfig(**{**SMALL, "epochs": 1}, decoder_hidden=(16, 8, 16))
+    model = load_checkpoint(train(config, digits, tmp_path).path).model
+    assert (model.config["hidden"], model.config["decoder_hidden"]) == ([32], [16, 8, 16])
+
+
+def test_the_learning_rate_falls_as_scheduled():
+    def rates(**settings):
+        config = TrainConfig(epochs=82, **settings)
+        return [config.learning_rate_in(epoch) for epoch in range(1, 83)]
+
+    assert set(rates()) == {1e-3}
+    cosine, stages = rates(schedule="cosine", learning_rate=0.1), rates(schedule="stages")
+    assert cosine == sorted(cosine, reverse=True)
+    assert (cosine[0], cosine[41]) == (0.1, pytest.approx(0.0505))
+    assert stages == sorted(stages, reverse=True)
+    assert stages[-1] == pytest.approx(1e-4)
+    assert stages.count(stages[-1]) == pytest.approx(82 * 2187 / 3280, abs=1)  # the last stage has two thirds
 
 
 def test_a_path_names_the_data_as_its_text_does(tmp_path, digits):
