@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gapkit.comparison import Comparison
+from gapkit.comparison import Claims, Comparison
 from gapkit.core.errors import InputError
 from gapkit.core.files import kind_of, write_atomically
 from gapkit.ood import Scored
 from gapkit.report.analysis import build
 from gapkit.report.blocks import Document
+from gapkit.report.claims import build_claims
 from gapkit.report.comparison import build_comparison
 from gapkit.report.html import render
 from gapkit.report.pdf import render_pdf
@@ -28,6 +29,8 @@ _BUILDERS: dict[type, Callable[[Any], Document]] = {
     Result: build,
     Comparison: build_comparison,
     Scored: build_score,
+    Claims: build_claims,
+    Document: lambda document: document,
 }
 
 
@@ -41,13 +44,13 @@ def as_bytes(document: Document, suffix: str) -> bytes:
     return _RENDERERS[suffix](document)
 
 
-def write_report(what: Result | Comparison | Scored, path: str | Path) -> Path:
-    """Write the report of a result, a comparison or scores as one file, wholly or not at all.
+def write_report(what: Result | Comparison | Scored | Claims | Document, path: str | Path) -> Path:
+    """Write the report of a result, a comparison, scores or claims as one file, wholly or not at all.
 
     It stands alone: without network, and without links to the files of a run. A file that is there is replaced.
 
     Args:
-        what: to report on; numbers in the report are in nats.
+        what: to report on, or a report that was put together already; numbers in the report are in nats.
         path: the file to write, ``NAME.html`` or ``NAME.pdf``; its folder exists.
 
     Returns:
@@ -85,7 +88,7 @@ def write_report(what: Result | Comparison | Scored, path: str | Path) -> Path:
     return path
 
 
-def _document(what: Result | Comparison | Scored) -> Document:
+def _document(what: object) -> Document:
     """The report as data.
 
     Raises:
