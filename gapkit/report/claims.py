@@ -1,18 +1,17 @@
 """The table of claims as data: each claim, the contrast that tests it with its interval, and the verdict."""
 
-from collections import Counter
+import math
 from typing import get_args
 
 from gapkit.comparison import Claims, Judged, Verdict
-from gapkit.report.blocks import Block, Column, Document, Interval, Row, Section, Table, Text
+from gapkit.report.blocks import Block, Column, Document, Row, Section, Table, Text
 
 __all__ = ["build_claims", "claims_blocks"]
 
 _COLUMNS = (
     Column("claim", "Claim", "text"),
-    Column("mean", "Contrast", "number"),
-    Column("ci95", "95% interval", "number"),
-    Column("unit", "Unit", "text"),
+    Column("mean", "Contrast", "text"),
+    Column("ci95", "95% interval", "text"),
     Column("trainings", "Trainings", "count"),
     Column("verdict", "Verdict", "text"),
 )
@@ -22,13 +21,12 @@ _NOTE = (
     "interval is beyond its limit, by more than the fits of q* may have fallen short; every interval is a 95% interval "
     "by itself, so that of many claims a few may be judged wrongly."
 )
-_ORDER: tuple[Verdict, ...] = get_args(Verdict)
 
 
 def build_claims(claims: Claims) -> Document:
     """The table as a report of its own."""
-    counts = Counter(one.verdict for one in claims)
-    told = [f"{counts[verdict]} of {len(claims)}: {verdict}." for verdict in _ORDER if counts[verdict]]
+    groups = {verdict: [one.claim.text for one in claims if one.verdict == verdict] for verdict in get_args(Verdict)}
+    told = [f"{verdict.capitalize()}: {'; '.join(texts)}." for verdict, texts in groups.items() if texts]
     return Document(claims.title, tuple(told), (Section("claims", "Claims", claims_blocks(claims)),))
 
 
@@ -44,15 +42,28 @@ def claims_blocks(claims: Claims, name: str = "claims") -> tuple[Block, ...]:
     return (table, Text((_NOTE,), "note"))
 
 
-def _cells(one: Judged) -> tuple[str | float | int | Interval, ...]:
-    ends = Interval(*one.ci95) if one.ci95 else Interval(None, None)
-    return (one.claim.text, one.mean, ends, one.claim.unit, len(one.trainings), one.verdict)
+def _cells(one: Judged) -> tuple[str | int, ...]:
+    decimals = _decimals(one)
+    ends = " to ".join(_number(end, decimals) for end in one.ci95) if one.ci95 else "unknown"
+    value = f"{_number(one.mean, decimals)} {one.claim.unit}".strip()
+    return (one.claim.text, value, ends, len(one.trainings), one.verdict)
 
 
 def _under(one: Judged) -> str:
     """What was measured, and in every training."""
+    decimals = _decimals(one)
     limit = f"; the limit is {one.claim.more_than:g}" if one.claim.more_than else ""
-    each = ", ".join(f"{value:.3g}" for value in one.trainings).replace("-", "\N{MINUS SIGN}")
+    each = ", ".join(_number(value, decimals) for value in one.trainings)
     points = f", on {one.datapoints:,} datapoints" if one.datapoints else ""
     source = f" Claimed in: {one.claim.source}." if one.claim.source else ""
     return f"{one.claim.contrast}{limit}. By training{points}: {each}.{source}"
+
+
+def _decimals(one: Judged) -> int:
+    """So many that the interval's half width has two digits."""
+    half = (one.ci95[1] - one.ci95[0]) / 2 if one.ci95 else abs(one.mean) / 100
+    return min(6, max(0, 1 - math.floor(math.log10(half)))) if half > 0 else 3
+
+
+def _number(value: float, decimals: int) -> str:
+    return f"{value:z.{decimals}f}".replace("-", "\N{MINUS SIGN}")
