@@ -59,15 +59,19 @@ def copied(model: LatentModel) -> Copied:
     return Copied(twin, tensors, tuple(t for t in tensors if t.requires_grad and t.is_leaf))
 
 
-def replace_encoder(twin: Copied, factor: float = 1.0) -> Copied:
+def replace_encoder(
+    twin: Copied, factor: float = 1.0, hidden: Sequence[int] | None = None, posterior: str | None = None
+) -> Copied:
     """Put a new, untrained encoder into a copied reference model; draws from torch's global generator.
 
     Args:
         twin: the copy, whose model is changed in place.
-        factor: of the encoder's hidden sizes (or channels); 1 keeps the architecture.
+        factor: of the encoder's hidden sizes (or channels); 1 keeps them.
+        hidden: these in their place, () for none (of fully connected models); None keeps them.
+        posterior: the family of its q(z|x), a key of ``gapkit.models.heads.HEADS``; None keeps it.
 
     Raises:
-        InputError: not a reference model, or no hidden layers to widen.
+        InputError: not a reference model, no hidden layers to widen, or sizes or a family that it cannot have.
     """
     model = twin.model
     builder, config = getattr(model, "builder", None), getattr(model, "config", None)
@@ -77,12 +81,18 @@ def replace_encoder(twin: Copied, factor: float = 1.0) -> Copied:
     sizes = {name: config[name] for name in _SIZES if config.get(name)}
     if factor != 1 and not sizes:
         raise InputError("a larger encoder", "one without hidden layers", "use start fresh")
-    wider = {name: [max(size + (factor > 1), round(factor * size)) for size in old] for name, old in sizes.items()}
-    source = build(builder, **{**config, **wider})
+    other: dict[str, Any] = {
+        name: [max(size + (factor > 1), round(factor * size)) for size in old] for name, old in sizes.items()
+    }
+    if hidden is not None:
+        other[next(name for name in reversed(_SIZES) if name in config)] = hidden
+    if posterior is not None and posterior != config["posterior"]:
+        other |= {"posterior": posterior, "posterior_options": None}
+    source = build(builder, **{**config, **other})
     encoder: nn.Module = source.get_submodule("encoder")
     place = next(model.encoder.parameters())
     model.encoder = encoder.to(device=place.device, dtype=place.dtype)
-    model.config = source.config
+    model.encoder_output, model.config = source.encoder_output, source.config
     return Copied(model, twin.tensors, (*twin.weights, *model.encoder.parameters()))
 
 

@@ -131,7 +131,8 @@ class _Run:
         self.order = torch.Generator().manual_seed(config.seed)  # of permutations and binarization
         self.twin = copied(model)
         if config.start != "fine_tune":
-            self.twin = replace_encoder(self.twin, config.factor if config.start == "larger" else 1.0)
+            factor = config.factor if config.start == "larger" else 1.0
+            self.twin = replace_encoder(self.twin, factor, config.hidden, config.posterior)
         self.weights = self.twin.weights
         if not self.weights:
             raise self._nothing_to_train()

@@ -33,3 +33,12 @@ def test_settings_out_of_range(wrong):
 def test_a_factor_without_a_larger_encoder_warns():
     with pytest.warns(GapkitWarning, match="no effect"):
         RefitConfig(factor=3.0)
+
+
+def test_other_layers_or_another_family_need_a_fresh_encoder():
+    assert RefitConfig(start="fresh", hidden=[8], posterior="flow").hidden == (8,)
+    for setting in ({"hidden": ()}, {"posterior": "flow"}):
+        with pytest.raises(InputError, match="take start='fresh'"):
+            RefitConfig(start="larger", **setting)
+    with pytest.raises(InputError, match="use one of mean_field"):
+        RefitConfig(start="fresh", posterior="planar")

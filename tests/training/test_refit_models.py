@@ -188,3 +188,30 @@ def test_models_that_do_not_allow_it():
     holding.result = holding.nets["in"](torch.ones(1, 6))
     with pytest.raises(InputError, match="plain values as attributes"):
         refit(holding, torch.ones(4, 6))
+
+
+@pytest.mark.parametrize("builder", ["mlp_vae", "conv_vae"])
+def test_a_fresh_encoder_of_other_layers_and_another_family(builder):
+    model = build(builder, x_shape=(1, 8, 8), latent=2)
+    decoder = {name: value.clone() for name, value in model.state_dict().items() if name.startswith("decoder")}
+    config = RefitConfig(start="fresh", hidden=(4,), posterior="flow", epochs=1)
+    other = refit(model, torch.ones(4, 1, 8, 8), config).model
+    assert other.config["hidden" if builder == "mlp_vae" else "channels"] == [4]
+    assert type(other.encode(torch.ones(2, 1, 8, 8))).__name__ == "TransportDistribution"
+    assert all(torch.equal(value, other.state_dict()[name]) for name, value in decoder.items())
+    assert rebuilt(other).config == other.config
+
+
+def rebuilt(model):
+    copy = build(model.builder, **model.config)
+    copy.load_state_dict(model.state_dict())
+    return copy
+
+
+def test_an_encoder_without_hidden_layers():
+    model = build("mlp_vae", x_shape=(6,), latent=2, hidden=(5,), posterior="flow", posterior_options={"num_layers": 2})
+    config = RefitConfig(start="fresh", hidden=(), epochs=1)
+    other = refit(model, torch.ones(4, 6), config).model
+    assert (other.config["hidden"], other.config["posterior_options"]["num_layers"]) == ([], 2)
+    back = refit(other, torch.ones(4, 6), RefitConfig(start="fresh", hidden=(3,), posterior="mean_field", epochs=1))
+    assert (back.model.config["hidden"], back.model.config["posterior_options"]) == ([3], {})
