@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import torch
+from torch import Tensor
 from torch.distributions import (
     Distribution,
     Independent,
@@ -14,7 +15,7 @@ from torch.distributions import (
     Transform,
     TransformedDistribution,
 )
-from torch.distributions.transforms import ComposeTransform
+from torch.distributions.transforms import AffineTransform, ComposeTransform
 
 from gapkit.core.errors import InputError
 from gapkit.families.auxiliary import AuxiliaryFlow
@@ -27,6 +28,7 @@ from gapkit.families.low_rank import LowRankGaussian
 from gapkit.families.protocol import Draws, Posterior, Proposal
 from gapkit.families.truncated import Truncated
 from gapkit.models.priors import moved
+from gapkit.models.pulled import flattened
 from gapkit.target.prior_proposal import PriorProposal
 
 __all__ = ["as_proposal", "family_name", "forget_name", "name_family", "recognise"]
@@ -75,9 +77,10 @@ def recognise(q: Distribution) -> Posterior:
         q: what ``encode`` returned, batch shape (B,).
 
     Returns:
-        Mean-field for (independent) normals, full-rank and low-rank for torch's multivariate normals, a transformed
-        Gaussian for a ``TransformedDistribution`` or a zuko ``NormalizingFlow`` over any of them, the transport of
-        a ``TransportDistribution``, which may be without a density of z, and what a family of one's own reads.
+        Mean-field for (independent) normals, full-rank and low-rank for torch's multivariate normals, also where an
+        ``AffineTransform`` shifts and stretches them, a transformed Gaussian for any other ``TransformedDistribution``
+        or a zuko ``NormalizingFlow`` over any of them, the transport of a ``TransportDistribution``, which may be
+        without a density of z, and what a family of one's own reads.
 
     Raises:
         InputError: a distribution that is not a transform of Gaussian noise.
@@ -118,12 +121,25 @@ def _is_zuko_flow(q: object) -> bool:
     return zuko is not None and isinstance(q, zuko.NormalizingFlow)
 
 
-def _transformed(q: Distribution, base_dist: Distribution, transform: Transform) -> TransformedGaussian:
-    """Q as a transform of the Gaussian that its base must be."""
+def _transformed(q: Distribution, base_dist: Distribution, transform: Transform) -> Posterior:
+    """Q as a transform of the Gaussian that its base must be; one that is shifted and stretched is one itself."""
     base = recognise(base_dist)
     if not isinstance(base, Affine) or base.dim != q.event_shape.numel():
         raise _no_transform(q, base_dist)
+    steps = flattened([transform])
+    if isinstance(base, DiagonalGaussian | FullRankGaussian) and all(isinstance(s, AffineTransform) for s in steps):
+        gaussian: DiagonalGaussian | FullRankGaussian = base
+        for step in steps:
+            shift, factor = (_of_latents(value, q, base.loc) for value in (step.loc, step.scale))
+            gaussian = gaussian.stretched(shift, factor)
+        return gaussian
     return TransformedGaussian(base, transform, q.event_shape)
+
+
+def _of_latents(value: Any, q: Distribution, like: Tensor) -> Tensor:
+    """A number or a tensor beside z as one of shape (B, D)."""
+    shape = q.batch_shape + q.event_shape
+    return torch.as_tensor(value).to(like).expand(shape).reshape(like.shape)
 
 
 def _no_transform(q: Distribution, inner: Distribution) -> InputError:
