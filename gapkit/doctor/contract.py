@@ -12,9 +12,11 @@ from gapkit.core.errors import InputError
 from gapkit.core.trees import Tree, rows_of
 from gapkit.inputs.traces import place_of
 from gapkit.models.conditions import decode_with, encode_with, prior_with
+from gapkit.models.naming import name_of
 from gapkit.models.protocol import LatentModel
 from gapkit.models.pulled import in_reals
 from gapkit.models.support import check_support
+from gapkit.models.unfit import no_family
 from gapkit.models.unvalidated import unvalidated
 from gapkit.target import recognise
 
@@ -219,7 +221,10 @@ def decode_one(model: LatentModel, x: Tensor, steps: list[str] | None = None, co
         q = encode_with(model, x.clone(), condition)  # an encoder may write into its input
         _expect(q, "encode", x.shape[0])
         real, to_latents = in_reals(q)
-        place = recognise(real).loc
+        try:
+            place = recognise(real).loc
+        except InputError as error:
+            raise no_family(q) from error  # of what encode returned, and not of what is left of it in coordinates
         shape = q.event_shape if to_latents is None else to_latents.inverse_shape(q.event_shape)
         z = place.reshape(-1, *shape)
         z = z if to_latents is None else to_latents(z)
@@ -265,5 +270,5 @@ def _expect_unvalidated(dist: Distribution, method: str) -> None:
 def _describe(dist: object) -> str:
     if isinstance(dist, Distribution):
         shapes = f"batch shape {tuple(dist.batch_shape)} and event shape {tuple(dist.event_shape)}"
-        return f"{type(dist).__name__} with {shapes}"
+        return f"{name_of(dist)} with {shapes}"
     return f"an object of type {type(dist).__name__}"

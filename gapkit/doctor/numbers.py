@@ -6,7 +6,10 @@ from torch import Tensor
 from gapkit.core.errors import InputError
 from gapkit.core.findings import Finding
 from gapkit.doctor.probe import Probe
+from gapkit.models.conditions import prior_with
+from gapkit.models.encoding import encoded
 from gapkit.models.priors import moved
+from gapkit.models.unfit import other_set
 
 __all__ = ["density", "encoder", "finite", "resolution", "support"]
 
@@ -68,12 +71,11 @@ def support(probe: Probe) -> Finding | None:
     share = float(outside.double().mean())
     if share <= _DRAWS_OUTSIDE:
         return None
-    found = f"{share:.0%} of the draws of q lie where the prior's density is zero, so that L[q] is minus infinity"
-    do = (
-        "let encode return a distribution on the prior's support (a TransformedDistribution, say), or name the prior "
-        "that the model was trained with"
-    )
-    return Finding("support", "error", "q(z|x) within the support of p(z)", found, do)
+    q = encoded(probe.model, probe.inputs, probe.points.condition)
+    sets = other_set(q, prior_with(probe.model, probe.points.condition))
+    lost = f"{share:.0%} of the draws of q lie where the prior's density is zero, so that L[q] is minus infinity"
+    found = f"{lost}: {sets.found}"
+    return Finding("support", "error", "q(z|x) within the support of p(z)", found, sets.do)
 
 
 def finite(probe: Probe) -> Finding | None:

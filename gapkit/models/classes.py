@@ -17,6 +17,7 @@ from gapkit.core.errors import InputError
 from gapkit.families.distribution import TransportDistribution
 from gapkit.families.gaussian_mixture import GaussianMixture
 from gapkit.models.conditions import decode_with, encode_with, has_place, prior_with, users_of_condition
+from gapkit.models.naming import name_of
 from gapkit.models.owners import owners_of
 from gapkit.models.protocol import LatentModel
 from gapkit.models.support import describe
@@ -155,6 +156,11 @@ class _Summed(Distribution):
     def __init__(self, log_weights: Tensor, parts: Sequence[Distribution]) -> None:
         self.log_weights, self.parts = log_weights, tuple(parts)
         super().__init__(parts[0].batch_shape, parts[0].event_shape, validate_args=False)
+
+    @property
+    def known_as(self) -> str:
+        """Of one class."""
+        return f"{name_of(self.parts[0])} of {len(self.parts)} classes"
 
     @property
     def support(self) -> Any:

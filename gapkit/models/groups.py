@@ -148,6 +148,7 @@ class _Chained(Distribution):
     arg_constraints: ClassVar[dict[str, Any]] = {}
     support = constraints.real_vector
     has_rsample = True
+    known_as = "Normal of each group"
 
     def __init__(self, conditionals: Conditionals, like: Tensor) -> None:
         self.conditionals, self._like = conditionals, like.detach()

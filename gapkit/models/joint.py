@@ -67,6 +67,8 @@ class GivenLatents(ValuesAlone):
         c: a condition of N rows; None for none.
     """
 
+    known_as = "log p(x, z) - log p(z)"
+
     def __init__(self, model: "OfJoint", z: Tensor, c: Tree) -> None:
         self._model, self._z, self._c = model, z, c
         super().__init__(z.shape[:1], torch.Size(model.x_shape or ()), validate_args=False)

@@ -154,6 +154,8 @@ class SbiModel(nn.Module):
 class _Learned(ValuesAlone):
     """P(x|theta) of an estimator of sbi for N parameters."""
 
+    known_as = "an estimator of sbi"
+
     def __init__(self, estimator: Any, theta: Tensor, shape: tuple[int, ...]) -> None:
         self._estimator, self._theta = estimator, theta
         super().__init__(theta.shape[:1], torch.Size(shape), validate_args=False)
