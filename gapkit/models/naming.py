@@ -16,7 +16,7 @@ from torch.distributions import (
 )
 from torch.distributions.transforms import ComposeTransform
 
-__all__ = ["bounds_of", "innermost", "name_of", "set_of", "support_of", "words_of"]
+__all__ = ["bounds_of", "innermost", "name_of", "set_of", "set_words", "support_of", "words_of"]
 
 _SETS = {
     constraints.real: "all real numbers",
@@ -99,7 +99,11 @@ def set_of(dist: Distribution) -> str:
         >>> set_of(Uniform(torch.zeros(2), torch.arange(1.0, 3.0)))
         'intervals, each with bounds of its own'
     """
-    support = support_of(dist)
+    return set_words(support_of(dist))
+
+
+def set_words(support: Any) -> str:
+    """The set of a constraint, in a few words."""
     if support in _SETS:
         return _SETS[support]
     low, high = bounds_of(support)

@@ -35,8 +35,8 @@ _DISCRETE = (
     "only latent, log p(x) is a sum over it, which needs no bound"
 )
 _ANYWHERE = (
-    "a q that has mass wherever p(z) has some, for every datapoint: LogNormal or Gamma on the positive numbers, Beta on "
-    f"[0, 1], Dirichlet on a simplex, and on all real numbers {_GAUSSIAN}"
+    "a q that has mass wherever p(z) has some, for every datapoint: LogNormal or Gamma on the positive numbers, Beta "
+    f"on [0, 1], Dirichlet on a simplex, and on all real numbers {_GAUSSIAN}"
 )
 _NEVERTHELESS = "another q needs an encoder that was trained with it"
 
