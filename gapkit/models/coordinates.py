@@ -59,7 +59,8 @@ class RealCoordinates(nn.Module):
         """What y is, in a few words."""
         steps = [words_of(step).removesuffix("Transform") for step in flattened([self.to_latents])]
         known = {"Exp": "log z", "Sigmoid": "logit z", "LogRatios": "log ratios of z", "Tanh": "artanh z"}
-        return known.get(steps[0], steps[0]) if len(steps) == 1 else f"the inverse of {', then '.join(steps)}"
+        inverse = f"the inverse of {', then '.join(steps)}"
+        return known.get(steps[0], inverse) if len(steps) == 1 else inverse
 
     def pulled(self, dist: Distribution) -> Distribution:
         """A prior of z, of batch shape () or (B,), as one of y."""

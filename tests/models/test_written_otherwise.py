@@ -48,6 +48,7 @@ FORMS = {
     ),
     "scalar_noise": lambda x, f: Independent(TransformedDistribution(Normal(0.0 * x[0, 0], 1.0), [_to(x), f]), 1),
 }
+WORDS = {"exp": "log z", "sigmoid": "logit z", "tanh": "artanh z", "softplus": "the inverse of Softplus"}
 STEPS = {"exp": ExpTransform, "sigmoid": SigmoidTransform, "tanh": TanhTransform, "softplus": SoftplusTransform}
 
 
@@ -74,6 +75,7 @@ def test_it_is_mean_field_in_the_coordinates(form, step):
     real = in_real_coordinates(model, x)
     q = recognise(real.encode(x))
     assert family_name(q) == "mean_field"
+    assert real.words == WORDS[step]
     y = real.encode(x).sample()
     z = real.to_latents(y)
     by_hand = model.prior().log_prob(z) + model.decode(z).log_prob(x) - model.encode(x).log_prob(z)
