@@ -147,7 +147,7 @@ def _families(model: LatentModel, points: Loaded, spec: AnalysisSpec) -> Familie
     if own == "transformed" and not spec.families and coordinates_of(q) is not None:  # the prior left q without any
         refused = other_set(q, prior_with(model, one.condition))
         do = f"{refused.do}; or let the gaps compare families, with q* in another one (--family flow)"
-        raise InputError(refused.asked, refused.found, do)
+        raise InputError(refused.asked, f"{refused.found}; of the family 'transformed' there is no fit", do)
     split = split_family(own, spec.families)
     for name in spec.families:
         if name != own and getattr(FITTERS[name], "within_encoders", False):

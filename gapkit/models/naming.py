@@ -77,7 +77,7 @@ def support_of(dist: Distribution) -> Any:
         last = inner.transforms[-1] if inner.transforms else None
         before = TransformedDistribution(inner.base_dist, inner.transforms[:-1], validate_args=False)
         if isinstance(last, AffineTransform) and support_of(before) not in _REAL:
-            return None  # torch says all real numbers, also for shifted positive ones
+            return _shifted(support_of(before), last)  # torch says all real numbers, also for shifted positive ones
     try:
         support: Any = dist.support
     except NotImplementedError:
@@ -89,6 +89,15 @@ def support_of(dist: Distribution) -> Any:
     return support
 
 
+def _shifted(support: Any, step: AffineTransform) -> Any:
+    """The set of shifted and stretched values; None where it is not the same for all."""
+    (low, high), shift, factor = bounds_of(support), _bound(step.loc), _bound(step.scale)
+    if low is None or shift is None or factor is None or factor <= 0:
+        return None
+    first = shift + factor * low
+    return constraints.greater_than(first) if high is None else constraints.interval(first, shift + factor * high)
+
+
 def set_of(dist: Distribution) -> str:
     """Where a distribution has mass, in a few words.
 
@@ -98,6 +107,8 @@ def set_of(dist: Distribution) -> str:
         ('the positive numbers', 'the interval [0, 1]')
         >>> set_of(Uniform(torch.zeros(2), torch.arange(1.0, 3.0)))
         'intervals, each with bounds of its own'
+        >>> set_of(TransformedDistribution(Gamma(torch.ones(2), 1.0), [AffineTransform(1.0, 2.0)]))
+        'the numbers above 1'
     """
     return set_words(support_of(dist))
 

@@ -69,8 +69,8 @@ NO_FAMILY = {
     "LKJCholesky": (lambda x: d.LKJCholesky(2, _m(x)[:, 0]), "correlation matrices", "flat numbers"),
     "Gamma through AffineTransform": (
         lambda x: Independent(TransformedDistribution(d.Gamma(_m(x), 1.0), [transforms.AffineTransform(1.0, 2.0)]), 1),
-        "a set that torch does not tell",
-        "LogNormal or Gamma on the positive numbers",
+        "the numbers above 1",
+        "of a Normal by [ExpTransform(), AffineTransform(1, 1)]",
     ),
     "Normal through SoftmaxTransform": (_normal(transforms.SoftmaxTransform()), "the simplex", "Dirichlet, or"),
     "Normal through AbsTransform": (_normal(transforms.AbsTransform()), "the positive numbers", "LogNormal, Gamma"),
