@@ -2,28 +2,17 @@
 
 from typing import Any
 
-from torch.distributions import (
-    Beta,
-    Chi2,
-    Dirichlet,
-    Distribution,
-    Exponential,
-    Gamma,
-    RelaxedBernoulli,
-    RelaxedOneHotCategorical,
-    Weibull,
-    constraints,
-)
+from torch.distributions import Distribution, RelaxedBernoulli, RelaxedOneHotCategorical, constraints
 from torch.distributions.relaxed_bernoulli import LogitRelaxedBernoulli
 from torch.distributions.relaxed_categorical import ExpRelaxedCategorical
 
 from gapkit.core.errors import InputError
 from gapkit.models.naming import bounds_of, innermost, name_of, set_of, support_of
+from gapkit.models.pulled import only_in_coordinates
 
 __all__ = ["families_on", "no_family", "other_set"]
 
 _RELAXED = (RelaxedBernoulli, RelaxedOneHotCategorical, LogitRelaxedBernoulli, ExpRelaxedCategorical)
-_IN_COORDINATES = (Beta, Chi2, Dirichlet, Exponential, Gamma, Weibull)
 _GAUSSIAN = (
     "Independent(Normal), MultivariateNormal or LowRankMultivariateNormal over flat latents, a TransformedDistribution "
     "or a zuko NormalizingFlow of one of them that keeps the dimension, or a gapkit.families.TransportDistribution"
@@ -46,6 +35,7 @@ def families_on(dist: Distribution) -> str:
 
     Example:
         >>> import torch
+        >>> from torch.distributions import Beta
         >>> families_on(Beta(torch.ones(2), 1.0))
         'Beta, or a TransformedDistribution of a Normal by [SigmoidTransform()]'
     """
@@ -86,7 +76,7 @@ def no_family(q: Distribution) -> InputError:
     if getattr(support, "is_discrete", False) or inner.has_enumerate_support:
         why = f"{found} on {set_of(q)}: q* is found along the gradient of log p(x, z) in z, and discrete z have none"
         return InputError("q(z|x) over continuous latents", why, _DISCRETE)
-    if isinstance(inner, _IN_COORDINATES):
+    if only_in_coordinates(q):
         do = f"give it a prior on the same set, {set_of(q)} (prior() of the model, prior= of gapkit.from_joint)"
         return InputError(asked, f"{found} with {shapes}", do)
     found = f"{found} on {set_of(q)}, with {shapes}"
