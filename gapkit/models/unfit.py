@@ -103,8 +103,8 @@ def other_set(q: Distribution, prior: Distribution) -> InputError:
     ours, theirs = set_of(q), set_of(prior)
     found = f"q(z|x) is {name_of(q)} on {ours}, and p(z) is {name_of(prior)} on {theirs}"
     if ours == theirs:
-        found += ", whose draws are not all there"
-        do = "let prior() return a distribution that can be drawn from, with draws on the set that it names"
+        found += ", but not with mass on the same part of it"
+        do = "give q(z|x) and p(z) the same bounds for every datapoint, and p(z) draws (sample) that lie within them"
         return InputError("q(z|x) and p(z) on the same set", found, do)
     families = families_on(prior)
     change = f", or let encode return a q on that of p(z): {families}" if families else ""

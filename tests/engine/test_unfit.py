@@ -153,6 +153,17 @@ def test_supports_that_differ_are_both_named(q, kind, prior):
     assert {"positive": "LogNormal, Gamma", "unit": "Beta, or", "real": "Independent(Normal)"}[prior] in line.do
 
 
+class Undrawn(d.Gamma):
+    def sample(self, sample_shape=()):
+        raise NotImplementedError
+
+
+def test_a_prior_on_the_same_set_that_cannot_be_drawn_from_is_said():
+    line = refused(Model(WORK["positive"][1], lambda: Independent(Undrawn(2 * ONE, 1.0), 1)))
+    assert "p(z) is Undrawn on the positive numbers, but not with mass on the same part" in line.found
+    assert "draws (sample) that lie within" in line.do
+
+
 def test_another_family_for_a_log_normal_under_a_normal_prior():
     model = Model(WORK["positive"][0], PRIORS["real"])
     assert "--family flow" in refused(model).do
