@@ -159,9 +159,36 @@ def _tests():
     return {path.relative_to(TESTS): path.read_text() for path in sorted(TESTS.rglob("*.py"))}
 
 
+def _names_another(text):
+    """Whether it names a file of tests, in any form of an import; also in code for another process."""
+    by_its_path = r"\btests\.(?:\w+\.)*test_\w+|\bfrom\s+\.+(?:\w+\.)*test_\w+"
+    of_its_folder = r"\bfrom\s+(?:tests\b|\.)[\w.]*\s+import\s+(?:\([^)]*|[^\n]*)\btest_\w+"
+    return re.search(f"{by_its_path}|{of_its_folder}", text) is not None
+
+
+OTHER = "test" + "_other"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        f"import tests.cli.{OTHER} as other",
+        f"from tests.cli.{OTHER} import place",
+        f"from tests.cli import readers, {OTHER}",
+        f"from tests import (\n    cli,\n    {OTHER} as other,\n)",
+        f"from .{OTHER} import place",
+        f"from . import {OTHER}",
+        f'import_module("tests.cli.{OTHER}")',
+    ],
+)
+def test_every_form_of_such_an_import_is_seen(form):
+    assert _names_another(f"import sys\n{form}\n")
+    assert not _names_another(form.replace(OTHER, "other") + f"\ndef {OTHER}():\n    pass\n")
+
+
 def test_no_test_imports_from_another():
     """What two files share is in a helper module or in conftest.py; also code that a test runs in another process."""
-    another = {str(path) for path, text in _tests().items() if re.search(r"\btests\.(?:\w+\.)*test_\w+", text)}
+    another = {str(path) for path, text in _tests().items() if _names_another(text)}
     assert not another
 
 

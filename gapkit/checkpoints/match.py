@@ -10,9 +10,10 @@ from typing import Any, NoReturn
 
 from torch import Tensor, nn
 
-from gapkit.checkpoints.places import USUAL_KEYS, Place, describe_payload, first_of, place_at, places
+from gapkit.checkpoints.places import USUAL_KEYS, Place, describe_payload, place_at, places
 from gapkit.checkpoints.state import forms, load_strictly, tied
 from gapkit.core.errors import InputError
+from gapkit.core.weights import first_of
 
 __all__ = ["Match", "fill"]
 

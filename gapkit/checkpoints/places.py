@@ -1,19 +1,18 @@
 """Where the weights lie in a checkpoint: every dict of tensors in it, by its place."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from gapkit.core.errors import InputError
+from gapkit.core.weights import first_of, short
 
-__all__ = ["Place", "describe_payload", "first_of", "place_at", "places"]
+__all__ = ["Place", "describe_payload", "place_at", "places"]
 
 USUAL_KEYS = ("state_dict", "model_state_dict", "model")
 DEPTH = 3
-SHOWN = 8
-LONGEST = 120
 # What trainers keep beside the weights; tensors in there are no weights.
 _TRAINERS = ("optim", "sched", "scaler", "loops", "callbacks", "rng", "hparams", "hyper_parameters", "config", "args")
 
@@ -34,7 +33,7 @@ class Place:
 
     def __str__(self) -> str:
         """Its place and how much is there."""
-        return f"{_short(self.name) or 'the file itself'} ({len(self.state)} tensors)"
+        return f"{short(self.name) or 'the file itself'} ({len(self.state)} tensors)"
 
 
 def places(payload: Any) -> list[Place]:
@@ -88,17 +87,6 @@ def describe_payload(payload: Any) -> str:
         words = [f"{key} ({_kind(value)})" for key, value in entries]
         return f"a dict with {first_of(words)}" if words else "an empty dict"
     return _kind(payload)
-
-
-def first_of(names: Sequence[str]) -> str:
-    """The first few of a list, and how many there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(_short(name) for name in names[:SHOWN])}{more} ({len(names)} in all)"
-
-
-def _short(name: str) -> str:
-    """A name as it may stand in a message: a file may hold one of any length."""
-    return name if len(name) <= LONGEST else f"{name[:LONGEST]}..."
 
 
 def _walk(value: Any, name: str, depth: int) -> Iterator[Place]:

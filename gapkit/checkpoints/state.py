@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gapkit.checkpoints.places import SHOWN, first_of, place_at, places
 from gapkit.checkpoints.places import describe_payload as described
+from gapkit.checkpoints.places import place_at, places
 from gapkit.core.errors import InputError
+from gapkit.core.weights import SHOWN, first_of
 
 __all__ = ["find_state_dict", "forms", "load_strictly", "require_finite", "strip_prefixes", "strip_wrappers", "tied"]
 

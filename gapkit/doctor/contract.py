@@ -1,28 +1,27 @@
 """Everything that is checked before any work: the model keeps the contract, and the data fit the model."""
 
-import contextlib
-import inspect
-import math
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Distribution
 
 from gapkit.core.errors import InputError
 from gapkit.core.trees import Tree, rows_of
+from gapkit.doctor.remedy import model_dtypes, prior_remedy, remedy
 from gapkit.inputs.traces import place_of
 from gapkit.models.conditions import decode_with, encode_with, prior_with
+from gapkit.models.naming import name_of
+from gapkit.models.parameters import faulty
+from gapkit.models.priors import log_prob, moved
 from gapkit.models.protocol import LatentModel
 from gapkit.models.pulled import in_reals
 from gapkit.models.support import check_support
+from gapkit.models.unfit import no_family
 from gapkit.models.unvalidated import unvalidated
 from gapkit.target import recognise
 
-__all__ = ["decode_one", "fit_to_model", "model_dtypes", "prepare", "require_support"]
+__all__ = ["decode_one", "fit_to_model", "prepare", "require_support"]
 
 _ROWS_CHECKED = 500
-_DTYPES = (torch.float32, torch.float64)
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _CONTRACT = (
     "an object with encode(x) -> Distribution, decode(z) -> Distribution and prior() -> Distribution "
     "(gapkit.from_pair wraps an ordinary encoder and decoder)"
@@ -86,17 +85,6 @@ def require_support(model: LatentModel, x: Tensor, condition: Tree = None) -> No
         check_support(decode_one(model, part, condition=rows_of(condition, rows)), part)
 
 
-def model_dtypes(model: object, x: Tensor) -> list[torch.dtype]:
-    """Floating-point types to try, the likeliest first."""
-    dtypes = [p.dtype for p in model.parameters() if p.is_floating_point()] if isinstance(model, nn.Module) else []
-    if dtypes and dtypes[0] not in _DTYPES:
-        raise InputError("a model in float32 or float64", f"weights in {dtypes[0]}", "convert it: model.float()")
-    if dtypes:
-        return dtypes[:1]
-    own = [x.dtype] if x.dtype in _DTYPES else []
-    return list(dict.fromkeys([*own, *_DTYPES]))
-
-
 def fit_to_model(model: LatentModel, x: Tensor, condition: Tree = None) -> Tensor:
     """Return the data in the type and shape that encode accepts and decode's distribution describes.
 
@@ -138,54 +126,8 @@ def fit_to_model(model: LatentModel, x: Tensor, condition: Tree = None) -> Tenso
     raise InputError(
         f"data of {tuple(x.shape[1:])} per datapoint that the model can encode and decode",
         f"{step} failed: {type(reason).__name__}: {str(reason).strip()[:600]}{place_of(reason)}",
-        _remedy(model, x, step, condition),
+        remedy(model, x, step, condition, reason),
     ) from reason
-
-
-def _remedy(model: LatentModel, x: Tensor, step: str, condition: Tree) -> str:
-    """What mends a method that failed, as far as its signature and a try with whole numbers tell."""
-    method = getattr(model, step)
-    with contextlib.suppress(TypeError, ValueError):  # some callables have no signature
-        needed = [
-            name
-            for name, parameter in inspect.signature(method).parameters.items()
-            if parameter.default is parameter.empty and parameter.kind in _POSITIONAL
-        ]
-        if len(needed) == 2 and condition is None:
-            return (
-                f"{step} needs {', '.join(needed)}: give the second for every datapoint as its condition (condition= "
-                "in Python, --condition NAME on the command line)"
-            )
-        if len(needed) > 1 + (condition is not None):
-            return (
-                f"{step} needs {', '.join(needed)}, and is given one argument and a condition: make those beyond the "
-                "first one tuple or mapping (condition=), and take it apart in the model"
-            )
-    if step == "encode" and x.dim() == 2 and (image := _image_that_fits(model, x, condition)) is not None:
-        sizes = ", ".join(map(str, image))
-        return f"encode takes images, and the data are flat: x = x.reshape(-1, {sizes}) first in encode"
-    if step == "encode" and not bool((x != x.round()).any()):
-        for whole in (x[:2].long(), x[:2].flatten(1).long()):
-            try:
-                with torch.no_grad():
-                    encode_with(model, whole, rows_of(condition, slice(2)))
-            except Exception:
-                continue
-            return "encode wants whole numbers, and data arrive as floating-point ones: x = x.long() first in encode"
-    return "check the data's shape and how the model is built"
-
-
-def _image_that_fits(model: LatentModel, x: Tensor, condition: Tree) -> tuple[int, ...] | None:
-    """The shape of a square image that encode takes, grey or in colours, channels first; None for none."""
-    for channels in (1, 3):
-        side = math.isqrt(x.shape[1] // channels)
-        if channels * side * side != x.shape[1]:
-            continue
-        for dtype in model_dtypes(model, x):
-            with contextlib.suppress(Exception), torch.no_grad():  # of the user's own code
-                encode_with(model, x[:2].to(dtype).reshape(2, channels, side, side), rows_of(condition, slice(2)))
-                return channels, side, side
-    return None
 
 
 def _keep_if_encodable(model: LatentModel, x: Tensor, event: torch.Size, few: Tree) -> Tensor:
@@ -219,7 +161,10 @@ def decode_one(model: LatentModel, x: Tensor, steps: list[str] | None = None, co
         q = encode_with(model, x.clone(), condition)  # an encoder may write into its input
         _expect(q, "encode", x.shape[0])
         real, to_latents = in_reals(q)
-        place = recognise(real).loc
+        try:
+            place = recognise(real).loc
+        except InputError as error:
+            raise no_family(q) from error  # of what encode returned, and not of what is left of it in coordinates
         shape = q.event_shape if to_latents is None else to_latents.inverse_shape(q.event_shape)
         z = place.reshape(-1, *shape)
         z = z if to_latents is None else to_latents(z)
@@ -231,12 +176,12 @@ def decode_one(model: LatentModel, x: Tensor, steps: list[str] | None = None, co
         allowed: tuple[tuple[int, ...], ...] = ((), (len(x),)) if condition is not None else ((),)
         fits = isinstance(prior, Distribution) and prior.event_shape == q.event_shape
         if not fits or tuple(prior.batch_shape) not in allowed:
-            found = _describe(prior)
-            raise InputError(
-                f"prior() with batch shape () and event shape {tuple(q.event_shape)}, the latent's",
-                found,
-                "wrap a factorised prior in torch.distributions.Independent(prior, 1)",
-            )
+            asked = f"prior() with batch shape () and event shape {tuple(q.event_shape)}, the latent's"
+            raise InputError(asked, _describe(prior), prior_remedy(prior, q))
+        if words := faulty(prior):
+            do = "give it what it takes: exp or softplus of a number that is read as a scale"
+            raise InputError("p(z) with parameters such as its distribution takes", words, do)
+        log_prob(moved(prior, z.dtype, z.device), z)
     return decoded
 
 
@@ -265,5 +210,5 @@ def _expect_unvalidated(dist: Distribution, method: str) -> None:
 def _describe(dist: object) -> str:
     if isinstance(dist, Distribution):
         shapes = f"batch shape {tuple(dist.batch_shape)} and event shape {tuple(dist.event_shape)}"
-        return f"{type(dist).__name__} with {shapes}"
+        return f"{name_of(dist)} with {shapes}"
     return f"an object of type {type(dist).__name__}"

@@ -16,6 +16,7 @@ from gapkit.core.randomness import seeded
 from gapkit.doctor import data, gradient, mass, numbers, readings, repeat
 from gapkit.doctor.findings import check_allowed, settled
 from gapkit.doctor.probe import Probe, innermost, probe
+from gapkit.inputs.traces import place_of
 from gapkit.models.distributions import CrossEntropy
 from gapkit.models.protocol import LatentModel
 
@@ -29,6 +30,7 @@ _CHECKS: dict[str, _Check] = {
     "neighbours": repeat.neighbours,
     "input_changed": repeat.input_changed,
     "encoder": numbers.encoder,
+    "parameters": numbers.parameters,
     "density": numbers.density,
     "support": numbers.support,
     "finite": numbers.finite,
@@ -47,6 +49,7 @@ ASKED = {
     "neighbours": "numbers of a datapoint that do not depend on the others in its batch",
     "input_changed": "inputs that are left as they are",
     "encoder": "q(z|x) with finite locations and positive scales",
+    "parameters": "scales, rates and probabilities such as their distributions take",
     "density": "a density of q(z|x) that can be evaluated anywhere",
     "support": "mass of q(z|x) only where p(z) has some",
     "finite": "finite log p(x|z) at draws of q(z|x)",
@@ -60,7 +63,7 @@ ASKED = {
     "resolution": "digits enough in the model's own type",
     "encoder_input": "the encoder's input as in training",
 }
-ENCODER_CHECKS = ("random", "neighbours", "encoder", "support", "scale")
+ENCODER_CHECKS = ("random", "neighbours", "encoder", "parameters", "support", "scale")
 
 
 @dataclass(frozen=True)
@@ -217,5 +220,5 @@ def _outcome(name: str, check: _Check, known: Probe) -> Finding | None:
         raise
     except Exception as error:  # a user's code may do anything; a check that cannot be made is no reason to stop
         words = (str(error).strip().splitlines() or [""])[0][:200]
-        found = f"not made: {type(error).__name__}: {words}"
+        found = f"not made: {type(error).__name__}: {words}{place_of(error)}"
         return Finding(name, "note", f"the check {name!r}", found, "look at decode and encode for unusual inputs")

@@ -15,6 +15,7 @@ from torch import Tensor
 from gapkit.core.errors import InputError
 from gapkit.core.findings import Finding
 from gapkit.doctor.probe import Probe
+from gapkit.inputs.traces import MEND, is_slip, place_of
 
 __all__ = ["gradient", "path_errors"]
 
@@ -41,7 +42,8 @@ def gradient(probe: Probe) -> Finding | None:
             raise
         except Exception as error:  # whatever torch or the user's code says when a gradient is asked for
             words = (str(error).strip().splitlines() or [""])[0][:200]
-            return Finding("gradient", "error", asked, f"none: {type(error).__name__}: {words}", _DO)
+            found_there = f"none: {type(error).__name__}: {words}{place_of(error)}"
+            return Finding("gradient", "error", asked, found_there, MEND if is_slip(error) else _DO)
         if told > 1:
             words = (
                 f"along {wrong} of {told} paths between {name} it does not add up to the difference of the values: it "

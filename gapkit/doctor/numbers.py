@@ -6,9 +6,13 @@ from torch import Tensor
 from gapkit.core.errors import InputError
 from gapkit.core.findings import Finding
 from gapkit.doctor.probe import Probe
+from gapkit.models.conditions import prior_with
+from gapkit.models.encoding import encoded
+from gapkit.models.parameters import faulty, not_positive
 from gapkit.models.priors import moved
+from gapkit.models.unfit import other_set
 
-__all__ = ["density", "encoder", "finite", "resolution", "support"]
+__all__ = ["density", "encoder", "finite", "parameters", "resolution", "support"]
 
 _ROWS, _AT_ONCE = 2000, 500
 _DRAWS_OUTSIDE = 0.005
@@ -44,6 +48,30 @@ def encoder(probe: Probe) -> Finding | None:
     return Finding("encoder", level, asked, f"{found}: {' and '.join(parts)}", do)
 
 
+def parameters(probe: Probe) -> Finding | None:
+    """Whether scales, rates and probabilities are what distributions take, at the places and at draws of q."""
+    places = (probe.q.loc, *probe.z)
+    with torch.no_grad():
+        for whose, dist in (("q(z|x)", probe.q), ("p(z)", probe.target.prior)):
+            deviations = getattr(dist, "deviations", None)  # of latents in groups
+            if callable(deviations):
+                found = torch.stack([deviations(z) for z in places])
+                if words := not_positive(found, "standard deviations of latents given those before them"):
+                    return _misread(f"{whose}: {words}")
+        for p in map(probe.decode, places):
+            if words := faulty(p):
+                return _misread(f"p(x|z): {words}")
+    return None
+
+
+def _misread(found: str) -> Finding:
+    do = (
+        "give the distribution what it takes: exp or softplus of an output that is read as a scale or a rate, its "
+        "sigmoid for probabilities (or logits=)"
+    )
+    return Finding("parameters", "error", "scales, rates and probabilities such as their distributions take", found, do)
+
+
 def density(probe: Probe) -> Finding | None:
     """Whether log q(z) can be asked for at any z: fits compare q* with the encoder's q, and proposals are mixtures."""
     ask = getattr(probe.q, "log_prob", None)
@@ -68,12 +96,11 @@ def support(probe: Probe) -> Finding | None:
     share = float(outside.double().mean())
     if share <= _DRAWS_OUTSIDE:
         return None
-    found = f"{share:.0%} of the draws of q lie where the prior's density is zero, so that L[q] is minus infinity"
-    do = (
-        "let encode return a distribution on the prior's support (a TransformedDistribution, say), or name the prior "
-        "that the model was trained with"
-    )
-    return Finding("support", "error", "q(z|x) within the support of p(z)", found, do)
+    q = encoded(probe.model, probe.inputs, probe.points.condition)
+    sets = other_set(q, prior_with(probe.model, probe.points.condition))
+    lost = f"{share:.0%} of the draws of q lie where the prior's density is zero, so that L[q] is minus infinity"
+    found = f"{lost}: {sets.found}"
+    return Finding("support", "error", "q(z|x) within the support of p(z)", found, sets.do)
 
 
 def finite(probe: Probe) -> Finding | None:

@@ -128,7 +128,7 @@ def certify(
         require_condition(model, "give conditions to simulate with (condition=); gapkit analyze certifies too")
     with frozen(model), moved_to(model, device):
         points, _ = drawn_from(model, num_datapoints, spec.seed, conditions(model, condition, device), device)
-        model = in_real_coordinates(model, points[:1].inputs, points[:1].condition)
+        model = in_real_coordinates(model, points[:1].inputs, points[:1].condition, strict=True)
         told(examine(model, points, allow=allow, target_se=spec.evidence.target_se))
         like = stages.like_of(model, points)
         bank = build_shared_bank(like, {"simulated": points}, None, spec)

@@ -15,10 +15,11 @@ from gapkit.engine.given import Given
 from gapkit.engine.own_bounds import checked_bounds
 from gapkit.engine.prepared import points_of, prepared
 from gapkit.engine.spec import AnalysisSpec
-from gapkit.models.conditions import users_of_condition
-from gapkit.models.coordinates import in_real_coordinates
+from gapkit.models.conditions import prior_with, users_of_condition
+from gapkit.models.coordinates import RealCoordinates, in_real_coordinates
 from gapkit.models.encoding import encoded
 from gapkit.models.freeze import frozen, training_layers
+from gapkit.models.naming import name_of
 from gapkit.models.protocol import LatentModel
 from gapkit.target import Target, family_name, recognise
 
@@ -65,7 +66,7 @@ def checkup(model: LatentModel, given: Given, spec: AnalysisSpec) -> list[Checke
             data, another, _ = points_of(model, given, device)
             first = next(iter(data.values()))
             seen = first.some()
-            model = in_real_coordinates(model, seen[:1].inputs, seen[:1].condition)
+            model = in_real_coordinates(model, seen[:1].inputs, seen[:1].condition, strict=True)
             q = encoded(model, seen[:1].inputs, seen[:1].condition)
             family = family_name(recognise(q))
         except InputError as error:
@@ -106,18 +107,15 @@ def _rest(model: LatentModel, given: Given, spec: AnalysisSpec, device: torch.de
 def _facts(model: LatentModel, seen: Any, q: torch.distributions.Distribution, family: str) -> str:
     """What the model is, in a line."""
     target = Target(model, seen[:2].x, condition=seen[:2].condition)
-    likelihood = _innermost(target.decode(recognise(encoded(model, seen[:2].inputs, seen[:2].condition)).loc))
-    prior = _innermost(target.prior)
+    likelihood = name_of(target.decode(recognise(encoded(model, seen[:2].inputs, seen[:2].condition)).loc))
+    own = model.inner if isinstance(model, RealCoordinates) else model
+    prior = name_of(prior_with(own, seen[:2].condition))
     users = users_of_condition(model) if seen.condition is not None else ()
     beside = f", a condition in {', '.join(users)}" if users else ""
-    latents = f"latents of shape {tuple(q.event_shape)}" if len(q.event_shape) != 1 else f"{q.event_shape[0]} latents"
+    size = q.event_shape.numel()
+    latents = f"{size} latent{'' if size == 1 else 's'}"
+    latents += f" of shape {tuple(q.event_shape)}" if len(q.event_shape) > 1 else ""
     return (
         f"x of shape {tuple(seen.x.shape[1:])}, {latents}, q(z|x) {family.replace('_', ' ')}, p(z) {prior}, p(x|z) "
         f"{likelihood}, {str(target.dtype).removeprefix('torch.')}{beside}"
     )
-
-
-def _innermost(dist: Any) -> str:
-    while isinstance(dist, torch.distributions.Independent):
-        dist = dist.base_dist
-    return type(dist).__name__

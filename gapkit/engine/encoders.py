@@ -10,6 +10,7 @@ from gapkit.core.errors import InputError
 from gapkit.core.randomness import Key
 from gapkit.doctor import ENCODER_CHECKS, examine, moved_to, told
 from gapkit.doctor.contract import decode_one
+from gapkit.inputs.traces import place_of
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
 from gapkit.training.compare_encoders import require_one_decoder
@@ -73,7 +74,7 @@ def check_encoders(
         except InputError as error:
             raise InputError(f"{asked}: {error.asked}", error.found, error.do) from error
         except Exception as error:  # any error, also of the user's own code
-            found = f"it refused the data: {type(error).__name__}: {str(error).strip()[:300]}"
+            found = f"it refused the data: {type(error).__name__}: {str(error).strip()[:300]}{place_of(error)}"
             raise InputError(asked, found, do) from error
         try:
             told(examine(other, points, allow=allow, only=ENCODER_CHECKS), f"encoder {name}: ")

@@ -11,7 +11,7 @@ from gapkit.core.errors import InputError
 from gapkit.core.rows import Placed, Rows
 from gapkit.core.trees import Tree, rows_of
 from gapkit.doctor import prepare
-from gapkit.doctor.contract import model_dtypes
+from gapkit.doctor.remedy import model_dtypes
 from gapkit.models.conditions import condition_for, require_condition
 from gapkit.models.protocol import LatentModel
 

@@ -23,9 +23,12 @@ from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.units import Unit, plan_units
 from gapkit.inputs.data import unpacked
 from gapkit.local import FITTERS, order, split_family
+from gapkit.models.conditions import prior_with
 from gapkit.models.coordinates import RealCoordinates, in_real_coordinates
 from gapkit.models.encoding import encoded
 from gapkit.models.protocol import LatentModel
+from gapkit.models.pulled import coordinates_of
+from gapkit.models.unfit import other_set
 from gapkit.results.records import Families
 from gapkit.target import family_name, recognise
 
@@ -77,7 +80,7 @@ def prepared(model: LatentModel, given: Given, spec: AnalysisSpec, device: torch
     data, other_inputs, labels = points_of(model, given, device)
     first, sizes = next(iter(data)), {name: len(part) for name, part in data.items()}
     seen = data[first].some()
-    model = in_real_coordinates(model, seen[:1].inputs, seen[:1].condition)
+    model = in_real_coordinates(model, seen[:1].inputs, seen[:1].condition, strict=True)
     encoders = dict(given.encoders)
     if isinstance(model, RealCoordinates):
         encoders = {name: model.of(encoder) for name, encoder in encoders.items()}
@@ -141,6 +144,10 @@ def _families(model: LatentModel, points: Loaded, spec: AnalysisSpec) -> Familie
     one = points[:1]
     q = encoded(model, one.inputs, one.condition)
     own = family_name(recognise(q))
+    if own == "transformed" and not spec.families and coordinates_of(q) is not None:  # the prior left q without any
+        refused = other_set(q, prior_with(model, one.condition))
+        do = f"{refused.do}; or let the gaps compare families, with q* in another one (--family flow)"
+        raise InputError(refused.asked, f"{refused.found}; of the family 'transformed' there is no fit", do)
     split = split_family(own, spec.families)
     for name in spec.families:
         if name != own and getattr(FITTERS[name], "within_encoders", False):

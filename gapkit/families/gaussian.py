@@ -119,6 +119,10 @@ class DiagonalGaussian(Affine):
         """The same Gaussians with all standard deviations multiplied."""
         return DiagonalGaussian(self.loc, factor * self.scale)
 
+    def stretched(self, shift: Tensor, factor: Tensor) -> "DiagonalGaussian":
+        """The Gaussians of shift + factor * z, both of shape (B, D)."""
+        return DiagonalGaussian(shift + factor * self.loc, factor.abs() * self.scale)
+
     def select(self, rows: Tensor) -> "DiagonalGaussian":
         """Return the Gaussians of some datapoints: rows has shape (P,)."""
         return DiagonalGaussian(self.loc[rows], self.scale[rows])
@@ -178,6 +182,11 @@ class FullRankGaussian(Affine):
     def widened(self, factor: float) -> "FullRankGaussian":
         """The same Gaussians with all standard deviations multiplied."""
         return FullRankGaussian(self.loc, factor * self.scale_tril)
+
+    def stretched(self, shift: Tensor, factor: Tensor) -> "FullRankGaussian":
+        """The Gaussians of shift + factor * z, both of shape (B, D); the noise turns round so that diag L > 0."""
+        tril = factor.unsqueeze(-1) * self.scale_tril * factor.sign().unsqueeze(-2)
+        return FullRankGaussian(shift + factor * self.loc, tril)
 
     def select(self, rows: Tensor) -> "FullRankGaussian":
         """Return the Gaussians of some datapoints: rows has shape (P,)."""

@@ -81,6 +81,16 @@ class Conditionals:
             ladj = ladj + deviation.log().sum(-1)
         return self.joined(found), ladj
 
+    def deviations(self, z: Tensor, features: Tree) -> Tensor:
+        """The standard deviation of each latent given those drawn before it, at z of shape (N, D): the same shape."""
+        split = {name: z[:, place] for name, place in self.places.items()}
+        found: dict[str, Tensor] = {}
+        drawn: dict[str, Tensor] = {}
+        for name in self.order:
+            _, found[name] = self.given(name, features, drawn, len(z))
+            drawn[name] = split[name]
+        return self.joined(found)
+
     def before(self, like: Tensor) -> Tensor:
         """Which latents are drawn in groups before which, (D, D), in the type and place of a tensor."""
         ranks = torch.cat([torch.full((self.sizes[name],), self.order.index(name)) for name in self.sizes])
@@ -136,17 +146,12 @@ class GroupedGaussian(Family):
         """The member around that place with those standard deviations given the groups before."""
         y, _ = self.conditionals.inverse(loc, self.features)
         still = replace(self, shift=y, scale=torch.ones_like(y), cross=torch.zeros_like(self.cross))
-        own = still._deviations(loc)
+        own = still.deviations(loc)
         return replace(still, scale=deviation / own)
 
-    def _deviations(self, z: Tensor) -> Tensor:
-        split = {name: z[:, place] for name, place in self.conditionals.places.items()}
-        found: dict[str, Tensor] = {}
-        drawn: dict[str, Tensor] = {}
-        for name in self.conditionals.order:
-            _, found[name] = self.conditionals.given(name, self.features, drawn, len(z))
-            drawn[name] = split[name]
-        return self.conditionals.joined(found)
+    def deviations(self, z: Tensor) -> Tensor:
+        """Those of the networks at z of shape (B, D), given the groups before."""
+        return self.conditionals.deviations(z, self.features)
 
     def forward(self, u: Tensor) -> Tensor:
         """Z from noise: shape (S, B, D) to (S, B, D)."""

@@ -30,7 +30,17 @@ def inverse_trigamma(value: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class LogGamma(Family):
+class _Logarithms(Family):
+    """Logarithms of positive variables with a place and a shape parameter, both of shape (B, D)."""
+
+    place: Tensor
+    concentration: Tensor
+    positive: ClassVar[tuple[str, ...]] = ("concentration",)
+    places: ClassVar[tuple[str, ...]] = ("place",)
+
+
+@dataclass(frozen=True)
+class LogGamma(_Logarithms):
     """The logarithm of gamma variables: z ~ Gamma(a, rate b), y = log z, with -log b as its place.
 
     Attributes:
@@ -43,12 +53,8 @@ class LogGamma(Family):
         tensor([[-1.]])
     """
 
-    place: Tensor
-    concentration: Tensor
-    positive: ClassVar[tuple[str, ...]] = ("concentration",)
     family: ClassVar[str] = "gamma"
     words: ClassVar[str] = "gamma distribution of each latent"
-    places: ClassVar[tuple[str, ...]] = ("place",)
 
     @property
     def loc(self) -> Tensor:  # type: ignore[override]
@@ -76,7 +82,7 @@ class LogGamma(Family):
 
 
 @dataclass(frozen=True)
-class LogWeibull(Family):
+class LogWeibull(_Logarithms):
     """The logarithm of Weibull variables: z = lambda E^(1/k), E ~ Exp(1), y = log z, with log lambda as its place.
 
     Attributes:
@@ -84,12 +90,8 @@ class LogWeibull(Family):
         concentration: k, shape (B, D).
     """
 
-    place: Tensor
-    concentration: Tensor
-    positive: ClassVar[tuple[str, ...]] = ("concentration",)
     family: ClassVar[str] = "weibull"
     words: ClassVar[str] = "Weibull distribution of each latent"
-    places: ClassVar[tuple[str, ...]] = ("place",)
 
     @property
     def loc(self) -> Tensor:  # type: ignore[override]

@@ -4,7 +4,16 @@ import sysconfig
 import traceback
 from pathlib import Path
 
-__all__ = ["place_of"]
+__all__ = ["MEND", "is_slip", "place_of"]
+
+MEND = "mend that line; the full traceback is in the exception's cause"
+# A slip in code, whatever it is given; other errors may tell of the data's shape or type.
+_SLIPS = (AttributeError, AssertionError, ImportError, KeyError, NameError, TypeError, ZeroDivisionError)
+
+
+def is_slip(error: BaseException) -> bool:
+    """Whether an error is a slip in a line of the user's own code, rather than about what it was given."""
+    return isinstance(error, _SLIPS) and bool(place_of(error))
 
 
 def place_of(error: BaseException) -> str:

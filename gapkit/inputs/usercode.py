@@ -12,8 +12,6 @@ import importlib.util
 import inspect
 import os
 import sys
-import sysconfig
-import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +19,7 @@ from typing import Any
 
 from gapkit.core.errors import InputError
 from gapkit.inputs.outline import FORM, require_spec, split_spec
+from gapkit.inputs.traces import MEND, place_of
 
 __all__ = ["call_user", "load_attribute", "load_factory", "located", "module_of", "parse_model_args", "search_path"]
 
@@ -214,14 +213,6 @@ def located(asked: str, err: BaseException) -> InputError:
     text = f"{type(err).__name__}: {err}"
     if isinstance(err, SyntaxError) and err.filename:
         return InputError(asked, f"{text}, in {err.filename} line {err.lineno}", "mend that line")
-    foreign = (sysconfig.get_paths()["stdlib"], str(Path(__file__).parents[1]), "<")
-    frames = [
-        frame
-        for frame in traceback.extract_tb(err.__traceback__)
-        if not frame.filename.startswith(foreign) and "site-packages" not in frame.filename
-    ]
-    if not frames:
-        do = "check that the data and the model belong together; the full traceback is in the exception's cause"
-        return InputError(asked, text, do)
-    where = f", at {frames[-1].filename} line {frames[-1].lineno}: {frames[-1].line}"
-    return InputError(asked, f"{text}{where}", "mend that line; the full traceback is in the exception's cause")
+    where = place_of(err)
+    together = "check that the data and the model belong together; the full traceback is in the exception's cause"
+    return InputError(asked, f"{text}{where}", MEND if where else together)

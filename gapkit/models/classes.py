@@ -17,6 +17,7 @@ from gapkit.core.errors import InputError
 from gapkit.families.distribution import TransportDistribution
 from gapkit.families.gaussian_mixture import GaussianMixture
 from gapkit.models.conditions import decode_with, encode_with, has_place, prior_with, users_of_condition
+from gapkit.models.naming import innermost, name_of
 from gapkit.models.owners import owners_of
 from gapkit.models.protocol import LatentModel
 from gapkit.models.support import describe
@@ -136,9 +137,7 @@ def classes_summed_out(
 
 def _gaussian(q: Distribution) -> tuple[Tensor, Tensor]:
     """Mean (B, D) and Cholesky factor (B, D, D)."""
-    inner: Any = q
-    while isinstance(inner, torch.distributions.Independent):
-        inner = inner.base_dist
+    inner = innermost(q)
     if isinstance(inner, torch.distributions.Normal):
         batch = q.batch_shape[0]
         return inner.loc.reshape(batch, -1), torch.diag_embed(inner.scale.reshape(batch, -1))
@@ -155,6 +154,11 @@ class _Summed(Distribution):
     def __init__(self, log_weights: Tensor, parts: Sequence[Distribution]) -> None:
         self.log_weights, self.parts = log_weights, tuple(parts)
         super().__init__(parts[0].batch_shape, parts[0].event_shape, validate_args=False)
+
+    @property
+    def known_as(self) -> str:
+        """Of one class."""
+        return f"{name_of(self.parts[0])} of {len(self.parts)} classes"
 
     @property
     def support(self) -> Any:

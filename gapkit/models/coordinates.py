@@ -18,9 +18,11 @@ from gapkit.core.randomness import seeded
 from gapkit.core.trees import Tree
 from gapkit.models.conditions import encode_with, prior_with
 from gapkit.models.encoding import encoded
+from gapkit.models.naming import words_of
 from gapkit.models.priors import whole_space
 from gapkit.models.protocol import LatentModel
-from gapkit.models.pulled import coordinates_of, flattened, in_reals, pulled
+from gapkit.models.pulled import coordinates_of, flattened, in_reals, only_in_coordinates, pulled
+from gapkit.models.unfit import other_set
 
 __all__ = ["RealCoordinates", "in_real_coordinates"]
 
@@ -55,9 +57,10 @@ class RealCoordinates(nn.Module):
     @property
     def words(self) -> str:
         """What y is, in a few words."""
-        steps = [type(step).__name__.removesuffix("Transform") for step in flattened([self.to_latents])]
+        steps = [words_of(step).removesuffix("Transform") for step in flattened([self.to_latents])]
         known = {"Exp": "log z", "Sigmoid": "logit z", "LogRatios": "log ratios of z", "Tanh": "artanh z"}
-        return known.get(steps[0], steps[0]) if len(steps) == 1 else f"the inverse of {', then '.join(steps)}"
+        inverse = f"the inverse of {', then '.join(steps)}"
+        return known.get(steps[0], inverse) if len(steps) == 1 else inverse
 
     def pulled(self, dist: Distribution) -> Distribution:
         """A prior of z, of batch shape () or (B,), as one of y."""
@@ -87,7 +90,7 @@ class RealCoordinates(nn.Module):
         return self.pulled(prior_with(self.inner, c))
 
 
-def in_real_coordinates(model: LatentModel, x: Tensor, condition: Tree = None) -> LatentModel:
+def in_real_coordinates(model: LatentModel, x: Tensor, condition: Tree = None, *, strict: bool = False) -> LatentModel:
     """The model itself where its posteriors are real and no fixed function of real ones; else in coordinates of y.
 
     A prior with mass where q(z|x) cannot have any, or without where it has, leaves the model as it is: y would miss the
@@ -97,6 +100,10 @@ def in_real_coordinates(model: LatentModel, x: Tensor, condition: Tree = None) -
         model: an object of the model contract.
         x: what the encoder is given, shape (B, *x_shape); one row is enough.
         condition: of as many rows.
+        strict: refuse a model whose q(z|x) can be analysed in coordinates alone, where its prior does not let it.
+
+    Raises:
+        InputError: such a model; the message names the two supports.
 
     Example:
         >>> from torch.distributions import Independent, LogNormal
@@ -115,7 +122,12 @@ def in_real_coordinates(model: LatentModel, x: Tensor, condition: Tree = None) -
         return model
     q = encoded(model, x, condition)
     found = coordinates_of(q)
-    if found is None or not _reaches(prior_with(model, condition), q, found):
+    if found is None:
+        return model
+    prior = prior_with(model, condition)
+    if not _reaches(prior, q, found):
+        if strict and only_in_coordinates(q):
+            raise other_set(q, prior)
         return model
     real, _ = in_reals(q, found)
     own = found.inverse_shape(q.event_shape)

@@ -148,10 +148,15 @@ class _Chained(Distribution):
     arg_constraints: ClassVar[dict[str, Any]] = {}
     support = constraints.real_vector
     has_rsample = True
+    known_as = "Normal of each group"
 
     def __init__(self, conditionals: Conditionals, like: Tensor) -> None:
         self.conditionals, self._like = conditionals, like.detach()
         super().__init__(torch.Size(), torch.Size((conditionals.dim,)), validate_args=False)
+
+    def deviations(self, z: Tensor) -> Tensor:
+        """Of each latent given the groups before it, at z of shape (N, D): the same shape."""
+        return self.conditionals.deviations(z, None)
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008
         """Draws of shape (*sample_shape, D)."""

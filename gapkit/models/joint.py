@@ -19,7 +19,7 @@ from gapkit.models.owners import owners_of
 from gapkit.models.priors import log_prob, moved, standard_normal
 from gapkit.models.support import describe
 
-__all__ = ["GivenLatents", "JointModel", "from_joint"]
+__all__ = ["GivenLatents", "JointModel", "ValuesAlone", "from_joint"]
 
 
 class OfJoint(Protocol):
@@ -37,21 +37,11 @@ class OfJoint(Protocol):
         ...
 
 
-class GivenLatents(Distribution):
-    """Log p(x, z) - log r(z) as a function of x for given z: all that there is of p(x|z). It cannot be drawn from.
-
-    Args:
-        model: has ``log_joint``, ``reference`` and ``x_shape``.
-        z: latents, shape (N, *latent_shape).
-        c: a condition of N rows; None for none.
-    """
+class ValuesAlone(Distribution):
+    """A density of x of which nothing is known but its values: all x are taken, and there are no means."""
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
     has_rsample = False
-
-    def __init__(self, model: "OfJoint", z: Tensor, c: Tree) -> None:
-        self._model, self._z, self._c = model, z, c
-        super().__init__(z.shape[:1], torch.Size(model.x_shape or ()), validate_args=False)
 
     @property
     def support(self) -> Any:
@@ -65,7 +55,23 @@ class GivenLatents(Distribution):
         Raises:
             NotImplementedError: always.
         """
-        raise NotImplementedError("log p(x, z) alone has no reconstructions")
+        raise NotImplementedError("a density that is known by its values alone has no reconstructions")
+
+
+class GivenLatents(ValuesAlone):
+    """Log p(x, z) - log r(z) as a function of x for given z: all that there is of p(x|z). It cannot be drawn from.
+
+    Args:
+        model: has ``log_joint``, ``reference`` and ``x_shape``.
+        z: latents, shape (N, *latent_shape).
+        c: a condition of N rows; None for none.
+    """
+
+    known_as = "log p(x, z) - log p(z)"
+
+    def __init__(self, model: "OfJoint", z: Tensor, c: Tree) -> None:
+        self._model, self._z, self._c = model, z, c
+        super().__init__(z.shape[:1], torch.Size(model.x_shape or ()), validate_args=False)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Nothing can be drawn.

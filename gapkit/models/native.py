@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gapkit.core.errors import InputError
 from gapkit.core.files import write_atomically
+from gapkit.core.weights import require_fit
 from gapkit.inputs.read import read
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import build
@@ -20,7 +21,6 @@ __all__ = ["FORMAT", "VERSION", "check_extra", "load_model", "read_payload", "re
 FORMAT = "gapkit-model"
 VERSION = 1
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.bool)
-_SHOWN = 3
 _DEEPEST = 4  # levels of a configuration
 _FEW = 64  # entries of a list that are always allowed: torch's tensors have no more axes
 
@@ -164,7 +164,7 @@ def rebuild(payload: Mapping[str, Any], name: str = "a gapkit model") -> PairMod
                 outline = {
                     key: tuple(value.shape) for key, value in build(payload["builder"], **config).state_dict().items()
                 }
-            _require_fit(outline, state, asked, other)
+            require_fit(outline, state, asked, other)
             model = build(payload["builder"], **config)
             model.to(next((value.dtype for value in state.values() if value.is_floating_point()), None))
             model.load_state_dict(state)
@@ -201,23 +201,6 @@ def _require_sizes(value: Any, tensors: int, asked: str, levels: int) -> None:
     for part in parts:
         if isinstance(part, Mapping | list | tuple):
             _require_sizes(part, tensors, asked, levels - 1)
-
-
-def _require_fit(outline: Mapping[str, tuple[int, ...]], state: Mapping[str, Tensor], asked: str, do: str) -> None:
-    """Refuse weights of other names or shapes than those of the model."""
-    faults = [
-        f"{fault} weights {', '.join(sorted(map(str, names))[:_SHOWN])} ({len(names):,} in all)"
-        for fault, names in (("missing", set(outline) - set(state)), ("unexpected", set(state) - set(outline)))
-        if names
-    ]
-    sizes = [
-        f"size mismatch for {key}: {tuple(state[key].shape)} in the file, {shape} by its configuration"
-        for key, shape in outline.items()
-        if key in state and tuple(state[key].shape) != shape
-    ]
-    faults += [*sizes[:_SHOWN], f"{len(sizes):,} sizes in all"] if sizes else []
-    if faults:
-        raise InputError(asked, "; ".join(faults), do)
 
 
 def load_model(path: str | Path) -> PairModel:

@@ -20,7 +20,6 @@ from torch import Tensor
 from torch.distributions import (
     Cauchy,
     Distribution,
-    Independent,
     LowRankMultivariateNormal,
     MixtureSameFamily,
     MultivariateNormal,
@@ -29,6 +28,7 @@ from torch.distributions import (
 )
 
 from gapkit.core.randomness import seeded
+from gapkit.models.naming import innermost
 from gapkit.models.priors import log_prob
 
 __all__ = ["prior_curvature", "raised", "typical_precision"]
@@ -55,7 +55,7 @@ def prior_curvature(prior: Distribution, z: Tensor) -> Tensor:
         tensor([[0.5000, 2.0000]])
     """
     batch, dim = z.shape[1:]
-    base = _innermost(prior)
+    base = innermost(prior)
     if isinstance(base, MixtureSameFamily):
         found = _of_mixture(base, z)
         if found is not None:
@@ -98,12 +98,6 @@ def _spread(prior: Distribution, dim: int) -> Tensor:
     return torch.where(spread.isfinite() & (spread > 0), spread, 1.0)
 
 
-def _innermost(dist: Distribution) -> Any:
-    while isinstance(dist, Independent):
-        dist = dist.base_dist
-    return dist
-
-
 def _precisions(base: Any, dim: int, components: tuple[int, ...]) -> Tensor | None:
     """Precisions of normals, (K, D) where diagonal and (K, D, D) elsewhere, without K for no components; else None."""
     if type(base) is Normal:
@@ -122,7 +116,7 @@ def _of_mixture(mixture: MixtureSameFamily, z: Tensor) -> Tensor | None:
     count, dim = parts.batch_shape[-1], z.shape[-1]
     if parts.batch_shape != (count,):
         return None
-    precision = _precisions(_innermost(parts), dim, (count,))
+    precision = _precisions(innermost(parts), dim, (count,))
     if precision is None:
         return None
     log_weights = torch.log_softmax(mixture.mixture_distribution.logits.detach(), -1)

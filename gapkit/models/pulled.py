@@ -38,8 +38,9 @@ from gapkit.families.distribution import TransportDistribution
 from gapkit.families.own import Family
 from gapkit.families.positive import LogGamma, LogWeibull
 from gapkit.families.simplex import LogitBeta, LogRatioDirichlet
+from gapkit.models.naming import innermost, name_of
 
-__all__ = ["LogRatios", "coordinates_of", "flattened", "in_reals", "pulled"]
+__all__ = ["LogRatios", "coordinates_of", "flattened", "in_reals", "only_in_coordinates", "pulled"]
 
 _WITHOUT_PARAMETERS = (
     ExpTransform,
@@ -106,7 +107,7 @@ def in_reals(q: Distribution, to_latents: Transform | None = None) -> tuple[Dist
 
 def coordinates_of(q: Distribution) -> Transform | None:
     """What makes z of real coordinates: the last steps of q that have no parameters, or those of a known support."""
-    inner = _innermost(q)
+    inner = innermost(q)
     if isinstance(inner, Gamma | Weibull | Exponential):
         return ExpTransform()
     if isinstance(inner, Beta):
@@ -119,10 +120,9 @@ def coordinates_of(q: Distribution) -> Transform | None:
     return None
 
 
-def _innermost(q: Distribution) -> Any:
-    while isinstance(q, Independent):
-        q = q.base_dist
-    return q
+def only_in_coordinates(q: Distribution) -> bool:
+    """Whether q is no transform of Gaussians, but known in coordinates without bounds."""
+    return isinstance(innermost(q), Gamma | Weibull | Exponential | Beta | Dirichlet)
 
 
 def flattened(transforms: list[Transform]) -> list[Transform]:
@@ -164,7 +164,7 @@ def pulled(dist: Distribution, to_latents: Transform, shape: torch.Size) -> Dist
     """
     if _own_family(dist, to_latents) is not None:
         return _Exact(dist, to_latents, shape)
-    inner, wanted = _innermost(dist), flattened([to_latents])
+    inner, wanted = innermost(dist), flattened([to_latents])
     if isinstance(inner, TransformedDistribution):
         steps = flattened(inner.transforms)
         if len(steps) >= len(wanted) and all(a == b for a, b in zip(steps[-len(wanted) :], wanted, strict=True)):
@@ -177,7 +177,7 @@ def pulled(dist: Distribution, to_latents: Transform, shape: torch.Size) -> Dist
 
 def _own_family(dist: Distribution, to_latents: Transform) -> Family | None:
     """Y of families that are no transforms of Gaussians, a member for each of B datapoints, or one; else None."""
-    inner, batch = _innermost(dist), dist.batch_shape.numel()
+    inner, batch = innermost(dist), dist.batch_shape.numel()
     if isinstance(inner, Exponential):
         inner = Gamma(torch.ones_like(inner.rate), inner.rate, validate_args=False)
     elif isinstance(inner, Chi2):
@@ -209,6 +209,11 @@ class _Exact(Distribution):
     def support(self) -> Any:
         """All of R^D."""
         return constraints.independent(constraints.real, len(self.event_shape))
+
+    @property
+    def known_as(self) -> str:
+        """The name of the density of z."""
+        return name_of(self.source)
 
     def _family(self) -> Any:  # made when it is asked for, so that the source can be moved
         return _own_family(self.source, self.to_latents)

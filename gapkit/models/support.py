@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, constraints
+from torch.distributions import Distribution, constraints
 
 from gapkit.core.errors import InputError
 from gapkit.models.distributions import Grid
+from gapkit.models.naming import name_of
 
 __all__ = ["check_support", "check_values", "describe"]
 
@@ -32,7 +33,8 @@ def describe(value: Any) -> str:
         parts = [f"{k!r:.40} {tuple(v.shape) if isinstance(v, Tensor) else type(v).__name__}" for k, v in value.items()]
         return f"a {type(value).__name__} with {', '.join(parts[:8])}"
     if isinstance(value, Distribution):
-        return f"{value!r} of batch shape {tuple(value.batch_shape)}, event shape {tuple(value.event_shape)}"
+        known = getattr(value, "known_as", repr(value))
+        return f"{known} of batch shape {tuple(value.batch_shape)}, event shape {tuple(value.event_shape)}"
     return f"{type(value).__name__}: {value!r:.80}"
 
 
@@ -144,10 +146,7 @@ def check_support(dist: Distribution, x: Tensor) -> None:
         >>> from torch.distributions import Independent, Poisson
         >>> check_support(Independent(Poisson(torch.ones(2, 3)), 1), torch.tensor([[0.0, 1.0, 5.0]]))
     """
-    base: Any = dist
-    while isinstance(base, Independent):
-        base = base.base_dist
-    asked = f"data for p(x|z) = {type(base).__name__}"
+    asked = f"data for p(x|z) = {name_of(dist)}"
     event = tuple(dist.event_shape)
     if tuple(x.shape[x.dim() - len(event) :]) != event:
         do = "give the data the shape that decode returns, or reshape inside decode"

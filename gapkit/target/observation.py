@@ -13,7 +13,6 @@ from torch.distributions import (
     Categorical,
     Cauchy,
     Distribution,
-    Independent,
     Laplace,
     MultivariateNormal,
     Normal,
@@ -23,17 +22,12 @@ from torch.distributions import (
 from torch.nn.functional import one_hot, softplus
 
 from gapkit.models.distributions import ContinuousBernoulli, DiscretizedLogistic
+from gapkit.models.naming import innermost
 
 __all__ = ["cross_log_prob", "fisher_features", "stored_values"]
 
 
 _LAPLACE = 1.1744  # one over the mean of 1 / max(1, e), e exponential: the weight below has mean one
-
-
-def _innermost(dist: Distribution) -> Distribution:
-    while isinstance(dist, Independent):
-        dist = dist.base_dist
-    return dist
 
 
 def _flat(values: Tensor) -> Tensor:
@@ -43,7 +37,7 @@ def _flat(values: Tensor) -> Tensor:
 
 def stored_values(dist: Distribution) -> int:
     """How many numbers the parameters of a distribution hold: what keeping it costs."""
-    tensors = {id(part): part for part in vars(_innermost(dist)).values() if isinstance(part, Tensor)}
+    tensors = {id(part): part for part in vars(innermost(dist)).values() if isinstance(part, Tensor)}
     return sum(part.numel() for part in tensors.values())
 
 
@@ -71,7 +65,7 @@ def fisher_features(dist: Distribution, x: Tensor | None = None) -> tuple[Tensor
         >>> w
         tensor([[0.2500, 0.2500]])
     """
-    base = _innermost(dist)
+    base = innermost(dist)
     if isinstance(base, Bernoulli):
         p = torch.sigmoid(base.logits.detach())
         return _flat(base.logits), _flat(p * (1 - p))
@@ -83,7 +77,7 @@ def fisher_features(dist: Distribution, x: Tensor | None = None) -> tuple[Tensor
         return _flat(white), torch.ones_like(_flat(white.detach()))
     information = _information(base)
     if information is not None:
-        centre, width = base.loc, base.scale  # type: ignore[attr-defined]
+        centre, width = base.loc, base.scale
         loc, scale, of_loc, of_log_scale = torch.broadcast_tensors(centre, width, *information)
         phi = torch.cat([_flat(loc), _flat(scale.log())], 1)
         fixed = scale.detach()
@@ -126,7 +120,7 @@ def cross_log_prob(dist: Distribution, x: Tensor) -> Tensor:
 
     Terms that depend on x alone are left out where a matrix product is used: rows can be ranked, not compared.
     """
-    base = _innermost(dist)
+    base = innermost(dist)
     flat = x.reshape(len(x), -1)
     if isinstance(base, Bernoulli):
         logits = _flat(base.logits)

@@ -5,16 +5,16 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import torch
+from torch import Tensor
 from torch.distributions import (
     Distribution,
-    Independent,
     LowRankMultivariateNormal,
     MultivariateNormal,
     Normal,
     Transform,
     TransformedDistribution,
 )
-from torch.distributions.transforms import ComposeTransform
+from torch.distributions.transforms import AffineTransform, ComposeTransform
 
 from gapkit.core.errors import InputError
 from gapkit.families.auxiliary import AuxiliaryFlow
@@ -26,7 +26,10 @@ from gapkit.families.gaussian_mixture import GaussianMixture
 from gapkit.families.low_rank import LowRankGaussian
 from gapkit.families.protocol import Draws, Posterior, Proposal
 from gapkit.families.truncated import Truncated
+from gapkit.models.naming import innermost
 from gapkit.models.priors import moved
+from gapkit.models.pulled import flattened
+from gapkit.models.unfit import no_family
 from gapkit.target.prior_proposal import PriorProposal
 
 __all__ = ["as_proposal", "family_name", "forget_name", "name_family", "recognise"]
@@ -75,9 +78,10 @@ def recognise(q: Distribution) -> Posterior:
         q: what ``encode`` returned, batch shape (B,).
 
     Returns:
-        Mean-field for (independent) normals, full-rank and low-rank for torch's multivariate normals, a transformed
-        Gaussian for a ``TransformedDistribution`` or a zuko ``NormalizingFlow`` over any of them, the transport of
-        a ``TransportDistribution``, which may be without a density of z, and what a family of one's own reads.
+        Mean-field for (independent) normals, full-rank and low-rank for torch's multivariate normals, also where an
+        ``AffineTransform`` shifts and stretches them, a transformed Gaussian for any other ``TransformedDistribution``
+        or a zuko ``NormalizingFlow`` over any of them, the transport of a ``TransportDistribution``, which may be
+        without a density of z, and what a family of one's own reads.
 
     Raises:
         InputError: a distribution that is not a transform of Gaussian noise.
@@ -88,9 +92,16 @@ def recognise(q: Distribution) -> Posterior:
         >>> family_name(recognise(torch.distributions.Independent(q, 1)))
         'mean_field'
     """
-    inner = q
-    while isinstance(inner, Independent):
-        inner = inner.base_dist
+    readings = (read(q) for read in (_known, *_READERS.values()))
+    found = next((posterior for posterior in readings if posterior is not None), None)
+    if found is None:
+        raise no_family(q)
+    return found
+
+
+def _known(q: Distribution) -> Posterior | None:
+    """As one of gapkit's own families; None for others."""
+    inner = innermost(q)
     if isinstance(inner, Normal):
         batch = q.batch_shape[0]
         return DiagonalGaussian(inner.loc.reshape(batch, -1), inner.scale.reshape(batch, -1))
@@ -105,11 +116,7 @@ def recognise(q: Distribution) -> Posterior:
     if _is_zuko_flow(inner):
         flow: Any = inner
         return _transformed(q, flow.base, flow.transform.inv)  # zuko's transforms go from data to noise
-    for read in _READERS.values():
-        own = read(q)
-        if own is not None:
-            return own
-    raise _no_transform(q, inner)
+    return None
 
 
 def _is_zuko_flow(q: object) -> bool:
@@ -118,25 +125,29 @@ def _is_zuko_flow(q: object) -> bool:
     return zuko is not None and isinstance(q, zuko.NormalizingFlow)
 
 
-def _transformed(q: Distribution, base_dist: Distribution, transform: Transform) -> TransformedGaussian:
-    """Q as a transform of the Gaussian that its base must be."""
-    base = recognise(base_dist)
-    if not isinstance(base, Affine) or base.dim != q.event_shape.numel():
-        raise _no_transform(q, base_dist)
+def _transformed(q: Distribution, base_dist: Distribution, transform: Transform) -> Posterior | None:
+    """Q as a transform of the Gaussian that its base must be; one that is shifted and stretched is one itself."""
+    base, steps = _known(base_dist), flattened([transform])
+    if not isinstance(base, Affine) or base.dim != q.event_shape.numel() or not all(map(_has_density, steps)):
+        return None
+    if isinstance(base, DiagonalGaussian | FullRankGaussian) and all(isinstance(s, AffineTransform) for s in steps):
+        gaussian: DiagonalGaussian | FullRankGaussian = base
+        for step in steps:
+            shift, factor = (_of_latents(value, q, base.loc) for value in (step.loc, step.scale))
+            gaussian = gaussian.stretched(shift, factor)
+        return gaussian
     return TransformedGaussian(base, transform, q.event_shape)
 
 
-def _no_transform(q: Distribution, inner: Distribution) -> InputError:
-    return InputError(
-        "a posterior that is a transform of Gaussian noise",
-        f"encode returned {type(inner).__name__} with batch shape {tuple(q.batch_shape)} and event shape "
-        f"{tuple(q.event_shape)}",
-        "return Independent(Normal), MultivariateNormal or LowRankMultivariateNormal over flat latents, a "
-        "TransformedDistribution or a zuko NormalizingFlow of one of them that keeps the dimension, or a "
-        "gapkit.families.TransportDistribution; gamma, Weibull, beta and Dirichlet posteriors need a prior on the same "
-        "set (prior= of from_joint); "
-        "discrete latents cannot be analysed because there is no gradient in z",
-    )
+def _has_density(step: Transform) -> bool:
+    """Whether a transform says how it changes volumes: those of many latents to one (Abs, Softmax) do not."""
+    return type(step).log_abs_det_jacobian is not Transform.log_abs_det_jacobian
+
+
+def _of_latents(value: Any, q: Distribution, like: Tensor) -> Tensor:
+    """A number or a tensor beside z as one of shape (B, D)."""
+    shape = q.batch_shape + q.event_shape
+    return torch.as_tensor(value).to(like).expand(shape).reshape(like.shape)
 
 
 def as_proposal(

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gapkit.core.errors import InputError
+from gapkit.models.naming import name_of
 from gapkit.models.protocol import LatentModel
 from gapkit.models.reference import build
 
@@ -114,7 +115,7 @@ def split_weights(
     """
     q = model.encode(x)
     if not q.has_rsample:
-        found = f"encode returned {type(q).__name__}, which has none"
+        found = f"encode returned {name_of(q)}, which has none"
         raise InputError("reparametrised draws of q(z|x)", found, "return a distribution with rsample, such as Normal")
     both = getattr(q, "rsample_and_log_prob", None)  # a q may know the density of its own draws only
     z, log_q = both() if both is not None else (q.rsample(), None)

@@ -16,9 +16,9 @@ from gapkit.trackers import MlflowTracker, TensorBoardTracker
 from tests.cli.run_files import FILES as WITH_REPORT
 from tests.fast import only
 from tests.results.by_hand import three
-from tests.trackers import readers, test_trackers
+from tests.trackers import offline, readers
 
-place = test_trackers.place  # the fixture that keeps trackers in a folder, away from any server
+place = offline.place  # the fixture that keeps trackers in a folder, away from any server
 pytestmark = pytest.mark.usefixtures("place")
 
 WORDS = ("--data", "x.npz", "--effort", "quick", "--limit", 4, "--format", "none")
@@ -52,15 +52,15 @@ def files_of(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("kind", only(list(test_trackers.KINDS), "tensorboard"))
+@pytest.mark.parametrize("kind", only(list(offline.KINDS), "tensorboard"))
 def test_a_run_arrives_with_its_numbers_files_and_epoch(kind, gapkit, checkpoint, tmp_path):
-    name = test_trackers.named(kind, tmp_path)
+    name = offline.named(kind, tmp_path)
     code, out, err = gapkit("analyze", checkpoint, *WORDS, "--out", "run", "--track", name)
     assert code == 0, err
     assert files_of(tmp_path / "run") == FILES
     assert out.strip().endswith(f"tracked: {name}, step 7")
     kept, result = read(kind, tmp_path), Result.load(tmp_path / "run")
-    assert kept.metrics == {(name, 7): value for name, value in test_trackers.expected_metrics(result).items()}
+    assert kept.metrics == {(name, 7): value for name, value in offline.expected_metrics(result).items()}
     assert {step for _, step in kept.pictures} == {7}
     assert kept.params["gapkit/checkpoint/name"] == "vae.pt"
     assert kept.files == {f"gapkit/run/{file.name}": file.read_bytes() for file in (tmp_path / "run").glob("*.*")}
@@ -72,7 +72,7 @@ def test_a_run_of_unknown_epoch_has_no_step_and_goes_to_every_tracker_once(gapki
     code, out, err = gapkit("analyze", checkpoint, *WORDS, "--out", "run", *names)
     assert code == 0, err
     assert out.strip().endswith("tracked: tensorboard:one\ntracked: tensorboard:two")
-    wanted = test_trackers.expected_metrics(Result.load(tmp_path / "run"))
+    wanted = offline.expected_metrics(Result.load(tmp_path / "run"))
     for folder in ("one", "two"):
         assert readers.tensorboard(tmp_path / folder).metrics == {(name, 0): value for name, value in wanted.items()}
         assert len(list((tmp_path / folder).glob("*tfevents*"))) == 1
@@ -100,7 +100,7 @@ def test_a_series_arrives_in_one_run_by_epoch(gapkit, checkpoint, tmp_path):
     assert {step for _, step in kept.metrics} == set(wanted)
     for step, result in wanted.items():
         at_step = {name: value for (name, at), value in kept.metrics.items() if at == step}
-        assert at_step == test_trackers.expected_metrics(result)
+        assert at_step == offline.expected_metrics(result)
     assert {Path(file).parent.as_posix() for file in kept.files} == {"gapkit/part1", "gapkit/part2"}
 
 
@@ -196,7 +196,7 @@ def test_a_tracker_that_fails_afterwards_loses_nothing(method, gapkit, checkpoin
     how = f"track(Result.load('run'), tracker('mlflow:{tmp_path}/mlruns'), step=7, folder='run')"
     assert (how in err) == (method != "close")
     assert "tracked: tensorboard:runs, step 7" in out
-    wanted = test_trackers.expected_metrics(Result.load(tmp_path / "run"))
+    wanted = offline.expected_metrics(Result.load(tmp_path / "run"))
     assert readers.tensorboard(tmp_path / "runs").metrics == {(name, 7): value for name, value in wanted.items()}
 
 

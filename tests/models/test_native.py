@@ -93,7 +93,7 @@ def test_rebuild_names_what_does_not_fit():
         ({"builder": "glow"}, "choose from conv_vae"),
         ({"config": None}, "no dictionary"),
         ({"config": {**payload()["config"], "depth": 3}}, "depth"),
-        ({"config": {**payload()["config"], "hidden": [5]}}, "size mismatch"),
+        ({"config": {**payload()["config"], "hidden": [5]}}, "sizes that differ, encoder.net.0.weight: "),
         (
             {"state_dict": {k: v for k, v in state.items() if k != "encoder.net.0.bias"}},
             "missing weights encoder.net.0",

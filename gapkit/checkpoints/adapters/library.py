@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gapkit.checkpoints.places import first_of
 from gapkit.checkpoints.state import load_strictly
 from gapkit.core.errors import InputError
+from gapkit.core.weights import require_fit
 
 __all__ = ["built_strictly", "library", "require_counts"]
 
@@ -123,25 +123,9 @@ def built_strictly(
                 found = f"no model can be built of its configuration ({type(error).__name__}: {error!s:.200})"
                 raise InputError(asked, found, other) from error
             if place == "meta":
-                _require_fit({name: tuple(t.shape) for name, t in built.state_dict().items()}, state, asked, other)
+                require_fit({name: tuple(t.shape) for name, t in built.state_dict().items()}, state, asked, other)
     try:
         load_strictly(built, state)
     except InputError as error:
         raise InputError(f"{asked}: {error.asked}", error.found, error.do) from error
     return built.eval()
-
-
-def _require_fit(outline: Mapping[str, tuple[int, ...]], state: Mapping[str, Tensor], asked: str, do: str) -> None:
-    faults = [
-        f"{fault} weights {first_of(sorted(names))}"
-        for fault, names in (("missing", set(outline) - set(state)), ("unexpected", set(state) - set(outline)))
-        if names
-    ]
-    sizes = [
-        f"{name}: {tuple(state[name].shape)} in the file, {shape} by the configuration"
-        for name, shape in outline.items()
-        if name in state and tuple(state[name].shape) != shape
-    ]
-    faults += [f"sizes that differ, {first_of(sizes)}"] if sizes else []
-    if faults:
-        raise InputError(asked, "; ".join(faults), do)

@@ -48,6 +48,7 @@ class ProgramPrior(Distribution):
     arg_constraints: ClassVar[dict[str, Any]] = {}
     has_rsample = False
     support = constraints.real_vector
+    known_as = "that of the program"
 
     def __init__(self, pair: Any, c: Tree) -> None:
         self._pair, self._c = pair, c

@@ -10,7 +10,7 @@ https://arxiv.org/abs/2007.09114.
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.families.distribution import TransportDistribution
 from gapkit.families.truncated import Inside, Truncated, measure
 from gapkit.models.conditions import place_in
-from gapkit.models.joint import GivenLatents
+from gapkit.models.joint import GivenLatents, ValuesAlone
 from gapkit.models.owners import owners_of
 from gapkit.models.priors import moved
 from gapkit.models.programs.sbi_flows import posterior_of, require_flow
@@ -151,29 +151,14 @@ class SbiModel(nn.Module):
         warnings.warn(text, GapkitWarning, stacklevel=4)
 
 
-class _Learned(Distribution):
+class _Learned(ValuesAlone):
     """P(x|theta) of an estimator of sbi for N parameters."""
 
-    arg_constraints: ClassVar[dict[str, Any]] = {}
-    has_rsample = False
+    known_as = "an estimator of sbi"
 
     def __init__(self, estimator: Any, theta: Tensor, shape: tuple[int, ...]) -> None:
         self._estimator, self._theta = estimator, theta
         super().__init__(theta.shape[:1], torch.Size(shape), validate_args=False)
-
-    @property
-    def support(self) -> Any:
-        """All values are taken."""
-        return constraints.independent(constraints.real, len(self.event_shape))
-
-    @property
-    def mean(self) -> Tensor:
-        """It is not known.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError("the mean of a learned likelihood is not known")
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draws of shape (*sample_shape, N, *x_shape)."""

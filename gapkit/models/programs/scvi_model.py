@@ -17,6 +17,7 @@ from torch.distributions import Distribution, Independent, Normal, constraints
 
 from gapkit.core.errors import InputError
 from gapkit.core.trees import Tree
+from gapkit.models.naming import name_of
 from gapkit.models.support import describe
 
 __all__ = ["ScviModel", "condition_of", "from_scvi", "require_no_covariates"]
@@ -149,6 +150,11 @@ class _Counts(Distribution):
     def __init__(self, genes: Any, count: int, size: int) -> None:
         self.genes = genes
         super().__init__(torch.Size([count]), torch.Size([size]), validate_args=False)
+
+    @property
+    def known_as(self) -> str:
+        """The library's name of it."""
+        return name_of(self.genes)
 
     @property
     def support(self) -> Any:
