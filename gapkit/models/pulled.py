@@ -16,6 +16,7 @@ from torch.distributions import (
     Exponential,
     Gamma,
     Independent,
+    MixtureSameFamily,
     Transform,
     TransformedDistribution,
     Weibull,
@@ -98,7 +99,7 @@ def in_reals(q: Distribution, to_latents: Transform | None = None) -> tuple[Dist
     found = coordinates_of(q) if to_latents is None else to_latents
     if found is None:
         return q, None
-    own = _own_family(q, found)
+    own = _own_family(q, found) if len(q.batch_shape) < 2 else None
     if own is not None:
         return TransportDistribution(own, validate_args=False), found
     return pulled(q, found, torch.Size()), found
@@ -160,10 +161,15 @@ def _fixed(step: Transform) -> bool:
 def pulled(dist: Distribution, to_latents: Transform, shape: torch.Size) -> Distribution:
     """The distribution of y where z = f(y) has the given one; what f is made of is taken off where it is on top.
 
-    Gamma and like densities are those of y by their formulas: near its bounds z has no digits left.
+    Gamma and like densities are those of y by their formulas, each component's in a mixture: near its bounds z has no
+    digits left.
     """
     if _own_family(dist, to_latents) is not None:
         return _Exact(dist, to_latents, shape)
+    if isinstance(_innermost(dist), MixtureSameFamily):
+        mixture = _mixed(dist, to_latents)
+        if mixture is not None:
+            return mixture
     inner, wanted = _innermost(dist), flattened([to_latents])
     if isinstance(inner, TransformedDistribution):
         steps = flattened(inner.transforms)
@@ -175,15 +181,31 @@ def pulled(dist: Distribution, to_latents: Transform, shape: torch.Size) -> Dist
     return TransformedDistribution(dist, [to_latents.inv], validate_args=False)
 
 
+def _mixed(dist: Distribution, to_latents: Transform) -> Distribution | None:
+    """The mixture of what its components are in y; None where these have no density of their own there.
+
+    It may stand within ``Independent``: then every latent, or group of them, has a mixture to itself.
+    """
+    mixture = _innermost(dist)
+    components = mixture.component_distribution
+    own = torch.Size(to_latents.inverse_shape(components.event_shape))
+    parts = pulled(components, to_latents, own)
+    if parts.event_shape != own or (isinstance(parts, TransformedDistribution) and to_latents.inv in parts.transforms):
+        return None
+    found: Distribution = MixtureSameFamily(mixture.mixture_distribution, parts, validate_args=False)
+    within = len(dist.event_shape) - len(mixture.event_shape)
+    return Independent(found, within, validate_args=False) if within else found
+
+
 def _own_family(dist: Distribution, to_latents: Transform) -> Family | None:
-    """Y of families that are no transforms of Gaussians, a member for each of B datapoints, or one; else None."""
+    """Y of families that are no transforms of Gaussians: as many members as there are in a batch, or one; else None."""
     inner, batch = _innermost(dist), dist.batch_shape.numel()
     if isinstance(inner, Exponential):
         inner = Gamma(torch.ones_like(inner.rate), inner.rate, validate_args=False)
     elif isinstance(inner, Chi2):
         inner = Gamma(inner.concentration, inner.rate, validate_args=False)
     fitting = {Gamma: ExpTransform, Weibull: ExpTransform, Beta: SigmoidTransform, Dirichlet: LogRatios}
-    if len(dist.batch_shape) > 1 or not isinstance(to_latents, fitting.get(type(inner), ())):
+    if not isinstance(to_latents, fitting.get(type(inner), ())):
         return None
     if type(inner) is Gamma:
         return LogGamma((-inner.rate.log()).reshape(batch, -1), inner.concentration.reshape(batch, -1))
@@ -221,7 +243,8 @@ class _Exact(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Shape (..., *batch_shape, *event_shape) to (..., *batch_shape), in nats."""
-        lead = value.shape[: value.dim() - len(self.event_shape)]
-        flat = value.reshape(-1, self.batch_shape.numel(), self.event_shape.numel())
+        shape = torch.broadcast_shapes(value.shape, self.batch_shape + self.event_shape)
+        lead = shape[: len(shape) - len(self.event_shape)]
+        flat = value.expand(shape).reshape(-1, self.batch_shape.numel(), self.event_shape.numel())
         found: Tensor = self._family().log_prob(flat)
         return found.reshape(lead)
