@@ -39,6 +39,7 @@ from gapkit.families.distribution import TransportDistribution
 from gapkit.families.own import Family
 from gapkit.families.positive import LogGamma, LogWeibull
 from gapkit.families.simplex import LogitBeta, LogRatioDirichlet
+from gapkit.models.steady import plain_class
 
 __all__ = ["LogRatios", "coordinates_of", "flattened", "in_reals", "pulled"]
 
@@ -205,13 +206,13 @@ def _own_family(dist: Distribution, to_latents: Transform) -> Family | None:
     elif isinstance(inner, Chi2):
         inner = Gamma(inner.concentration, inner.rate, validate_args=False)
     fitting = {Gamma: ExpTransform, Weibull: ExpTransform, Beta: SigmoidTransform, Dirichlet: LogRatios}
-    if not isinstance(to_latents, fitting.get(type(inner), ())):
+    if not isinstance(to_latents, fitting.get(plain_class(inner), ())):
         return None
-    if type(inner) is Gamma:
+    if plain_class(inner) is Gamma:
         return LogGamma((-inner.rate.log()).reshape(batch, -1), inner.concentration.reshape(batch, -1))
     if type(inner) is Weibull:
         return LogWeibull(inner.scale.log().reshape(batch, -1), inner.concentration.reshape(batch, -1))
-    if type(inner) is Beta:
+    if plain_class(inner) is Beta:
         both = torch.stack([inner.concentration1, inner.concentration0], -1)
         return LogitBeta(both.reshape(batch, -1, 2))
     return LogRatioDirichlet(inner.concentration.reshape(batch, -1, inner.concentration.shape[-1]))

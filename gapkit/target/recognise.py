@@ -27,6 +27,7 @@ from gapkit.families.low_rank import LowRankGaussian
 from gapkit.families.protocol import Draws, Posterior, Proposal
 from gapkit.families.truncated import Truncated
 from gapkit.models.priors import moved
+from gapkit.models.steady import steady
 from gapkit.target.prior_proposal import PriorProposal
 
 __all__ = ["as_proposal", "family_name", "forget_name", "name_family", "recognise"]
@@ -153,7 +154,7 @@ def as_proposal(
     if not isinstance(q, Distribution):
         return cast(Proposal, q)
     if q.batch_shape == ():
-        return PriorProposal(moved(q, dtype, torch.device(device)), num_datapoints, dtype, device)
+        return PriorProposal(steady(moved(q, dtype, torch.device(device))), num_datapoints, dtype, device)
     return cast(Proposal, recognise(q))
 
 
