@@ -10,7 +10,17 @@ import torch
 from scipy import special
 from torch import Tensor
 
-__all__ = ["effective_sample_size", "log_mean_exp", "log_mean_exp_influence", "standard_error"]
+__all__ = [
+    "effective_sample_size",
+    "exp_beyond_line",
+    "log_mean_exp",
+    "log_mean_exp_influence",
+    "standard_error",
+    "stirling_remainder",
+]
+
+_SERIES_FROM = 16.0
+_SERIES = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188)  # Bernoulli numbers over 2n (2n - 1)
 
 
 def log_mean_exp(log_w: Tensor, dim: int = 0) -> Tensor:
@@ -85,3 +95,33 @@ def effective_sample_size(log_w: Tensor) -> Tensor:
         tensor([10.])
     """
     return torch.exp(2 * torch.logsumexp(log_w, 0) - torch.logsumexp(2 * log_w, 0))
+
+
+def stirling_remainder(a: Tensor) -> Tensor:
+    """R(a) = log Gamma(a) - (a - 1/2) log a + a - log(2 pi) / 2, elementwise: about 1 / (12 a) where a is large.
+
+    Log Gamma(a) itself is a large number of few digits there, as are the terms it cancels with in densities.
+    Source: NIST Digital Library of Mathematical Functions, https://dlmf.nist.gov/5.11.E1.
+
+    Example:
+        >>> stirling_remainder(torch.tensor([1.0, 1e6]))
+        tensor([8.1061e-02, 8.3333e-08])
+    """
+    few, many = a.clamp(max=_SERIES_FROM), a.clamp(min=_SERIES_FROM)
+    direct = torch.lgamma(few) - (few - 0.5) * few.log() + few - 0.5 * math.log(2.0 * math.pi)
+    square, series = many.pow(-2), torch.zeros_like(many)
+    for term in reversed(_SERIES):
+        series = series * square + term
+    return torch.where(a < _SERIES_FROM, direct, series / many)
+
+
+def exp_beyond_line(s: Tensor) -> Tensor:
+    """exp(s) - 1 - s, elementwise: how far the exponential is above its tangent at zero, without cancellation.
+
+    Example:
+        >>> exp_beyond_line(torch.tensor([1e-4, -20.0]))
+        tensor([5.0002e-09, 1.9000e+01])
+    """
+    near = s.clamp(-0.1, 0.1)
+    series = near.square() * (0.5 + near / 6 * (1 + near / 4 * (1 + near / 5 * (1 + near / 6 * (1 + near / 7)))))
+    return torch.where(s.abs() < 0.1, series, torch.expm1(s) - s)

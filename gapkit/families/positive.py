@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
+from gapkit.core.numerics import exp_beyond_line, stirling_remainder
 from gapkit.families.own import Family
 from gapkit.families.quantiles import log_gamma_quantile
 
@@ -73,8 +74,10 @@ class LogGamma(_Logarithms):
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log density of y: shape (S, B, D) to (S, B), in nats."""
-        t = z - self.place
-        return (self.concentration * t - t.exp() - torch.lgamma(self.concentration)).sum(-1)
+        a = self.concentration
+        # Around the mode log a, with Stirling's formula: a t - exp(t) and log Gamma(a) are large and cancel.
+        s = z - (self.place + a.log())
+        return (0.5 * (a / (2.0 * math.pi)).log() - stirling_remainder(a) - a * exp_beyond_line(s)).sum(-1)
 
     def marginal_scale(self) -> Tensor:
         """Standard deviation of each y, shape (B, D)."""

@@ -4,6 +4,7 @@ A Dirichlet variable is made of sticks that are broken off one after the other, 
 as many independent beta variables as it has degrees of freedom.
 """
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gapkit.core.numerics import exp_beyond_line, stirling_remainder
 from gapkit.families.own import Family
 from gapkit.families.quantiles import logit_beta_quantile
 
@@ -72,9 +74,13 @@ class LogRatioDirichlet(Family):
         y = z.reshape(*z.shape[:-1], groups, parts - 1)
         logs = torch.log_softmax(torch.cat([y, y.new_zeros(*y.shape[:-1], 1)], -1), -1)
         a = self.concentration
-        constant = torch.lgamma(a.sum(-1)) - torch.lgamma(a).sum(-1)
-        # The density of z times the Jacobian of z in y, which is the product of all z.
-        return ((a * logs).sum(-1) + constant).sum(-1)
+        total = a.sum(-1)
+        # The density of z times the Jacobian of z in y, which is the product of all z: the sum of a log z and log
+        # Gammas. These are large and cancel, so that they are taken around the mean p = a / total: with Stirling's
+        # formula for the latter, and without the part of a log(z / p) that is zero because z and p sum to one.
+        beyond = (a * exp_beyond_line(logs - (a / total.unsqueeze(-1)).log())).sum(-1)
+        roots = 0.5 * ((a / (2.0 * math.pi)).log().sum(-1) - (total / (2.0 * math.pi)).log())
+        return (roots + stirling_remainder(total) - stirling_remainder(a).sum(-1) - beyond).sum(-1)
 
     def marginal_scale(self) -> Tensor:
         """Standard deviation of each y, shape (B, D)."""

@@ -95,8 +95,8 @@ def from_gain(later: Estimate, earlier: Estimate, share: float) -> Certificate:
     Args:
         later: L[q] after all steps.
         earlier: L[q] on the same noise after some of them.
-        share: steps before the earlier one over steps between the two: where the shortfall falls as one over the
-            number of steps, what is left is this share of the gain.
+        share: what is left, as a share of the gain: steps before the earlier one over steps between the two, where the
+            shortfall falls as one over the number of steps.
     """
     gained = gap(later, earlier)
     return Certificate(share * gained.value, share * gained.std_error, torch.full_like(gained.value, torch.nan))

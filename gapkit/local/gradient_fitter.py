@@ -45,20 +45,29 @@ class GradientFitter:
 
     def begin(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[Any, Tensor]:
         """The encoder's q or the member nearest to the best factorised Gaussian, whichever is higher."""
-        return highest(self.known(problem, found))
+        return highest([*self._own(problem), self._near(problem, found)])
 
     def elsewhere(self, problem: Problem, found: Mapping[str, LocalFit]) -> tuple[Any, Tensor] | None:
         """One place is enough: the modes were compared before."""
         return None
 
     def known(self, problem: Problem, found: Mapping[str, LocalFit]) -> Sequence[Member]:
-        """The encoder's q, if it is of the family; and the member with the moments of the best factorised Gaussian."""
-        inner = found["mean_field"]
+        """The encoder's q, if it is of the family; else the member with the moments of the best factorised Gaussian.
+
+        Beside the encoder's q that member is a place to begin and nothing more: it is no optimum of anything, and where
+        the judge's noise favours it over both the fit and the encoder's q, L[q*] would be as much too high.
+        """
+        return self._own(problem) or [self._near(problem, found)]
+
+    def _own(self, problem: Problem) -> list[Member]:
         own: Any = problem.encoder
-        mine = type(own) is self.family
-        near = (own if mine else self.family).matching(inner.q.loc, inner.q.marginal_scale())
-        members = [Member(near, problem.judged(near), inner.start)]
-        return [Member(own, problem.encoder_elbo, first_start(own)), *members] if mine else members
+        return [Member(own, problem.encoder_elbo, first_start(own))] if type(own) is self.family else []
+
+    def _near(self, problem: Problem, found: Mapping[str, LocalFit]) -> Member:
+        inner, own = found["mean_field"], problem.encoder
+        kind: Any = own if type(own) is self.family else self.family
+        near = kind.matching(inner.q.loc, inner.q.marginal_scale())
+        return Member(near, problem.judged(near), inner.start)
 
     def num_steps(self, problem: Problem) -> int:
         """As the settings say."""

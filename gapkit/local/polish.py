@@ -90,11 +90,19 @@ def best_of(
     best, number = picked([last, *earlier], values)
     certificate = fitter.certify(problem, best, start, f"{steps.stop}")
     if certificate is None:
-        stage, share = f"certificate/{problem.family}/{steps.stop}", steps.start / max(1, len(steps))
+        stage, share = f"certificate/{problem.family}/{steps.stop}", _share(fitter, steps)
         certificate = from_gain(problem.level(best, stage), problem.level(earlier[-1], stage), share)
         # Where the last stretch diverged the gain of a better one is unknown.
         certificate = replace(certificate, gap=torch.where(number == 0, certificate.gap, torch.nan))
     return best, certificate
+
+
+def _share(fitter: Fitter, steps: range) -> float:
+    """What is left, in gains of the last steps: where the shortfall falls as the number of steps to a power."""
+    decay = float(getattr(fitter, "decay", 1.0))
+    if decay == 1.0 or not steps.start or not len(steps):
+        return steps.start / max(1, len(steps))
+    return 1.0 / ((steps.stop / steps.start) ** decay - 1.0)
 
 
 def placed(whole: Any, part: Any, rows: Tensor) -> Any:

@@ -17,6 +17,7 @@ from gapkit.core.trees import Tree
 from gapkit.models.conditions import place_in
 from gapkit.models.owners import owners_of
 from gapkit.models.priors import log_prob, moved, standard_normal
+from gapkit.models.steady import steady
 from gapkit.models.support import describe
 
 __all__ = ["GivenLatents", "JointModel", "ValuesAlone", "from_joint"]
@@ -155,7 +156,7 @@ class JointModel(nn.Module):
                 raise InputError("a reference density of z", "the latent shape is not known yet", do)
             return standard_normal(self.latent_shape, dtype, device)
         source: Any = self.given
-        found = moved(source if isinstance(source, Distribution) else source(), dtype, device)
+        found = steady(moved(source if isinstance(source, Distribution) else source(), dtype, device))
         if not isinstance(found, Distribution) or found.batch_shape:
             do = "give a torch distribution of batch shape (), or a function that returns one"
             raise InputError("a reference density of z (prior=)", describe(found), do)

@@ -16,6 +16,7 @@ from torch.distributions import (
     Exponential,
     Gamma,
     Independent,
+    MixtureSameFamily,
     Transform,
     TransformedDistribution,
     Weibull,
@@ -39,6 +40,7 @@ from gapkit.families.own import Family
 from gapkit.families.positive import LogGamma, LogWeibull
 from gapkit.families.simplex import LogitBeta, LogRatioDirichlet
 from gapkit.models.naming import innermost, name_of
+from gapkit.models.steady import plain_class
 
 __all__ = ["LogRatios", "coordinates_of", "flattened", "in_reals", "only_in_coordinates", "pulled"]
 
@@ -99,7 +101,7 @@ def in_reals(q: Distribution, to_latents: Transform | None = None) -> tuple[Dist
     found = coordinates_of(q) if to_latents is None else to_latents
     if found is None:
         return q, None
-    own = _own_family(q, found)
+    own = _own_family(q, found) if len(q.batch_shape) < 2 else None
     if own is not None:
         return TransportDistribution(own, validate_args=False), found
     return pulled(q, found, torch.Size()), found
@@ -160,10 +162,15 @@ def _fixed(step: Transform) -> bool:
 def pulled(dist: Distribution, to_latents: Transform, shape: torch.Size) -> Distribution:
     """The distribution of y where z = f(y) has the given one; what f is made of is taken off where it is on top.
 
-    Gamma and like densities are those of y by their formulas: near its bounds z has no digits left.
+    Gamma and like densities are those of y by their formulas, each component's in a mixture: near its bounds z has no
+    digits left.
     """
     if _own_family(dist, to_latents) is not None:
         return _Exact(dist, to_latents, shape)
+    if isinstance(innermost(dist), MixtureSameFamily):
+        mixture = _mixed(dist, to_latents)
+        if mixture is not None:
+            return mixture
     inner, wanted = innermost(dist), flattened([to_latents])
     if isinstance(inner, TransformedDistribution):
         steps = flattened(inner.transforms)
@@ -175,21 +182,37 @@ def pulled(dist: Distribution, to_latents: Transform, shape: torch.Size) -> Dist
     return TransformedDistribution(dist, [to_latents.inv], validate_args=False)
 
 
+def _mixed(dist: Distribution, to_latents: Transform) -> Distribution | None:
+    """The mixture of what its components are in y; None where these have no density of their own there.
+
+    It may stand within ``Independent``: then every latent, or group of them, has a mixture to itself.
+    """
+    mixture = innermost(dist)
+    components = mixture.component_distribution
+    own = torch.Size(to_latents.inverse_shape(components.event_shape))
+    parts = pulled(components, to_latents, own)
+    if parts.event_shape != own or (isinstance(parts, TransformedDistribution) and to_latents.inv in parts.transforms):
+        return None
+    found: Distribution = MixtureSameFamily(mixture.mixture_distribution, parts, validate_args=False)
+    within = len(dist.event_shape) - len(mixture.event_shape)
+    return Independent(found, within, validate_args=False) if within else found
+
+
 def _own_family(dist: Distribution, to_latents: Transform) -> Family | None:
-    """Y of families that are no transforms of Gaussians, a member for each of B datapoints, or one; else None."""
+    """Y of families that are no transforms of Gaussians: as many members as there are in a batch, or one; else None."""
     inner, batch = innermost(dist), dist.batch_shape.numel()
     if isinstance(inner, Exponential):
         inner = Gamma(torch.ones_like(inner.rate), inner.rate, validate_args=False)
     elif isinstance(inner, Chi2):
         inner = Gamma(inner.concentration, inner.rate, validate_args=False)
     fitting = {Gamma: ExpTransform, Weibull: ExpTransform, Beta: SigmoidTransform, Dirichlet: LogRatios}
-    if len(dist.batch_shape) > 1 or not isinstance(to_latents, fitting.get(type(inner), ())):
+    if not isinstance(to_latents, fitting.get(plain_class(inner), ())):
         return None
-    if type(inner) is Gamma:
+    if plain_class(inner) is Gamma:
         return LogGamma((-inner.rate.log()).reshape(batch, -1), inner.concentration.reshape(batch, -1))
     if type(inner) is Weibull:
         return LogWeibull(inner.scale.log().reshape(batch, -1), inner.concentration.reshape(batch, -1))
-    if type(inner) is Beta:
+    if plain_class(inner) is Beta:
         both = torch.stack([inner.concentration1, inner.concentration0], -1)
         return LogitBeta(both.reshape(batch, -1, 2))
     return LogRatioDirichlet(inner.concentration.reshape(batch, -1, inner.concentration.shape[-1]))
@@ -226,7 +249,8 @@ class _Exact(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Shape (..., *batch_shape, *event_shape) to (..., *batch_shape), in nats."""
-        lead = value.shape[: value.dim() - len(self.event_shape)]
-        flat = value.reshape(-1, self.batch_shape.numel(), self.event_shape.numel())
+        shape = torch.broadcast_shapes(value.shape, self.batch_shape + self.event_shape)
+        lead = shape[: len(shape) - len(self.event_shape)]
+        flat = value.expand(shape).reshape(-1, self.batch_shape.numel(), self.event_shape.numel())
         found: Tensor = self._family().log_prob(flat)
         return found.reshape(lead)

@@ -29,6 +29,7 @@ from gapkit.families.truncated import Truncated
 from gapkit.models.naming import innermost
 from gapkit.models.priors import moved
 from gapkit.models.pulled import flattened
+from gapkit.models.steady import steady
 from gapkit.models.unfit import no_family
 from gapkit.target.prior_proposal import PriorProposal
 
@@ -164,7 +165,7 @@ def as_proposal(
     if not isinstance(q, Distribution):
         return cast(Proposal, q)
     if q.batch_shape == ():
-        return PriorProposal(moved(q, dtype, torch.device(device)), num_datapoints, dtype, device)
+        return PriorProposal(steady(moved(q, dtype, torch.device(device))), num_datapoints, dtype, device)
     return cast(Proposal, recognise(q))
 
 

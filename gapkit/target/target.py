@@ -20,6 +20,7 @@ from gapkit.models.priors import log_prob, log_prob_and_grad, moved
 from gapkit.models.protocol import LatentModel
 from gapkit.models.resolution import log_prob_in_double, needs_double
 from gapkit.models.squashed import sharp
+from gapkit.models.steady import steady
 from gapkit.models.unvalidated import unvalidated
 from gapkit.target.dense import DenseDecoder, Layer, read_dense
 from gapkit.target.observation import fisher_features
@@ -71,7 +72,7 @@ class Target:
         self.num_datapoints = x.shape[0]
         with torch.no_grad(), unvalidated():
             self.latent_shape: torch.Size = like.latent_shape if like else self._encoded_first().event_shape
-            self.prior: Distribution = moved(prior_with(model, condition), x.dtype, x.device)
+            self.prior: Distribution = steady(moved(prior_with(model, condition), x.dtype, x.device))
             self.in_double: bool = like.in_double if like else needs_double(model, x, self.latent_shape, condition)
             self._dense: DenseDecoder | None = like._dense if like else self._read(x)
         self.work: Work = like.work if like else Work()

@@ -62,3 +62,47 @@ class TwoGroups(LatentGroups):
         weight = to_shift.T @ self.precision2 @ to_shift
         spread = float((weight.diagonal() / self.precision1.diagonal()).sum())
         return first + 0.5 * (torch.einsum("bi,ij,bj->b", mean, weight, mean) + spread)
+
+
+class ThreeGroups(LatentGroups):
+    """z3 ~ N(0, 1), z2|z3, z1|z2 and x|z1 linear-Gaussian; q is the best factorised one of each."""
+
+    groups, inferred = {"z3": 1, "z2": 2, "z1": 3}, ("z1", "z2", "z3")
+
+    def __init__(self, seed=3, dtype=torch.float64):
+        super().__init__()
+        draw = torch.Generator().manual_seed(seed)
+        self.deviation, self.s = {"z2": 0.6, "z1": 0.7}, 0.5
+        self.weight = {
+            name: torch.randn(*shape, generator=draw, dtype=dtype)
+            for name, shape in {"z2": (2, 1), "z1": (3, 2), "x": (6, 3)}.items()
+        }
+        cov = {"z3": torch.eye(1, dtype=dtype)}
+        for name, above in (("z2", "z3"), ("z1", "z2")):
+            a = self.weight[name]
+            cov[name] = a @ cov[above] @ a.T + self.deviation[name] ** 2 * torch.eye(len(a), dtype=dtype)
+        self.precision, self.to_mean = {}, {}
+        for name, below, noise in (("z1", "x", self.s), ("z2", "z1", 0.7), ("z3", "z2", 0.6)):
+            a = self.weight[below]
+            self.precision[name] = torch.linalg.inv(cov[name]) + a.T @ a / noise**2
+            self.to_mean[name] = torch.linalg.solve(self.precision[name], a.T) / noise**2
+        w = self.weight["x"]
+        noise = self.s**2 * torch.eye(6, dtype=dtype)
+        self.marginal = MultivariateNormal(torch.zeros(6, dtype=dtype), w @ cov["z1"] @ w.T + noise)
+
+    def infer(self, name, features, drawn):
+        given = features if name == "z1" else drawn["z1" if name == "z2" else "z2"]
+        return Normal(given @ self.to_mean[name].T, self.precision[name].diagonal().rsqrt())
+
+    def generate(self, name, drawn):
+        if name == "z3":
+            return Normal(self.weight["x"].new_zeros(1), 1.0)
+        return Normal(drawn["z3" if name == "z2" else "z2"] @ self.weight[name].T, self.deviation[name])
+
+    def likelihood(self, z):
+        return Independent(Normal(z["z1"] @ self.weight["x"].T, self.s), 1)
+
+    sample = TwoGroups.sample
+
+    def approximation_gap(self) -> float:
+        return float(sum(0.5 * (p.diagonal().log().sum() - torch.logdet(p)) for p in self.precision.values()))

@@ -26,6 +26,7 @@ from gapkit.models.programs.layout import read_layout
 from gapkit.models.programs.modules import modules_of
 from gapkit.models.programs.plain import rows_first, single
 from gapkit.models.programs.program import Layout, Program, guide_steps
+from gapkit.models.steady import steady
 from gapkit.models.support import describe
 
 __all__ = ["PyroPair", "from_pyro"]
@@ -123,7 +124,7 @@ class PyroPair(nn.Module):
 
     def reference(self, dtype: torch.dtype, device: torch.device) -> Distribution:
         """The density that stands for p(z) where it depends on x, in a type and a place."""
-        found: Distribution = moved(self.prior(), dtype, device)
+        found: Distribution = steady(moved(self.prior(), dtype, device))
         return found
 
     def log_joint(self, x: Tensor, z: Tensor, *c: Tree) -> Tensor:

@@ -24,6 +24,7 @@ from gapkit.models.joint import GivenLatents, ValuesAlone
 from gapkit.models.owners import owners_of
 from gapkit.models.priors import moved
 from gapkit.models.programs.sbi_flows import posterior_of, require_flow
+from gapkit.models.steady import steady
 from gapkit.models.support import describe
 from gapkit.models.unvalidated import unvalidated
 
@@ -103,7 +104,7 @@ class SbiModel(nn.Module):
 
     def reference(self, dtype: torch.dtype, device: torch.device) -> Distribution:
         """The same in a type and a place."""
-        found: Distribution = moved(self.prior(), dtype, device)
+        found: Distribution = steady(moved(self.prior(), dtype, device))
         return found
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
