@@ -24,6 +24,7 @@ from gapkit.families.flow import CouplingFlow, TransformedGaussian
 from gapkit.families.gaussian import Affine, DiagonalGaussian, FullRankGaussian
 from gapkit.families.gaussian_mixture import GaussianMixture
 from gapkit.families.low_rank import LowRankGaussian
+from gapkit.families.one_way import OneWayFlow, has_inverse
 from gapkit.families.protocol import Draws, Posterior, Proposal
 from gapkit.families.truncated import Truncated
 from gapkit.models.priors import moved
@@ -40,6 +41,7 @@ _NAMES = {
     GaussianMixture: "mixture",
     TransformedGaussian: "transformed",
     ConditionalFlow: "transformed",
+    OneWayFlow: "transformed",
     Truncated: "truncated",
 }
 _KNOWN = tuple(_NAMES)
@@ -76,7 +78,8 @@ def recognise(q: Distribution) -> Posterior:
 
     Returns:
         Mean-field for (independent) normals, full-rank and low-rank for torch's multivariate normals, a transformed
-        Gaussian for a ``TransformedDistribution`` or a zuko ``NormalizingFlow`` over any of them, the transport of
+        Gaussian for a ``TransformedDistribution`` or a zuko ``NormalizingFlow`` over any of them (without a density of
+        z where the transform has no inverse), the transport of
         a ``TransportDistribution``, which may be without a density of z, and what a family of one's own reads.
 
     Raises:
@@ -118,12 +121,13 @@ def _is_zuko_flow(q: object) -> bool:
     return zuko is not None and isinstance(q, zuko.NormalizingFlow)
 
 
-def _transformed(q: Distribution, base_dist: Distribution, transform: Transform) -> TransformedGaussian:
+def _transformed(q: Distribution, base_dist: Distribution, transform: Transform) -> TransformedGaussian | OneWayFlow:
     """Q as a transform of the Gaussian that its base must be."""
     base = recognise(base_dist)
     if not isinstance(base, Affine) or base.dim != q.event_shape.numel():
         raise _no_transform(q, base_dist)
-    return TransformedGaussian(base, transform, q.event_shape)
+    flow = TransformedGaussian(base, transform, q.event_shape)
+    return flow if has_inverse(flow) else OneWayFlow(flow)
 
 
 def _no_transform(q: Distribution, inner: Distribution) -> InputError:

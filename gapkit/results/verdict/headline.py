@@ -70,6 +70,10 @@ def _headline(summary: Summary, decision: Decision) -> str:
         first = "Fix the encoder"
         if decision.why == "constant_encoder":
             first = "Fix the encoder, which gives the same q for every x although the decoder uses z"
+        families = summary.families
+        if families and families.encoder != families.split:  # the gap is that of another family too
+            called = summary.ladder.called(families.split)
+            first, what = f"{first}, or give it that family", f"with the best {called} posterior for each datapoint"
         how = (
             "Ways: a larger encoder, longer training of the encoder alone (`gapkit refit` tells which of the "
             "two), or a "
