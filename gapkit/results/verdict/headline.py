@@ -201,6 +201,8 @@ def _unknown(summary: Summary, decision: Decision) -> str:
     if decision.why == "equal":
         parts = _equal(ladder, quantities)
         return f"No advice on what to fix first: of the total gap, {parts}. {_settled(decision.missing)}"
+    if any(part.about == "encoder" for part in decision.missing):
+        return f"No advice yet: where it is finite, {gap}, but {missing}"
     if any(part.about == "evidence" for part in decision.missing):
         return f"No advice yet: {gap} by these numbers, but log p(x) and so the gap may be larger, because {missing}"
     return f"No advice yet: {gap}, but whose it is, {whose(ladder)}, cannot be said: {missing}"
