@@ -39,7 +39,7 @@ from gapkit.families.own import Family
 from gapkit.families.positive import LogGamma, LogWeibull
 from gapkit.families.simplex import LogitBeta, LogRatioDirichlet
 
-__all__ = ["LogRatios", "coordinates_of", "flattened", "in_reals", "pulled"]
+__all__ = ["LogRatios", "coordinates_of", "flattened", "in_reals", "innermost", "own_family", "pulled"]
 
 _WITHOUT_PARAMETERS = (
     ExpTransform,
@@ -98,7 +98,7 @@ def in_reals(q: Distribution, to_latents: Transform | None = None) -> tuple[Dist
     found = coordinates_of(q) if to_latents is None else to_latents
     if found is None:
         return q, None
-    own = _own_family(q, found)
+    own = own_family(q, found)
     if own is not None:
         return TransportDistribution(own, validate_args=False), found
     return pulled(q, found, torch.Size()), found
@@ -106,7 +106,7 @@ def in_reals(q: Distribution, to_latents: Transform | None = None) -> tuple[Dist
 
 def coordinates_of(q: Distribution) -> Transform | None:
     """What makes z of real coordinates: the last steps of q that have no parameters, or those of a known support."""
-    inner = _innermost(q)
+    inner = innermost(q)
     if isinstance(inner, Gamma | Weibull | Exponential):
         return ExpTransform()
     if isinstance(inner, Beta):
@@ -119,7 +119,8 @@ def coordinates_of(q: Distribution) -> Transform | None:
     return None
 
 
-def _innermost(q: Distribution) -> Any:
+def innermost(q: Distribution) -> Any:
+    """The distribution without what only says how many axes an event has."""
     while isinstance(q, Independent):
         q = q.base_dist
     return q
@@ -162,9 +163,9 @@ def pulled(dist: Distribution, to_latents: Transform, shape: torch.Size) -> Dist
 
     Gamma and like densities are those of y by their formulas: near its bounds z has no digits left.
     """
-    if _own_family(dist, to_latents) is not None:
+    if own_family(dist, to_latents) is not None:
         return _Exact(dist, to_latents, shape)
-    inner, wanted = _innermost(dist), flattened([to_latents])
+    inner, wanted = innermost(dist), flattened([to_latents])
     if isinstance(inner, TransformedDistribution):
         steps = flattened(inner.transforms)
         if len(steps) >= len(wanted) and all(a == b for a, b in zip(steps[-len(wanted) :], wanted, strict=True)):
@@ -175,9 +176,9 @@ def pulled(dist: Distribution, to_latents: Transform, shape: torch.Size) -> Dist
     return TransformedDistribution(dist, [to_latents.inv], validate_args=False)
 
 
-def _own_family(dist: Distribution, to_latents: Transform) -> Family | None:
+def own_family(dist: Distribution, to_latents: Transform) -> Family | None:
     """Y of families that are no transforms of Gaussians, a member for each of B datapoints, or one; else None."""
-    inner, batch = _innermost(dist), dist.batch_shape.numel()
+    inner, batch = innermost(dist), dist.batch_shape.numel()
     if isinstance(inner, Exponential):
         inner = Gamma(torch.ones_like(inner.rate), inner.rate, validate_args=False)
     elif isinstance(inner, Chi2):
@@ -211,7 +212,7 @@ class _Exact(Distribution):
         return constraints.independent(constraints.real, len(self.event_shape))
 
     def _family(self) -> Any:  # made when it is asked for, so that the source can be moved
-        return _own_family(self.source, self.to_latents)
+        return own_family(self.source, self.to_latents)
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008
         """Draws of shape (*sample_shape, *batch_shape, *event_shape)."""
