@@ -246,10 +246,6 @@ def test_what_pythae_has_and_an_analysis_has_not_is_refused_with_the_reason(gapk
     code, _, err = gapkit("analyze", "folds", *QUICK)
     assert code == 2
     assert "w'u = -2" in err
-    trained("VAE_IAF", x, steps=0).save(str(tmp_path / "iaf"))
-    code, _, err = gapkit("analyze", "iaf", *QUICK)
-    assert code == 2  # no fit of an arbitrary flow: said before the work, with what to choose
-    assert "use one of mean_field" in err
 
 
 @pytest.mark.parametrize(
