@@ -74,7 +74,7 @@ def test_a_flow_is_split_in_coupling_layers_unless_another_family_is_asked_for(g
     trained("VAE_IAF", x).save(str(tmp_path / "vae"))
     code, out, err = gapkit("analyze", "vae", *QUICK, "--out", "run")
     assert code == 0, err
-    assert "q* is the best flow posterior" in out
+    assert "q* is the best coupling-flow posterior" in out
 
 
 @pytest.mark.parametrize("kind", only(KINDS, "VAE", "VAE_IAF"))

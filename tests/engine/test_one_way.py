@@ -87,6 +87,6 @@ def test_coupling_layers_stand_for_a_flow_that_has_no_fit():
     result = gapkit.analyze(Flowing(NotImplementedError()), ppca().sample(10, 0), effort="quick")
     assert result.summary_values.families == Families("transformed", "flow", ("mean_field", "full_rank", "flow"))
     words = "\n".join(result.verdict())
-    assert "q* is the best flow posterior, but the encoder's own is a flow of its own" in words
+    assert "q* is the best coupling-flow posterior, but the encoder's own is a flow of its own" in words
     assert "of the same posterior family" not in words
-    assert "or give it that family: with the best flow posterior for each datapoint" in words
+    assert "Fix the encoder or its family: with the best flow posterior for each datapoint" in words

@@ -21,8 +21,9 @@ _STATUSES = {
     "undefined_weights": "for {} some importance weights were undefined",
 }
 
-# Encoders' families for which there is no fit: their layers belong to all datapoints.
-_UNFITTED = {
+# Where families are compared: some that have no fit, because their layers belong to all datapoints, and a plainer name.
+_COMPARED = {
+    "flow": "coupling-flow",
     "transformed": "a flow of its own, which cannot be fitted to one datapoint",
     "truncated": "a density cut off at the prior's bounds, which cannot be fitted to one datapoint",
 }
@@ -33,7 +34,7 @@ def families(summary: Summary) -> list[str]:
     found = summary.families
     if not found or found.encoder == found.split:
         return []
-    own, split = (_UNFITTED.get(name, summary.ladder.called(name)) for name in (found.encoder, found.split))
+    own, split = (_COMPARED.get(name, summary.ladder.called(name)) for name in (found.encoder, found.split))
     return [
         f"The split compares families: q* is the best {split} posterior, but the encoder's own is {own}. So the "
         "amortization gap is that of another family as well as of the encoder, and may be negative."

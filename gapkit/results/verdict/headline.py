@@ -67,13 +67,13 @@ def _headline(summary: Summary, decision: Decision) -> str:
         )
     if decision.action == "encoder":
         what = "with a perfect one of the same posterior family"
-        first = "Fix the encoder"
+        families = summary.families
+        other = families.split if families and families.encoder != families.split else None  # the gap is of both then
+        first = "Fix the encoder or its family" if other else "Fix the encoder"
         if decision.why == "constant_encoder":
             first = "Fix the encoder, which gives the same q for every x although the decoder uses z"
-        families = summary.families
-        if families and families.encoder != families.split:  # the gap is that of another family too
-            called = summary.ladder.called(families.split)
-            first, what = f"{first}, or give it that family", f"with the best {called} posterior for each datapoint"
+        if other:
+            what = f"with the best {summary.ladder.called(other)} posterior for each datapoint"
         how = (
             "Ways: a larger encoder, longer training of the encoder alone (`gapkit refit` tells which of the "
             "two), or a "
