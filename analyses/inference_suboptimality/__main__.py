@@ -36,15 +36,17 @@ EXPERIMENTS = (
 def main() -> None:
     """Make what is missing, then write."""
     study, out = parsed(__doc__)
-    study.lab.make([job for experiment in EXPERIMENTS for job in experiment.jobs(study)])
+    jobs = [job for experiment in EXPERIMENTS for job in experiment.jobs(study)]
+    study.lab.make(jobs)
     parts = [experiment.part(study) for experiment in EXPERIMENTS]
     budget = study.budget
     note = (
-        f"Each claim was tested on {budget.seeds} trainings of {budget.epochs[study.main.name]} epochs on "
-        f"{study.main.name}, and on {budget.points} datapoints of each split where nothing else is said."
+        f"Where a claim says nothing else, it was tested on {budget.seeds} trainings of "
+        f"{budget.epochs[study.main.name]} epochs on {study.main.name}, and on {budget.points} datapoints of a "
+        "split; longer trainings may be otherwise. Claims that name no source are this analysis's own."
     )
     write(out, TITLE, parts, note=note)
-    facts = {"budget": budget.name, "seconds of this run, by kind of job": study.lab.seconds}
+    facts = {"budget": budget.name, "jobs": len(jobs), "seconds of one thread": study.lab.seconds(jobs)}
     (out / "cost.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
     print(f"report: {out / 'report.html'}")
 

@@ -1,10 +1,9 @@
 """``python -m analyses.inference_suboptimality.over_training``: the gaps over a training, on training and test data."""
 
-import pandas as pd
 from matplotlib.axes import Axes
 
 from analyses.inference_suboptimality.settings import OVER_TIME, analysed, trained
-from analyses.inference_suboptimality.study import Study, experiment, over_seeds
+from analyses.inference_suboptimality.study import LABELS, Study, experiment, means, more, said, table
 from analyses.lab import Analysed
 from analyses.page import Drawn, Part
 from gapkit import Result
@@ -14,13 +13,12 @@ from gapkit.plots.style import COLORS, new_axes, style
 __all__ = ["jobs", "part"]
 
 POINTS = 100
-COLUMNS = {
-    "log_px": "log p(x)",
-    "elbo": "L[q]",
-    "approximation_gap": "Approximation",
-    "amortization_gap": "Amortization",
-}
 GAPS = {"approximation_gap": "family", "amortization_gap": "encoder"}
+CLAIMS = (
+    ("test", "amortization_gap", "The amortization gap on test data grows over training"),
+    ("train", "amortization_gap", "The amortization gap on training data grows over training"),
+    ("train", "approximation_gap", "The approximation gap on training data grows over training"),
+)
 
 
 def epochs(study: Study) -> list[int]:
@@ -44,36 +42,28 @@ def jobs(study: Study) -> list[Analysed]:
 def part(study: Study) -> Part:
     """A curve for each kind, and what grows."""
     found = {kind: {epoch: study.results(runs(study, kind, epoch)) for epoch in epochs(study)} for kind in OVER_TIME}
-    rows = []
-    for kind, times in found.items():
-        for epoch, results in times.items():
-            for split in ("train", "test"):
-                means = {label: over_seeds(results, name, split) for name, label in COLUMNS.items()}
-                rows.append({"Model": kind, "Epoch": epoch, "Split": split, **means})
+    names = {(kind, epoch): runs for kind, times in found.items() for epoch, runs in times.items()}
+    shown = table({f"{kind}, epoch {epoch}": runs for (kind, epoch), runs in names.items()}, LABELS, "Model")
     first, last = epochs(study)[0], epochs(study)[-1]
     judged = []
-    for split, gap, text in (
-        ("test", "amortization_gap", "The amortization gap on test data grows over training"),
-        ("train", "amortization_gap", "The amortization gap on training data grows over training"),
-        ("train", "approximation_gap", "The approximation gap on training data grows over training"),
-    ):
+    for split, gap, text in CLAIMS:
         pairs = zip(found["FFG"][last], found["FFG"][first], strict=True)
         contrast = f"{gap.replace('_', ' ')} of FFG, epoch {last} minus epoch {first}"
         measured = [difference(late, early, gap, split) for late, early in pairs]
         judged.append(judge(Claim(text, contrast, source="gaps over training"), measured))
-    test = judged[0]
     words = (
-        f"From epoch {first} to {last} the amortization gap of FFG on test data changes by {test.mean:+.2f} nats; that "
-        f"it grows: {test.verdict}.",
+        f"At epoch {last} the amortization gap of FFG on test data is {more(judged[0])} than at epoch {first}; that it "
+        f"grows is {said(judged[0])}.",
     )
     drawn = Drawn(
         lambda: _draw(found),
-        "Bands are one standard error, of FFG over trainings, else of one; training data solid, test data dashed.",
+        "Bands are one standard error: of FFG with that between trainings. Training data solid, test data dashed.",
         "Two curves of either gap for each of four kinds of model.",
     )
     caption = f"Gaps over training on {study.main.name}, in nats"
-    tables = {caption: pd.DataFrame(rows)}
-    return Part("over_training", "The gaps over training", words, tables, {"curves": drawn}, tuple(judged))
+    tables = {caption: shown}
+    notes = ("The learning rate falls as a cosine, so that early epochs are at a high one.",)
+    return Part("over_training", "The gaps over training", words, tables, {"curves": drawn}, tuple(judged), notes)
 
 
 def _draw(found: dict[str, dict[int, list[Result]]]) -> Axes:
@@ -84,7 +74,7 @@ def _draw(found: dict[str, dict[int, list[Result]]]) -> Axes:
         for ax, (kind, times) in zip(panels, found.items(), strict=True):
             for gap, color in GAPS.items():
                 for split, line in (("train", "-"), ("test", "--")):
-                    cells = [over_seeds(results, gap, split) for results in times.values()]
+                    cells = [means(results, split, {gap: gap})[gap] for results in times.values()]
                     at, values = list(times), [cell.value for cell in cells]
                     errors = [cell.error or 0.0 for cell in cells]
                     label = f"{gap.split('_')[0]}, {split}"
@@ -93,10 +83,9 @@ def _draw(found: dict[str, dict[int, list[Result]]]) -> Axes:
                     ax.fill_between(at, low, high, color=COLORS[color], alpha=0.15, lw=0)
             ax.set_title(kind, fontsize=7.5)
             ax.set_xlabel("epoch")
-            ax.set_ylim(0.0, max(panel.get_ylim()[1] for panel in panels))
-        top = max(panel.get_ylim()[1] for panel in panels)
+        ends = [ax.get_ylim() for ax in panels]
         for ax in panels:
-            ax.set_ylim(0.0, top)
+            ax.set_ylim(min(0.0, *(low for low, _ in ends)), max(high for _, high in ends))
         for ax in panels[1:]:
             ax.set_yticklabels([])
         panels[0].set_ylabel("gap (nats)")

@@ -29,9 +29,10 @@ def part(study: Study) -> Part:
     """The maps."""
     result = study.lab.result(job(study))
     gaps = {name: result.summary.loc[name, "mean"] for name in ("approximation_gap", "amortization_gap")}
+    family, encoder = gaps.values()
     words = (
-        f"With two latents the true posterior can be seen: the best Gaussian loses {gaps['approximation_gap']:.2f} "
-        f"nats on average, the encoder {gaps['amortization_gap']:.2f} more.",
+        f"With two latents the true posterior can be seen: the best factorised Gaussian loses {family:z.2f} nats on "
+        f"average over training data, and the encoder {encoder:z.2f} more.",
     )
     drawn = Drawn(
         lambda: _draw(result),

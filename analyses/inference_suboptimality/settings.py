@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from analyses.lab import Analysed, Source, Trained
+from analyses.lab import Analysed, Refitted, Source, Trained
 from gapkit.engine import spec_for
 
-__all__ = ["BUDGETS", "KINDS", "OVER_TIME", "Budget", "analysed", "sources", "trained"]
+__all__ = ["AF", "BUDGETS", "FFG", "KINDS", "OVER_TIME", "Budget", "analysed", "refitted", "sources", "trained"]
 
 # Beside 784-200-200-50 with ELU and entropy annealing: what each kind of model has of its own.
 KINDS: dict[str, dict[str, Any]] = {
@@ -116,24 +116,26 @@ BUDGETS = {
         channels=(64, 128, 256),
         sets=("MNIST", "Fashion-MNIST", "digits", "3-bit CIFAR"),
         checkpoints=5,
-        long=3280,
         spec={"certificate": 50},
         effort="standard",
     ),
 }
 
 
-def sources(budget: Budget, mnist: str = "mnist", cifar: str = "cifar10") -> dict[str, Source]:
+def sources(
+    budget: Budget, mnist: str = "mnist", cifar: str = "cifar10", fashion: str = "fashion_mnist"
+) -> dict[str, Source]:
     """The data sets of a budget, by name.
 
     Args:
         budget: says which.
         mnist: name or file.
         cifar: name or file; each colour channel is cut at a half.
+        fashion: name or file; pixels are cut at a half.
     """
     found = {
         "MNIST": Source("MNIST", mnist, images=budget.images),
-        "Fashion-MNIST": Source("Fashion-MNIST", "fashion_mnist", "threshold", budget.images),
+        "Fashion-MNIST": Source("Fashion-MNIST", fashion, "threshold", budget.images),
         "digits": Source("digits", "digits", images=budget.images),
         "3-bit CIFAR": Source("3-bit CIFAR", cifar, "threshold", budget.images),
     }
@@ -174,7 +176,23 @@ def trained(budget: Budget, source: Source, kind: str, seed: int = 0, **further:
     return Trained.of(source, **(settings | further))
 
 
-def analysed(budget: Budget, of: Trained, *families: str, points: int | None = None, **further: Any) -> Analysed:
+def refitted(budget: Budget, source: Source, seed: int, **settings: Any) -> Refitted:
+    """Another encoder for the FFG model of a seed, trained for a quarter of its epochs.
+
+    Args:
+        budget: of the model.
+        source: of the data.
+        seed: of both trainings.
+        settings: of ``RefitConfig``.
+    """
+    epochs = max(1, budget.epochs[source.name] // 4)
+    whole = {"start": "fresh", "epochs": epochs, "seed": seed, **settings}
+    return Refitted(trained(budget, source, "FFG", seed), tuple(sorted(whole.items())))
+
+
+def analysed(
+    budget: Budget, of: Trained | Refitted, *families: str, points: int | None = None, **further: Any
+) -> Analysed:
     """The run of a model on both splits.
 
     Args:
@@ -187,6 +205,6 @@ def analysed(budget: Budget, of: Trained, *families: str, points: int | None = N
     conv = dict(of.settings).get("model") == "conv" if isinstance(of, Trained) else False
     count = points or (budget.conv_points if conv else budget.points)
     further = {"unit_size": min(count, LARGEST_UNIT), **further}  # a whole unit is computed, however few it holds
-    checkpoint = further.pop("checkpoint", None)
+    checkpoint, data = further.pop("checkpoint", None), further.pop("data", None)
     spec = tuple(sorted((budget.spec | further).items()))
-    return Analysed(of, count, families, checkpoint, spec, budget.effort)
+    return Analysed(of, count, families, checkpoint, spec, budget.effort, data=data)

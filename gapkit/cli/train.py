@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gapkit.cli.folder import claim_folder
+from gapkit.cli.options import Device
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError
 
@@ -55,16 +56,19 @@ def train(
     validation_fraction: Annotated[float, typer.Option(help="Share held out for early stopping.")] = 0.1,
     checkpoint_every: Annotated[int, typer.Option(help="Epochs between checkpoints; 0 writes none.")] = 0,
     seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    device: Device = "cpu",
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier model in the folder.")] = False,
 ) -> None:
     """Train a reference VAE and write OUT/model.pt."""
     widths = parse_widths("--hidden", hidden)  # cheap checks before torch is imported
     decoder_widths = parse_widths("--decoder-hidden", decoder_hidden)
     claim_folder(out)
+    from gapkit.engine import checked_device
     from gapkit.inputs.data import load
     from gapkit.training import TrainConfig
     from gapkit.training import train as run
 
+    place = checked_device(device)
     config = TrainConfig(
         data=data,
         model=model,
@@ -91,7 +95,7 @@ def train(
     )
     dataset = load(data, split="train", key=data_key, limit=limit)
     with _progress(console(errors=True), epochs) as report:
-        result = run(config, dataset, out, progress=report, overwrite=overwrite)
+        result = run(config, dataset, out, progress=report, overwrite=overwrite, device=place)
     last = result.history[result.best_epoch - 1]
     loss = last["loss"] if last["validation_loss"] is None else last["validation_loss"]
     ended = ", stopped early" if result.stopped_early else ""

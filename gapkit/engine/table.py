@@ -94,6 +94,8 @@ def rows(
             instead = decompose(ladder, {**levels, middle: other.elbo}, {middle: other.shortfall})
             add(side_name("family_gap", name, ladder), instead[family_gap.name])
             beside.append(instead[family_gap.name])
+            table[f"optimality_gap_{name}"] = other.certificate.gap.tolist()
+            table[f"optimality_gap_{name}_se"] = other.certificate.std_error.tolist()
     for name, other_elbo in others.items():
         add(side_name("encoder", name, ladder), other_elbo)
         add(side_name("gain", name, ladder), gap_of(other_elbo, fitted.encoder))
