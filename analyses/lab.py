@@ -26,7 +26,7 @@ from gapkit.inputs.data import binarize, load
 from gapkit.models import save_model
 from gapkit.training import RefitConfig, TrainConfig, refit, train
 
-__all__ = ["Analysed", "Lab", "Refitted", "Sets", "Source", "Trained", "Turned"]
+__all__ = ["Analysed", "Lab", "Refitted", "Sets", "Source", "Trained", "Turned", "models_of"]
 
 SECONDS = "seconds.txt"
 
@@ -236,7 +236,7 @@ class Lab:
     def make(self, jobs: Sequence[Job]) -> None:
         """Make what is missing: first the models, then the runs, in parallel."""
         wanted = list(dict.fromkeys(jobs))
-        models = list(dict.fromkeys(part for job in wanted for part in _models(job)))
+        models = list(dict.fromkeys(part for job in wanted for part in models_of(job)))
         for stage in (
             [job for job in models if isinstance(job, Trained)],
             [job for job in models if isinstance(job, Refitted)],
@@ -266,7 +266,7 @@ class Lab:
     def seconds(self, jobs: Sequence[Job]) -> dict[str, float]:
         """What the jobs and their models took, by kind, where they were made; seconds of one thread."""
         found: dict[str, float] = {}
-        for made in dict.fromkeys([*jobs, *(part for job in jobs for part in _models(job))]):
+        for made in dict.fromkeys([*jobs, *(part for job in jobs for part in models_of(job))]):
             note = self.folder(made) / SECONDS
             kind = type(made).__name__.lower()
             found[kind] = found.get(kind, 0.0) + (float(note.read_text("utf-8")) if note.exists() else 0.0)
@@ -286,7 +286,8 @@ class Lab:
         return load_model(_weights(folder, checkpoint))
 
 
-def _models(job: Job) -> tuple[Trained | Refitted, ...]:
+def models_of(job: Job) -> tuple[Trained | Refitted, ...]:
+    """The models that a job needs, and itself if it is one."""
     if isinstance(job, Analysed):
-        return _models(job.of)
+        return models_of(job.of)
     return (job.of, job) if isinstance(job, Refitted) else (job,)

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analyses.inference_suboptimality.jobs import counted
 from analyses.inference_suboptimality.settings import BUDGETS, KINDS, analysed, sources, trained
+from analyses.inference_suboptimality.study import Study
 from analyses.lab import Lab, Refitted, Source, key_of
 from analyses.page import Drawn, Part, write
 from gapkit.comparison import Claim, judge
@@ -61,6 +63,15 @@ def test_jobs_have_names_by_what_they_depend_on():
     jobs += [Refitted(jobs[0], (("epochs", 2),)), analysed(SMOKE, jobs[0]), analysed(SMOKE, jobs[0], "mean_field")]
     assert len({key_of(job) for job in jobs}) == len(jobs)
     assert key_of(trained(SMOKE, source, "FFG")) == key_of(jobs[0])
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_every_budget_has_its_jobs(budget, tmp_path):
+    found = counted(Study(Lab(tmp_path), BUDGETS[budget], sources(BUDGETS[budget])))
+    seeds, main = BUDGETS[budget].seeds, BUDGETS[budget].sets[0]
+    further = 1 + bool(BUDGETS[budget].long)  # of two latents, and the longer one
+    assert found[f"{main}: trained"] == len(KINDS) * seeds + further
+    assert {kind.partition(":")[0] for kind in found} == set(BUDGETS[budget].sets)
 
 
 def test_what_was_made_is_not_made_again(tmp_path, monkeypatch):
