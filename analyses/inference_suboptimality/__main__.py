@@ -46,7 +46,7 @@ def main() -> None:
         "split; longer trainings may be otherwise. Claims that name no source are this analysis's own."
     )
     write(out, TITLE, parts, note=note)
-    facts = {"budget": budget.name, "jobs": len(jobs), "seconds of one thread": study.lab.seconds(jobs)}
+    facts = {"budget": budget.name, "analyses": len(jobs), "seconds of one thread": study.lab.seconds(jobs)}
     (out / "cost.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
     print(f"report: {out / 'report.html'}")
 

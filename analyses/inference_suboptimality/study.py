@@ -26,7 +26,9 @@ LABELS = {
     "approximation_gap": "Approximation",
     "amortization_gap": "Amortization",
     "total_gap": "Inference gap",
+    "optimality_gap": "Left in q*",
 }
+LEFT = "optimality_gap"
 ROOT = Path(__file__).parents[2]
 TITLE = "Inference suboptimality in variational autoencoders"
 
@@ -80,16 +82,27 @@ def family_gap(results: Sequence[Result], family: str) -> str:
 
 
 def means(results: Sequence[Result], split: str, columns: Mapping[str, str]) -> dict[str, PlusMinus]:
-    """Means over trainings and datapoints of columns, by label; over the datapoints that are finite in all of them."""
+    """Means over trainings and datapoints of columns, by label.
+
+    Bounds and gaps are over the datapoints that are finite in all of them, so that they add up; what is left in q*, which
+    a certificate may not know, over those where it is known.
+    """
     parts = [result.datapoints[result.datapoints["split"] == split].set_index("index") for result in results]
-    tables = [part[list(columns)].astype(float) for part in parts]
-    finite = pd.concat([np.isfinite(table).all(axis=1) for table in tables], axis=1, join="inner").all(axis=1)
-    kept = finite.index[finite]
-    found = {}
-    for name, label in columns.items():
-        over = mean_over_trainings(np.stack([table.loc[kept, name].to_numpy() for table in tables]))
-        found[label] = PlusMinus(over.mean, over.se)
-    return found
+    together = [name for name in columns if name != LEFT]
+    return {
+        label: _mean([part[name] for part in parts], [part[together if name != LEFT else [LEFT]] for part in parts])
+        for name, label in columns.items()
+    }
+
+
+def _mean(columns: Sequence[pd.Series], needed: Sequence[pd.DataFrame]) -> PlusMinus:
+    finite = [np.isfinite(table.astype(float)).all(axis=1) for table in needed]
+    kept = pd.concat(finite, axis=1, join="inner").all(axis=1)
+    values = np.stack([column.loc[kept.index[kept]].to_numpy(float) for column in columns])
+    if not values.shape[1]:
+        return PlusMinus(None, None)
+    over = mean_over_trainings(values)
+    return PlusMinus(over.mean, over.se)
 
 
 def table(runs: Mapping[str, Sequence[Result]], columns: Mapping[str, str], heading: str) -> pd.DataFrame:
