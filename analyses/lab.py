@@ -263,14 +263,17 @@ class Lab:
                     print(f"failed: {futures[future].title}", file=sys.stderr)
                 _note(futures[future], future.result())
 
-    def seconds(self, jobs: Sequence[Job]) -> dict[str, float]:
-        """What the jobs and their models took, by kind, where they were made; seconds of one thread."""
-        found: dict[str, float] = {}
+    def seconds(self, jobs: Sequence[Job]) -> dict[str, float | None]:
+        """What the jobs and their models took, by kind, in seconds of one thread; None where that was not noted."""
+        found: dict[str, list[Path]] = {}
         for made in dict.fromkeys([*jobs, *(part for job in jobs for part in models_of(job))]):
-            note = self.folder(made) / SECONDS
-            kind = type(made).__name__.lower()
-            found[kind] = found.get(kind, 0.0) + (float(note.read_text("utf-8")) if note.exists() else 0.0)
-        return found
+            found.setdefault(type(made).__name__.lower(), []).append(self.folder(made) / SECONDS)
+        return {
+            kind: round(sum(float(note.read_text("utf-8")) for note in notes), 1)
+            if all(note.exists() for note in notes)
+            else None
+            for kind, notes in found.items()
+        }
 
     def folder(self, job: Job) -> Path:
         """Where a job's outcome is."""

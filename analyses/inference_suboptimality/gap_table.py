@@ -114,8 +114,9 @@ def part(study: Study) -> Part:
 
 
 NOTES = (
-    "What is left in q* is what the fits' certificates say that L[q*] of the model's own family may rise by: so much may "
-    "move from the approximation to the amortization gap. Of an AF that is fitted for so few steps it is much.",
+    "What is left in q* is what the fits' certificates say that L[q*] of the model's own family may rise by: so "
+    "much may move from the approximation to the amortization gap. Of an AF that is fitted for so few steps it is "
+    "much.",
     "log p(x) is estimated here by importance sampling from the fitted modes and by AIS where that is weak; in the "
     "paper it is the larger one of an IWAE and an AIS bound. L[q*] is fitted to each datapoint from several starts, "
     "and its certificate says how much is left; in the authors' code q* is the last iterate of one start.",

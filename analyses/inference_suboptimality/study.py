@@ -84,8 +84,8 @@ def family_gap(results: Sequence[Result], family: str) -> str:
 def means(results: Sequence[Result], split: str, columns: Mapping[str, str]) -> dict[str, PlusMinus]:
     """Means over trainings and datapoints of columns, by label.
 
-    Bounds and gaps are over the datapoints that are finite in all of them, so that they add up; what is left in q*, which
-    a certificate may not know, over those where it is known.
+    Bounds and gaps are over the datapoints that are finite in all of them, so that they add up; what is left in q*,
+    which a certificate may not know, over those where it is known.
     """
     parts = [result.datapoints[result.datapoints["split"] == split].set_index("index") for result in results]
     together = [name for name in columns if name != LEFT]
