@@ -1,0 +1,1 @@
+"""Models with latents that all datapoints share: amortized against factorized variational inference."""
