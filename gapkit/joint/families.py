@@ -6,6 +6,7 @@ Each family is a description; :meth:`Family.build` makes the module whose weight
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import torch
@@ -18,6 +19,8 @@ from gapkit.joint.windows import Window
 
 __all__ = ["Constant", "Factorized", "Family", "Mlp", "Own", "Polynomial", "Q"]
 
+_HERE = Window()  # x[n] alone
+
 
 class Q(nn.Module):
     """A family's members: called with data of shape (N, ...), it gives factors.
@@ -29,6 +32,9 @@ class Q(nn.Module):
             of their own everywhere.
         window: what it sees.
     """
+
+    rows: Tensor
+    own: Tensor
 
     def __init__(self, model: HierarchicalModel, count: int, function: nn.Module | None, window: Window) -> None:
         super().__init__()
@@ -99,7 +105,7 @@ class Family(Protocol):
 class Factorized:
     """F-VI: a factor of its own for each datapoint."""
 
-    window = Window()
+    window = _HERE
     label = "factorized (F-VI)"
 
     def build(self, model: HierarchicalModel, x: Tensor, seed: int = 0) -> Q:
@@ -136,11 +142,14 @@ class _Powers(nn.Module):
 class _Scaled(nn.Module):
     """Inputs brought to mean 0 and sd 1 over the data: the class of functions is the same, fits are easier."""
 
+    middle: Tensor
+    spread: Tensor
+
     def __init__(self, inputs: Tensor) -> None:
         super().__init__()
         spread = inputs.std(0)
         self.register_buffer("middle", inputs.mean(0))
-        self.register_buffer("spread", torch.where(spread > 1e-12, spread, torch.ones_like(spread)))  # noqa: PLR2004
+        self.register_buffer("spread", torch.where(spread > 1e-12, spread, torch.ones_like(spread)))
 
     def forward(self, inputs: Tensor) -> Tensor:
         return (inputs - self.middle) / self.spread
@@ -156,7 +165,7 @@ class Polynomial:
     """
 
     degree: int = 1
-    window: Window = Window()
+    window: Window = _HERE
 
     @property
     def label(self) -> str:
@@ -169,9 +178,11 @@ class Polynomial:
         return Q(model, len(x), function, self.window)
 
 
-def Constant() -> Polynomial:  # noqa: N802 (a family like the others)
+@dataclass(frozen=True)
+class Constant(Polynomial):
     """One factor for all datapoints."""
-    return Polynomial(0)
+
+    degree: int = 0
 
 
 @dataclass(frozen=True)
@@ -187,7 +198,7 @@ class Mlp:
     """
 
     width: int = 16
-    window: Window = Window()
+    window: Window = _HERE
     layers: int = 2
     linear: bool = True
     activation: str = "tanh"
@@ -213,7 +224,7 @@ class Mlp:
         with seeded(seed, "network"):
             sizes = [inputs.shape[1], *[self.width] * self.layers]
             parts: list[nn.Module] = []
-            for before, after in zip(sizes, sizes[1:], strict=False):
+            for before, after in pairwise(sizes):
                 parts += [nn.Linear(before, after), kinds[self.activation]()]
             parts.append(nn.Linear(self.width, 2 * model.local_size))
             straight = nn.Linear(sizes[0], 2 * model.local_size) if self.linear else None
@@ -244,7 +255,7 @@ class Own:
     """
 
     make: Callable[[], nn.Module]
-    window: Window = Window()
+    window: Window = _HERE
     name: str = "own network"
 
     @property

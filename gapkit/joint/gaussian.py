@@ -80,9 +80,7 @@ class GaussianPosterior:
         mean, log_sd = (part.detach().numpy() for part in q.flat())
         apart, scaled = mean - self.mean, self.diagonal * np.exp(2 * log_sd)
         divergence = 0.5 * (
-            apart @ (self.precision @ apart)
-            + float(np.sum(scaled - 1 - np.log(scaled)))
-            + 2 * self.approximation_gap
+            apart @ (self.precision @ apart) + float(np.sum(scaled - 1 - np.log(scaled))) + 2 * self.approximation_gap
         )
         return self.log_evidence - float(divergence)
 
@@ -182,10 +180,10 @@ def _precision(model: HierarchicalModel, x: Tensor, reach: int | None, at_zero: 
     for chosen in colours:
         probe = torch.zeros(1, total, dtype=x.dtype)
         probe[0, chosen] = 1.0
-        found = -(gradient(model, probe, x)[0] - at_zero).numpy()
-        if not np.isfinite(found).all():
+        column = -(gradient(model, probe, x)[0] - at_zero).numpy()
+        if not np.isfinite(column).all():
             return None
-        where = np.flatnonzero(found)
+        where = np.flatnonzero(column)
         if chosen[0] < size:
             source = np.full(len(where), chosen[0])
         else:  # the one of the colour that is within reach of the row
@@ -195,7 +193,7 @@ def _precision(model: HierarchicalModel, x: Tensor, reach: int | None, at_zero: 
             where, source = where[inside], source[inside]  # rows of theta come from its own columns
         rows.append(where)
         columns.append(source)
-        values.append(found[where])
+        values.append(column[where])
     lower = csc_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), (total, total))
     if size:
         coupling = lower[size:, :size]

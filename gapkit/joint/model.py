@@ -115,7 +115,7 @@ def as_data(x: Any) -> Tensor:
         raise InputError("a data set of N rows", f"{type(x).__name__}, which holds no array of numbers", do) from error
     if found.ndim == 1:
         found = found[:, None]
-    if found.ndim < 2 or len(found) < 2:  # noqa: PLR2004
+    if found.ndim < 2 or len(found) < 2:
         do = "give two datapoints or more, one in each row"
         raise InputError("a data set of N rows", f"an array of shape {tuple(found.shape)}", do)
     if not found.isfinite().all():
@@ -139,14 +139,14 @@ def check_model(model: HierarchicalModel, x: Tensor) -> None:
     draws = 2
     theta = torch.full((draws, model.global_size), 0.1, dtype=x.dtype)
     z = torch.full((draws, len(x), model.local_size), 0.2, dtype=x.dtype)
-    for name, found, shape in (
+    for name, value, shape in (
         ("log_prior(theta)", model.log_prior(theta), (draws,)),
         ("log_local(theta, z, x)", model.log_local(theta, z, x), (draws, len(x))),
     ):
-        if not isinstance(found, Tensor) or tuple(found.shape) != shape:
-            was = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        if not isinstance(value, Tensor) or tuple(value.shape) != shape:
+            was = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
             do = "theta is (draws, G), z (draws, datapoints, D): keep those axes and sum over all others"
             raise InputError(f"{name} of shape {shape} for {draws} draws and {len(x)} datapoints", was, do)
-        if not found.isfinite().all():
+        if not value.isfinite().all():
             do = "check the supports: every real theta and z must have a density (use log or logit scales)"
             raise InputError(f"{name} in nats", "values that are not finite", do)

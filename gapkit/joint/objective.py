@@ -84,7 +84,7 @@ class Quadrature:
 
     model: HierarchicalModel
     x: Tensor
-    nodes: tuple[int, int] = (5, 48)
+    nodes: tuple[int, int] = (3, 32)
     random = False
     kind = "quadrature"
     _grid: tuple[Tensor, Tensor, Tensor, Tensor] = field(init=False, repr=False)

@@ -32,7 +32,9 @@ class ExpectedGap:
         return self.means + self.variances
 
 
-def expected_gap(model: HierarchicalModel, covariance: np.ndarray, window: Window, reach: int | None = None) -> "ExpectedGap":
+def expected_gap(
+    model: HierarchicalModel, covariance: np.ndarray, window: Window, reach: int | None = None
+) -> "ExpectedGap":
     """The mean amortization gap of the best linear f(window) with weights that all data sets share, in nats.
 
     Posterior means are linear in x, mu = A x, and so are those of q. The mean of (W x - A x)' P (W x - A x) over
