@@ -118,7 +118,9 @@ def bounds_of(
     structure = structure or structure_of(model, x)
     objective = objective or objective_of(model, x, structure)
     constant = fit(Constant(), objective, settings)
-    candidates = tuple(fit(family, objective, settings, start=constant.factors) for family in families)
+    # One factor for all z_n may have made theta useless to them, which is a bad start where theta is many numbers.
+    start = None if isinstance(objective, MonteCarlo) else constant.factors
+    candidates = tuple(fit(family, objective, settings, start=start) for family in families)
     starts = sorted((*candidates, constant), key=lambda one: -one.value)[:1]
     apart = structure.reach == 0
     best = fit_factorized(objective, settings, starts=[one.factors for one in starts], apart=apart)
@@ -201,7 +203,8 @@ def analyze(
     rows = [_candidate(bounds, one) for one in bounds.candidates]
     place, enough = _chosen(rows, worth)
     chosen = bounds.candidates[place]
-    again = repeats(x, chosen.family.window, bounds.factorized.factors, target)
+    best = bounds.factorized
+    again = repeats(x, chosen.family.window, best.factors, target, best.left)
     polished = polish(chosen, target, settings)
     levels = [_levels(bounds, chosen)]
     for other in more:
@@ -225,7 +228,7 @@ def analyze(
         constant=bounds.gap(bounds.constant)[0],
         polish=polished,
         repeats=again,
-        fixed_point=fixed_point(bounds.factorized, target),
+        fixed_point=fixed_point(best, target),
         seconds=time.perf_counter() - began,
     )
     run = {"model": study.model, "gapkit": __version__, "seed": seed, "amortization": study.to_dict()}

@@ -33,12 +33,21 @@ def polish(amortized: Fit, objective: Any, settings: Settings | None = None) -> 
     return Polish(float(found.value), float(found.std_error))
 
 
-def repeats(x: Tensor, window: Window, best: Factors, objective: Any) -> Repeats:
+def repeats(x: Tensor, window: Window, best: Factors, objective: Any, left: float = 0.0) -> Repeats:
     """Datapoints whose windows are equal, and whether F-VI's optimal factors are equal there too.
 
     x_n = x_m implies nu_n = nu_m for any inference function (section 3.1 there), so that a difference shows a loss
     that no capacity mends.
+
+    Args:
+        x: shape (N, ...).
+        window: what the function sees.
+        best: F-VI's factors.
+        objective: of the data.
+        left: nats that they may be below the optimum: d standard deviations off cost d^2 / 2, so that differences
+            below three times such a d are none.
     """
+    least = _EQUAL + 3 * (2 * left) ** 0.5
     rows, inputs = window.rows(len(x)), window.gather(x)
     _, group, counts = torch.unique(inputs, dim=0, return_inverse=True, return_counts=True)
     chosen = (counts > 1).nonzero()[:, 0].tolist()
@@ -51,7 +60,7 @@ def repeats(x: Tensor, window: Window, best: Factors, objective: Any) -> Repeats
         m, v = best.mean[members], (2 * best.log_sd[members]).exp()
         apart = float(((m.amax(0) - m.amin(0)) / v.mean(0).sqrt()).max())
         spread = float((v.amax(0) / v.amin(0)).log().max())
-        differing += max(apart, spread) > _EQUAL
+        differing += max(apart, spread) > least
         most = max(most, apart)
         mean[members], variance[members] = m.mean(0), v.mean(0)
     shared = replace(best, mean=mean, log_sd=0.5 * variance.log())

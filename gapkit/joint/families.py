@@ -20,6 +20,7 @@ from gapkit.joint.windows import Window
 __all__ = ["Constant", "Factorized", "Family", "Mlp", "Own", "Polynomial", "Q"]
 
 _HERE = Window()  # x[n] alone
+_THETA, _LOCAL = -1.0, -0.3  # log standard deviations to begin with
 
 
 class Q(nn.Module):
@@ -41,15 +42,15 @@ class Q(nn.Module):
         size, each = model.global_size, model.local_size
         self.window, self.function = window, function
         self.each = each
-        self.theta = nn.Parameter(torch.zeros(size, dtype=torch.float64))
-        self.log_theta = nn.Parameter(torch.full((size,), -1.0, dtype=torch.float64))
+        self.theta = nn.Parameter(model.begin())
+        self.log_theta = nn.Parameter(torch.full((size,), _THETA, dtype=torch.float64))
         rows = window.rows(count) if function is not None else torch.arange(0)
         own = torch.ones(count, dtype=torch.bool)
         own[rows] = False
         self.register_buffer("rows", rows)
         self.register_buffer("own", own.nonzero()[:, 0])
         self.mean = nn.Parameter(torch.zeros(int(own.sum()), each, dtype=torch.float64))
-        self.log_sd = nn.Parameter(torch.full((int(own.sum()), each), -0.3, dtype=torch.float64))
+        self.log_sd = nn.Parameter(torch.full((int(own.sum()), each), _LOCAL, dtype=torch.float64))
 
     def forward(self, x: Tensor) -> Factors:
         """Factors of all N datapoints."""
@@ -126,7 +127,7 @@ class _Powers(nn.Module):
         self.scaled = _Scaled(inputs)
         width = 1 + degree * inputs.shape[1]
         self.weight = nn.Parameter(torch.zeros(width, each, dtype=torch.float64))
-        self.log_sd = nn.Parameter(torch.full((each,), -0.3, dtype=torch.float64))
+        self.log_sd = nn.Parameter(torch.full((each,), _LOCAL, dtype=torch.float64))
 
     def features(self, inputs: Tensor) -> Tensor:
         """Shape (M, F) to (M, 1 + degree F)."""
@@ -147,7 +148,7 @@ class _Scaled(nn.Module):
 
     def __init__(self, inputs: Tensor) -> None:
         super().__init__()
-        spread = inputs.std(0)
+        spread = inputs.std(0, correction=0)
         self.register_buffer("middle", inputs.mean(0))
         self.register_buffer("spread", torch.where(spread > 1e-12, spread, torch.ones_like(spread)))
 

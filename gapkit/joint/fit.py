@@ -131,10 +131,10 @@ def _closed(family: Polynomial, objective: Exact) -> Fit:
 
 
 def _once(family: Family, objective: Any, settings: Settings, start: Factors | None, seed: int) -> Fit:
-    q = family.build(objective.model, objective.x, seed)
-    if start is not None:
-        q.begin_at(start)
     with seeded(seed, "joint fit"):
+        q = family.build(objective.model, objective.x, seed)
+        if start is not None:
+            q.begin_at(start)
         trace = _descend(q, objective, settings)
     factors = q(objective.x).detached()
     return Fit(family, factors, objective.estimate(factors), q, _left(q, objective), trace, seed)
@@ -264,16 +264,18 @@ def fit_factorized(
 
 
 def _search(q: Factors, objective: Quadrature, settings: Settings) -> Factors:
-    """Each factor from several starts spread over where all factors are, q(theta) held; for each n the best."""
+    """Each factor from several starts around where all factors are, q(theta) held; for each n the best."""
     coarse = Quadrature(objective.model, objective.x, (min(3, objective.nodes[0]), _SEARCHED))
     middle = q.mean.mean(0)
     spread = (q.mean.var(0) + (2 * q.log_sd).exp().mean(0)).sqrt()
-    places = np.linspace(-3.0, 3.0, settings.starts)
+    # All factors may sit on the wrong side of 0: the starts reach as far on the other.
+    far = 3 * torch.maximum(spread, middle.abs())
+    low, high = middle.clamp(max=0.0) - far, middle.clamp(min=0.0) + far
     with torch.no_grad():
         best = objective.terms(q)
     mean, log_sd = q.mean.clone(), q.log_sd.clone()
-    for place in places:
-        m = (middle + place * spread).expand_as(q.mean).clone().requires_grad_()
+    for place in np.linspace(0.0, 1.0, settings.starts):
+        m = (low + place * (high - low)).expand_as(q.mean).clone().requires_grad_()
         s = (spread.log() - 1.0).expand_as(q.mean).clone().requires_grad_()
         optimizer = torch.optim.Adam([m, s], 0.1)
         steps = max(60, settings.steps // 5)

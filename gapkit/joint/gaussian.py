@@ -153,9 +153,13 @@ def posterior_of(model: HierarchicalModel, x: Tensor, reach: int | None) -> Gaus
     precision = _precision(model, x, reach, line[0])
     if precision is None or not _agree(gradient(model, probes[1:2], x)[0] - line[0], _times(precision, probes[1])):
         return None
-    factor = splu(precision, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-    pivots = factor.U.diagonal()
-    if not (pivots > 0).all() or not (precision.diagonal() > 0).all():
+    try:
+        factor = splu(precision, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+        pivots = factor.U.diagonal()
+        proper = bool((pivots > 0).all() and (precision.diagonal() > 0).all())
+    except RuntimeError:  # exactly singular
+        proper = False
+    if not proper:
         found = "a quadratic log density without a maximum"
         raise InputError("a proper posterior", found, "give theta a prior, or check the signs in log_local")
     mean = factor.solve(line[0].numpy())

@@ -57,6 +57,13 @@ class HierarchicalModel(ABC):
         Their sum and log p(theta) are log p(theta, z, x). No draw may touch another.
         """
 
+    def begin(self) -> Tensor:
+        """Means of theta to begin fits from, shape (G,), float64; torch's global generator is seeded.
+
+        Zeros, unless a model knows better: for weights of a network zero is a saddle that fits do not leave.
+        """
+        return torch.zeros(self.global_size, dtype=torch.float64)
+
     def log_joint(self, theta: Tensor, z: Tensor, x: Tensor) -> Tensor:
         """Log p(theta, z, x): (S, G), (S, N, D) and (N, ...) to (S,), in nats."""
         return self.log_prior(theta) + self.log_local(theta, z, x).sum(-1)
@@ -130,6 +137,9 @@ def check_model(model: HierarchicalModel, x: Tensor) -> None:
     Raises:
         InputError: another size than the model is made for, shapes that do not fit, or values that are not finite.
     """
+    if not isinstance(model, HierarchicalModel):
+        found = f"an object of the type {type(model).__name__}"
+        raise InputError("a hierarchical model", found, "derive its class from gapkit.joint.HierarchicalModel")
     if model.size not in (None, len(x)):
         found = f"{len(x)} rows, and a model of {model.size}"
         raise InputError("a data set for this model", found, "give as many rows as the model is made for")

@@ -173,7 +173,7 @@ class MonteCarlo:
         with torch.no_grad(), seeded(self.seed, "joint"):
             left = self.judged
             while left > 0:
-                count = min(left, max(1, 4_000_000 // max(1, _numbers(q))))
+                count = min(left, max(2, 1_000_000 // max(1, _numbers(q))))
                 noise = torch.randn((count + 1) // 2, _numbers(q), dtype=q.mean.dtype)
                 pairs = [self.model.log_joint(*q.draw(sign * noise), self.x) for sign in (1, -1)]
                 found.append(0.5 * (pairs[0] + pairs[1]))  # antithetic: odd parts of the density cost nothing

@@ -273,8 +273,9 @@ def _repeated(study: Study) -> list[str]:
     groups = f"{repeats.groups:,} group{'s' if repeats.groups > 1 else ''} of datapoints with equal inputs"
     if not repeats.differing:
         return [f"There {'are' if repeats.groups > 1 else 'is'} {groups}, and their optimal factors are equal too."]
+    have = "has" if repeats.differing == 1 else "have"
     return [
-        f"Of {groups}, {repeats.differing:,} have optimal factors that differ (by up to {number(repeats.most, 2)} "
+        f"Of {groups}, {repeats.differing:,} {have} optimal factors that differ (by up to {number(repeats.most, 2)} "
         f"standard deviations): no function of that window can give both; sharing them loses {number(repeats.lost, 2)} "
         "nats."
     ]

@@ -66,7 +66,7 @@ class Chain(HierarchicalModel):
         if self.start is None:
             return theta.new_zeros(len(theta))
         sd = (1 - self.rho**2) ** -0.5 if self.start == "stationary" else float(self.start)
-        return Normal(0.0, sd).log_prob(theta).sum(-1)
+        return Normal(theta.new_zeros(()), sd).log_prob(theta).sum(-1)  # two plain numbers would be float32
 
     def log_local(self, theta: Tensor, z: Tensor, x: Tensor) -> Tensor:
         """Shape (S, N); the term of a datapoint looks one step back."""
