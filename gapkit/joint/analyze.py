@@ -29,7 +29,7 @@ __all__ = ["Bounds", "analyze", "bounds_of", "objective_of"]
 
 _HALF_WIDTHS = (0, 1, 2, 3)
 _WIDTHS = (4, 16)
-_LOCAL, _GLOBAL = 1, 1  # numbers for which log p(x) is integrated on a grid
+_LOCAL, _GLOBAL = 1, 2  # numbers for which log p(x) is integrated on a grid
 
 
 @dataclass(frozen=True)

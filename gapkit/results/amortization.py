@@ -176,7 +176,7 @@ class Amortization:
 def verdict(found: Amortization) -> list[str]:
     """Sentences: whether to amortize and with what, what a narrower function loses, why, and how sure that is."""
     study = found.study
-    sentences = [_headline(study), *_narrower(study), _why(study), _levels(found)]
+    sentences = [_headline(study), *_narrower(study), *_smaller(study), _why(study), _levels(found)]
     sentences += [*_polished(study), *_repeated(study), *_sure(found)]
     return [sentence for sentence in sentences if sentence]
 
@@ -226,6 +226,15 @@ def _narrower(study: Study) -> list[str]:
         f"A function of {narrow.window} alone is not enough: the best of them loses {_nats(narrow)} nats "
         f"({number(narrow.gap / study.datapoints, 4)} a datapoint)."
     ]
+
+
+def _smaller(study: Study) -> list[str]:
+    """What the next smaller function of the same inputs loses."""
+    same = [one for one in study.candidates if one.window == study.best.window]
+    before = same[: same.index(study.best)]
+    if not before or not study.enough or before[-1].gap <= study.worth:
+        return []
+    return [f"Of the same inputs, {_article(before[-1].label)} is not enough: it loses {_nats(before[-1])} nats."]
 
 
 def _why(study: Study) -> str:
