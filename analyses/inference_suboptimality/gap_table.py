@@ -14,14 +14,13 @@ from analyses.lab import Analysed, Source
 from analyses.page import Part
 from gapkit import Result
 from gapkit.comparison import Claim, Judged, judge, level
-from gapkit.ladder import side_name
 
 __all__ = ["jobs", "part"]
 
 KINDS = ("FFG", "AF")
 LONG_POINTS = 1000
-# Means over 1,000 training points (ATML-2022-Group6, JAX, 5,000 epochs) and over 100 (seblee97); their q*_AF is one flow
-# for a batch of 100 points in the first, and their log p(x) an IWAE bound under q*.
+# Means over 1,000 training points (ATML-2022-Group6, JAX, 5,000 epochs) and over 100 (seblee97). In the first q* AF is
+# one flow for a batch of 100 points; its log p(x) is an IWAE bound under q*.
 READ = pd.DataFrame(
     [
         ("ATML-2022-Group6", "FFG", -92.87, -90.28, -90.48, -89.13),
@@ -57,7 +56,7 @@ def jobs(study: Study) -> list[Analysed]:
 
 def _row(results: Sequence[Result], kind: str, split: str) -> dict[str, object]:
     other = families_of(kind)[1]
-    star, side = over_seeds(results, "elbo_star", split), over_seeds(results, side_name("elbo_star", other), split)
+    star, side = over_seeds(results, "elbo_star", split), over_seeds(results, f"elbo_star_{other}", split)
     of_ffg, of_af = (star, side) if families_of(kind)[0] == FFG else (side, star)
     return {
         "log p(x)": over_seeds(results, "log_px", split),
@@ -91,35 +90,29 @@ def part(study: Study) -> Part:
             results = study.results(runs(study, kind, source))
             for split in ("train", "test"):
                 rows.append({"Data": name, "Trained with": kind, "Split": split, **_row(results, kind, split)})
-    tables["Bounds and gaps in nats; errors hold the variation between trainings and over datapoints"] = pd.DataFrame(
-        rows
-    )
+    tables["Bounds and gaps in nats; errors are those of trainings and datapoints"] = pd.DataFrame(rows)
     words = [_said(study)]
     further = long_run(study)
     if further:
-        result = study.lab.result(further)
-        tables[f"FFG on {study.main.name}, {study.budget.long} epochs, {LONG_POINTS:,} images of each split"] = _long(
-            result
-        )
-        gaps = [result.summary.loc[name] for name in ("elbo", "approximation_gap", "amortization_gap")]
+        result, epochs, name = study.lab.result(further), study.budget.long, study.main.name
+        tables[f"FFG on {name}, {epochs} epochs, {LONG_POINTS:,} images of each split"] = _long(result)
+        bound, family, encoder = (result.summary.loc[gap] for gap in ("elbo", "approximation_gap", "amortization_gap"))
         words.append(
-            f"Trained for {study.budget.long} epochs, on {LONG_POINTS:,} training images: L[q] "
-            f"{gaps[0]['mean']:.2f}, approximation gap {gaps[1]['mean']:.2f} ± {gaps[1]['se_datapoints']:.2f}, "
-            f"amortization gap {gaps[2]['mean']:.2f} ± {gaps[2]['se_datapoints']:.2f} nats."
+            f"Trained for {epochs} epochs, on {LONG_POINTS:,} training images: L[q] {bound['mean']:.2f}, approximation "
+            f"gap {family['mean']:.2f} ± {family['se_datapoints']:.2f}, amortization gap {encoder['mean']:.2f} ± "
+            f"{encoder['se_datapoints']:.2f} nats."
         )
         tables["Reproductions that were read: their means on MNIST, in nats"] = READ
-    return Part(
-        "gap_table", "The inference gap and its parts", tuple(words), tables, judged=tuple(claims(study)), notes=NOTES
-    )
+    title = "The inference gap and its parts"
+    return Part("gap_table", title, tuple(words), tables, judged=tuple(claims(study)), notes=NOTES)
 
 
 NOTES = (
-    "log p(x) is estimated here by importance sampling from the fitted modes and by AIS where that is weak, and checked; "
-    "in the paper it is the larger one of an IWAE and an AIS bound. L[q*] is fitted to each datapoint from several "
+    "log p(x) is estimated here by importance sampling from the fitted modes and by AIS where that is weak; in "
+    "the paper it is the larger one of an IWAE and an AIS bound. L[q*] is fitted to each datapoint from several "
     "starts, and its certificate says how much is left; in the paper's code q* is the last iterate of one start.",
-    "AF is a flow over z and as many auxiliary variables, of coupling layers whose biases come from x: the same idea as "
-    "the paper's, with other sizes. L[q*] AF of an FFG-trained model is not an optimum of its own family: the family "
-    "holds every FFG, so it is at least L[q*] FFG.",
+    "AF is a flow over z and as many auxiliary variables, of coupling layers whose biases come from x: the same "
+    "idea as the paper's, with other sizes. The family holds every FFG, so that L[q*] AF is at least L[q*] FFG.",
     "Pixels were drawn once from the grey values, as in the paper, but not by the same draws. Fashion-MNIST is in the "
     "table where its data could be had.",
 )

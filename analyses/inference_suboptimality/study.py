@@ -15,7 +15,7 @@ from gapkit.comparison import Claim, Judged, Measured, difference, judge, level
 from gapkit.comparison.trainings import mean_over_trainings
 from gapkit.report.blocks import PlusMinus
 
-__all__ = ["Study", "experiment", "families_of", "over_seeds", "paired", "value_of"]
+__all__ = ["Study", "experiment", "families_of", "family_gap", "over_seeds", "paired", "value_of"]
 
 ROOT = Path(__file__).parents[2]
 TITLE = "Inference suboptimality in variational autoencoders"
@@ -41,7 +41,7 @@ class Study:
         return next(iter(self.sources.values()))
 
     def runs(self, kind: str, *families: str, source: Source | None = None, **further: object) -> list[Analysed]:
-        """The run of each seed's model of a kind, in these families, else its own and the other one."""
+        """The run of each seed's model of a kind, in these families, else in those of its tables."""
         where = source or self.main
         families = families or families_of(kind)
         return [
@@ -58,9 +58,15 @@ class Study:
         return self.results(self.runs(kind, *families, source=source, **further))
 
 
-def families_of(kind: str) -> tuple[str, str]:
-    """The family that a kind of model was trained with, and the other one."""
-    return (AF, FFG) if kind.startswith("AF") else (FFG, AF)
+def families_of(kind: str) -> tuple[str, ...]:
+    """The family that a kind of model was trained with, and further ones that its tables have."""
+    return {"FFG": (FFG, AF)}.get(kind, (AF, FFG) if kind.startswith("AF") else (FFG,))
+
+
+def family_gap(results: Sequence[Result], family: str) -> str:
+    """The column of a family's approximation gap: the split's own, or the side note."""
+    own = results[0].run["families"]["split"] == family
+    return "approximation_gap" if own else f"approximation_gap_{family}"
 
 
 def over_seeds(results: Sequence[Result], name: str, split: str) -> PlusMinus:

@@ -17,7 +17,7 @@ from gapkit.core.errors import InputError
 if TYPE_CHECKING:
     from gapkit.training import EpochReport
 
-__all__ = ["train"]
+__all__ = ["parse_widths", "train"]
 
 
 def train(
@@ -58,8 +58,8 @@ def train(
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier model in the folder.")] = False,
 ) -> None:
     """Train a reference VAE and write OUT/model.pt."""
-    widths = _parse_widths("--hidden", hidden)  # cheap checks before torch is imported
-    decoder_widths = _parse_widths("--decoder-hidden", decoder_hidden)
+    widths = parse_widths("--hidden", hidden)  # cheap checks before torch is imported
+    decoder_widths = parse_widths("--decoder-hidden", decoder_hidden)
     claim_folder(out)
     from gapkit.inputs.data import load
     from gapkit.training import TrainConfig
@@ -99,7 +99,7 @@ def train(
     typer.echo(f"next:  {_next_command(result.path, data, data_key, str(config.binarize))}")
 
 
-def _parse_widths(option: str, text: str | None) -> tuple[int, ...] | None:
+def parse_widths(option: str, text: str | None) -> tuple[int, ...] | None:
     """Read ``"200,200"``; an empty text means no hidden layers."""
     if text is None:
         return None
