@@ -103,7 +103,7 @@ def test_a_folder_that_holds_something_is_refused(run, tmp_path):
     (tmp_path / "full" / "run.json").write_text("{}")
     code, _, err = run("line.py:Line", "--data", "x.csv", "--out", "full")
     assert code == 2
-    assert "choose another --out" in err
+    assert "choose another one (--out)" in err
 
 
 def test_the_model_of_the_page_is_that_of_the_tree():
@@ -133,7 +133,7 @@ def test_the_python_of_the_page_runs(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(OWN))
     x = torch.from_numpy(np.loadtxt(OWN / "places.csv", delimiter=",", skiprows=1))
-    quick = block.replace("    Places(),", "    Places(), settings=quick, widths=(),")
+    quick = block.replace("    x,\n", "    x,\n    settings=quick,\n    widths=(),\n")
     from gapkit.joint import Settings
 
     names = {"x": x[:15], "other_x": x[15:30], "quick": Settings(steps=60, polish=30, starts=2, seeds=(0,))}
