@@ -19,7 +19,7 @@ from gapkit.joint.gaussian import posterior_of
 from gapkit.joint.ladder import Levels, result_of
 from gapkit.joint.model import HierarchicalModel, as_data, check_model
 from gapkit.joint.objective import Exact, MonteCarlo, Quadrature
-from gapkit.joint.structure import Structure, structure_of
+from gapkit.joint.structure import Structure, structure_of, terms_apart
 from gapkit.joint.windows import Window
 from gapkit.ladder.arithmetic import gap
 from gapkit.results.amortization import Amortization, Candidate, Study
@@ -84,9 +84,9 @@ def objective_of(
             return Exact(model, x, posterior)
         if kind == "exact":
             raise InputError("exact ELBOs", "a log density that is not quadratic", "use quadrature or monte carlo")
-    apart, few = structure.reach == 0, model.local_size <= 2 and model.global_size <= 2
+    apart, few = structure.reach == 0 and terms_apart(model, x), model.local_size <= 2 and model.global_size <= 2
     if kind == "quadrature" and not apart:
-        raise InputError("ELBOs by quadrature", "z_n that meet each other", "use monte carlo")
+        raise InputError("ELBOs by quadrature", "terms that hold several z", "use monte carlo")
     if kind == "quadrature" or (kind == "auto" and apart and few):
         return Quadrature(model, x, **given)
     return MonteCarlo(model, x, **given)
@@ -133,7 +133,8 @@ def _evidence(
 ) -> tuple[Estimate, str]:
     if isinstance(objective, Exact):
         return _certain(objective.posterior.log_evidence), "exact"
-    if structure.reach == 0 and model.local_size <= _LOCAL and model.global_size <= _GLOBAL:
+    few = model.local_size <= _LOCAL and model.global_size <= _GLOBAL
+    if few and structure.reach == 0 and terms_apart(model, x):
         found = evidence.quadrature(model, x, best.factors)
         if found is not None:
             return _certain(found), "quadrature"

@@ -15,6 +15,7 @@ from gapkit.core.randomness import seeded
 from gapkit.estimators.protocol import Bound, Estimate
 from gapkit.joint.gaussian import GaussianPosterior
 from gapkit.joint.model import Factors, HierarchicalModel
+from gapkit.joint.structure import terms_apart
 
 __all__ = ["Exact", "MonteCarlo", "Objective", "Quadrature"]
 
@@ -79,7 +80,7 @@ class Quadrature:
             theta.
 
     Raises:
-        InputError: too many nodes altogether.
+        InputError: too many nodes altogether, or a term with another z_m in it.
     """
 
     model: HierarchicalModel
@@ -95,6 +96,9 @@ class Quadrature:
         if total > _MOST_NODES:
             found = f"{total:,} for {len(counts)} numbers"
             raise InputError(f"quadrature with at most {_MOST_NODES:,} nodes", found, "take Monte Carlo draws instead")
+        if not terms_apart(self.model, self.x):
+            found = "terms of log_local that hold other z than their own"
+            raise InputError("ELBOs by quadrature", found, "take Monte Carlo draws instead")
         points, weights = _hermite(counts)
         size = self.model.global_size
         theta, theta_weights = _hermite(counts[:size])

@@ -15,7 +15,7 @@ from gapkit.joint.gaussian import gradient
 from gapkit.joint.model import HierarchicalModel
 from gapkit.joint.windows import Window
 
-__all__ = ["Structure", "structure_of"]
+__all__ = ["Structure", "structure_of", "terms_apart"]
 
 _PROBED = 48  # datapoints that are looked at
 _SEEN = 1e-9  # of the largest gradient: a change that is one
@@ -77,6 +77,26 @@ def structure_of(model: HierarchicalModel, x: Tensor) -> Structure:
     offsets = tuple(sorted({int(m - n) for m, n in pairs.tolist()}))
     reach = None if far > count // 2 else far
     return Structure(reach, offsets, _same(model, x, reach, offsets), count)
+
+
+def terms_apart(model: HierarchicalModel, x: Tensor) -> bool:
+    """Whether the term of each datapoint has no other z in it than its own: what quadrature and batches rest on.
+
+    All of x is looked at: another draw is put in the place of every second z, and the terms of the others must stay.
+    """
+    count = len(x)
+    stream = torch.Generator().manual_seed(2)
+    theta = 0.5 * torch.randn(1, model.global_size, dtype=x.dtype, generator=stream)
+    z, other = 0.5 * torch.randn(2, 1, count, model.local_size, dtype=x.dtype, generator=stream)
+    with torch.no_grad():
+        base = model.log_local(theta, z, x)[0]
+        for _ in range(3):
+            kept = torch.rand(count, generator=stream) < 0.5
+            mixed = torch.where(kept[:, None], z, other)
+            moved = (model.log_local(theta, mixed, x)[0] - base).abs()
+            if (moved[kept] > _SEEN * (1 + base[kept].abs())).any():
+                return False
+    return True
 
 
 def _changed(found: Tensor, base: Tensor, size: int, count: int) -> Tensor:

@@ -50,10 +50,10 @@ def test_a_hidden_markov_model_wants_a_wide_window_and_is_promised_none():
 
 
 def test_a_network_that_is_too_small_is_told():
-    found = analyze(Nonlinear(), Nonlinear().simulate(60, 0), widths=(), settings=QUICK)
+    found = analyze(Nonlinear(), Nonlinear().simulate(30, 0), widths=(), settings=QUICK)
     assert found.study.answer == "wider"
     assert found.verdict()[0].startswith("Give the inference function more")
-    enough = analyze(Nonlinear(), Nonlinear().simulate(60, 0), widths=(8,), settings=QUICK)
+    enough = analyze(Nonlinear(), Nonlinear().simulate(30, 0), widths=(8,), settings=QUICK)
     assert enough.study.chosen == "network of width 8 on x[n]"
     assert enough.study.polish.gain == pytest.approx(enough.study.best.gap, abs=0.01)
 
@@ -84,6 +84,7 @@ class Locations(HierarchicalModel):
         return Normal(0.0, 1.0).log_prob(z) + Normal(theta.sum(-1, keepdim=True) + z, 1.0).log_prob(x[:, 0])
 
 
+@pytest.mark.slow
 def test_bounds_by_draws_agree_with_the_exact_ones_within_their_errors():
     x = Linear().simulate(15, 0)
     truth = analyze(Locations(), x)
@@ -150,7 +151,7 @@ def test_a_study_is_kept_and_read_back(saw, tmp_path):
 
 
 def test_a_seed_decides_everything():
-    x = Nonlinear().simulate(10, 0)
+    x = Nonlinear().simulate(6, 0)
     one, again = (analyze(Nonlinear(), x, widths=(3,), settings=QUICK, seed=4) for _ in range(2))
     assert one.study.candidates == again.study.candidates
     np.testing.assert_array_equal(one.result.datapoints["log_px"], again.result.datapoints["log_px"])

@@ -91,10 +91,25 @@ def test_quadrature_with_too_many_nodes_is_refused():
         Quadrature(BayesianVae(1, 2, 4), X)
 
 
+class FarBack(Nonlinear):
+    """Term n holds z_{n-60}, which a look at the first 48 datapoints does not show."""
+
+    def log_local(self, theta, z, x):
+        return super().log_local(theta, z.roll(60, 1), x) + Normal(0.0, 1.0).log_prob(z[..., 0])
+
+
+def test_terms_that_hold_other_latents_are_not_integrated_one_by_one():
+    x = Nonlinear().simulate(100, 0)
+    assert structure_of(FarBack(), x).reach == 0
+    assert isinstance(objective_of(FarBack(), x, structure_of(FarBack(), x)), MonteCarlo)
+    with pytest.raises(InputError, match="hold other z than their own"):
+        Quadrature(FarBack(), x)
+
+
 def test_gradient_steps_find_the_closed_form():
     objective = exact(Saw(), Saw().simulate(30, 1))
     for family in (Constant(), Polynomial(1), Polynomial(1, Window((-1, 0)))):
-        closed, stepped = fit(family, objective), fit(family, objective, closed=False)
+        closed, stepped = fit(family, objective), fit(family, objective, QUICK, closed=False)
         assert stepped.value == pytest.approx(closed.value, abs=1e-6)
         again = closed.q(objective.x)
         assert objective.posterior.elbo(again) == pytest.approx(closed.value, abs=1e-8)
