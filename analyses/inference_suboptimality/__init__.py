@@ -1,0 +1,1 @@
+"""Analysis of "Inference Suboptimality in Variational Autoencoders" (Cremer, Li, Duvenaud, ICML 2018)."""
