@@ -63,6 +63,7 @@ _NAMESPACES = (
     "kernels",
     "ladder",
     "local",
+    "meta",
     "models",
     "ood",
     "plots",

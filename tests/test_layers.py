@@ -34,6 +34,7 @@ STOREYS = [
     "comparison",  # runs side by side, series
     "ood",  # scores, and how well they tell data apart
     "engine",  # an analysis: units, stages, store
+    "meta",  # many data sets: doubly amortized encoders, trainers, the ladder of four rungs
     "plots",
     "report",
     "trackers",
