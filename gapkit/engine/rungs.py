@@ -1,8 +1,8 @@
 """The rungs of an analysis: log p(x), L[q*], encoders between them where they are asked for, and L[q].
 
-A ladder with more rungs than the usual three has further encoders of the same decoder on it, in the place of side notes:
-the best one for each data set, say, above one for all of them. What a rung is called says whose it is: ``elbo_NAME`` is
-that of the further encoder NAME.
+A ladder with more rungs than the usual three has further encoders of the same decoder on it, in the place of side
+notes: the best one for each data set, say, above one for all of them. What a rung is called says whose it is:
+``elbo_NAME`` is that of the further encoder NAME.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,7 +34,9 @@ def checked_ladder(ladder: Ladder, encoders: Iterable[str]) -> Ladder:
     outer = (*names[:2], names[-1]) if len(names) > 2 else names
     if outer != fixed or fitted is None or fitted.name != names[1] or ladder.total.name != STANDARD.total.name:
         found = "an analysis fills log_px, elbo_star (which is fitted) and elbo, with the total gap total_gap"
-        raise InputError(asked, found, "begin with gapkit.ladder.STANDARD and put rungs of encoders between elbo_star and elbo")
+        raise InputError(
+            asked, found, "begin with gapkit.ladder.STANDARD and put rungs of encoders between elbo_star and elbo"
+        )
     known = {side_name("encoder", name, ladder) for name in encoders}
     lacking = [name for name in names[2:-1] if name not in known]
     if lacking:

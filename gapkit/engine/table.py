@@ -71,7 +71,9 @@ def rows(
     top = replace(top, log_px=_with_unseen(top.log_px, unseen))
     star = fitted.family(fitted.own)
     fit_rung, above, below = ladder.fitted, ladder.above_fitted, ladder.below_fitted
-    assert fit_rung and above and below
+    assert fit_rung is not None
+    assert above is not None
+    assert below is not None
     levels = levels_of(ladder, top.log_px, star.elbo, others, fitted.encoder)
     shortfalls = {fit_rung.name: star.shortfall}
     table: dict[str, list[object]] = {"index": list(batch.key.indices)}

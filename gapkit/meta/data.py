@@ -52,7 +52,8 @@ class MetaData:
             object.__setattr__(self, "names", tuple(map(str, range(count))))
         same = self.train.shape[2:] == self.test.shape[2:] and self.train.dim() >= 2
         if not same or not count == len(self.test) == len(self.seen) == len(self.names):
-            found = f"train {tuple(self.train.shape)}, test {tuple(self.test.shape)}, {len(self.seen)} marks of what is seen"
+            shapes = f"train {tuple(self.train.shape)}, test {tuple(self.test.shape)}"
+            found = f"{shapes}, {len(self.seen)} marks of what is seen"
             raise InputError("several data sets", found, "give (T, N, *x_shape) twice, and T marks and names")
         if not bool(self.seen.any()):
             raise InputError("several data sets", "all of them held out", "mark those to train on in seen")
@@ -175,7 +176,13 @@ def support_of(x: Tensor, dataset: Tensor, size: int, seed: int) -> Tensor:
 
 
 def points_of(
-    data: MetaData, datasets: Sequence[int], context_size: int, *, seed: int = 0, split: str = "test", most: int | None = None
+    data: MetaData,
+    datasets: Sequence[int],
+    context_size: int,
+    *,
+    seed: int = 0,
+    split: str = "test",
+    most: int | None = None,
 ) -> Points:
     """The datapoints of some data sets, in their order, with a support set for each from the same split.
 

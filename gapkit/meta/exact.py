@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gapkit.meta.data import MetaData
+from gapkit.models.meta_vae import decoders_of
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import build
 
@@ -81,7 +82,7 @@ class LinearGaussianMeta:
         """A ``meta_vae`` whose decoders are those of the data sets: theta has shape (T, 1)."""
         fixed = {"x_shape": (1,), "latent": 1, "decoder_hidden": (), "likelihood": f"gaussian:sigma={self.sigma!r}"}
         model = build("meta_vae", **{"activation": "elu", **config, **fixed, "num_datasets": len(theta)})
-        net = model.decoder.net  # type: ignore[union-attr]
+        net = decoders_of(model).net
         with torch.no_grad():
             net.weights[0].fill_(self.tau)
             net.biases[0].copy_(theta)
@@ -92,15 +93,15 @@ class LinearGaussianMeta:
 class InclinedPlane:
     """A block slides down a plane of length l and angle phi: z is its friction, x the time it takes, measured.
 
-    t = sqrt(2 l / (g (sin phi - z cos phi))), x = t + 0.02 e, z uniform from 0.0001 to where the block still slides well
-    (0.9 tan phi, at most 1). A plane is a data set.
+    t = sqrt(2 l / (g (sin phi - z cos phi))), x = t + 0.02 e, z uniform from 0.0001 to where the block still slides
+    well (0.9 tan phi, at most 1). A plane is a data set.
 
     Attributes:
         noise: standard deviation of the measured time, in seconds.
 
     Example:
         >>> round(float(InclinedPlane().time(torch.tensor(0.0), torch.tensor(2.0), torch.tensor(30.0))), 4)
-        0.9031
+        0.903
     """
 
     noise: float = 0.02

@@ -23,8 +23,9 @@ from gapkit.core.errors import InputError
 from gapkit.engine import analyze
 from gapkit.ladder import STANDARD, Gap, Ladder, Rung
 from gapkit.meta.data import MetaData, Points, points_of
-from gapkit.models.meta_vae import of_each_dataset
+from gapkit.models.meta_vae import encoder_of, of_each_dataset
 from gapkit.models.pair import PairModel
+from gapkit.models.protocol import LatentModel
 from gapkit.results import Result
 
 __all__ = ["DATASET", "META", "analyze_meta", "meta_arguments"]
@@ -56,8 +57,8 @@ META = Ladder(
         replace(
             _OF_ENCODER,
             part="encoder",
-            meaning="The part of amortization within a data set: L[q*] minus L[f_i], what one encoder for all datapoints "
-            "of the data set loses against the best q for each.",
+            meaning="The part of amortization within a data set: L[q*] minus L[f_i], what one encoder for all of its "
+            "datapoints loses against the best q for each.",
         ),
         Gap(
             "meta_amortization_gap",
@@ -65,8 +66,8 @@ META = Ladder(
             "other",
             "the support set's and its summary's",
             "the part of one encoder for all data sets",
-            "The part of amortization over data sets: L[f_i] minus L[q], what one encoder for all data sets, which knows "
-            "the data set by a support set, loses against the best encoder of the data set.",
+            "The part of amortization over data sets: L[f_i] minus L[q], what one encoder for all data sets, which "
+            "knows the data set by a support set, loses against the best encoder of the data set.",
             "meta\ngap",
         ),
     ),
@@ -74,7 +75,7 @@ META = Ladder(
 """Log p(x), L[q*], L[f_i] and L[q]; ``gapkit.analyze(..., encoders={"dataset": f}, ladder=META)`` fills it."""
 
 
-def meta_arguments(model: PairModel, splits: Mapping[str, Points]) -> dict[str, Any]:
+def meta_arguments(model: PairModel, splits: Mapping[str, Points], each: LatentModel | None = None) -> dict[str, Any]:
     """The arguments of :func:`gapkit.analyze` for the ladder of four rungs.
 
     h is run once here, and the condition holds h(D) in the place of D: log p(x, z) does not need the support set.
@@ -82,6 +83,7 @@ def meta_arguments(model: PairModel, splits: Mapping[str, Points]) -> dict[str, 
     Args:
         model: a ``meta_vae`` with the best encoder of each data set, see :func:`gapkit.meta.fit_each_dataset`.
         splits: the datapoints by the name of their split, such as ``seen`` and ``held_out``.
+        each: the best encoder of each data set, with the decoders of the model; None takes the model's own.
 
     Raises:
         InputError: a model without encoders of the single data sets, or no datapoints.
@@ -96,7 +98,7 @@ def meta_arguments(model: PairModel, splits: Mapping[str, Points]) -> dict[str, 
     if not any(len(part.x) for part in splits.values()):
         raise InputError("an analysis of many data sets", "no datapoints", "give some of at least one split")
     model.eval()
-    encoder: Any = model.encoder
+    encoder = encoder_of(model)
     condition = {}
     for name, part in splits.items():
         with torch.no_grad():
@@ -107,7 +109,7 @@ def meta_arguments(model: PairModel, splits: Mapping[str, Points]) -> dict[str, 
         "x": {name: part.x for name, part in splits.items()},
         "labels": {name: part.dataset for name, part in splits.items()},
         "condition": condition if len(splits) > 1 else next(iter(condition.values())),
-        "encoders": {DATASET: of_each_dataset(model)},
+        "encoders": {DATASET: of_each_dataset(model) if each is None else each},
         "ladder": META,
     }
 
@@ -117,6 +119,7 @@ def analyze_meta(
     data: MetaData,
     context_size: int,
     *,
+    each: LatentModel | None = None,
     most: int | None = None,
     seed: int = 0,
     **options: Any,
@@ -127,6 +130,7 @@ def analyze_meta(
         model: a ``meta_vae`` with the best encoder of each data set, see :func:`gapkit.meta.fit_each_dataset`.
         data: the data sets; those that are seen make the split ``seen``, the others ``held_out``.
         context_size: M; the support set of every datapoint is drawn by itself, from the others of its data set.
+        each: the best encoder of each data set; None takes the model's own.
         most: datapoints of each data set, the first ones; None for all.
         seed: of the support sets and of the analysis.
         options: of :func:`gapkit.analyze`, such as ``effort="quick"``.
@@ -145,4 +149,4 @@ def analyze_meta(
     if "spec" not in options:
         options.setdefault("seed", seed)
     provenance = {**facts, **options.pop("provenance", {})}
-    return analyze(**meta_arguments(model, splits), provenance=provenance, **options)
+    return analyze(**meta_arguments(model, splits, each), provenance=provenance, **options)

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from gapkit.core.trees import Tree, mapped, size_of
+from gapkit.models.meta_vae import encoder_of
 from gapkit.models.pair import PairModel
 from gapkit.models.protocol import LatentModel
 from gapkit.training.objectives import elbo
@@ -69,8 +70,7 @@ def summarised(model: PairModel, dataset: Tensor, support: Tensor, queries: int)
     Returns:
         ``dataset`` and ``summary`` of G * Q rows; h is run once for each data set.
     """
-    encoder: Any = model.encoder
-    summary = encoder.summary_of({"support": support})
+    summary = encoder_of(model).summary_of({"support": support})
     return {
         "dataset": dataset.repeat_interleave(queries),
         "summary": summary.repeat_interleave(queries, 0),

@@ -15,7 +15,7 @@ from gapkit.core.randomness import seeded
 from gapkit.meta.config import MetaTrainConfig
 from gapkit.meta.data import MetaData, draw_support
 from gapkit.meta.objective import WithCondition, meta_elbo
-from gapkit.models.meta_vae import of_each_dataset
+from gapkit.models.meta_vae import decoders_of, encoder_of, of_each_dataset
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import build
 from gapkit.training.objectives import elbo
@@ -133,11 +133,11 @@ def train_meta(model: PairModel, data: MetaData, config: MetaTrainConfig | None 
     config = config or MetaTrainConfig()
     _require_datasets(model, data)
     with seeded(config.seed, "meta"):
-        trained, encoder = copy.deepcopy(model), model.encoder
-        encoder = trained.encoder
+        trained = copy.deepcopy(model)
+        encoder = encoder_of(trained)
         weights = [*encoder.summarise.parameters(), *encoder.net.parameters(), *encoder.head.parameters()]
         if not config.known:
-            weights += [*trained.decoder.parameters()]  # type: ignore[operator]
+            weights += [*decoders_of(trained).parameters()]
             shared = trained.likelihood_param
             weights += [shared] if isinstance(shared, nn.Parameter) else []
 
@@ -170,7 +170,7 @@ def fit_decoders(
     wanted = data.held_out if datasets is None else list(datasets)
     with seeded(config.seed, "decoders"):
         trained = copy.deepcopy(model)
-        weights = [*trained.decoder.parameters()]  # type: ignore[operator]
+        weights = [*decoders_of(trained).parameters()]
 
         def loss(step: Step) -> Tensor:
             return -meta_elbo(trained, step.x, step.dataset, step.support, config.num_samples).mean()
@@ -202,13 +202,15 @@ def fit_each_dataset(
     """
     config = config or MetaTrainConfig()
     _require_datasets(model, data)
-    assert model.config is not None and model.builder is not None
+    assert model.config is not None
     wanted = list(range(len(data.train))) if datasets is None else list(datasets)
     with seeded(config.seed, "each"):
-        trained: Any = build(model.builder, **{**model.config, "per_dataset": True})
+        trained = build("meta_vae", **{**model.config, "per_dataset": True})
         trained.to(next(model.parameters()).dtype)
         trained.load_state_dict(model.state_dict(), strict=False)
-        single, encoder = trained.encoder.single, trained.encoder
+        encoder = encoder_of(trained)
+        single = encoder.single
+        assert single is not None
         with torch.no_grad():
             single.net.copy_from(encoder.net)
             begin = replace(config, steps=8, queries=1, datasets_per_step=len(wanted), any_size=False)
@@ -229,10 +231,7 @@ def fit_each_dataset(
 
 
 def _require_datasets(model: PairModel, data: MetaData) -> None:
-    count = (model.config or {}).get("num_datasets")
-    if count is None:
-        found = f"a {model.builder or type(model).__name__}"
-        raise InputError("a model of several data sets", found, "build one with gapkit.models.reference.meta_vae")
+    count = decoders_of(model).net.count
     if count != len(data.train):
         do = "build the model with num_datasets= as many, those that are held out too"
         raise InputError(f"a model of {count} data sets", f"{len(data.train)} data sets", do)

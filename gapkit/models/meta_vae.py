@@ -25,7 +25,7 @@ from gapkit.models.pair import PairModel, from_pair
 from gapkit.models.sets import make_set_encoder
 from gapkit.models.stacked import DecoderBank, EncoderBank
 
-__all__ = ["MetaEncoder", "meta_vae", "of_each_dataset"]
+__all__ = ["MetaEncoder", "decoders_of", "encoder_of", "meta_vae", "of_each_dataset", "with_encoder"]
 
 
 class MetaEncoder(nn.Module):
@@ -37,7 +37,9 @@ class MetaEncoder(nn.Module):
         single: the best encoders for each data set, or None where they have not been fitted.
     """
 
-    def __init__(self, summarise: nn.Module, net: nn.Sequential, head: PosteriorHead, single: EncoderBank | None):
+    def __init__(
+        self, summarise: nn.Module, net: nn.Sequential, head: PosteriorHead, single: EncoderBank | None
+    ) -> None:
         super().__init__()
         self.summarise, self.net, self.head, self.single = summarise, net, head, single
 
@@ -130,6 +132,33 @@ def meta_vae(
     return assemble("meta_vae", MetaEncoder(inner, net, head, single), decoder, config)
 
 
+def encoder_of(model: PairModel) -> MetaEncoder:
+    """The doubly amortized encoder of a ``meta_vae``.
+
+    Raises:
+        InputError: another model.
+    """
+    if not isinstance(model.encoder, MetaEncoder):
+        raise _no_meta(model)
+    return model.encoder
+
+
+def decoders_of(model: PairModel) -> DecoderBank:
+    """The decoders of a ``meta_vae``.
+
+    Raises:
+        InputError: another model.
+    """
+    if not isinstance(model.decoder, DecoderBank):
+        raise _no_meta(model)
+    return model.decoder
+
+
+def _no_meta(model: PairModel) -> InputError:
+    found = f"a {model.builder or type(model).__name__}"
+    return InputError("a model of several data sets", found, "build one with gapkit.models.reference.build('meta_vae')")
+
+
 def of_each_dataset(model: PairModel) -> PairModel:
     """The same decoders with the best encoder of each data set in the place of the doubly amortized one.
 
@@ -141,12 +170,17 @@ def of_each_dataset(model: PairModel) -> PairModel:
         >>> of_each_dataset(model).encode(torch.zeros(2, 4), {"dataset": torch.tensor([0, 2])}).event_shape
         torch.Size([2])
     """
-    single: Any = getattr(model.encoder, "single", None)
+    single = encoder_of(model).single
     if single is None:
         do = "fit them: gapkit.meta.fit_each_dataset(model, data)"
         raise InputError("the best encoder of each data set", f"a {type(model).__name__} without them", do)
+    return with_encoder(model, single)
+
+
+def with_encoder(model: PairModel, encoder: nn.Module) -> PairModel:
+    """The same decoders, likelihood and prior with another encoder, whose output has the same form."""
     return from_pair(
-        single,
+        encoder,
         model.decoder,
         model.likelihood,
         encoder_output=model.encoder_output,

@@ -41,7 +41,9 @@ class StackedMlp(nn.Module):
         """
         counts = torch.bincount(dataset.clamp(min=0), minlength=self.count)
         if len(counts) > self.count or bool((dataset < 0).any()):
-            found = f"data sets from {int(dataset.min())} to {int(dataset.max())}, and networks for 0 to {self.count - 1}"
+            found = (
+                f"data sets from {int(dataset.min())} to {int(dataset.max())}, and networks for 0 to {self.count - 1}"
+            )
             raise InputError("the network of a data set", found, "number the data sets as in training")
         order = torch.argsort(dataset, stable=True)
         groups = [(which, size) for which, size in enumerate(counts.tolist()) if size]
@@ -71,7 +73,8 @@ class StackedMlp(nn.Module):
         """Take the weights of an ordinary network of the same sizes, for one data set or all."""
         layers = [layer for layer in net if isinstance(layer, nn.Linear)]
         for weight, bias, layer in zip(self.weights, self.biases, layers, strict=True):
-            weight[which], bias[which] = layer.weight, layer.bias
+            weight[which] = layer.weight
+            bias[which] = layer.bias
 
 
 def dataset_of(condition: Any) -> Tensor:
@@ -112,7 +115,9 @@ class EncoderBank(nn.Module):
     Its class contains r(concat(x, h(D_i))) for every fixed D_i, so that the best of it is not below that on average.
     """
 
-    def __init__(self, count: int, inputs: int, context: int, head: PosteriorHead, hidden: Sequence[int], act: str):
+    def __init__(
+        self, count: int, inputs: int, context: int, head: PosteriorHead, hidden: Sequence[int], act: str
+    ) -> None:
         super().__init__()
         self.contexts = nn.Parameter(torch.zeros(count, context))
         self.net = StackedMlp(count, (inputs + context, *hidden, head.size), act)

@@ -28,6 +28,7 @@ def elbo(
     kl_weight: float = 1.0,
     entropy_weight: float = 1.0,
     analytic_kl: bool = True,
+    encoder_x: Tensor | None = None,
 ) -> Tensor:
     """Estimate the ELBO with reparametrised draws.
 
@@ -38,6 +39,7 @@ def elbo(
         kl_weight: weight a of the KL term.
         entropy_weight: weight l of log q(z|x).
         analytic_kl: use the closed form where torch knows one and the entropy is not annealed.
+        encoder_x: what the encoder is given in the place of x, of its shape.
 
     Returns:
         (B,), differentiable, in nats.
@@ -48,7 +50,7 @@ def elbo(
         >>> elbo(vae, torch.ones(5, 4)).shape
         torch.Size([5])
     """
-    q, prior = model.encode(x), model.prior()
+    q, prior = model.encode(x if encoder_x is None else encoder_x), model.prior()
     kl = _closed_kl(q, prior) if analytic_kl and entropy_weight == 1.0 else None
     if kl is not None:
         return _log_likelihood(model, x, q.rsample(torch.Size([num_samples]))).mean(0) - kl_weight * kl
@@ -56,7 +58,13 @@ def elbo(
 
 
 def iwae(
-    model: LatentModel, x: Tensor, num_samples: int = 1, *, kl_weight: float = 1.0, entropy_weight: float = 1.0
+    model: LatentModel,
+    x: Tensor,
+    num_samples: int = 1,
+    *,
+    kl_weight: float = 1.0,
+    entropy_weight: float = 1.0,
+    encoder_x: Tensor | None = None,
 ) -> Tensor:
     """Estimate the importance-weighted bound with reparametrised draws.
 
@@ -66,11 +74,12 @@ def iwae(
         num_samples: k, draws from q(z|x) per datapoint; k = 1 is the sampled ELBO.
         kl_weight: weight a of log p(z) - log q(z|x).
         entropy_weight: weight l of log q(z|x).
+        encoder_x: what the encoder is given in the place of x, of its shape.
 
     Returns:
         (B,), differentiable, in nats.
     """
-    q, prior = model.encode(x), model.prior()
+    q, prior = model.encode(x if encoder_x is None else encoder_x), model.prior()
     log_w = _log_weights(model, x, q, prior, num_samples, kl_weight, entropy_weight)
     return log_w.logsumexp(0) - math.log(num_samples)
 
