@@ -12,7 +12,7 @@ import typer
 from gapkit.cli.bounds import bounds_of
 from gapkit.cli.executing import Engine, GpusPerWorker, RayAddress, Workers, executor_of
 from gapkit.cli.job import Job
-from gapkit.cli.options import Allow, DataKey, Device, Effort, LabelColumn, ScaleOption, Seed
+from gapkit.cli.options import Allow, Condition, DataKey, Device, Effort, LabelColumn, ScaleOption, Seed
 from gapkit.cli.reading import reads_model
 from gapkit.core.errors import InputError
 from gapkit.sources import DataSource, ModelSource, Source
@@ -48,16 +48,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
-    "condition": (
-        Annotated[
-            str | None,
-            typer.Option(
-                help="What encode and decode are given beside x and z: labels, or the name of an array beside x in the "
-                "file (several with commas)."
-            ),
-        ],
-        None,
-    ),
+    "condition": (Condition, None),
     "context_size": (
         Annotated[
             int | None,

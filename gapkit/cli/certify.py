@@ -8,10 +8,11 @@ import typer
 from gapkit.cli.command import command
 from gapkit.cli.console import progress_bar
 from gapkit.cli.folder import claim_file
-from gapkit.cli.options import Allow, Checkpoint, Device, Effort, Seed
+from gapkit.cli.options import Allow, Checkpoint, Condition, Device, Effort, LabelColumn, Seed
 from gapkit.cli.reading import reads_model
 from gapkit.cli.streams import console
-from gapkit.sources import ModelSource, checkpoint_facts
+from gapkit.core.errors import InputError
+from gapkit.sources import DataSource, ModelSource, checkpoint_facts
 
 __all__ = ["certify"]
 
@@ -21,6 +22,13 @@ def certify(
     checkpoint: Checkpoint,
     reading: ModelSource,
     datapoints: Annotated[int, typer.Option(help="How many datapoints to simulate.")] = 100,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Of a conditional model: data whose conditions are simulated with, as gapkit analyze takes."),
+    ] = None,
+    condition: Condition = None,
+    split: Annotated[str, typer.Option(help="Of the data: test or train.")] = "test",
+    label_column: LabelColumn = None,
     effort: Effort = "standard",
     allow: Allow = None,
     seed: Seed = 0,
@@ -30,11 +38,18 @@ def certify(
     """Bracket log p(x) of data simulated from the model: forward AIS from below, backward AIS from above."""
     if out is not None:
         claim_file(out, f"write the certificate to {out}")
+    if (data is None) != (condition is None):
+        one, other = ("--condition", "--data") if data is None else ("--data", "--condition")
+        do = "give both for a conditional model (conditions lie beside data), and none of them for any other"
+        raise InputError("the conditions of data to simulate", f"{one} without {other}", do)
+    wanted = DataSource(source=data, splits=(split,), condition=condition, label_column=label_column, bank_data=0)
+    wanted.check()
     from gapkit.core.files import write_json
     from gapkit.engine import certify as run
 
     source = reading.at(checkpoint)
     loaded = source.open()
+    opened = wanted.open(loaded, whole=True) if data is not None else None
     with progress_bar(console(errors=True)) as progress:
         found = run(
             loaded.model,
@@ -43,6 +58,7 @@ def certify(
             seed=seed,
             device=device,
             allow=tuple(allow or ()),
+            condition=opened.condition[split] if opened and opened.condition else None,
             progress=progress,
         )
     console().print(found.sentence(), highlight=False, markup=False)
@@ -52,7 +68,11 @@ def certify(
             "checkpoint": checkpoint_facts(loaded),
             **source.facts(),
             "settings": found.settings,
-            "source": {"model": source.found(loaded).to_dict()},
+            "condition": condition,
+            "source": {
+                "model": source.found(loaded).to_dict(),
+                **({"data": opened.source.to_dict()} if opened else {}),
+            },
             "command": command(),
         }
         write_json(out, facts)

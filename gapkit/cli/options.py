@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Allow", "AllowGlobal", "Checkpoint", "DataKey", "Device", "Effort", "LabelColumn", "ScaleOption", "Seed"]
+__all__ = [
+    "Allow",
+    "AllowGlobal",
+    "Checkpoint",
+    "Condition",
+    "DataKey",
+    "Device",
+    "Effort",
+    "LabelColumn",
+    "ScaleOption",
+    "Seed",
+]
 
 Allow = Annotated[
     list[str] | None,
@@ -16,6 +27,13 @@ AllowGlobal = Annotated[
     typer.Option(help="Name that the file's pickle may ask for beyond weights, such as argparse.Namespace; repeat."),
 ]
 Checkpoint = Annotated[Path, typer.Argument(help="The trained model's file or folder.")]
+Condition = Annotated[
+    str | None,
+    typer.Option(
+        help="What encode and decode are given beside x and z: labels, or the name of an array beside x in the file "
+        "(several with commas)."
+    ),
+]
 DataKey = Annotated[str | None, typer.Option(help="Array to take from a .npz or .pt file.")]
 LabelColumn = Annotated[
     str | None,

@@ -14,7 +14,7 @@ from rich.text import Text
 from gapkit.cli.command import command
 from gapkit.cli.console import gathered_warnings, progress_bar, tell
 from gapkit.cli.folder import claim_new_folder
-from gapkit.cli.options import Allow, Checkpoint, DataKey, Device, LabelColumn, ScaleOption, Seed
+from gapkit.cli.options import Allow, Checkpoint, Condition, DataKey, Device, LabelColumn, ScaleOption, Seed
 from gapkit.cli.reading import reads_model
 from gapkit.cli.refitted import beside, how_to_load, write_refit
 from gapkit.cli.streams import console
@@ -22,6 +22,8 @@ from gapkit.core.errors import InputError
 from gapkit.core.phrases import RANGE_NOTE, any_range, interval_text
 from gapkit.ladder import STANDARD
 from gapkit.sources import DataSource, ModelSource, Source, checkpoint_facts
+from gapkit.sources.facts import digest_of_condition
+from gapkit.sources.splits import CONDITION
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +66,7 @@ def refit(
     against: Annotated[
         list[Path] | None, typer.Option(help="Model of an earlier refit, to compare with as well; repeat.")
     ] = None,
+    condition: Condition = None,
     allow: Allow = None,
     seed: Seed = 0,
     device: Device = "cpu",
@@ -78,8 +81,9 @@ def refit(
         label_column=label_column,
         splits=_SPLITS,
         binarize=binarize,
+        condition=condition,
         seed=seed,
-    )
+    ).with_column_aside()
     wanted.check()
     if evaluate < 2:
         raise InputError(f"compare on {evaluate} datapoints", "errors need at least 2", "use 1000 or so")
@@ -113,13 +117,14 @@ def refit(
         config = replace(config, binarize="dynamic" if how == "dynamic" else "none")
         source = replace(wanted.of_model(loaded), binarize="sample" if how == "dynamic" else how)
         sets = _load_splits(source)
+        beside_x = source.conditions(sets)
         settings = {**config.as_dict(), "binarize": how, "evaluate": evaluate, "device": device}
         extra = beside(loaded, data, settings)
         if extra is not None:
             check_extra(extra, out / "model.pt")
         with progress_bar(console(errors=True)) as progress:
             new, summaries = _run(
-                loaded.model, others, sets, source, config, evaluate, place, tuple(allow or ()), progress
+                loaded.model, others, sets, beside_x, source, config, evaluate, place, tuple(allow or ()), progress
             )
     from gapkit.results.summary import difference_of_means
     from gapkit.training.compare_encoders import in_words
@@ -127,6 +132,8 @@ def refit(
     gains = [summaries[split].differences[f"{_NEW} minus {_OLD}"] for split in ("train", "test")]
     sentences = in_words(summaries, start, _NEW, _OLD)
     digests = {name: part.sha256 for name, part in sets.items()}
+    if beside_x is not None:
+        digests[CONDITION] = digest_of_condition(beside_x)
     given = Source(model=model.found(loaded), data=replace(source, sha256=digests))
     read = model.facts()
     facts = {
@@ -134,6 +141,7 @@ def refit(
         "checkpoint": {**checkpoint_facts(loaded), "model": read["model"], "likelihood": read["likelihood"]},
         "model_options": read["model_options"],
         "data": {**source.facts(sets), "binarize": how},
+        "condition": source.condition,
         "weights": {"trained": new.trained, "left_because_shared": new.left},
         "history": new.history,
         "seconds": new.seconds,
@@ -172,6 +180,7 @@ def _run(
     model: Any,
     others: Mapping[str, Any],
     sets: Mapping[str, Any],
+    beside_x: Mapping[str, Any] | None,
     source: DataSource,
     config: "RefitConfig",
     evaluate: int,
@@ -179,9 +188,11 @@ def _run(
     allow: Sequence[str],
     progress: "Callable[[Progress], None]",
 ) -> tuple["Refit", dict[str, "EncoderSummary"]]:
-    """Refit, and compare the encoders on both splits."""
+    """Refit, and compare the encoders on both splits, each with its conditions where there are some."""
+    from gapkit.core.datapoints import Loaded
     from gapkit.doctor import examine, moved_to, prepare, told
     from gapkit.engine import Progress
+    from gapkit.engine.inputs import conditions_of
     from gapkit.models.freeze import frozen
     from gapkit.sources.splits import draw_of
     from gapkit.training import refit as train
@@ -196,17 +207,22 @@ def _run(
         for each in (model, *others.values()):
             moves.enter_context(moved_to(each, device))
         with frozen(model):
-            ready = {split: prepare(model, source.binarized(part, split), device) for split, part in sets.items()}
+            ready = {}
+            given = conditions_of(model, beside_x, {split: part.x for split, part in sets.items()}, device)
+            for split, part in sets.items():
+                c = given.get(split)
+                ready[split] = Loaded.of(prepare(model, source.binarized(part, split), device, c), condition=c)
             told(examine(model, ready["test"], allow=allow))
-        x = ready["train"]
+        x = ready["train"].x
         if config.binarize == "dynamic":
             x = sets["train"].x.to(x.dtype).reshape(x.shape)
         progress(Progress(0, steps, "refit"))
-        new = train(model, x, config, progress=epoch_done)
+        new = train(model, x, config, condition=ready["train"].condition, progress=epoch_done)
         summaries = {}
         for number, split in enumerate(_SPLITS, 1):
             models = {_OLD: model, **others, _NEW: new.model}
-            compared = compare_encoders(models, ready[split][:evaluate], seed=draw_of(split, config.seed))
+            some = ready[split][:evaluate]
+            compared = compare_encoders(models, some.x, condition=some.condition, seed=draw_of(split, config.seed))
             summaries[split] = compared.summary_values
             progress(Progress(config.epochs + number, steps, f"bounds {split}"))
     return new, summaries

@@ -14,7 +14,7 @@ from rich.text import Text
 from gapkit.cli.command import command
 from gapkit.cli.console import gathered_warnings, progress_bar, tell
 from gapkit.cli.folder import claim_new_folder, new_folder
-from gapkit.cli.options import Allow, DataKey, Device, Effort, LabelColumn, ScaleOption, Seed
+from gapkit.cli.options import Allow, Condition, DataKey, Device, Effort, LabelColumn, ScaleOption, Seed
 from gapkit.cli.reading import reads_model
 from gapkit.cli.series import stem_of
 from gapkit.cli.streams import console
@@ -62,6 +62,7 @@ def score(
         str | None,
         typer.Option(help="none, threshold or sample, for both data sets.", show_default="as in training, else none"),
     ] = None,
+    condition: Condition = None,
     effort: Effort = "quick",
     allow: Allow = None,
     seed: Seed = 0,
@@ -70,7 +71,9 @@ def score(
 ) -> None:
     """Score datapoints by likelihood regret and its baselines; with a reference, draw ROC curves with errors."""
     _check_words(checkpoint, data, reference, limit, run, reference_run)
-    common = DataSource(limit=limit, scale=scale, label_column=label_column, binarize=binarize, seed=seed)
+    common = DataSource(
+        limit=limit, scale=scale, label_column=label_column, binarize=binarize, condition=condition, seed=seed
+    )
     sources = {"other": replace(common, source=data, splits=(split or "test",), key=data_key)}
     if reference is not None:
         part, draw = (reference_split or "test",), seed + _REFERENCE_SEED
@@ -89,28 +92,28 @@ def score(
         assert checkpoint is not None
         assert data is not None
         from gapkit.engine import checked_device, spec_for
-        from gapkit.models.conditions import require_condition
 
         # Neither the certificate of AIS nor pictures of single datapoints enter a score.
         spec = replace(spec_for(effort, seed=seed), certificate=0, details=0, convergence=0)
         checked_device(device)
         model = reading.at(checkpoint)
         loaded = model.open()
-        require_condition(loaded.model, "gapkit analyze takes one (--condition), and gapkit.ood.scores its results")
         opened = _open(sources, loaded)
         sets = {role: next(iter(each.x.values()))[:] for role, each in opened.items()}
+        beside_x = {role: next(iter(each.condition.values())) for role, each in opened.items() if each.condition}
         model = model.found(loaded)
         found = {
             role: Source(model=model, data=replace(each.source, bank_data=spec.bank_data))
             for role, each in opened.items()
         }
         first = next(iter(opened))
-        bank = _starts(replace(found[first].data, seed=seed))
+        bank = None if beside_x else _starts(replace(found[first].data, seed=seed))  # whose conditions are not read
         provenance = {
             "checkpoint": checkpoint_facts(loaded),
             "data": {role: each.facts["data"] for role, each in opened.items()},
             **model.facts(),
-            "starts_from": first if bank is None else "train data",
+            "starts_from": "the data" if beside_x else first if bank is None else "train data",
+            "condition": condition,
             "source": {role: source.to_dict() for role, source in found.items()},
             "command": command(),
         }
@@ -118,7 +121,8 @@ def score(
             loaded.model,
             sets,
             spec,
-            other_x=sets[first] if bank is None else bank,
+            other_x=None if beside_x else sets[first] if bank is None else bank,
+            condition=beside_x or None,
             device=device,
             allow=tuple(allow or ()),
             provenance=provenance,

@@ -1,15 +1,16 @@
 """Datapoints with what belongs to them: what the encoder is given in their place, and a condition."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from gapkit.core.rows import Rows
-from gapkit.core.trees import Tree, rows_of
+from gapkit.core.trees import Tree, concatenated, rows_of
 
-__all__ = ["Datapoints", "Loaded"]
+__all__ = ["Datapoints", "Loaded", "joined"]
 
 
 @dataclass(frozen=True)
@@ -73,3 +74,8 @@ class Loaded(Datapoints):
     def of(x: Tensor, inputs: Tensor | None = None, condition: Tree = None) -> "Loaded":  # type: ignore[override]
         """Of data whose encoder is given them, unless something else is said."""
         return Loaded(x, x if inputs is None else inputs, condition)
+
+
+def joined(parts: Sequence[Loaded]) -> Loaded:
+    """All of them, one after the other; their encoders are given x."""
+    return Loaded.of(torch.cat([part.x for part in parts]), condition=concatenated([p.condition for p in parts]))

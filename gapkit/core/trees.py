@@ -3,7 +3,7 @@
 A condition may have any such form: class labels, or a batch index beside a library size, or a set of examples.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor
 from gapkit.core.errors import InputError
 from gapkit.core.rows import Rows
 
-__all__ = ["Tree", "as_tree", "branches", "leaves", "mapped", "repeated", "rows_of", "size_of"]
+__all__ = ["Tree", "as_tree", "branches", "concatenated", "leaves", "mapped", "repeated", "rows_of", "size_of"]
 
 Tree = Any  # a tensor, Rows, or a tuple, list or mapping of trees
 
@@ -71,6 +71,18 @@ def repeated(tree: Tree, times: int) -> Tree:
         tensor([1, 2, 1, 2])
     """
     return mapped(tree, lambda leaf: leaf.repeat(times, *[1] * (leaf.dim() - 1)))
+
+
+def concatenated(trees: Sequence[Tree]) -> Tree:
+    """Trees of one form as one, their rows one after the other.
+
+    Example:
+        >>> concatenated([{"a": torch.tensor([1])}, {"a": torch.tensor([2, 3])}])
+        {'a': tensor([1, 2, 3])}
+    """
+    columns = zip(*(leaves(tree) for tree in trees), strict=True) if trees[0] is not None else iter(())
+    whole = iter([torch.cat(column) for column in columns])
+    return mapped(trees[0], lambda _: next(whole))
 
 
 def size_of(tree: Tree) -> int:

@@ -11,6 +11,7 @@ from gapkit.inputs.traces import place_of
 from gapkit.models.conditions import decode_with, encode_with, prior_with
 from gapkit.models.naming import name_of
 from gapkit.models.parameters import faulty
+from gapkit.models.posterior import refuse_codes
 from gapkit.models.priors import log_prob, moved
 from gapkit.models.protocol import LatentModel
 from gapkit.models.pulled import in_reals
@@ -159,6 +160,7 @@ def decode_one(model: LatentModel, x: Tensor, steps: list[str] | None = None, co
     steps = [] if steps is None else steps
     with torch.no_grad(), unvalidated():
         q = encode_with(model, x.clone(), condition)  # an encoder may write into its input
+        refuse_codes(q)
         _expect(q, "encode", x.shape[0])
         real, to_latents = in_reals(q)
         try:

@@ -42,7 +42,7 @@ def mass(probe: Probe) -> Finding | None:
     x, size = probe.x, probe.x[0].numel()
     anywhere = probe.decode(probe.prior_z[0])  # a factor and a spread may make up for each other at some latents
     with torch.no_grad(), unvalidated():
-        if bool(((x == 0) | (x == 1)).all()):
+        if bool(((x == 0) | (x == 1)).all()) and not _of_counts(p, x):
             if size <= _MOST_ENUMERATED:
                 return _told(_enumerated(anywhere, x), size)
             return _scaled(_factor_of_odds(p, x), size)
@@ -59,6 +59,15 @@ def _of_others(p: Distribution) -> bool:
         p = p.base_dist
         kinds.append(type(p))
     return any(not kind.__module__.startswith(_KNOWN) for kind in kinds)
+
+
+def _of_counts(p: Distribution, x: Tensor) -> bool:
+    """Whether p(x|z) has whole numbers beyond 1 in its support, so that binary x are not all there is."""
+    try:
+        support = p.support
+        return bool(support is not None and support.is_discrete and support.check(torch.full_like(x, 2.0)).any())
+    except (NotImplementedError, AttributeError):
+        return False
 
 
 def _told(log_mass: Tensor | None, size: int) -> Finding | None:

@@ -75,16 +75,16 @@ def _misread(found: str) -> Finding:
 def density(probe: Probe) -> Finding | None:
     """Whether log q(z) can be asked for at any z: fits compare q* with the encoder's q, and proposals are mixtures."""
     ask = getattr(probe.q, "log_prob", None)
-    if ask is None:  # a family that says so itself, such as an auxiliary-variable flow, has a stand-in
+    if ask is None:  # a family that says so itself, such as a flow without an inverse, has a stand-in
         return None
     try:
         with torch.no_grad():
             ask(probe.prior_z)
     except NotImplementedError as error:
-        found = f"none: the encoder's flow has no inverse ({str(error).strip() or 'not implemented'})"
+        found = f"none: log_prob of the encoder's posterior says so ({str(error).strip() or 'not implemented'})"
         do = (
-            "give its transforms an inverse, or let encode return the Gaussian that the flow begins with, to analyse "
-            "that: an iterative inverse (bisection in each coordinate of a planar flow) is enough"
+            "leave log_prob out and write stand_in(), which returns a DiagonalGaussian of about its place and width: "
+            "draws with their densities are all that L[q] needs"
         )
         return Finding("density", "error", "a density of q(z|x) at every z", found, do)
     return None

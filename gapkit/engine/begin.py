@@ -1,5 +1,6 @@
 """What comes before the units: data and model brought together and checked, and what all units share."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -8,9 +9,10 @@ from gapkit.doctor import checked_device, moved_to
 from gapkit.engine import stages
 from gapkit.engine.bank import build_shared_bank
 from gapkit.engine.encoders import check_encoder_names, in_place
+from gapkit.engine.forecast import warn_if_wide
 from gapkit.engine.given import Given
 from gapkit.engine.identity import identity_of_encoder, identity_of_work
-from gapkit.engine.misses import misses, still_missing, unreached
+from gapkit.engine.misses import AGAIN, misses, still_missing, unreached
 from gapkit.engine.own_bounds import checked_bounds
 from gapkit.engine.pipeline import pipeline
 from gapkit.engine.prepared import Prepared, prepared
@@ -84,7 +86,10 @@ def begun(
         bank = run_stage("bank", build_shared_bank, like, ready.data, given.other_x, spec)
         search = run_stage("search", misses, like, bank, spec)
         if search.widen:
+            began = time.perf_counter()
             search = still_missing(like, bank, spec, search)
+            if search.skipped_again is None:
+                warn_if_wide(sum(unit.size for _, unit in units), time.perf_counter() - began, AGAIN)
         work = replace(
             work,
             bank=bank,

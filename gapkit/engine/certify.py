@@ -125,7 +125,7 @@ def certify(
     spec = resolve(spec, effort, seed)
     device, began = checked_device(device), time.time()
     if condition is None:
-        require_condition(model, "give conditions to simulate with (condition=); gapkit analyze certifies too")
+        require_condition(model, "give conditions to simulate with: condition=, or --data DATA --condition NAME")
     with frozen(model), moved_to(model, device):
         points, _ = drawn_from(model, num_datapoints, spec.seed, conditions(model, condition, device), device)
         model = in_real_coordinates(model, points[:1].inputs, points[:1].condition, strict=True)

@@ -20,12 +20,12 @@ from gapkit.local import Bank, find_modes, search_on
 from gapkit.results.records import SearchSummary
 from gapkit.target import Target
 
-__all__ = ["misses", "still_missing", "unreached"]
+__all__ = ["AGAIN", "misses", "still_missing", "unreached"]
 
 _SIMULATED, _MISSED = 20, 2
 _FURTHER, _SHARE = 40, 0.05  # more of them where one was missed, and the share of all that is no chance then
 _SIGMAS, _CHANCE = 2.0, 2.0  # of the latents beyond the proposals: errors, and as many more
-_AGAIN = 30  # datapoints that the wide search is tried on
+AGAIN = 30  # datapoints that the wide search is tried on
 # Nats that the bound from above is off by itself: reverse AIS hardly reaches the defensive parts of the start.
 _OWN = 0.05
 _FEWEST_GAPS, _WIDEST = 4, 4.0  # sandwiches of BDMC that a mean needs, and nats that one counts for at most
@@ -117,7 +117,7 @@ def _missed_at_once(like: Target, bank: Bank, spec: AnalysisSpec, begin: int, co
 
 
 def _unreached(like: Target, bank: Bank, spec: AnalysisSpec, search: SearchSummary) -> SearchSummary:
-    batch, z = _simulated(like, spec, 0, _AGAIN)
+    batch, z = _simulated(like, spec, 0, AGAIN)
     fitted = stages.fits(batch, bank, spec)
     top = stages.evidence(batch, fitted, spec)
     explored = explore(batch, bank, fitted, top, spec, torch.full_like(top.reason, LOOKED.index("all")))

@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 GAUSSIAN = ("mean_field", "full_rank")  # fitted in every analysis, where the latents are not too many
+_NEAREST = {"transformed": "flow", "truncated": "flow"}  # what stands for families that have no fit of their own
 
 
 @dataclass(frozen=True)
@@ -194,14 +195,23 @@ def fit_further(
 def split_family(own: str, families: Sequence[str]) -> str:
     """The family in which the gap is split: the encoder's own unless others are asked for without it.
 
+    A flow that some other library or the user wrote cannot be fitted to a datapoint, since its layers belong to all of
+    them: unless something else is asked for, coupling layers stand for it, and the gaps compare families.
+
     Raises:
-        InputError: an unknown family, or none asked for and no fit for the encoder's own.
+        InputError: an unknown family, or none asked for, no fit for the encoder's own and none that comes near it.
+
+    Example:
+        >>> split_family("mean_field", ["flow"]), split_family("transformed", [])
+        ('flow', 'flow')
     """
     for name in families:
         if name not in FITTERS:
             raise InputError(f"q* in the family {name!r}", "no such family", f"use one of {', '.join(FITTERS)}")
     if own in FITTERS and (not families or own in families):
         return own
+    if not families and own in _NEAREST:
+        return _NEAREST[own]
     if not families:
         found = f"the encoder's family is {own!r}, for which there is no fit"
         known = ", ".join(FITTERS)

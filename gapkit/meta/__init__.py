@@ -12,7 +12,7 @@ from gapkit.meta.families import FAMILIES, draw_sets
 from gapkit.meta.hierarchical import SetVae, train_set_vae
 from gapkit.meta.images import rotations, scales, shears, shifted_encoders, shifted_model, shifts
 from gapkit.meta.ladder import META, analyze_meta, meta_arguments
-from gapkit.meta.objective import WithCondition, compiled, meta_elbo
+from gapkit.meta.objective import compiled, meta_elbo
 from gapkit.meta.probe import probe_accuracy
 from gapkit.meta.train import MetaTraining, fit_decoders, fit_each_dataset, train_meta
 from gapkit.models.meta_vae import meta_vae, of_each_dataset
@@ -28,7 +28,6 @@ __all__ = [
     "MetaTraining",
     "Points",
     "SetVae",
-    "WithCondition",
     "analyze_meta",
     "compiled",
     "context_curve",

@@ -10,7 +10,7 @@ from gapkit.core.means import Mean
 from gapkit.core.numerics import standard_error
 from gapkit.core.randomness import seeded
 from gapkit.meta.data import MetaData, points_of
-from gapkit.meta.objective import WithCondition, summarised
+from gapkit.meta.objective import summarised
 from gapkit.models.pair import PairModel
 from gapkit.results.summary import summarise_values
 from gapkit.training.objectives import elbo
@@ -72,9 +72,8 @@ def context_curve(
             for rows in torch.arange(len(points.x)).split(500):
                 condition = summarised(model, points.dataset[rows], points.support[rows], 1)
                 with seeded(seed, "context", int(rows[0])):
-                    bound = WithCondition(model, condition)
-                    draws = torch.stack([elbo(bound, points.x[rows]) for _ in range(num_samples)])
-                parts.append(draws.double())
+                    one = [elbo(model, points.x[rows], condition=condition) for _ in range(num_samples)]
+                parts.append(torch.stack(one).double())
             rounds.append(torch.cat(parts, 1))
         found[size] = torch.stack(rounds)  # (redraws, samples, points)
     best = found[max(sizes)].mean(0)

@@ -12,50 +12,14 @@ https://arxiv.org/abs/1610.09900, equation 3.
 from typing import Any
 
 from torch import Tensor
-from torch.distributions import Distribution
 
-from gapkit.core.trees import Tree, mapped, size_of
+from gapkit.core.trees import Tree
 from gapkit.models.meta_vae import encoder_of
 from gapkit.models.pair import PairModel
 from gapkit.models.protocol import LatentModel
 from gapkit.training.objectives import elbo
 
-__all__ = ["WithCondition", "compiled", "meta_elbo", "summarised"]
-
-
-class WithCondition:
-    """A model whose condition is fixed for so many rows, or for all: ``encode(x)``, ``decode(z)``, ``prior()``.
-
-    Latents may be several for each row, in rounds (the first of all rows, the second of all rows, ...).
-
-    Args:
-        model: with a place for a condition in encode and decode.
-        condition: of B rows.
-    """
-
-    def __init__(self, model: Any, condition: Tree) -> None:
-        self.model, self.condition = model, condition
-
-    def encode(self, x: Tensor) -> Distribution:
-        """Q(z|x, c) for the B rows."""
-        found: Distribution = self.model.encode(x, self.condition)
-        return found
-
-    def decode(self, z: Tensor) -> Distribution:
-        """P(x|z, c) for a multiple of B latents."""
-        times = len(z) // size_of(self.condition)
-        rows = self.condition if times == 1 else mapped(self.condition, lambda leaf: _again(leaf, times))
-        found: Distribution = self.model.decode(z, rows)
-        return found
-
-    def prior(self) -> Distribution:
-        """P(z)."""
-        found: Distribution = self.model.prior()
-        return found
-
-
-def _again(leaf: Tensor, times: int) -> Tensor:
-    return leaf.repeat(times, *[1] * (leaf.dim() - 1))
+__all__ = ["compiled", "meta_elbo", "summarised"]
 
 
 def summarised(model: PairModel, dataset: Tensor, support: Tensor, queries: int) -> dict[str, Tensor]:
@@ -100,7 +64,7 @@ def meta_elbo(model: PairModel, x: Tensor, dataset: Tensor, support: Tensor, num
     """
     groups, queries = x.shape[:2]
     condition = summarised(model, dataset, support, queries)
-    bound = elbo(WithCondition(model, condition), x.flatten(0, 1), num_samples)
+    bound = elbo(model, x.flatten(0, 1), num_samples, condition=condition)
     return bound.unflatten(0, (groups, queries))
 
 

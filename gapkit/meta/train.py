@@ -14,7 +14,7 @@ from gapkit.core.errors import InputError
 from gapkit.core.randomness import seeded
 from gapkit.meta.config import MetaTrainConfig
 from gapkit.meta.data import MetaData, draw_support
-from gapkit.meta.objective import WithCondition, meta_elbo
+from gapkit.meta.objective import meta_elbo
 from gapkit.models.meta_vae import decoders_of, encoder_of, of_each_dataset
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import build
@@ -224,7 +224,7 @@ def fit_each_dataset(
 
         def loss(step: Step) -> Tensor:
             condition = {"dataset": step.dataset.repeat_interleave(step.x.shape[1])}
-            return -elbo(WithCondition(each, condition), step.x.flatten(0, 1), config.num_samples).mean()
+            return -elbo(each, step.x.flatten(0, 1), config.num_samples, condition=condition).mean()
 
         history, seconds = descend(weights, steps_of(data.train, wanted, without), loss, config)
     return MetaTraining(trained.eval(), history, seconds)

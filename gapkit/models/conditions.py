@@ -20,6 +20,7 @@ from gapkit.core.trees import Tree, as_tree, mapped
 from gapkit.models.protocol import LatentModel
 
 __all__ = [
+    "behind",
     "condition_for",
     "decode_with",
     "encode_with",
@@ -66,12 +67,12 @@ def _own(condition: Tree) -> Tree:
 
 def has_place(model: LatentModel, name: str) -> bool:
     """Whether a method of the contract has a place for a condition."""
-    return place_in(_behind(model, name), _BEFORE[name]) is not None
+    return place_in(behind(model, name), _BEFORE[name]) is not None
 
 
 def needs_condition(model: LatentModel) -> str:
     """The first method that cannot be called without a condition; empty where there is none."""
-    needing = (name for name, before in _BEFORE.items() if place_in(_behind(model, name), before))
+    needing = (name for name, before in _BEFORE.items() if place_in(behind(model, name), before))
     return next(needing, "")
 
 
@@ -153,7 +154,7 @@ def place_in(function: Any, before: int) -> bool | None:
     return True if default is inspect.Parameter.empty else False if default is None else None
 
 
-def _behind(model: LatentModel, name: str) -> Any:
+def behind(model: LatentModel, name: str) -> Any:
     """What decides whether a method takes a condition: that of the user, where a class of gapkit's stands before it."""
-    behind: Callable[[str], Any] | None = getattr(model, "behind", None)
-    return behind(name) if callable(behind) and not isinstance(behind, Tensor) else getattr(model, name, None)
+    own: Callable[[str], Any] | None = getattr(model, "behind", None)
+    return own(name) if callable(own) and not isinstance(own, Tensor) else getattr(model, name, None)

@@ -6,7 +6,6 @@ gaps are those of z), and q* is fitted in the encoder's own family: a log-normal
 beta, Dirichlet or Weibull one is that of y = log z, logit z, log ratios.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from torch.distributions.transforms import ReshapeTransform
 
 from gapkit.core.randomness import seeded
 from gapkit.core.trees import Tree
-from gapkit.models.conditions import encode_with, prior_with
+from gapkit.models.conditions import behind, encode_with, prior_with
 from gapkit.models.encoding import encoded
 from gapkit.models.naming import words_of
 from gapkit.models.priors import whole_space
@@ -51,8 +50,7 @@ class RealCoordinates(nn.Module):
 
     def behind(self, name: str) -> Any:
         """What decides whether a method is given a condition."""
-        own: Callable[[str], Any] | None = getattr(self.inner, "behind", None)
-        return own(name) if callable(own) else getattr(self.inner, name, None)
+        return behind(self.inner, name)
 
     @property
     def words(self) -> str:

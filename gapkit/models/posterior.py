@@ -9,8 +9,9 @@ from torch.distributions import Distribution, Independent, Normal
 from gapkit.core.errors import InputError
 from gapkit.models.likelihoods.reading import SPREADS, scale_of
 from gapkit.models.support import describe
+from gapkit.models.unfit import no_family
 
-__all__ = ["ENCODER_OUTPUTS", "PosteriorEncoder", "read_posterior"]
+__all__ = ["ENCODER_OUTPUTS", "PosteriorEncoder", "read_posterior", "refuse_codes"]
 
 ENCODER_OUTPUTS = (*(f"mean_{s}" for s in SPREADS), *(f"chunk_{s}" for s in SPREADS), "distribution")
 _SAY = "say what the encoder returns (encoder_output=, --encoder-output)"
@@ -19,7 +20,6 @@ _POSITIVE = {"std": "standard deviations", "var": "variances"}
 
 def _halves(output: Any, kind: str) -> tuple[Tensor, Tensor]:
     asked = f"encoder_output={kind!r}"
-    _refuse_codes(output)
     if kind.startswith("chunk"):
         if not isinstance(output, Tensor) or output.dim() < 2 or output.shape[-1] % 2:
             do = f"return one tensor whose last axis holds both halves, or {_SAY}"
@@ -42,19 +42,32 @@ def _halves(output: Any, kind: str) -> tuple[Tensor, Tensor]:
     return pair[0], pair[1]
 
 
-def _refuse_codes(output: Any) -> None:
-    """Name a vector-quantised encoder for what it is: whole numbers among its outputs, its codes."""
+def refuse_codes(output: Any) -> None:
+    """Name an encoder of discrete latents for what it is: whole numbers among its outputs, or distributions of such.
+
+    Raises:
+        InputError: it is one.
+    """
     parts = output if isinstance(output, tuple | list) else (output,)
     codes = [part for part in parts if isinstance(part, Tensor) and not part.is_floating_point()]
+    discrete = [part for part in parts if isinstance(part, Distribution) and _is_discrete(part)]
+    if discrete:
+        raise no_family(discrete[0])
     if not codes:
         return
     inner = [f"{str(part.dtype).removeprefix('torch.')} {tuple(part.shape)}" for part in codes]
-    raise InputError(
-        "a density q(z|x) over continuous latents",
-        f"an encoder that returns whole numbers ({', '.join(inner)}), as the codes of a VQ-VAE",
-        "discrete latents are not analysed, because q* is found by following the gradient of log p(x, z) in z, and a "
-        "code has none; if encode returns a mean and a spread too, return these two alone",
-    )
+    found = f"an encoder that returns whole numbers ({', '.join(inner)}), as the codes of a VQ-VAE"
+    do = "if encode returns a mean and a spread too, return these two alone"
+    why = "discrete latents are not analysed, because q* is found by following the gradient of log p(x, z) in z, and a "
+    raise InputError("a density q(z|x) over continuous latents", found, f"{why}code has none; {do}")
+
+
+def _is_discrete(q: Distribution) -> bool:
+    try:
+        support: Any = q.support
+    except NotImplementedError:  # a class of one's own that does not say
+        return False
+    return bool(getattr(support, "is_discrete", False))
 
 
 def _as_event(q: Distribution) -> Distribution:
@@ -83,9 +96,9 @@ def read_posterior(output: Any, kind: str, num_datapoints: int) -> Distribution:
         >>> q.batch_shape, q.event_shape
         (torch.Size([5]), torch.Size([2]))
     """
+    refuse_codes(output)
     if kind == "distribution":
         if not isinstance(output, Distribution):
-            _refuse_codes(output)
             do = f"return a torch distribution, or {_SAY}"
             raise InputError("encoder_output='distribution'", describe(output), do)
         q = _as_event(output)

@@ -42,7 +42,7 @@ from gapkit.families.simplex import LogitBeta, LogRatioDirichlet
 from gapkit.models.naming import innermost, name_of
 from gapkit.models.steady import plain_class
 
-__all__ = ["LogRatios", "coordinates_of", "flattened", "in_reals", "only_in_coordinates", "pulled"]
+__all__ = ["LogRatios", "coordinates_of", "flattened", "in_reals", "only_in_coordinates", "own_family", "pulled"]
 
 _WITHOUT_PARAMETERS = (
     ExpTransform,
@@ -101,7 +101,7 @@ def in_reals(q: Distribution, to_latents: Transform | None = None) -> tuple[Dist
     found = coordinates_of(q) if to_latents is None else to_latents
     if found is None:
         return q, None
-    own = _own_family(q, found) if len(q.batch_shape) < 2 else None
+    own = own_family(q, found) if len(q.batch_shape) < 2 else None
     if own is not None:
         return TransportDistribution(own, validate_args=False), found
     return pulled(q, found, torch.Size()), found
@@ -165,7 +165,7 @@ def pulled(dist: Distribution, to_latents: Transform, shape: torch.Size) -> Dist
     Gamma and like densities are those of y by their formulas, each component's in a mixture: near its bounds z has no
     digits left.
     """
-    if _own_family(dist, to_latents) is not None:
+    if own_family(dist, to_latents) is not None:
         return _Exact(dist, to_latents, shape)
     if isinstance(innermost(dist), MixtureSameFamily):
         mixture = _mixed(dist, to_latents)
@@ -198,7 +198,7 @@ def _mixed(dist: Distribution, to_latents: Transform) -> Distribution | None:
     return Independent(found, within, validate_args=False) if within else found
 
 
-def _own_family(dist: Distribution, to_latents: Transform) -> Family | None:
+def own_family(dist: Distribution, to_latents: Transform) -> Family | None:
     """Y of families that are no transforms of Gaussians: as many members as there are in a batch, or one; else None."""
     inner, batch = innermost(dist), dist.batch_shape.numel()
     if isinstance(inner, Exponential):
@@ -239,7 +239,7 @@ class _Exact(Distribution):
         return name_of(self.source)
 
     def _family(self) -> Any:  # made when it is asked for, so that the source can be moved
-        return _own_family(self.source, self.to_latents)
+        return own_family(self.source, self.to_latents)
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008
         """Draws of shape (*sample_shape, *batch_shape, *event_shape)."""

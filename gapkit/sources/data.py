@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gapkit.core.errors import InputError
+from gapkit.sources.conditioned import Conditioned
 from gapkit.sources.facts import digest_of_condition
-from gapkit.sources.splits import CONDITION, STARTS, Splits
+from gapkit.sources.splits import CONDITION, STARTS
 from gapkit.sources.stored import COUNT, DIGESTS, MAYBE_COUNT, MAYBE_FLAG, MAYBE_TEXT, WORDS, taken
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class OpenedData:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSource(Splits):
+class DataSource(Conditioned):
     """Which data, and in which form a model is given them.
 
     Attributes:
@@ -96,7 +97,6 @@ class DataSource(Splits):
     """
 
     encode_from: str | None = None
-    condition: str | None = None
     context_size: int | None = None
 
     def trained_how(self, model: "Loaded") -> str:
@@ -186,13 +186,9 @@ class DataSource(Splits):
             >>> DataSource(source="digits", limit=5).read().facts["data"]["splits"]["test"]["datapoints"]
             5
         """
-        column = self.condition if str(self.source).endswith((".csv", ".parquet")) else None
-        if column not in (None, "labels", self.label_column):
-            if self.label_column not in (None, "none") or "," in str(column):
-                found = "one column of a table can be set aside, and it is the condition then"
-                do = "leave --label-column out; for several, or labels beside it, write x and each to a .npz file"
-                raise InputError(f"--condition {column} of a table", found, do)
-            return replace(self, label_column=column, condition="labels").read(trust=trust, told=told, whole=whole)
+        aside = self.with_column_aside()
+        if aside is not self:
+            return aside.read(trust=trust, told=told, whole=whole)
         how, grey = self.binarize or "none", self._encodes_original()
         sets: Mapping[str, Dataset | Streamed]
         sets = self.datasets(trust=trust, told=told) if whole else self.streamed(trust=trust, told=told)
@@ -209,7 +205,7 @@ class DataSource(Splits):
         digests = {split: part.sha256 for split, part in sets.items()}
         if others is not None:
             digests[STARTS] = others.sha256
-        condition = self._conditions(sets, trust) if self.condition else None
+        condition = self.conditions(sets, trust=trust)
         if condition is not None:
             digests[CONDITION] = digest_of_condition(condition)
             if self.sha256.get(CONDITION, digests[CONDITION]) != digests[CONDITION]:
@@ -261,18 +257,6 @@ class DataSource(Splits):
         """
         where = None if folder is None else str(folder)
         return DataSource(**taken(values, _KINDS, "read the source of data", where), recorded=True)
-
-    def _conditions(
-        self, sets: "Mapping[str, Dataset | Streamed]", trust: bool
-    ) -> "dict[str, Tensor | dict[str, Tensor]]":
-        """What a conditional model is given beside x, by split."""
-        from gapkit.inputs.data.conditions import condition_of
-
-        names, found = self.condition or "", {}
-        for split, part in sets.items():
-            with self.there(trust) as place:
-                found[split] = condition_of(names, part, place, len(part.x), split, self.limit)
-        return found
 
     def _encodes_original(self) -> bool:
         """Whether the encoder is given the data as they were before they were binarised.

@@ -24,6 +24,7 @@ from gapkit.families.flow import CouplingFlow, TransformedGaussian
 from gapkit.families.gaussian import Affine, DiagonalGaussian, FullRankGaussian
 from gapkit.families.gaussian_mixture import GaussianMixture
 from gapkit.families.low_rank import LowRankGaussian
+from gapkit.families.one_way import OneWayFlow, has_inverse
 from gapkit.families.protocol import Draws, Posterior, Proposal
 from gapkit.families.truncated import Truncated
 from gapkit.models.naming import innermost
@@ -44,6 +45,7 @@ _NAMES = {
     GaussianMixture: "mixture",
     TransformedGaussian: "transformed",
     ConditionalFlow: "transformed",
+    OneWayFlow: "transformed",
     Truncated: "truncated",
 }
 _KNOWN = tuple(_NAMES)
@@ -81,8 +83,9 @@ def recognise(q: Distribution) -> Posterior:
     Returns:
         Mean-field for (independent) normals, full-rank and low-rank for torch's multivariate normals, also where an
         ``AffineTransform`` shifts and stretches them, a transformed Gaussian for any other ``TransformedDistribution``
-        or a zuko ``NormalizingFlow`` over any of them, the transport of a ``TransportDistribution``, which may be
-        without a density of z, and what a family of one's own reads.
+        or a zuko ``NormalizingFlow`` over any of them (without a density of z where the transform has no inverse), the
+        transport of a ``TransportDistribution``, which may be without a density of z, and what a family of one's own
+        reads.
 
     Raises:
         InputError: a distribution that is not a transform of Gaussian noise.
@@ -137,7 +140,8 @@ def _transformed(q: Distribution, base_dist: Distribution, transform: Transform)
             shift, factor = (_of_latents(value, q, base.loc) for value in (step.loc, step.scale))
             gaussian = gaussian.stretched(shift, factor)
         return gaussian
-    return TransformedGaussian(base, transform, q.event_shape)
+    flow = TransformedGaussian(base, transform, q.event_shape)
+    return flow if has_inverse(flow) else OneWayFlow(flow)
 
 
 def _has_density(step: Transform) -> bool:

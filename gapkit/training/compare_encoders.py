@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gapkit.core.datapoints import Loaded
 from gapkit.core.errors import InputError
 from gapkit.core.means import Mean, Uncertain
 from gapkit.core.phrases import span_words
@@ -21,7 +22,7 @@ from gapkit.core.records import Record
 from gapkit.core.trees import Tree, rows_of
 from gapkit.estimators import Elbo, Estimate
 from gapkit.ladder.arithmetic import Difference, gap
-from gapkit.models.conditions import require_condition
+from gapkit.models.conditions import condition_for, require_condition, users_of_condition
 from gapkit.models.encoding import encoded
 from gapkit.models.freeze import frozen
 from gapkit.models.protocol import LatentModel
@@ -82,13 +83,19 @@ class EncoderComparison:
 
 
 def compare_encoders(
-    models: Mapping[str, LatentModel], x: Tensor, *, elbo: Elbo | None = None, seed: int | Key = 0
+    models: Mapping[str, LatentModel],
+    x: Tensor,
+    *,
+    condition: Tree = None,
+    elbo: Elbo | None = None,
+    seed: int | Key = 0,
 ) -> EncoderComparison:
     """Compare encoders that share a decoder and a prior.
 
     Args:
         models: by name; their order changes no number.
         x: data of shape (N, *x_shape) in the shape that decode describes, where the models are.
+        condition: c of conditional models, one row for each datapoint.
         elbo: the estimator of L[q]; ``None`` draws 500 pairs of antithetic samples.
         seed: of the noise, which is the same for all encoders.
 
@@ -110,10 +117,15 @@ def compare_encoders(
     elbo = elbo or Elbo(num_samples=1000, antithetic=True)
     if len(models) < 2:
         raise InputError("a comparison of encoders", f"{len(models)} models", "pass two or more, by name")
-    for model in models.values():
-        require_condition(model, "give both to gapkit.analyze, encoders={name: model}, with their condition")
     if len(x) == 0:
         raise InputError("a comparison of encoders", "no datapoints", "pass data of shape (N, ...) with N >= 1")
+    if condition is None:
+        for model in models.values():
+            require_condition(model)
+    else:  # those that have no place for it are not given it
+        first = next((model for model in models.values() if users_of_condition(model)), next(iter(models.values())))
+        condition = condition_for(first, condition, len(x), x.dtype, x.device)
+    points = Loaded.of(x, condition=condition)
     indices = seed.indices if isinstance(seed, Key) else tuple(range(len(x)))
     key = Key(seed.seed if isinstance(seed, Key) else seed, indices)
     bounds: dict[str, list[Difference]] = {name: [] for name in models}
@@ -121,8 +133,9 @@ def compare_encoders(
     differences: dict[tuple[str, str], list[Difference]] = {pair: [] for pair in pairs}
     for rows in torch.arange(len(x)).split(_UNIT):
         part = key.select(rows)
-        require_one_decoder(models, x[rows], part)
-        found = {name: _bound(model, x[rows], elbo, part) for name, model in models.items()}
+        seen = points[rows]
+        require_one_decoder(models, seen.x, part, seen.condition)
+        found = {name: _bound(model, seen, elbo, part) for name, model in models.items()}
         for name, estimate in found.items():
             bounds[name].append(Difference(estimate.value, estimate.std_error))
         for one, other in pairs:
@@ -238,9 +251,10 @@ def _side(values: Uncertain) -> int | None:
     return 1 if low > 0 else -1 if high < 0 else 0
 
 
-def _bound(model: LatentModel, x: Tensor, elbo: Elbo, key: Key) -> Estimate:
+def _bound(model: LatentModel, points: Loaded, elbo: Elbo, key: Key) -> Estimate:
     with frozen(model), torch.no_grad():
-        return elbo.on(Target(model, x), recognise(encoded(model, x)), key)
+        target = Target(model, points.x, condition=points.condition)
+        return elbo.on(target, recognise(encoded(model, points.inputs, points.condition)), key)
 
 
 def require_one_decoder(models: Mapping[str, LatentModel], x: Tensor, key: Key, condition: Tree = None) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gapkit.core.datapoints import Loaded
 from gapkit.core.errors import InputError
+from gapkit.models.conditions import decode_with, encode_with, prior_with
 from gapkit.models.naming import name_of
 from gapkit.models.protocol import LatentModel
 from gapkit.models.reference import build
@@ -98,13 +100,13 @@ def replace_encoder(
 
 
 def split_weights(
-    model: LatentModel, x: Tensor, weights: Sequence[Tensor]
+    model: LatentModel, points: Loaded, weights: Sequence[Tensor]
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Sort out the encoder's weights by where gradients go.
 
     Args:
         model: with gradients to ``weights`` on; draws come from torch's global generator.
-        x: a few datapoints, shape (B, *x_shape).
+        points: a few datapoints.
         weights: candidates.
 
     Returns:
@@ -113,7 +115,8 @@ def split_weights(
     Raises:
         InputError: q(z|x) has no reparametrised draws.
     """
-    q = model.encode(x)
+    x, c = points.x, points.condition
+    q = encode_with(model, x, c)
     if not q.has_rsample:
         found = f"encode returned {name_of(q)}, which has none"
         raise InputError("reparametrised draws of q(z|x)", found, "return a distribution with rsample, such as Normal")
@@ -122,7 +125,8 @@ def split_weights(
     log_q = q.log_prob(z) if log_q is None else log_q
     in_encoder = _reached(z.sum() + log_q.sum(), weights)
     still = z.detach()
-    in_joint = _reached(model.decode(still).log_prob(x).sum() + model.prior().log_prob(still).sum(), weights)
+    log_joint = decode_with(model, still, c).log_prob(x).sum() + prior_with(model, c).log_prob(still).sum()
+    in_joint = _reached(log_joint, weights)
     pairs = list(zip(weights, in_encoder, in_joint, strict=True))
     own = tuple(weight for weight, encodes, decodes in pairs if encodes and not decodes)
     return own, tuple(weight for weight, encodes, decodes in pairs if encodes and decodes)

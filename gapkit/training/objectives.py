@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
+from gapkit.core.trees import Tree, repeated
+from gapkit.models.conditions import decode_with, encode_with, prior_with
 from gapkit.models.protocol import LatentModel
 
 __all__ = ["elbo", "iwae"]
@@ -28,6 +30,7 @@ def elbo(
     kl_weight: float = 1.0,
     entropy_weight: float = 1.0,
     analytic_kl: bool = True,
+    condition: Tree = None,
     encoder_x: Tensor | None = None,
 ) -> Tensor:
     """Estimate the ELBO with reparametrised draws.
@@ -39,6 +42,7 @@ def elbo(
         kl_weight: weight a of the KL term.
         entropy_weight: weight l of log q(z|x).
         analytic_kl: use the closed form where torch knows one and the entropy is not annealed.
+        condition: c of p(x, z|c) and q(z|x, c), one row per datapoint, for a conditional model.
         encoder_x: what the encoder is given in the place of x, of its shape.
 
     Returns:
@@ -50,11 +54,12 @@ def elbo(
         >>> elbo(vae, torch.ones(5, 4)).shape
         torch.Size([5])
     """
-    q, prior = model.encode(x if encoder_x is None else encoder_x), model.prior()
+    q, prior = encode_with(model, x if encoder_x is None else encoder_x, condition), prior_with(model, condition)
     kl = _closed_kl(q, prior) if analytic_kl and entropy_weight == 1.0 else None
     if kl is not None:
-        return _log_likelihood(model, x, q.rsample(torch.Size([num_samples]))).mean(0) - kl_weight * kl
-    return _log_weights(model, x, q, prior, num_samples, kl_weight, entropy_weight).mean(0)
+        log_px = _log_likelihood(model, x, q.rsample(torch.Size([num_samples])), condition)
+        return log_px.mean(0) - kl_weight * kl
+    return _log_weights(model, x, q, prior, num_samples, kl_weight, entropy_weight, condition).mean(0)
 
 
 def iwae(
@@ -64,6 +69,7 @@ def iwae(
     *,
     kl_weight: float = 1.0,
     entropy_weight: float = 1.0,
+    condition: Tree = None,
     encoder_x: Tensor | None = None,
 ) -> Tensor:
     """Estimate the importance-weighted bound with reparametrised draws.
@@ -74,13 +80,14 @@ def iwae(
         num_samples: k, draws from q(z|x) per datapoint; k = 1 is the sampled ELBO.
         kl_weight: weight a of log p(z) - log q(z|x).
         entropy_weight: weight l of log q(z|x).
+        condition: c of p(x, z|c) and q(z|x, c), one row per datapoint, for a conditional model.
         encoder_x: what the encoder is given in the place of x, of its shape.
 
     Returns:
         (B,), differentiable, in nats.
     """
-    q, prior = model.encode(x if encoder_x is None else encoder_x), model.prior()
-    log_w = _log_weights(model, x, q, prior, num_samples, kl_weight, entropy_weight)
+    q, prior = encode_with(model, x if encoder_x is None else encoder_x, condition), prior_with(model, condition)
+    log_w = _log_weights(model, x, q, prior, num_samples, kl_weight, entropy_weight, condition)
     return log_w.logsumexp(0) - math.log(num_samples)
 
 
@@ -92,23 +99,25 @@ def _log_weights(
     num_samples: int,
     kl_weight: float,
     entropy_weight: float,
+    condition: Tree,
 ) -> Tensor:
     """Return log p(x|z) + a (log p(z) - l log q(z|x)) of draws from q, (S, B)."""
     # Flows give draws and densities in one pass, under the name that zuko's distributions have for it too. It is also
     # the only way for a q without a density of z: see TransportDistribution.rsample_and_log_prob.
     shape, both = torch.Size([num_samples]), getattr(q, "rsample_and_log_prob", None)
     z, log_q = (q.rsample(shape), None) if both is None else both(shape)
-    log_px, log_pz = _log_likelihood(model, x, z), prior.log_prob(z)
+    log_px, log_pz = _log_likelihood(model, x, z, condition), prior.log_prob(z)
     if log_q is None:
         log_q = q.log_prob(z)
     return log_px + kl_weight * (log_pz - entropy_weight * log_q)
 
 
-def _log_likelihood(model: LatentModel, x: Tensor, z: Tensor) -> Tensor:
+def _log_likelihood(model: LatentModel, x: Tensor, z: Tensor, condition: Tree) -> Tensor:
     """Return log p(x|z), (S, B), of latents (S, B, *z_shape) in one call of the decoder."""
     samples, batch = z.shape[:2]
     tiled = x if samples == 1 else x.expand(samples, *x.shape).flatten(0, 1)
-    return model.decode(z.flatten(0, 1)).log_prob(tiled).unflatten(0, (samples, batch))
+    owned = repeated(condition, samples)
+    return decode_with(model, z.flatten(0, 1), owned).log_prob(tiled).unflatten(0, (samples, batch))
 
 
 def _closed_kl(q: Distribution, prior: Distribution) -> Tensor | None:

@@ -26,10 +26,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from gapkit.core.datapoints import Loaded, joined
 from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.core.randomness import seeded
+from gapkit.core.trees import Tree, mapped, rows_of, size_of
 from gapkit.inputs.data import binarize, require_unit_interval
-from gapkit.models.conditions import require_condition
+from gapkit.models.conditions import behind, condition_for, decode_with, encode_with, prior_with, require_condition
 from gapkit.models.freeze import frozen
 from gapkit.models.priors import moved
 from gapkit.models.protocol import LatentModel
@@ -72,6 +74,7 @@ def refit(
     x: Tensor | None,
     config: RefitConfig | None = None,
     *,
+    condition: Tree = None,
     progress: Callable[[EpochReport], None] | None = None,
 ) -> Refit:
     """Train another encoder for a model, by the ELBO; the given model is left as it is.
@@ -84,6 +87,8 @@ def refit(
         model: an object of the model contract; for ``fresh`` and ``larger`` one that gapkit built.
         x: data of shape (N, *x_shape) in the shape that decode describes; ``None`` where all are drawn from the model.
         config: the settings.
+        condition: c of a conditional model, one row for each datapoint; data drawn from the model are drawn with rows
+            of it that are chosen at random. Without ``x``, any number of rows.
         progress: called after every epoch.
 
     Returns:
@@ -100,9 +105,10 @@ def refit(
         ([6], 2)
     """
     config = config or RefitConfig()
-    require_condition(model, "train it yourself: another encoder is not trained with conditions yet")
+    if condition is None:
+        require_condition(model)
     with seeded(config.seed, "refit"):  # the caller's random numbers stay as they are
-        return _Run(model, x, config, progress).run()
+        return _Run(model, x, config, condition, progress).run()
 
 
 class _Placed:
@@ -112,8 +118,11 @@ class _Placed:
         self._model, self._like = model, like
         self.encode, self.decode = model.encode, model.decode
 
-    def prior(self) -> Distribution:
-        prior: Distribution = moved(self._model.prior(), self._like.dtype, self._like.device)
+    def behind(self, name: str) -> Any:
+        return behind(self._model, name)
+
+    def prior(self, c: Tree = None) -> Distribution:
+        prior: Distribution = moved(prior_with(self._model, c), self._like.dtype, self._like.device)
         return prior
 
 
@@ -125,6 +134,7 @@ class _Run:
         model: LatentModel,
         x: Tensor | None,
         config: RefitConfig,
+        condition: Tree,
         progress: Callable[[EpochReport], None] | None,
     ) -> None:
         self.config, self.progress = config, progress
@@ -139,6 +149,8 @@ class _Run:
         self.like = next((weight for weight in self.weights if weight.is_floating_point()), self.weights[0])
         self.model = _Placed(self.twin.model, self.like)
         self.x = self._ready(x)
+        size = None if self.x is None else len(self.x)
+        self.condition = condition_for(model, condition, size, self.like.dtype, "cpu")
         self.total = config.num_draws if self.x is None else len(self.x)  # datapoints of an epoch
         self.history: list[dict[str, Any]] = []
 
@@ -165,12 +177,9 @@ class _Run:
             for weight in self.weights:
                 weight.requires_grad_(True)
         if changed:
-            found = (
-                f"{changed} tensors outside the encoder's weights changed: a layer keeps statistics in eval mode too"
-            )
-            raise InputError(
-                "a decoder that stays as it is", found, "let the layer leave its buffers alone in eval mode"
-            )
+            found = f"{changed} tensors outside the encoder's weights changed: a layer keeps statistics in eval mode"
+            do = "let the layer leave its buffers alone in eval mode"
+            raise InputError("a decoder that stays as it is", found, do)
         trained, left = (sum(weight.numel() for weight in group) for group in (own, shared))
         return Refit(self.twin.model, config, self.history, trained, left, seconds)
 
@@ -178,7 +187,7 @@ class _Run:
         """Find the encoder's own weights; from here on only they have gradients."""
         for weight in self.weights:
             weight.requires_grad_(True)
-        first = next(self._batches(0))[:2]
+        first: Loaded = next(self._batches(0))[:2]
         own, shared = split_weights(self.model, first, self.weights)
         for weight in self.weights:
             weight.requires_grad_(any(weight is mine for mine in own))
@@ -200,7 +209,7 @@ class _Run:
         for number, batch in enumerate(self._batches(epoch)):
             for group in optimizer.param_groups:
                 group["lr"] = self.config.learning_rate * (1 - (done + number) / steps)
-            loss = -elbo(self.model, batch, self.config.num_samples).mean()
+            loss = -elbo(self.model, batch.x, self.config.num_samples, condition=batch.condition).mean()
             value = loss.item()
             if not math.isfinite(value):
                 raise self._diverged(epoch, f"the loss is {value}")
@@ -212,7 +221,7 @@ class _Run:
             raise self._diverged(epoch, "weights are NaN or infinite")
         return total / self.total
 
-    def _batches(self, epoch: int) -> Iterator[Tensor]:
+    def _batches(self, epoch: int) -> Iterator[Loaded]:
         """Yield an epoch: data in a fresh order, draws from the model, or half of each."""
         unseen = torch.randperm(0 if self.x is None else len(self.x), generator=self.order)
         for number, start in enumerate(range(0, self.total, self.config.batch_size)):
@@ -224,17 +233,26 @@ class _Run:
                 unseen = unseen[share:]
             if share < size:
                 key = np.random.SeedSequence(self.config.seed, spawn_key=(epoch, number))
-                drawn, _ = simulate(self.twin.model, size - share, int(key.generate_state(1)[0]))
-                parts.append(drawn)
-            yield parts[0] if len(parts) == 1 else torch.cat(parts)
+                parts.append(self._drawn(size - share, int(key.generate_state(1)[0])))
+            yield parts[0] if len(parts) == 1 else joined(parts)
 
-    def _data(self, index: Tensor) -> Tensor:
+    def _drawn(self, count: int, seed: int) -> Loaded:
+        """Draws from the model, with conditions chosen at random."""
+        condition = self.condition
+        if condition is not None:
+            condition = self._conditions(torch.randint(size_of(condition), (count,), generator=self.order))
+        return Loaded.of(simulate(self.twin.model, count, seed, condition)[0], condition=condition)
+
+    def _conditions(self, index: Tensor) -> Tree:
+        return mapped(rows_of(self.condition, index), lambda leaf: leaf.to(self.like.device))
+
+    def _data(self, index: Tensor) -> Loaded:
         """Rows of the data on the model's device; a dynamic binarization is drawn on the way."""
         assert self.x is not None
         rows = self.x[index]
         if self.config.binarize == "dynamic":
             rows = torch.bernoulli(rows, generator=self.order)
-        return rows.to(self.like.device)
+        return Loaded.of(rows.to(self.like.device), condition=self._conditions(index))
 
     def _ready(self, x: Tensor | None) -> Tensor | None:
         """Data in the weights' floating-point type, binarized where that is done once."""
@@ -264,7 +282,8 @@ class _Run:
         with torch.no_grad():
             for index in torch.arange(len(seen)).split(_ROWS_CHECKED):
                 rows = self._data(index)
-                check_support(self.model.decode(self.model.encode(rows).sample()), rows)
+                z = encode_with(self.model, rows.x, rows.condition).sample()
+                check_support(decode_with(self.model, z, rows.condition), rows.x)
 
     def _nothing_to_train(self) -> InputError:
         do = (

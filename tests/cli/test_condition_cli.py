@@ -1,5 +1,7 @@
 """Conditional models from the command line: labels, and arrays that lie beside the data."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -139,8 +141,68 @@ def test_what_is_refused(gapkit, files, further, words):
         assert word in err
 
 
-def test_scores_send_a_conditional_model_elsewhere(gapkit, files):
-    words = ("score", "m.pt", "--model", "m.py:Conditional", "--likelihood", "bernoulli", "--data", "x.npz")
-    code, _, err = gapkit(*words, "--reference", "x.npz", "--out", "s")
+MODEL_WORDS = ("m.pt", "--model", "m.py:Conditional", "--likelihood", "bernoulli")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", [("x.npz", "kind"), ("x.csv", "kind"), ("x.npz", "labels")])
+def test_scores_take_a_condition(gapkit, files, data):
+    """Of data of their own, without starts from elsewhere: the numbers are those of an analysis."""
+    source, name = data
+    words = ("--data", source, "--condition", name)
+    code, out, err = gapkit("score", *MODEL_WORDS, *words, "--out", "s")
+    assert code == 0, err
+    table = pd.read_parquet(files / "s/scores.parquet")
+    whole = _run(gapkit, files, "whole", *words).to_frame()
+    np.testing.assert_allclose(-table["negative_log_px"], whole["log_px"], atol=4 * whole["log_px_se"].max() + 1e-3)
+    assert json.loads((files / "s/score.json").read_text())["run"]["condition"] == name
+    code, out, err = gapkit("score", *MODEL_WORDS, *words, "--reference", source, "--out", "both")
+    assert code == 0, err
+    assert "reference" in out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["kind", "labels"])
+def test_an_encoder_is_refitted_under_a_condition(gapkit, files, name):
+    held = np.load(files / "x.npz")
+    x, y = held["x"], held["y"]
+    np.savez(files / "both.npz", x_train=x, x_test=x, y_train=y, y_test=y, kind_train=y, kind_test=y)
+    words = ("--data", "both.npz", "--condition", name, "--epochs", 2)
+    code, out, err = gapkit("refit", *MODEL_WORDS, *words, "--out", "new")
+    assert code == 0, err
+    assert "Fine-tuning the encoder" in out
+    facts = json.loads((files / "new/refit.json").read_text())
+    assert facts["condition"] == name
+    again = Source.of(facts).open(trust=True)
+    assert again.arguments()["condition"]["train"].tolist() == [0, 1, 2] * 3
+    code, _, err = gapkit("analyze", "new/encoder.pt", *WORDS[2:], "--model", "m.py:Conditional", *words[:4])
+    assert code == 0, err
+
+
+@pytest.mark.slow
+def test_a_conditional_model_is_certified_with_the_conditions_of_data(gapkit, files):
+    words = ("certify", *MODEL_WORDS, "--latent-shape", 2, "--datapoints", 6, "--effort", "quick", "--out", "c.json")
+    code, out, err = gapkit(*words, "--data", "x.npz", "--condition", "kind")
+    assert code == 0, err
+    assert "6 datapoints" in out
+    facts = json.loads((files / "c.json").read_text())
+    assert facts["condition"] == "kind"
+    assert facts["source"]["data"]["source"] == "x.npz"
+    assert abs(facts["summary"]["gap"]["mean"]) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("score", *MODEL_WORDS, "--data", "x.npz", "--out", "s"), ["encode needs a condition", "--condition NAME"]),
+        (("refit", *MODEL_WORDS, "--data", "digits", "--out", "r"), ["encode needs a condition", "--condition NAME"]),
+        (("certify", *MODEL_WORDS), ["needs a condition", "--data DATA --condition NAME"]),
+        (("certify", *MODEL_WORDS, "--condition", "kind"), ["--condition without --data"]),
+        (("certify", *MODEL_WORDS, "--data", "x.npz"), ["--data without --condition"]),
+    ],
+)
+def test_other_commands_say_how_to_give_one(gapkit, files, words, told):
+    code, _, err = gapkit(*words)
     assert code == 2
-    assert "gapkit analyze takes one" in err
+    for word in told:
+        assert word in err

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from torch.distributions import Bernoulli, Independent, Normal
+from torch.distributions import Bernoulli, Independent, Normal, OneHotCategorical
 
 import gapkit
 from gapkit.core.errors import InputError
@@ -40,6 +40,16 @@ class ThreeTensors(Flat):
         return (self.enc(x), self.enc(x), self.enc(x))
 
 
+class Codes(Flat):
+    def encode(self, x):
+        return self.enc(x).argmax(-1)
+
+
+class Classes(Flat):
+    def encode(self, x):
+        return OneHotCategorical(logits=self.enc(x))
+
+
 class Ladder(Flat):
     def decode(self, z):
         raise RuntimeError("needs the skip connections of encode")
@@ -74,6 +84,8 @@ class Wide(Flat):
     ("cls", "words"),
     [
         (ThreeTensors, ["encode() returning a torch Distribution", "type tuple"]),
+        (Codes, ["whole numbers (int64 (2,))", "discrete latents are not analysed, because"]),
+        (Classes, ["discrete z have none", "classes_summed_out"]),
         (Ladder, ["decode failed", "skip connections", "test_contract.py line"]),
         (Conditional, ["encode needs x, label", "--condition NAME"]),
         (Tokens, ["x = x.long() first in encode"]),

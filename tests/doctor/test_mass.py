@@ -115,6 +115,18 @@ def test_a_few_binary_values_are_enumerated():
         assert ("mass" in looked_at(model, x, allow=["mass"])) == (factor != 1.0)
 
 
+def test_counts_that_happen_to_be_binary_are_no_binary_values():
+    class Counts(torch.distributions.Poisson):
+        """Of another library, with a log_prob of its own."""
+
+        def log_prob(self, value):
+            return super().log_prob(value)
+
+    x = (torch.rand(30, 6) < 0.5).float()
+    model = Continuous(6, lambda mean: Independent(Counts(mean.exp()), 1))
+    assert "mass" not in looked_at(model, x)
+
+
 class Coupled(Own):
     """A binary density whose values depend on each other: log-odds are no multiple of those of the mean."""
 

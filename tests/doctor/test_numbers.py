@@ -1,5 +1,7 @@
 """Numbers and gradients that are missing, wrong, not finite, or change from call to call."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from torch.nn import functional
 import gapkit
 from gapkit.core.errors import InputError
 from gapkit.doctor import CHECKS, examine
+from gapkit.families import DiagonalGaussian, TransportDistribution
 from gapkit.models.freeze import frozen
 from tests.doctor.looks import looked_at, refused
 from tests.doctor.vae import LATENT, PIXELS, Distributions, Vae, digits, trained
@@ -209,26 +212,22 @@ def test_scales_that_are_negative():
     refused(trained(Negative), digits("test"), "encoder", "zero or negative", "log-variance")
 
 
-class Planar(torch.distributions.Transform):
-    """A flow without an analytic inverse: z = u + w tanh(u . v)."""
+@dataclass(frozen=True)
+class NoDensity(DiagonalGaussian):
+    """A posterior of one's own whose density was left for later."""
 
-    domain = codomain = torch.distributions.constraints.real_vector
-    bijective = True
-
-    def _call(self, x):
-        return x + 0.1 * torch.tanh(x.sum(-1, keepdim=True))
-
-    def log_abs_det_jacobian(self, x, y):
-        return torch.log1p(0.1 * LATENT * (1 - torch.tanh(x.sum(-1)) ** 2))
+    def log_prob(self, z):
+        raise NotImplementedError
 
 
-def test_a_flow_without_an_inverse_is_refused_before_the_fits():
-    class Flow(Distributions):
+def test_a_posterior_whose_density_is_not_written_is_refused_before_the_fits():
+    class Later(Distributions):
         def encode(self, x):
-            return torch.distributions.TransformedDistribution(super().encode(x), [Planar()])
+            q = super().encode(x)
+            return TransportDistribution(NoDensity(q.mean, q.stddev))
 
-    model, x = trained(Flow), digits("test")[:20]
-    refused(model, x, "density", "no inverse")
+    model, x = trained(Later), digits("test")[:20]
+    refused(model, x, "density", "log_prob")
     with pytest.raises(InputError, match="--allow density"):
         gapkit.analyze(model, x, effort="quick", family="mean_field")
 

@@ -9,7 +9,7 @@ from torch.distributions import Bernoulli, Independent
 from gapkit.core.errors import GapkitWarning
 from gapkit.doctor import Examination, examine
 from gapkit.engine import spec_for
-from gapkit.engine.forecast import forecast, warn_if_long
+from gapkit.engine.forecast import forecast, warn_if_long, warn_if_wide
 from gapkit.models.reference import build
 
 
@@ -23,6 +23,12 @@ def test_only_long_analyses_are_announced():
     with pytest.warns(GapkitWarning, match="very roughly 33 minutes: 100 datapoints"):
         warn_if_long(spec_for("quick"), 100, slow)
     warn_if_long(spec_for("quick"), 10**9, Examination((), 0.0))  # the pace is not known
+
+
+def test_a_wide_search_is_announced_by_what_it_took_on_simulated_data():
+    warn_if_wide(60, 140.0, 30)
+    with pytest.warns(GapkitWarning, match=r"very roughly 8 minutes more: 100 datapoints x 4.7 s, as measured on 30"):
+        warn_if_wide(100, 140.0, 30)
 
 
 def test_the_pace_is_that_of_the_decoder():

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from gapkit.core.errors import InputError
-from gapkit.meta import MetaData, MetaTrainConfig, WithCondition, fit_decoders, fit_each_dataset, meta_elbo, train_meta
+from gapkit.meta import MetaData, MetaTrainConfig, fit_decoders, fit_each_dataset, meta_elbo, train_meta
 from gapkit.models.meta_vae import of_each_dataset
 from gapkit.models.pair import from_pair
 from gapkit.models.reference import build
@@ -60,7 +60,7 @@ def test_of_several_data_sets_each_has_its_own_decoder():
             "dataset": torch.full((5,), number),
             "support": support[row].expand(5, -1, -1),
         }
-        alone = elbo(WithCondition(meta, c), x[row], 400)
+        alone = elbo(meta, x[row], 400, condition=c)
         assert ((both[row] - alone).abs() < 0.3).all()  # 400 draws each, with a standard deviation of about 1
 
 

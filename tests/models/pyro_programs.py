@@ -108,6 +108,55 @@ class Simplex(Tutorial):
             pyro.sample("latent", dist.TransformedDistribution(normal, dist.transforms.StickBreakingTransform()))
 
 
+class Rates(Positive):
+    """A Gamma prior and a Gamma guide."""
+
+    def guide(self, x):
+        with pyro.plate("data", len(x)):
+            shape, rate = (0.5 * self.encoder(x)).exp().chunk(2, -1)
+            pyro.sample("latent", dist.Gamma(shape, rate).to_event(1))
+
+
+class Topics(Simplex):
+    """A Dirichlet guide."""
+
+    def __init__(self, hidden=16):
+        super().__init__(hidden)
+        self.encoder = nn.Linear(X, Z + 1)
+
+    def guide(self, x):
+        with pyro.plate("data", len(x)):
+            pyro.sample("latent", dist.Dirichlet(self.encoder(x).exp()))
+
+
+class Shares(Tutorial):
+    """Two sites of shares, one in a plate left of the datapoints': a Beta prior, a uniform one, Beta guides."""
+
+    def model(self, x):
+        with pyro.plate("data", len(x), dim=-1):
+            whole = pyro.sample("whole", dist.Uniform(x.new_zeros(len(x)), 1.0))
+            with pyro.plate("each", Z, dim=-2):
+                parts = pyro.sample("parts", dist.Beta(2.0 * x.new_ones(Z, len(x)), 3.0))
+            logits = self.decoder(whole.unsqueeze(-1) + parts.T)
+            pyro.sample("obs", dist.Bernoulli(logits=logits).to_event(1), obs=x)
+
+    def guide(self, x):
+        with pyro.plate("data", len(x), dim=-1):
+            a, b = (0.5 * self.encoder(x)).exp().chunk(2, -1)
+            pyro.sample("whole", dist.Beta(a.sum(1), b.sum(1)))
+            with pyro.plate("each", Z, dim=-2):
+                pyro.sample("parts", dist.Beta(a.T, b.T))
+
+
+class Lifetimes(Positive):
+    """A Weibull guide."""
+
+    def guide(self, x):
+        with pyro.plate("data", len(x)):
+            scale, shape = (0.5 * self.encoder(x)).exp().chunk(2, -1)
+            pyro.sample("latent", dist.Weibull(scale, 1.0 + shape).to_event(1))
+
+
 class Boxed(Tutorial):
     """A uniform prior on a box, and a guide that is a normal sent into it."""
 
@@ -214,6 +263,10 @@ PROGRAMS = {
     "chain": (lambda: _of_one(Chain), "general", True),
     "positive": (lambda: _of_one(Positive), "normal", True),
     "simplex": (lambda: _of_one(Simplex), "normal", True),
+    "rates": (lambda: _of_one(Rates), "member", True),
+    "topics": (lambda: _of_one(Topics), "member", True),
+    "shares": (lambda: _of_one(Shares), "member", True),
+    "lifetimes": (lambda: _of_one(Lifetimes), "member", True),
     "boxed": (lambda: _of_one(Boxed), "normal", True),
     "full_rank": (lambda: _of_one(FullRank), "full", True),
     "flow": (lambda: _of_one(Flow), "general", True),

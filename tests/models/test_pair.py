@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
-from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal, OneHotCategorical
 
 from gapkit.core.errors import InputError
 from gapkit.models.pair import from_pair
@@ -158,6 +158,10 @@ def test_there_is_no_forward():
         ),
         ("chunk_logvar", torch.zeros(5, 4).long(), "discrete latents are not analysed, because"),
         ("distribution", (torch.zeros(5, 2), torch.zeros(5, 2).long()), "discrete latents are not analysed, because"),
+        *(
+            (kind, OneHotCategorical(logits=torch.zeros(5, 2, 4)), "discrete z have none[\\s\\S]*classes_summed_out")
+            for kind in ("mean_logvar", "distribution")
+        ),
         ("chunk_logvar", torch.zeros(5, 3), r"one tensor of shape \(B, ..., 2 D\)"),
         ("chunk_logvar", (torch.zeros(5, 2), torch.zeros(5, 2)), "a tuple of tensors"),
         ("distribution", (torch.zeros(5, 2), torch.zeros(5, 2)), "return a torch distribution"),

@@ -32,7 +32,7 @@ def _quiet(apart):
 def _made(name):
     build, family, apart = PROGRAMS[name]
     model, guide = build()
-    if name == "simplex":
+    if name in ("simplex", "topics"):
         pyro.param("alpha", torch.tensor(2.0), constraint=dist.constraints.positive)
     made = from_pyro(model, guide)
     with _quiet(apart):

@@ -87,9 +87,9 @@ class Dataset(Labelled):
 def finish(raw: Raw, name: str, limit: int | None = None, scale: str | None = None, *, counts: bool = False) -> Dataset:
     """Bring a reader's array into the common form: shape, scale, float32; refuse what cannot be analysed.
 
-    uint8 (N, H, W) becomes (N, 1, H, W) and (N, H, W, C) with C = 1 or 3 becomes (N, C, H, W); uint8 intensities
-    are divided by 255, unless the array is binary (nothing above 1), they are counts, or another scale is wanted. Other
-    integers stay counts.
+    uint8 (N, H, W) becomes (N, 1, H, W), and (N, H, W, C) with C = 1 or 3 becomes (N, C, H, W), where it holds uint8 or
+    nothing outside [0, 1]; uint8 intensities are divided by 255, unless the array is binary (nothing above 1), they are
+    counts, or another scale is wanted. Other integers stay counts.
 
     Args:
         raw: what the reader found.
@@ -115,11 +115,10 @@ def finish(raw: Raw, name: str, limit: int | None = None, scale: str | None = No
     form = Form.of(x, scale, images=raw.images, counts=counts, asked=asked)
     if limit is not None:
         x, labels = x[:limit], None if labels is None else labels[:limit]
-    stored, x = x, form(x)
+    x = form(x)
     done = raw.scaling if form.scaling.words == "none" else form.scaling.words
     digest = hashlib.sha256(x.numpy().data).hexdigest()
-    moved = ("channels are moved from the last axis to the first",) if channels_last(stored) else ()
-    return Dataset(labels, name, raw.split, digest, classes, done, (*raw.notes, *moved), x)
+    return Dataset(labels, name, raw.split, digest, classes, done, (*raw.notes, *form.notes), x)
 
 
 @dataclass(frozen=True)
@@ -130,18 +129,26 @@ class Form:
         eight_bit: whether they are pixels of 8 bits.
         scaling: what is done to them.
         asked: beginning of error messages.
+        moved: whether channels are moved from behind to the front.
     """
 
     eight_bit: bool
     scaling: Scaling
     asked: str
+    moved: bool = False
 
     @staticmethod
     def of(stored: Tensor, scale: str | None, *, images: bool, counts: bool, asked: str) -> "Form":
         """Decide it on all values, or on many; :func:`finish` tells how, and what is raised."""
         eight_bit = stored.dtype == torch.uint8 and (images or bool((stored > 1).any()))
         scale = "none" if counts and scale is None else scale
-        return Form(eight_bit, Scaling.of(stored, scale, eight_bit=eight_bit, asked=asked), asked)
+        scaling = Scaling.of(stored, scale, eight_bit=eight_bit, asked=asked)
+        return Form(eight_bit, scaling, asked, channels_last(stored))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of it beside the scaling."""
+        return ("channels are moved from the last axis to the first",) if self.moved else ()
 
     def __call__(self, x: Tensor) -> Tensor:
         """Some datapoints as they are stored, (P, ...), in the form: float32, channels first, scaled.
@@ -151,7 +158,7 @@ class Form:
         """
         if x.dtype == torch.uint8 and x.ndim == 3:
             x = x.unsqueeze(1)
-        elif channels_last(x):
+        elif self.moved:
             x = x.permute(0, 3, 1, 2)
         x = x.to(torch.float32, memory_format=torch.contiguous_format, copy=True).contiguous()
         _require_finite(x, self.asked)
@@ -159,13 +166,17 @@ class Form:
 
 
 def channels_last(x: Tensor) -> bool:
-    """Whether images of 8 bits, (N, H, W, C), have their channels behind.
+    """Whether images, (N, H, W, C), have their channels behind: pixels of 8 bits, or values in [0, 1].
 
     Example:
-        >>> channels_last(torch.zeros(2, 8, 8, 3, dtype=torch.uint8))
-        True
+        >>> channels_last(torch.zeros(2, 8, 8, 3, dtype=torch.uint8)), channels_last(torch.rand(2, 8, 8, 3))
+        (True, True)
+        >>> channels_last(torch.randn(20, 8, 8, 3)), channels_last(torch.rand(2, 3, 8, 8))
+        (False, False)
     """
-    return x.dtype == torch.uint8 and x.ndim == 4 and x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3)
+    if x.ndim != 4 or x.shape[-1] not in (1, 3) or x.shape[1] in (1, 3):
+        return False
+    return x.dtype == torch.uint8 or (x.is_floating_point() and bool(((x >= 0) & (x <= 1)).all()))
 
 
 def require_numbers(array: np.ndarray | Tensor, asked: str) -> Tensor:

@@ -78,12 +78,14 @@ class _Formed:
     def _require_as_sampled(self, x: Tensor, rows: Sequence[int]) -> None:
         """Refuse values that would have led to another form, had they been in the sample."""
         top = self.form.scaling.top
-        if self.as_stored:
+        if self.as_stored and not self.form.moved:
             return
         if self.unsure and not self.pixels:
             other = x > 127
         elif self.pixels:
             other = (x < 0) | (x > 255) | (x != x.round())
+        elif self.form.moved and x.is_floating_point():  # else some images would have their channels behind
+            other = (x < 0) | (x > 1)
         elif top is not None and not self.form.eight_bit:
             other = (x < 0) | (x > top)
         elif x.dtype == torch.uint8 and not self.form.eight_bit:
@@ -149,7 +151,7 @@ def streamed(
     x = rows.map(_Formed(form, pixels, unsure, as_stored))
     told = hashlib.sha256(repr((tuple(rows.shape), str(rows.dtype))).encode())
     told.update(x.sample().numpy().data)
-    notes = (*notes, f"read in parts; a sample of {len(sample):,} was looked at")
+    notes = (*notes, *form.notes, f"read in parts; a sample of {len(sample):,} was looked at")
     return Streamed(labels, name, parts.split, told.hexdigest(), classes, form.scaling.words, notes, x)
 
 

@@ -9,14 +9,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import AffineTransform
+from torch.distributions import AffineTransform, Dirichlet, StickBreakingTransform
 
 from gapkit.core.errors import InputError
 from gapkit.core.randomness import seeded
 from gapkit.core.trees import Tree, rows_of
+from gapkit.models.naming import innermost
+from gapkit.models.programs.bounded import MemberStep, alike
 from gapkit.models.programs.plain import rows_first
 from gapkit.models.programs.program import Layout, Program, guide_steps
 from gapkit.models.programs.slots import LowerTriangular, Slot, bijection_of, require_continuous
+from gapkit.models.pulled import LogRatios
 
 __all__ = ["read_layout"]
 
@@ -115,6 +118,8 @@ def _slot(name: str, small: Any, site: Any, of_guide: Any, start: int) -> Slot:
         do = "leave the latents that are masked out of model and guide: they count in neither density"
         raise InputError(asked, "a mask on it (poutine.mask)", do)
     bijection = bijection_of(name, site.fn, place)
+    if isinstance(bijection, StickBreakingTransform) and isinstance(innermost(of_guide.fn), Dirichlet):
+        bijection = LogRatios()  # stick-breaking suits normals: each is in a family that has a fit then
     rest = tuple(size for at, size in enumerate(site.fn.batch_shape) if at != place)
     inner = tuple(bijection.inverse_shape(site.value.shape)[len(site.fn.batch_shape) :])
     if of_guide.value.shape != site.fn.batch_shape + site.fn.event_shape:
@@ -215,12 +220,17 @@ def _family(program: Program, layout: Layout, x: Tensor, c: Tree) -> str:
             return "general"
         if any(not torch.equal(a, b) for a, b in zip(_numbers(first[0]), _numbers(second[0]), strict=True)):
             return "general"
-    kinds = {type(runs[0][slot.name][0]) for slot in layout.slots}
+    steps = [runs[0][slot.name][0] for slot in layout.slots]
+    kinds = {type(step) for step in steps}
+    if kinds == {MemberStep}:
+        return "member" if alike([step.member for step in steps]) else "general"
     if kinds == {AffineTransform}:
         return "normal"
     alone = len(layout.slots) == 1 and not layout.slots[0].rest and len(layout.slots[0].inner) == 1
     return "full" if alone and kinds == {LowerTriangular} else "general"
 
 
-def _numbers(step: Any) -> tuple[Tensor, Tensor]:
+def _numbers(step: Any) -> tuple[Tensor, ...]:
+    if isinstance(step, MemberStep):
+        return tuple(step.member.tensors().values())
     return (step.loc, step.tril) if isinstance(step, LowerTriangular) else (step.loc, step.scale)

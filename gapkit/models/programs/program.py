@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gapkit.core.trees import Tree
+from gapkit.models.programs.bounded import member_step
 from gapkit.models.programs.slots import Slot, per_row, steps_of
 
 __all__ = ["Layout", "Program", "guide_steps"]
@@ -38,7 +39,8 @@ class Layout:
         last: the latent site after which the model needs nothing more for p(z).
         apart: why p(x|z) cannot be taken out of the program; empty where it can.
         own_prior: whether p(z) is a function of z (and a condition) alone.
-        family: ``normal``, ``full`` or ``general``: what the guide is on the real line.
+        family: what the guide is on the real line: ``normal``, ``full``, ``member`` (of a family of bounded latents) or
+            ``general``.
         notes: what must be said, a sentence each.
         asked: names of all parameters that the program asked for.
     """
@@ -92,7 +94,8 @@ def guide_steps(
 
     def value(name: str, fn: Any) -> Tensor:
         slot = slots[name]
-        steps[name] = steps_of(name, fn, slot)
+        member = member_step(fn, slot)
+        steps[name] = steps_of(name, fn, slot) if member is None else [member]
         here = slot.part(flat)
         y = here
         for step in reversed(steps[name]) if back else steps[name]:

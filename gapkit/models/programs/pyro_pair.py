@@ -17,10 +17,12 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 
 from gapkit.core.errors import GapkitWarning, InputError
 from gapkit.core.trees import Tree
+from gapkit.families.distribution import TransportDistribution
 from gapkit.models.conditions import place_in
 from gapkit.models.freeze import frozen
 from gapkit.models.joint import GivenLatents
 from gapkit.models.priors import moved, standard_normal
+from gapkit.models.programs.bounded import joined
 from gapkit.models.programs.densities import GuideTransform, ProgramPrior
 from gapkit.models.programs.layout import read_layout
 from gapkit.models.programs.modules import modules_of
@@ -97,6 +99,9 @@ class PyroPair(nn.Module):
         if layout.family == "full":
             ((step,),) = steps.values()
             return MultivariateNormal(loc, scale_tril=step.tril.expand(len(x), -1, -1), validate_args=False)
+        if layout.family == "member":
+            members = [steps[slot.name][0].member for slot in layout.slots]
+            return TransportDistribution(joined(members), validate_args=False)
         scale = torch.cat([slot.flat(steps[slot.name][0].scale) for slot in layout.slots], 1)
         return Independent(Normal(loc, scale, validate_args=False), 1, validate_args=False)
 
@@ -218,7 +223,8 @@ def from_pyro(model: Any, guide: Any = None, *, x: Tensor | None = None) -> Pyro
     Args:
         model: a function or module of x (and a condition, in the second place), with a ``pyro.plate`` over datapoints,
             latent sites and ``obs=x``; or an object with ``model`` and ``guide``.
-        guide: the same for q(z|x): sites that are transforms of Gaussian noise; None takes ``model.guide``.
+        guide: the same for q(z|x): sites that are transforms of Gaussian noise, or Gamma, Weibull, Beta or Dirichlet;
+            None takes ``model.guide``.
         x: a few datapoints to read the program with, where something is wanted of it before the first encode.
 
     Returns:

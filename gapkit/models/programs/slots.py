@@ -141,7 +141,8 @@ def steps_of(name: str, fn: Distribution, slot: Slot) -> list[Transform]:
             f"{type(base).__name__} at the site {name}",
             "fits of q* and the importance weights need such a guide: a Normal, MultivariateNormal, LogNormal, or a "
             "TransformedDistribution of one of them (for a constrained latent: a Normal sent through "
-            "torch.distributions.biject_to(support))",
+            "torch.distributions.biject_to(support)); or a Gamma, Exponential, Weibull, Beta or Dirichlet where "
+            "the latent of the model has the same bounds",
         )
     back = _flattened(slot.bijection)
     if back and len(transforms) >= len(back) and transforms[-len(back) :] == back:

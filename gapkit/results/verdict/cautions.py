@@ -21,13 +21,20 @@ _STATUSES = {
     "undefined_weights": "for {} some importance weights were undefined",
 }
 
+# Where families are compared: some that have no fit, because their layers belong to all datapoints, and a plainer name.
+_COMPARED = {
+    "flow": "coupling-flow",
+    "transformed": "a flow of its own, which cannot be fitted to one datapoint",
+    "truncated": "a density cut off at the prior's bounds, which cannot be fitted to one datapoint",
+}
+
 
 def families(summary: Summary) -> list[str]:
     """A split in another family than the encoder's own."""
     found = summary.families
     if not found or found.encoder == found.split:
         return []
-    own, split = (summary.ladder.called(name) for name in (found.encoder, found.split))
+    own, split = (_COMPARED.get(name, summary.ladder.called(name)) for name in (found.encoder, found.split))
     return [
         f"The split compares families: q* is the best {split} posterior, but the encoder's own is {own}. So the "
         "amortization gap is that of another family as well as of the encoder, and may be negative."

@@ -27,7 +27,7 @@ class Missing:
     Attributes:
         what: as part of a sentence.
         settle: what settles it, as part of a sentence.
-        about: ``fits``, ``evidence``, ``datapoints`` or ``difference``.
+        about: ``fits``, ``evidence``, ``encoder``, ``datapoints`` or ``difference``.
     """
 
     what: str
@@ -128,6 +128,10 @@ def sound(summary: Summary) -> tuple[Missing, ...]:
         return (Missing(what, "mend its cause, which run.json holds (`failed`), and analyse again", "evidence"),)
     if bad <= (1.0 - _MOST) * count:
         return ()
+    lost = (first.left_out and first.left_out.encoder) or 0
+    if bad - lost <= (1.0 - _MOST) * count:  # no effort mends an encoder
+        what = f"on {lost:,} of {count_of(count)} the encoder gives no q with a finite L[q]"
+        return (Missing(what, "mend it there, or leave these datapoints out of the data", "encoder"),)
     what = f"for {bad:,} of {count_of(count)} log p(x) or a gap cannot be trusted (by their statuses)"
     return (Missing(what, rerun(summary, "evidence"), "evidence"),)
 

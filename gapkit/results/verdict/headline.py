@@ -67,9 +67,13 @@ def _headline(summary: Summary, decision: Decision) -> str:
         )
     if decision.action == "encoder":
         what = "with a perfect one of the same posterior family"
-        first = "Fix the encoder"
+        families = summary.families
+        other = families.split if families and families.encoder != families.split else None  # the gap is of both then
+        first = "Fix the encoder or its family" if other else "Fix the encoder"
         if decision.why == "constant_encoder":
             first = "Fix the encoder, which gives the same q for every x although the decoder uses z"
+        if other:
+            what = f"with the best {summary.ladder.called(other)} posterior for each datapoint"
         how = (
             "Ways: a larger encoder, longer training of the encoder alone (`gapkit refit` tells which of the "
             "two), or a "
@@ -197,6 +201,8 @@ def _unknown(summary: Summary, decision: Decision) -> str:
     if decision.why == "equal":
         parts = _equal(ladder, quantities)
         return f"No advice on what to fix first: of the total gap, {parts}. {_settled(decision.missing)}"
+    if any(part.about == "encoder" for part in decision.missing):
+        return f"No advice yet: where it is finite, {gap}, but {missing}"
     if any(part.about == "evidence" for part in decision.missing):
         return f"No advice yet: {gap} by these numbers, but log p(x) and so the gap may be larger, because {missing}"
     return f"No advice yet: {gap}, but whose it is, {whose(ladder)}, cannot be said: {missing}"

@@ -44,6 +44,35 @@ def test_other_pixels_are_scaled_only_when_asked(values):
     assert data.scaling.endswith("to [-1, 1]")
 
 
+MOVED = "channels are moved from the last axis to the first"
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pixels_from_0_to_1_with_channels_behind_are_recognised_and_said(kind, channels):
+    values = np.random.default_rng(0).random((5, 6, 4, channels)).astype(kind)
+    data = finish(Raw(values), "pixels")
+    assert data.notes == (MOVED,)
+    np.testing.assert_array_equal(data.x, values.transpose(0, 3, 1, 2).astype(np.float32))
+    scaled = finish(Raw(values), "pixels", limit=2, scale="-1,1")  # the range that is decided by is that before
+    np.testing.assert_allclose(scaled.x, 2 * data.x[:2] - 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.random.default_rng(0).normal(size=(5, 6, 4, 3)),  # no pixels
+        np.random.default_rng(0).random((5, 3, 6, 3)),  # channels are in front already, as far as can be told
+        np.random.default_rng(0).random((5, 6, 4, 2)),
+        np.random.default_rng(0).integers(0, 2, (5, 6, 4, 3)),  # counts or classes
+    ],
+)
+def test_other_arrays_keep_their_axes(values):
+    data = finish(Raw(values), "values")
+    assert data.notes == ()
+    assert data.x.shape == values.shape
+
+
 def test_binary_pixels_reach_both_ends():
     data = finish(Raw(np.eye(2, dtype=np.uint8)), "binary", scale="-1,1")
     assert data.x.tolist() == [[1, -1], [-1, 1]]

@@ -94,3 +94,19 @@ def test_what_the_sample_did_not_show_is_refused_when_it_is_read(x, scale, word,
     assert len(data.x[:600]) == 600
     with pytest.raises(InputError, match=word):
         data.x[550:650]
+
+
+def test_channels_behind_are_moved_and_said_in_parts_too(tmp_path):
+    values = np.random.default_rng(0).random((3000, 4, 5, 3)).astype(np.float32)
+    np.save(tmp_path / "x.npy", values)
+    whole, parts = load(tmp_path / "x.npy"), load_streamed(tmp_path / "x.npy")
+    assert parts.x.shape == whole.x.shape == (3000, 3, 4, 5)
+    assert torch.equal(parts.x[:], whole.x)
+    moved = "channels are moved from the last axis to the first"
+    assert moved in whole.notes
+    assert moved in parts.notes
+    odd = next(row for row in range(3000) if row not in sample_rows(3000))
+    values[odd] = -1.0  # beyond the sample: some images would have their channels behind, and some not
+    np.save(tmp_path / "x.npy", values)
+    with pytest.raises(InputError, match="the value -1 among datapoints"):
+        load_streamed(tmp_path / "x.npy").x[:]

@@ -212,6 +212,11 @@ def test_too_many_rows_without_finite_numbers_leave_no_advice():
     frame.loc[:9, ["elbo", "total_gap", "amortization_gap", "amortization_minus_approximation"]] = np.nan
     frame.loc[:9, "status"] = "nonfinite"
     assert decide(finished(frame)).action == "unknown"
+    text = said(finished(frame))  # no effort mends an encoder
+    assert "on 10 of 40 datapoints the encoder gives no q with a finite L[q]. Try next: mend it there" in text
+    assert "--effort" not in text
+    frame.loc[10:19, "status"] = "evidence_weak"
+    assert "--effort thorough" in said(finished(frame))
 
 
 def test_a_further_rung_leaves_its_rows_out_unless_it_fails_nearly_everywhere():
