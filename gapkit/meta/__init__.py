@@ -14,7 +14,7 @@ from gapkit.meta.images import rotations, scales, shears, shifted_encoders, shif
 from gapkit.meta.ladder import META, analyze_meta, meta_arguments
 from gapkit.meta.objective import compiled, meta_elbo
 from gapkit.meta.probe import probe_accuracy
-from gapkit.meta.train import MetaTraining, fit_decoders, fit_each_dataset, train_meta
+from gapkit.meta.train import MetaTraining, descend, fit_decoders, fit_each_dataset, train_meta
 from gapkit.models.meta_vae import meta_vae, of_each_dataset
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "analyze_meta",
     "compiled",
     "context_curve",
+    "descend",
     "draw_sets",
     "fit_decoders",
     "fit_each_dataset",

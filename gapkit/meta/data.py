@@ -192,7 +192,8 @@ def points_of(
         context_size: M.
         seed: of the draws of the support sets.
         split: ``test`` or ``train``.
-        most: datapoints of each data set, the first ones; None for all. Support sets come from all of them.
+        most: datapoints of each data set; None for all. They are from other places in each: where data sets hold the
+            same images in the same order, other images. Support sets come from all of a data set.
 
     Raises:
         InputError: fewer datapoints than the context needs.
@@ -201,6 +202,10 @@ def points_of(
     generator = torch.Generator().manual_seed(seed)
     count, numbers = x.shape[1], torch.as_tensor(list(datasets))
     taken = count if most is None else min(most, count)
-    places = [x[number][draw_support(count, context_size, generator, torch.arange(taken))] for number in datasets]
-    shown = None if labels is None else labels[numbers, :taken].flatten()
-    return Points(x[numbers, :taken].flatten(0, 1), numbers.repeat_interleave(taken), torch.cat(places), shown)
+    rows = (torch.arange(len(numbers)).unsqueeze(1) * taken + torch.arange(taken)) % count
+    whose = numbers.repeat_interleave(taken)
+    support = [
+        x[number][draw_support(count, context_size, generator, own)] for number, own in zip(datasets, rows, strict=True)
+    ]
+    shown = None if labels is None else labels[whose, rows.flatten()]
+    return Points(x[whose, rows.flatten()], whose, torch.cat(support), shown)

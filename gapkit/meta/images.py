@@ -96,15 +96,15 @@ def shifted_model(base: PairModel, data: MetaData, **config: object) -> PairMode
     Args:
         base: an ``mlp_vae`` of the images as they are.
         data: of :func:`shifts`.
-        config: further arguments of ``meta_vae``: sizes of its encoder.
+        config: further arguments of ``meta_vae``: sizes of its encoder and their activation.
 
     Raises:
         InputError: another model.
     """
     if base.builder != "mlp_vae" or base.config is None or data.truth is None:
         raise InputError("a shifted decoder", f"a {base.builder or type(base).__name__}", "give an mlp_vae")
-    own = ("x_shape", "latent", "activation", "likelihood", "decoder_hidden", "posterior", "posterior_options")
-    taken = {name: base.config[name] for name in own}
+    own = ("x_shape", "latent", "likelihood", "decoder_hidden", "posterior", "posterior_options")
+    taken = {"decoder_activation": base.config["activation"], **{name: base.config[name] for name in own}}
     model = build("meta_vae", **{**config, **taken, "num_datasets": len(data.train)})
     bank, decoder = decoders_of(model).net, base.decoder
     assert isinstance(decoder, MlpDecoder)

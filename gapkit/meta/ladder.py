@@ -131,7 +131,7 @@ def analyze_meta(
         data: the data sets; those that are seen make the split ``seen``, the others ``held_out``.
         context_size: M; the support set of every datapoint is drawn by itself, from the others of its data set.
         each: the best encoder of each data set; None takes the model's own.
-        most: datapoints of each data set, the first ones; None for all.
+        most: datapoints of each data set, see :func:`gapkit.meta.points_of`; None for all.
         seed: of the support sets and of the analysis.
         options: of :func:`gapkit.analyze`, such as ``effort="quick"``.
 

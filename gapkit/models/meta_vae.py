@@ -76,6 +76,7 @@ def meta_vae(
     with_size: bool = False,
     element_shape: Sequence[int] | None = None,
     activation: str = "relu",
+    decoder_activation: str | None = None,
     likelihood: str | Likelihood = "bernoulli",
     posterior: str = "mean_field",
     posterior_options: Mapping[str, int] | None = None,
@@ -95,6 +96,7 @@ def meta_vae(
         with_size: tell h how large D is.
         element_shape: of an element of D; None for that of a datapoint.
         activation: a name of ``gapkit.models.nets.ACTIVATIONS``.
+        decoder_activation: of the decoders; None for the same.
         likelihood: string or object; a shared scale starts at log scale 0.
         posterior: family of q(z|D, x), a key of ``gapkit.models.heads.HEADS``.
         posterior_options: arguments of the head.
@@ -119,6 +121,7 @@ def meta_vae(
         "pooling": pooling,
         "with_size": bool(with_size),
         "element_shape": None if element_shape is None else sizes("element_shape", element_shape, at_least=1),
+        "decoder_activation": activation if decoder_activation is None else decoder_activation,
         "per_dataset": bool(per_dataset),
     }
     mirrored = config["hidden"][::-1]
@@ -128,7 +131,8 @@ def meta_vae(
     inner = make_set_encoder(pooling, elements, width, config["set_hidden"], activation, with_size=with_size)
     net = mlp((inputs + width, *config["hidden"], head.size), activation)
     single = EncoderBank(count, inputs, width, head, config["hidden"], activation) if per_dataset else None
-    decoder = DecoderBank(count, config["latent"], output_shape, config["decoder_hidden"], activation)
+    act = config["decoder_activation"]
+    decoder = DecoderBank(count, config["latent"], output_shape, config["decoder_hidden"], act)
     return assemble("meta_vae", MetaEncoder(inner, net, head, single), decoder, config)
 
 

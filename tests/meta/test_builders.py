@@ -48,7 +48,7 @@ def test_a_support_set_is_of_the_same_data_set_and_without_the_point_itself():
 def test_points_come_data_set_by_data_set_with_the_whole_of_it_to_choose_from():
     data = MetaData(torch.zeros(3, 4, 1), torch.arange(15.0).reshape(3, 5, 1), torch.tensor([True, False, True]))
     points = points_of(data, [2, 0], 4, most=2)
-    assert points.x.flatten().tolist() == [10, 11, 0, 1]
+    assert points.x.flatten().tolist() == [10, 11, 2, 3]
     assert points.dataset.tolist() == [2, 2, 0, 0]
     assert sorted(points.support[0].flatten().tolist()) == [11, 12, 13, 14]
 
