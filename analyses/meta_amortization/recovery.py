@@ -117,7 +117,7 @@ def part(study: Study) -> Part:
     with_it, without = (over_seeds([_mean(run["gaussian"], True) for run in found[c]]).value for c in (CONTEXT, 0))
     words = (
         f"In the trained range of Gaussian means the squared error is {with_it:.3f} with {CONTEXT} datapoints of "
-        f"context and {without:.3f} without; what it is outside, and in families that were not trained on, is in the table.",
+        f"context and {without:.3f} without; outside it, and in unseen families, see the table.",
     )
     caption = "Mean squared error of the inferred mean, by family and range of the parameter; errors are over trainings"
     return Part(

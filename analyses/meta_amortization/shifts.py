@@ -159,10 +159,11 @@ def part(study: Study) -> Part:
     notes = (
         "log p(x), the approximation and the amortization gap are those of the VAE itself: data set and decoder are "
         "shifted alike. The encoder of each data set is the VAE's own on the image shifted back.",
-        "The other implementation trained once, for 5,000 steps of 64 datapoints. The number of steps decides much: the "
-        "gap is still falling when training ends.",
+        "The other implementation trained once, for 5,000 steps of 64 datapoints. The number of steps decides much: "
+        "the gap is still falling when training ends.",
     )
-    return Part("shifts", "Digits under circular shifts", words, tables, {"size": figure}, tuple(_judged(meta)), notes)
+    figures = {"size": figure}
+    return Part("shifts", "Digits under circular shifts", words, tables, figures, tuple(_judged(meta)), notes)
 
 
 def _judged(meta: dict[tuple[int, str], list[float]]) -> list[Judged]:
