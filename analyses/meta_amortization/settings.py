@@ -96,9 +96,9 @@ class Study:
         """The digits, cut at a half."""
         return Source("digits", "digits", "threshold")
 
-    def jobs(self, kind: type[Seeded], source: Source | None = None, **settings: Any) -> list[Seeded]:
+    def jobs(self, job: type[Seeded], source: Source | None = None, **settings: Any) -> list[Seeded]:
         """One for each seed."""
-        return [kind.of(source or self.digits, **settings, seed=seed) for seed in range(self.budget.seeds)]
+        return [job.of(source or self.digits, **settings, seed=seed) for seed in range(self.budget.seeds)]
 
     def read(self, job: Seeded) -> dict[str, Any]:
         """What a job found."""
