@@ -14,7 +14,7 @@ from gapkit.meta.config import MetaTrainConfig
 from gapkit.meta.data import MetaData, Points, support_of
 from gapkit.meta.ladder import meta_arguments
 from gapkit.meta.train import fit_each_dataset
-from gapkit.models.meta_vae import encoder_of
+from gapkit.models.meta_vae import decoders_of, encoder_of
 from gapkit.models.native import save_model
 from gapkit.models.pair import PairModel
 from gapkit.sources import DataSource, Opened
@@ -83,7 +83,8 @@ def with_support(
     if arguments["encoder_x"] is not None:
         do = "leave --encode-from out: support sets are of the analysed data"
         raise InputError("--encode-from original with support sets", "another form of the data for the encoder", do)
-    sets = {name: (_whole(x), _numbers(arguments["condition"][name])) for name, x in arguments["x"].items()}
+    count = decoders_of(model).net.count
+    sets = {name: (_whole(x), _numbers(arguments["condition"][name], count)) for name, x in arguments["x"].items()}
     if encoder_of(model).single is None:
         told(f"the best encoder of each data set: {_STEPS} steps, as the checkpoint has none")
         model = _fitted(model, *_training(opened, trust, next(iter(sets.values()))), size, seed)
@@ -102,17 +103,20 @@ def _whole(x: Tensor | Rows) -> Tensor:
     return x[:] if isinstance(x, Rows) else x
 
 
-def _numbers(condition: Any) -> Tensor:
+def _numbers(condition: Any, count: int) -> Tensor:
     found = condition.get("dataset") if isinstance(condition, Mapping) else condition
     if not isinstance(found, Tensor) or found.is_floating_point() or found.dim() != 1:
         do = "store whole numbers from 0, one for each datapoint, as dataset beside x"
         raise InputError("the number of the data set of every datapoint", "none, or no whole numbers", do)
+    if len(found) and not 0 <= int(found.min()) <= int(found.max()) < count:
+        given = f"numbers from {int(found.min())} to {int(found.max())}, and {count} decoders"
+        raise InputError("the number of the data set of every datapoint", given, "number the data sets as in training")
     return found
 
 
 def _by_role(name: str, points: Points, seen: Any, *, alone: bool) -> dict[str, Points]:
     """The datapoints of data sets that were trained on, and the others, where there are both."""
-    if not isinstance(seen, list):
+    if not isinstance(seen, list) or not all(isinstance(number, int) for number in seen):
         return {name: points}
     known = torch.isin(points.dataset, torch.tensor(seen, dtype=points.dataset.dtype))
     if bool(known.all()) or not bool(known.any()):
@@ -134,13 +138,14 @@ def _training(opened: Opened, trust: bool, analysed: tuple[Tensor, Tensor]) -> t
     except InputError:
         return analysed
     assert train.condition is not None
-    return _whole(train.x["train"]), _numbers(train.condition["train"])
+    count = decoders_of(opened.model).net.count
+    return _whole(train.x["train"]), _numbers(train.condition["train"], count)
 
 
 def _fitted(model: PairModel, x: Tensor, dataset: Tensor, size: int, seed: int) -> PairModel:
     present = dataset.unique().tolist()
     fewest = int(min((dataset == number).sum() for number in present))
-    count = int((model.config or {})["num_datasets"])
+    count = decoders_of(model).net.count
     pool = x.new_zeros(count, fewest, *x.shape[1:])
     for number in present:
         pool[number] = x[dataset == number][:fewest]

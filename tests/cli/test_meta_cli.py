@@ -95,6 +95,15 @@ def test_data_without_data_sets_are_refused(refused, files, tmp_path):
     assert "dataset" in refused(files / "meta.pt", "--data", tmp_path / "x.npz", "--context-size", 2)
 
 
+def test_data_sets_without_a_decoder_are_refused(refused, files, tmp_path):
+    x, dataset = np.zeros((8, 1, 2, 2), np.float32), np.full(8, 4)
+    np.savez(tmp_path / "x.npz", x=x, dataset=dataset)
+    options = ("--data", tmp_path / "x.npz", "--context-size", 2)
+    assert "numbers from 4 to 4, and 4 decoders" in refused(files / "without.pt", *options)
+    np.savez(tmp_path / "x.npz", x=x, dataset=dataset.astype(np.float32))
+    assert "no whole numbers" in refused(files / "meta.pt", *options)
+
+
 def test_only_a_model_of_many_data_sets_is_saved_as_one(files, tmp_path):
     base = build("mlp_vae", x_shape=(4,), latent=2, hidden=(4,))
     with pytest.raises(InputError, match="data sets"):
