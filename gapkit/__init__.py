@@ -64,6 +64,7 @@ _NAMESPACES = (
     "kernels",
     "ladder",
     "local",
+    "meta",
     "models",
     "ood",
     "plots",

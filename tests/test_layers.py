@@ -35,6 +35,7 @@ STOREYS = [
     "joint",  # models with latents that all datapoints share: A-VI against F-VI
     "ood",  # scores, and how well they tell data apart
     "engine",  # an analysis: units, stages, store
+    "meta",  # many data sets: doubly amortized encoders, trainers, the ladder of four rungs
     "plots",
     "report",
     "trackers",

@@ -49,6 +49,16 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "condition": (Condition, None),
+    "context_size": (
+        Annotated[
+            int | None,
+            typer.Option(
+                help="Of a model of many data sets: datapoints of a support set, drawn from the others of the data set "
+                "(the array dataset beside x, or --condition)."
+            ),
+        ],
+        None,
+    ),
     "effort": (Effort, "standard"),
     "family": (
         Annotated[
@@ -154,9 +164,12 @@ def _job(reading: ModelSource, **given: Any) -> Job:
         splits=tuple(given["split"] or ["test"]),
         binarize=given["binarize"],
         encode_from=given["encode_from"],
-        condition=given["condition"],
+        condition=given["condition"] or (None if given["context_size"] is None else "dataset"),
+        context_size=given["context_size"],
         seed=seed,
     )
+    if given["context_size"] is not None and given["context_size"] < 0:
+        raise InputError(f"--context-size {given['context_size']}", "a negative size", "use 0 for no context, or more")
     data.check()
     from gapkit.engine import checked_device, spec_for
 

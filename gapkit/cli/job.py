@@ -17,7 +17,7 @@ from gapkit.cli.folder import STORE
 from gapkit.cli.keeping import kept_run, patient
 from gapkit.cli.log import logged
 from gapkit.core.errors import GapkitWarning, InputError, printable
-from gapkit.sources import DataSource, OpenedData, Source
+from gapkit.sources import DataSource, Opened, OpenedData, Source
 
 if TYPE_CHECKING:
     from gapkit.checkpoints import Loaded
@@ -160,7 +160,7 @@ class Job:
         opened = source.open(trust=self.trust, read=lambda data, loaded: self._data(data, loaded, like))
         if opened.loaded.told:
             typer.echo(printable(f"model: {opened.loaded.name}, {opened.loaded.told}"), err=True)
-        arguments = opened.arguments()
+        arguments = self._with_support(opened)
         arguments["provenance"] |= {"command": command()}
         request = request_of(arguments["provenance"], self.spec, self.device, self.allow, self.bounds)
         with (
@@ -178,6 +178,13 @@ class Job:
                 check()
 
             yield arguments, stage_is_done, store, messages
+
+    def _with_support(self, opened: "Opened") -> dict[str, Any]:
+        """What to analyse; of a model of many data sets with support sets, and the best encoder of each data set."""
+        from gapkit.meta import require_context, with_support
+
+        require_context(opened.model, opened.source.data.context_size)
+        return with_support(opened, self.spec.seed, self.trust, told=lambda line: typer.echo(line, err=True))
 
     def _data(self, data: DataSource, loaded: "Loaded", like: "Result | None") -> OpenedData:
         """The data for a model; read once, however many checkpoints there are."""

@@ -52,6 +52,12 @@ def train(
         str | None,
         typer.Option(help="none, threshold, dynamic or sample.", show_default="dynamic for bernoulli, else none"),
     ] = None,
+    encoder_noise: Annotated[
+        float, typer.Option(help="Standard deviation of noise on what the encoder is given; 0 for none.")
+    ] = 0.0,
+    weight_norm_bound: Annotated[
+        float, typer.Option(help="Largest norm of the weights of an encoder's unit; 0 for none.")
+    ] = 0.0,
     early_stopping: Annotated[int, typer.Option(help="Patience in epochs on held-out data; 0 never stops.")] = 0,
     validation_fraction: Annotated[float, typer.Option(help="Share held out for early stopping.")] = 0.1,
     checkpoint_every: Annotated[int, typer.Option(help="Epochs between checkpoints; 0 writes none.")] = 0,
@@ -88,6 +94,8 @@ def train(
         annealing=annealing,
         annealing_epochs=annealing_epochs,
         binarize=binarize,
+        encoder_noise=encoder_noise,
+        weight_norm_bound=weight_norm_bound,
         early_stopping=early_stopping,
         validation_fraction=validation_fraction,
         checkpoint_every=checkpoint_every,

@@ -83,12 +83,13 @@ def even(least: int) -> Range:
     )
 
 
-def above(least: float, example: str = "") -> Range:
+def above(least: float, example: str = "", *, or_zero: str = "") -> Range:
     """Finite numbers above a limit.
 
     Args:
         least: the limit, itself outside.
         example: a usual value, for the message.
+        or_zero: what 0 does, where it is also allowed, e.g. ``for none``.
 
     Example:
         >>> above(0).holds(1e-9), above(0).holds(0.0), above(0).holds(float("nan")), above(1).holds(float("inf"))
@@ -96,6 +97,9 @@ def above(least: float, example: str = "") -> Range:
     """
     words = "a positive number" if least == 0 else f"a number above {least:g}"
     end = f", e.g. {example}" if example else ""
+    if or_zero:
+        zero, do = f"0 or {words}", f"use 0 {or_zero}, or {words}{end}"
+        return Range(lambda value: _is_finite(value) and (value > least or value == 0), f"{zero} that is finite", do)
     return Range(lambda value: _is_finite(value) and value > least, f"{words} that is finite", f"use {words}{end}")
 
 

@@ -16,7 +16,6 @@ from gapkit.engine.table import rows as rows_of
 from gapkit.engine.units import Unit
 from gapkit.engine.work import Work
 from gapkit.estimators.evidence import SOURCES
-from gapkit.ladder import STANDARD
 from gapkit.local import LocalFits
 
 __all__ = ["Tables", "chosen_of", "fits_of", "table_of", "tables_of"]
@@ -49,7 +48,7 @@ def table_of(work: Work, batch: stages.Batch, have: Have) -> pd.DataFrame:
 
 def chosen_of(work: Work, unit: Unit, batch: stages.Batch, have: Have, tables: Tables) -> Chosen:
     """The datapoints of a unit that may be shown in detail: each with the fits that its row of the table is of."""
-    size, total, fitted = work.spec.details, STANDARD.total.name, fits_of(have)
+    size, total, fitted = work.spec.details, work.ladder.total.name, fits_of(have)
     table, parts = tables
     known = table[total].where(np.arange(len(table)) < unit.size)
     anew = [row for again, _ in parts for row in again.rows.tolist()]
@@ -75,15 +74,16 @@ def tables_of(work: Work, batch: stages.Batch, have: Have) -> Tables:
     words = [LOOKED[number] for number in explored.looked.tolist()]
     least = tuple(work.missed.get(source, 0.0) for source in SOURCES)
     sought = Sought(words, explored.gained, explored.unseen, least)
-    table = pd.DataFrame(rows_of(batch, iwae, fits_of(have), top, others, sought, own=mine))
+    ladder = work.ladder
+    table = pd.DataFrame(rows_of(batch, iwae, fits_of(have), top, others, sought, ladder, own=mine))
     parts = []
     for number, again in enumerate(explored.again, 1):
         block, rows = again.block, again.rows.tolist()
         theirs = {name: other.select(block) for name, other in others.items()}
         own = {name: bound.select(block) for name, bound in mine.items()}
         fitted = fits_of(have, number)
-        new = rows_of(again.batch(batch), iwae.select(block), fitted, again.top, theirs, sought.select(block), own=own)
-        part = pd.DataFrame(new)
+        there, bound, seen = again.batch(batch), iwae.select(block), sought.select(block)
+        part = pd.DataFrame(rows_of(there, bound, fitted, again.top, theirs, seen, ladder, own=own))
         kept = table.drop(index=rows)
         table = pd.concat([kept, part.iloc[again.places.tolist()].set_axis(rows)]).sort_index()
         parts.append((again, part))

@@ -17,6 +17,7 @@ from gapkit.engine.own_bounds import checked_bounds
 from gapkit.engine.pipeline import pipeline
 from gapkit.engine.prepared import Prepared, prepared
 from gapkit.engine.progress import Progress, Stopwatch
+from gapkit.engine.rungs import checked_ladder
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.units import Unit
 from gapkit.engine.work import Work
@@ -72,13 +73,13 @@ def begun(
     """
     device, encoders = checked_device(given.device), dict(given.encoders)
     check_encoder_names(encoders)
-    bounds = checked_bounds(given.bounds)
+    bounds, ladder = checked_bounds(given.bounds), checked_ladder(given.ladder, encoders)
     with frozen(model), moved_to(model, device), in_place(encoders, device):
         ready = prepared(model, given, spec, device)
         when_ready()
         first, encoders = ready.data[ready.first], dict(ready.encoders)
         like, family = stages.like_of(ready.model, first), ready.families.split
-        work = Work(like, ready.data, None, spec, family, encoders, ready.curve, "", bounds=bounds)
+        work = Work(like, ready.data, None, spec, family, encoders, ready.curve, "", bounds=bounds, ladder=ladder)
         units = tuple((split, unit) for split, planned in ready.units.items() for unit in planned)[only]
         count = sum(len(pipeline(work, split, unit)) for split, unit in units)
         run_stage = Stopwatch(2 + count + further, progress)

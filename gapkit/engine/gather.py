@@ -14,7 +14,7 @@ from gapkit.engine.outputs import Cost
 from gapkit.engine.skipped import reason
 from gapkit.engine.unit import Finished
 from gapkit.engine.work import Work, seed_of
-from gapkit.ladder import STANDARD, error_of
+from gapkit.ladder import error_of
 from gapkit.results.iwae_curve import GroupedBounds, summarise_iwae_curve
 from gapkit.results.records import Convergence, IwaeCurve, Latents, LatentUse, Skipped
 from gapkit.results.rows import FAILED
@@ -203,7 +203,7 @@ def _with_failures(table: pd.DataFrame, lost: Sequence[Failure]) -> pd.DataFrame
 def _beside(work: Work, split: str, parts: Sequence[Finished], table: pd.DataFrame) -> Beside:
     spec, seed = work.spec, seed_of(work.spec.seed, split)
     bounds = GroupedBounds.joined([part.grouped for part in parts])
-    top = STANDARD.top.name
+    top = work.ladder.top.name
     left_se = np.hypot(table[error_of(top)].to_numpy(float), table[error_of("iwae")].to_numpy(float))
     latents: Latents | Skipped
     try:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from gapkit.estimators import Estimator
+from gapkit.ladder import STANDARD, Ladder
 from gapkit.models.protocol import LatentModel
 
 __all__ = ["Given"]
@@ -26,6 +27,7 @@ class Given:
         allow: names of checks that do not stop the analysis.
         encoders: further encoders by name.
         bounds: further estimators by name.
+        ladder: rungs and gaps; encoders may stand on it.
         device: where to compute.
     """
 
@@ -38,4 +40,5 @@ class Given:
     allow: Sequence[str] = ()
     encoders: Mapping[str, LatentModel] = field(default_factory=dict)
     bounds: Mapping[str, Estimator] = field(default_factory=dict)
+    ladder: Ladder = STANDARD
     device: torch.device | str = "cpu"

@@ -21,7 +21,6 @@ from gapkit.engine.own_bounds import described, facts, warn_of_skipped
 from gapkit.engine.request import versions
 from gapkit.engine.skipped import out_of_memory, reason
 from gapkit.engine.spec import AnalysisSpec
-from gapkit.ladder import STANDARD
 from gapkit.local import Bank, families_in_words
 from gapkit.results import Result
 from gapkit.results.records import CertificateSummary, SearchSummary, Skipped
@@ -90,7 +89,7 @@ def reported(
         labelled = label_column(ready.classes, datapoints)
         datapoints.insert(datapoints.columns.get_loc("index") + 1, "label", labelled)
     families = (ready.families.encoder, *ready.families.fitted)
-    ladder = replace(STANDARD, further=(*described(work.bounds, gathered.sides), *families_in_words(families)))
+    ladder = replace(work.ladder, further=(*described(work.bounds, gathered.sides), *families_in_words(families)))
     summary = summarise(
         datapoints,
         closer.certificate,

@@ -26,6 +26,7 @@ from gapkit.engine.store import Store
 from gapkit.engine.temporary import temporary
 from gapkit.engine.work import Work
 from gapkit.estimators import Estimator
+from gapkit.ladder import STANDARD, Ladder
 from gapkit.models.protocol import LatentModel
 from gapkit.results import Result
 from gapkit.results.records import SearchSummary
@@ -49,6 +50,7 @@ def analyze(
     allow: Sequence[str] = (),
     encoders: Mapping[str, LatentModel] | None = None,
     bounds: Mapping[str, Estimator] | None = None,
+    ladder: Ladder = STANDARD,
     device: torch.device | str = "cpu",
     progress: Callable[[Progress], None] | None = None,
     provenance: Mapping[str, Any] | None = None,
@@ -86,6 +88,8 @@ def analyze(
         bounds: estimators of one's own by name (or of the package's, such as ``gapkit.estimators.ReciprocalIs()``), on
             the encoder's q: each becomes columns ``NAME`` and ``NAME_se``, in nats, and stands in summary, report and
             comparison. One that raises has NaN in the datapoints of that unit, and the reason is kept.
+        ladder: the rungs and the gaps between them. Beside log p(x), L[q*] and L[q] it may have rungs of ``encoders``
+            between the last two, called ``elbo_NAME``; such an encoder then stands on the ladder and not beside it.
         device: where to compute.
         progress: called after every stage.
         provenance: further facts for ``run.json``.
@@ -100,7 +104,7 @@ def analyze(
         InputError: ``spec`` together with ``effort``, ``seed`` or ``family``; the model or the data cannot be analysed,
             a check of the wiring fails that is not in ``allow``, an unknown setting, labels that are not one for each
             datapoint of a split, an encoder that does not belong to the model's decoder, an estimator that is none,
-            or a name of theirs that would clash with a column.
+            a name of theirs that would clash with a column, or a ladder that cannot be filled.
 
     Example:
         >>> from gapkit.models.reference import build
@@ -121,6 +125,7 @@ def analyze(
         allow=allow,
         encoders=encoders or {},
         bounds=bounds or {},
+        ladder=ladder,
         device=device,
     )
     began, executor, further = time.time(), executor or Local(), 1 + (spec.certificate > 0) + (spec.details > 0)

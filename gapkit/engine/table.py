@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from gapkit.engine.rungs import levels_of, signed
 from gapkit.engine.stages import Batch
 from gapkit.estimators import Estimate
 from gapkit.estimators.evidence import REASONS, SOURCES, Evidence
 from gapkit.families.protocol import Posterior
-from gapkit.ladder import STANDARD, Ladder, error_of, side_name
+from gapkit.ladder import Ladder, error_of, side_name
 from gapkit.ladder.arithmetic import Difference, contrasts, decompose
 from gapkit.ladder.arithmetic import gap as gap_of
 from gapkit.local import FAMILIES, FitStatus, LocalFits
@@ -51,7 +52,7 @@ def rows(
     top: Evidence,
     others: Mapping[str, Estimate],
     sought: Sought,
-    ladder: Ladder = STANDARD,
+    ladder: Ladder,
     own: Mapping[str, Estimate] | None = None,
 ) -> dict[str, list[object]]:
     """The unit's rows of the table, column by column; values in nats.
@@ -61,18 +62,20 @@ def rows(
         iwae: the encoder's IWAE bound.
         fitted: the fits.
         top: log p(x).
-        others: L[q'] of further encoders.
+        others: L[q'] of further encoders; those that have a rung stand on the ladder, all others beside it.
         sought: how modes were searched for.
-        ladder: of three rungs, for log p(x), L[q*] and L[q].
+        ladder: see :func:`gapkit.engine.rungs.checked_ladder`.
         own: bounds of one's own, by name; their diagnostics become columns ``NAME_DIAGNOSTIC``.
     """
     unseen = sought.unseen.maximum(sought.unseen.new_tensor(sought.least)[top.source])  # NaN stays
     top = replace(top, log_px=_with_unseen(top.log_px, unseen))
     star = fitted.family(fitted.own)
-    upper, middle, lower = (rung.name for rung in ladder.rungs)
-    levels = {upper: top.log_px, middle: star.elbo, lower: fitted.encoder}
-    shortfalls = {middle: star.shortfall}
-    family_gap, encoder_gap = ladder.gaps
+    fit_rung, above, below = ladder.fitted, ladder.above_fitted, ladder.below_fitted
+    assert fit_rung is not None
+    assert above is not None
+    assert below is not None
+    levels = levels_of(ladder, top.log_px, star.elbo, others, fitted.encoder)
+    shortfalls = {fit_rung.name: star.shortfall}
     table: dict[str, list[object]] = {"index": list(batch.key.indices)}
 
     def add(name: str, estimate: Estimate | Difference) -> None:
@@ -91,18 +94,18 @@ def rows(
     for name, other in fitted.found.items():
         add(side_name("family", name, ladder), other.elbo)
         if name != fitted.own:
-            instead = decompose(ladder, {**levels, middle: other.elbo}, {middle: other.shortfall})
-            add(side_name("family_gap", name, ladder), instead[family_gap.name])
-            beside.append(instead[family_gap.name])
-            table[f"optimality_gap_{name}"] = other.certificate.gap.tolist()
-            table[f"optimality_gap_{name}_se"] = other.certificate.std_error.tolist()
+            instead = decompose(ladder, {**levels, fit_rung.name: other.elbo}, {fit_rung.name: other.shortfall})
+            add(side_name("family_gap", name, ladder), instead[above.name])
+            beside.append(instead[above.name])
+            table[f"{fit_rung.shortfall}_{name}"] = other.certificate.gap.tolist()
+            table[error_of(f"{fit_rung.shortfall}_{name}")] = other.certificate.std_error.tolist()
     for name, other_elbo in others.items():
+        if side_name("encoder", name, ladder) in levels:
+            continue
         add(side_name("encoder", name, ladder), other_elbo)
         add(side_name("gain", name, ladder), gap_of(other_elbo, fitted.encoder))
-        add(
-            side_name("left", name, ladder),
-            decompose(ladder, {**levels, lower: other_elbo}, shortfalls)[encoder_gap.name],
-        )
+        left = decompose(ladder, {**levels, ladder.ends(below)[1].name: other_elbo}, shortfalls)
+        add(side_name("left", name, ladder), left[below.name])
     add("iwae", iwae)
     table["ess"] = iwae.diagnostics["ess"].tolist()
     table["khat"] = iwae.diagnostics["khat"].tolist()
@@ -130,10 +133,11 @@ def rows(
         told = {f"{name}_{of}": values.tolist() for of, values in bound.diagnostics.items()}
         table |= {column: values for column, values in told.items() if column not in table}
     # Without a place for the encoder's q in the family of q*, its gap may well be negative.
-    signed = [gap for name, gap in gaps.items() if name == family_gap.name or _holds_encoder(fitted.own, batch.q)]
+    holds = _holds_encoder(fitted.own, batch.q)
+    not_negative = [gaps[part.name] for part in signed(ladder) if part == above or holds]
     finite = torch.stack([gap.value.isfinite() for gap in gaps.values()]).all(0)
     # L[q*] of any family above log p(x) shows that log p(x) is too low, or that the family's density is none.
-    table["status"] = _status(star.status, top, [*signed, *beside], finite, iwae, unseen > _UNSEEN)
+    table["status"] = _status(star.status, top, [*not_negative, *beside], finite, iwae, unseen > _UNSEEN)
     return table
 
 

@@ -11,6 +11,7 @@ from gapkit.engine.curve import CurvePlan
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.units import Unit
 from gapkit.estimators import Estimator
+from gapkit.ladder import STANDARD, Ladder
 from gapkit.local import Bank
 from gapkit.models.protocol import LatentModel
 from gapkit.target import Target
@@ -35,6 +36,7 @@ class Work:
         identity: of model, starts and whatever else all stages are made of.
         identities: of the further encoders, by name.
         bounds: of one's own, by name.
+        ladder: the rungs, some of which may be those of further encoders, and the gaps between them.
         run: a word that no other run has: what is made by code of the user's own is of this run alone.
     """
 
@@ -50,6 +52,7 @@ class Work:
     missed: Mapping[str, float] = field(default_factory=dict)
     identities: Mapping[str, str] = field(default_factory=dict)
     bounds: Mapping[str, Estimator] = field(default_factory=dict)
+    ladder: Ladder = STANDARD
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property

@@ -1,69 +1,17 @@
 """Reference VAEs, and building a model from its name and configuration."""
 
 import inspect
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import torch
-from torch import nn
-
 from gapkit.core.errors import InputError
-from gapkit.models.heads import PosteriorHead, make_head
-from gapkit.models.likelihoods import Likelihood, parse, spec
+from gapkit.models.assembly import assemble, common, sizes
+from gapkit.models.likelihoods import Likelihood
+from gapkit.models.meta_vae import meta_vae
 from gapkit.models.nets import ConvDecoder, ConvEncoder, MlpDecoder, MlpEncoder
-from gapkit.models.pair import PairModel, from_pair
+from gapkit.models.pair import PairModel
 
 __all__ = ["BUILDERS", "build", "conv_vae", "mlp_vae"]
-
-
-def _sizes(name: str, value: Any, at_least: int = 0) -> list[int]:
-    """Return a list of positive whole numbers, as JSON keeps it."""
-    try:
-        sizes = [operator.index(size) for size in value]
-    except TypeError:
-        sizes = [0]
-    if len(sizes) < at_least or any(size < 1 for size in sizes):
-        do = f"give {'a non-empty list' if at_least else 'a list'} of positive whole numbers, such as {name}=(64, 32)"
-        raise InputError(f"{name}={value!r}", "not a list of sizes", do)
-    return sizes
-
-
-def _assemble(builder: str, encoder: MlpEncoder | ConvEncoder, decoder: nn.Module, config: dict[str, Any]) -> PairModel:
-    likelihood = parse(config["likelihood"])
-    shared = None if likelihood.shared is None else nn.Parameter(torch.zeros(()))
-    model = from_pair(
-        encoder,
-        decoder,
-        likelihood,
-        encoder_output=encoder.head.encoder_output,
-        latent_shape=(config["latent"],),
-        x_shape=config["x_shape"],
-        likelihood_param=shared,
-    )
-    model.builder, model.config = builder, config
-    return model
-
-
-def _common(
-    x_shape: Sequence[int],
-    latent: int,
-    activation: str,
-    likelihood: str | Likelihood,
-    posterior: str,
-    posterior_options: Mapping[str, int] | None,
-) -> tuple[dict[str, Any], PosteriorHead, tuple[int, ...]]:
-    """Return the JSON-able part that all builders share, the encoder's head and the shape of the decoder's output."""
-    law = parse(likelihood) if isinstance(likelihood, str) else likelihood
-    config: dict[str, Any] = {
-        "x_shape": _sizes("x_shape", x_shape, at_least=1),
-        "latent": _sizes("latent", [latent])[0],
-        "activation": activation,
-        "likelihood": spec(law),
-    }
-    head = make_head(posterior, config["latent"], posterior_options)
-    config |= {"posterior": posterior, "posterior_options": head.options}
-    return config, head, law.output_shape(config["x_shape"])
 
 
 def mlp_vae(
@@ -98,13 +46,13 @@ def mlp_vae(
         >>> mlp_vae((1, 4, 4), latent=2, hidden=(8,)).decode(torch.zeros(3, 2)).event_shape
         torch.Size([1, 4, 4])
     """
-    config, head, output_shape = _common(x_shape, latent, activation, likelihood, posterior, posterior_options)
-    config["hidden"] = _sizes("hidden", hidden)
+    config, head, output_shape = common(x_shape, latent, activation, likelihood, posterior, posterior_options)
+    config["hidden"] = sizes("hidden", hidden)
     mirrored = config["hidden"][::-1]
-    config["decoder_hidden"] = mirrored if decoder_hidden is None else _sizes("decoder_hidden", decoder_hidden)
+    config["decoder_hidden"] = mirrored if decoder_hidden is None else sizes("decoder_hidden", decoder_hidden)
     encoder = MlpEncoder(config["x_shape"], head, config["hidden"], activation)
     decoder = MlpDecoder(config["latent"], output_shape, config["decoder_hidden"], activation)
-    return _assemble("mlp_vae", encoder, decoder, config)
+    return assemble("mlp_vae", encoder, decoder, config)
 
 
 def conv_vae(
@@ -141,7 +89,7 @@ def conv_vae(
         >>> conv_vae((1, 8, 8), latent=2, channels=(4,)).decode(torch.zeros(3, 2)).event_shape
         torch.Size([1, 8, 8])
     """
-    config, head, output_shape = _common(x_shape, latent, activation, likelihood, posterior, posterior_options)
+    config, head, output_shape = common(x_shape, latent, activation, likelihood, posterior, posterior_options)
     shape = config["x_shape"]
     if len(shape) != 3:
         do = "reshape the data to (B, C, H, W), or use mlp_vae"
@@ -149,20 +97,20 @@ def conv_vae(
     if tuple(output_shape[1:3]) != tuple(shape[1:]):
         do = "leave chunk_dim at 1, so that the decoder's output is split along the channels"
         raise InputError(f"conv_vae with likelihood {config['likelihood']}", f"output shape {output_shape}", do)
-    config["channels"] = _sizes("channels", channels, at_least=1)
-    config["hidden"] = _sizes("hidden", hidden)
+    config["channels"] = sizes("channels", channels, at_least=1)
+    config["hidden"] = sizes("hidden", hidden)
     for name, value, mirror in (
         ("decoder_channels", decoder_channels, config["channels"][::-1]),
         ("decoder_hidden", decoder_hidden, config["hidden"][::-1]),
     ):
-        config[name] = mirror if value is None else _sizes(name, value, at_least=int(name == "decoder_channels"))
+        config[name] = mirror if value is None else sizes(name, value, at_least=int(name == "decoder_channels"))
     encoder = ConvEncoder(shape, head, config["channels"], config["hidden"], activation)
-    sizes = config["decoder_channels"], config["decoder_hidden"]
-    decoder = ConvDecoder(config["latent"], output_shape, *sizes, activation)
-    return _assemble("conv_vae", encoder, decoder, config)
+    widths = config["decoder_channels"], config["decoder_hidden"]
+    decoder = ConvDecoder(config["latent"], output_shape, *widths, activation)
+    return assemble("conv_vae", encoder, decoder, config)
 
 
-BUILDERS: dict[str, Callable[..., PairModel]] = {"conv_vae": conv_vae, "mlp_vae": mlp_vae}
+BUILDERS: dict[str, Callable[..., PairModel]] = {"conv_vae": conv_vae, "meta_vae": meta_vae, "mlp_vae": mlp_vae}
 
 
 def build(name: str, /, **config: Any) -> PairModel:

@@ -31,6 +31,7 @@ _KINDS = {
     "binarize": MAYBE_TEXT,
     "encode_from": MAYBE_TEXT,
     "condition": MAYBE_TEXT,
+    "context_size": MAYBE_COUNT,
     "seed": COUNT,
     "bank_data": COUNT,
     "counts": MAYBE_FLAG,
@@ -80,6 +81,8 @@ class DataSource(Conditioned):
         encode_from: what the encoder is given where data are binarised: ``binary`` (also None) or ``original``.
         condition: what a conditional model is given beside x: ``labels``, or arrays beside x in a file, with commas, or
             the column of a table.
+        context_size: datapoints of the support set of each datapoint, drawn from the others of its data set, for a
+            model of many data sets; None for models of one. The condition is then the number of the data set.
         seed: of the draws of ``sample``.
         bank_data: so many training datapoints, at most, serve as starts of the fits; 0 for none.
         counts: whether whole numbers are counts or classes, and never scaled; None asks the model.
@@ -94,6 +97,7 @@ class DataSource(Conditioned):
     """
 
     encode_from: str | None = None
+    context_size: int | None = None
 
     def trained_how(self, model: "Loaded") -> str:
         """How the data are binarised: as asked for, else as the model was trained, where the data are those of then.

@@ -31,6 +31,8 @@ RANGES = {
     "binarize": one_of("none", "threshold", "dynamic", "sample"),
     "early_stopping": whole(0, or_zero="to never stop early"),
     "validation_fraction": share(zero=False, one=False),
+    "encoder_noise": above(0, "0.3", or_zero="for none"),
+    "weight_norm_bound": above(0, "1", or_zero="for none"),
     "checkpoint_every": whole(0, or_zero="for none"),
     "seed": whole(0),
 }
@@ -64,6 +66,11 @@ class TrainConfig:
         annealing_epochs: length of that rise.
         binarize: ``none``, ``threshold``, ``sample`` (one fixed draw), ``dynamic`` (a fresh draw every epoch), or
             ``None``: ``dynamic`` for a Bernoulli likelihood, ``none`` for all others.
+        encoder_noise: standard deviation of normal noise on what the encoder is given in training, in the units of the
+            data; log p(x|z) stays that of the clean x. 0 for none.
+        weight_norm_bound: the largest norm of the weights of an encoder's unit: longer ones are cut to it after every
+            step. 0 for none. Both are amortized inference regularisation (Shu et al. 2018,
+            https://arxiv.org/abs/1805.08913): a restricted encoder regularises the decoder.
         early_stopping: stop after so many epochs without a better loss on held-out data; 0 never stops, holds
             nothing out and keeps the last epoch.
         validation_fraction: share of the data held out for early stopping.
@@ -96,6 +103,8 @@ class TrainConfig:
     annealing: str = "none"
     annealing_epochs: int = 0
     binarize: str | None = None
+    encoder_noise: float = 0.0
+    weight_norm_bound: float = 0.0
     early_stopping: int = 0
     validation_fraction: float = 0.1
     checkpoint_every: int = 0

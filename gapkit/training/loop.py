@@ -17,7 +17,7 @@ from gapkit.models.pair import PairModel
 from gapkit.models.reference import build
 from gapkit.training.config import TrainConfig
 from gapkit.training.objectives import elbo, iwae
-from gapkit.training.prepare import check_folder, clear_folder, make_optimizer, prepare_data
+from gapkit.training.prepare import bound_norms, check_folder, clear_folder, make_optimizer, prepare_data
 
 __all__ = ["EpochReport", "TrainResult", "train"]
 
@@ -162,7 +162,8 @@ class _Run:
         self.model.train()
         total = 0.0
         for batch in self._batches():
-            bound = objective(self.model, batch, num_samples, kl_weight=kl_weight, entropy_weight=entropy_weight)
+            weights = {"kl_weight": kl_weight, "entropy_weight": entropy_weight}
+            bound = objective(self.model, batch, num_samples, **weights, encoder_x=self._noisy(batch))
             loss = -bound.mean()
             value = loss.item()
             if not math.isfinite(value):
@@ -170,6 +171,7 @@ class _Run:
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
+            bound_norms(self.model.encoder, self.config.weight_norm_bound)
             total += value * len(batch)
         return total / len(self.x)
 
@@ -179,6 +181,11 @@ class _Run:
             batch = self.x[index]
             batch = torch.bernoulli(batch, generator=self.order) if self.config.binarize == "dynamic" else batch
             yield batch.to(self.device)
+
+    def _noisy(self, batch: Tensor) -> Tensor | None:
+        """What the encoder is given in the place of a batch, where it is not that."""
+        noise = self.config.encoder_noise
+        return batch + noise * torch.randn_like(batch) if noise else None
 
     def _validate(self) -> float | None:
         """Loss on the held-out data without annealing, with the same draws in every epoch; nats per datapoint."""

@@ -31,6 +31,7 @@ def elbo(
     entropy_weight: float = 1.0,
     analytic_kl: bool = True,
     condition: Tree = None,
+    encoder_x: Tensor | None = None,
 ) -> Tensor:
     """Estimate the ELBO with reparametrised draws.
 
@@ -42,6 +43,7 @@ def elbo(
         entropy_weight: weight l of log q(z|x).
         analytic_kl: use the closed form where torch knows one and the entropy is not annealed.
         condition: c of p(x, z|c) and q(z|x, c), one row per datapoint, for a conditional model.
+        encoder_x: what the encoder is given in the place of x, of its shape.
 
     Returns:
         (B,), differentiable, in nats.
@@ -52,7 +54,7 @@ def elbo(
         >>> elbo(vae, torch.ones(5, 4)).shape
         torch.Size([5])
     """
-    q, prior = encode_with(model, x, condition), prior_with(model, condition)
+    q, prior = encode_with(model, x if encoder_x is None else encoder_x, condition), prior_with(model, condition)
     kl = _closed_kl(q, prior) if analytic_kl and entropy_weight == 1.0 else None
     if kl is not None:
         log_px = _log_likelihood(model, x, q.rsample(torch.Size([num_samples])), condition)
@@ -68,6 +70,7 @@ def iwae(
     kl_weight: float = 1.0,
     entropy_weight: float = 1.0,
     condition: Tree = None,
+    encoder_x: Tensor | None = None,
 ) -> Tensor:
     """Estimate the importance-weighted bound with reparametrised draws.
 
@@ -78,11 +81,12 @@ def iwae(
         kl_weight: weight a of log p(z) - log q(z|x).
         entropy_weight: weight l of log q(z|x).
         condition: c of p(x, z|c) and q(z|x, c), one row per datapoint, for a conditional model.
+        encoder_x: what the encoder is given in the place of x, of its shape.
 
     Returns:
         (B,), differentiable, in nats.
     """
-    q, prior = encode_with(model, x, condition), prior_with(model, condition)
+    q, prior = encode_with(model, x if encoder_x is None else encoder_x, condition), prior_with(model, condition)
     log_w = _log_weights(model, x, q, prior, num_samples, kl_weight, entropy_weight, condition)
     return log_w.logsumexp(0) - math.log(num_samples)
 

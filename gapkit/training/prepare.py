@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from gapkit.core.errors import InputError
 from gapkit.inputs.data import binarize, require_unit_interval
 from gapkit.training.config import TrainConfig
 
-__all__ = ["check_folder", "clear_folder", "make_optimizer", "prepare_data"]
+__all__ = ["bound_norms", "check_folder", "clear_folder", "make_optimizer", "prepare_data"]
 
 
 def check_folder(out: Path, overwrite: bool) -> None:
@@ -51,3 +52,18 @@ def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimiz
     """Return the optimizer of all weights, in the fused form, which has the least overhead per step."""
     kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.Adagrad
     return kind(model.parameters(), lr=config.learning_rate, fused=True)
+
+
+@torch.no_grad()
+def bound_norms(encoder: Any, bound: float) -> None:
+    """Cut the weights of every unit of linear and convolutional layers to a norm; 0 leaves all as they are.
+
+    Source: Shu et al., "Amortized Inference Regularization" (2018), https://arxiv.org/abs/1805.08913, section 3.2,
+    where weights have a fixed norm; here that is the largest one.
+    """
+    if not bound:
+        return
+    for layer in encoder.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            norms = layer.weight.flatten(1).norm(dim=1).clamp(min=bound)
+            layer.weight.mul_((bound / norms).reshape(-1, *[1] * (layer.weight.dim() - 1)))

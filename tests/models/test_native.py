@@ -16,7 +16,7 @@ def small(name="mlp_vae", **options):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian:scale=global"])
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+@pytest.mark.parametrize("name", sorted(set(BUILDERS) - {"meta_vae"}))
 def test_roundtrip_is_bit_equal(name, likelihood, dtype, tmp_path):
     model = small(name, likelihood=likelihood).to(dtype)
     assert save_model(model, tmp_path / "model.pt", extra={"epoch": 3}) == tmp_path / "model.pt"

@@ -27,14 +27,17 @@ LIKELIHOODS = [
 ]
 
 
+PLAIN = sorted(set(BUILDERS) - {"meta_vae"})  # that one needs a condition: test_meta_vae.py
+
+
 def test_every_builder_is_tested():
-    assert set(SMALL) == set(BUILDERS)
+    assert sorted(SMALL) == PLAIN
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("x_shape", SHAPES)
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+@pytest.mark.parametrize("name", PLAIN)
 def test_contract(name, x_shape, likelihood, dtype):
     torch.manual_seed(0)
     model = build(name, x_shape=x_shape, latent=2, likelihood=likelihood, **SMALL[name]).to(dtype)
@@ -56,7 +59,7 @@ def test_contract(name, x_shape, likelihood, dtype):
     torch.testing.assert_close(model.encode(x[1:2].to(dtype)).mean, q.mean[1:2])
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+@pytest.mark.parametrize("name", PLAIN)
 def test_config_is_json_and_builds_the_same_model(name):
     likelihood = Gaussian(sigma=0.3)
     model = BUILDERS[name]((1, 8, 8), latent=3, likelihood=likelihood, activation="tanh", **SMALL[name])
@@ -68,7 +71,7 @@ def test_config_is_json_and_builds_the_same_model(name):
 
 
 @pytest.mark.parametrize("posterior", HEADS)
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+@pytest.mark.parametrize("name", PLAIN)
 def test_every_posterior_is_built_trained_and_saved(name, posterior, tmp_path):
     torch.manual_seed(0)
     model = build(name, x_shape=(1, 8, 8), latent=3, posterior=posterior, **SMALL[name])
@@ -144,7 +147,7 @@ def test_activations(activation):
 @pytest.mark.parametrize(
     ("name", "config", "message"),
     [
-        ("vae", {}, "choose from conv_vae, mlp_vae"),
+        ("vae", {}, "choose from conv_vae, meta_vae, mlp_vae"),
         ("mlp_vae", {}, "x_shape="),
         ("mlp_vae", {"x_shape": (4,), "depth": 2}, "choose from x_shape, latent"),
         ("mlp_vae", {"x_shape": (4,), "activation": "swish"}, "choose from elu, gelu"),

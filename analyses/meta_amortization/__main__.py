@@ -1,0 +1,29 @@
+"""``python -m analyses.meta_amortization``: all experiments, and one report of them."""
+
+from analyses.meta_amortization import air, linear_gaussian, plane, probe, recovery, shifts
+from analyses.meta_amortization.settings import TITLE, Study, parsed
+from analyses.page import write
+
+__all__ = ["EXPERIMENTS", "main"]
+
+EXPERIMENTS = (linear_gaussian, shifts, recovery, plane, probe, air)
+
+
+def main() -> None:
+    """Make all that is missing, and write the report."""
+    study, out = parsed()
+    for each in EXPERIMENTS:
+        study.lab.make(each.jobs(study))
+    parts = [each.part(study) for each in EXPERIMENTS]
+    write(out, TITLE, parts, note=_note(study))
+    for part in parts:
+        print(*part.words)
+    print(f"report: {out / 'report.html'}")
+
+
+def _note(study: Study) -> str:
+    return f"Each contrast is measured in {study.budget.seeds} trainings; intervals hold the variation between them."
+
+
+if __name__ == "__main__":
+    main()
