@@ -100,7 +100,8 @@ def _latents(found: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
         InputError: more than one plate around a site, or a discrete one.
     """
-    outside, inside = {}, {}
+    outside: dict[str, Any] = {}
+    inside: dict[str, Any] = {}
     for name, site in found.nodes.items():
         if site["type"] != "sample" or site["is_observed"] or _is_plate(site):
             continue
