@@ -10,7 +10,6 @@ import torch
 
 from analyses.avi_when_and_why.study import Budget, alone
 from analyses.page import Part
-from gapkit.comparison import Claim, judge
 from gapkit.joint import Window, expected_gap, posterior_of
 from gapkit.joint.models import GaussianProcess
 
@@ -32,23 +31,12 @@ def process(budget: Budget) -> Part:
         one.append(gaps[1])
         row = {"prior": f"{kernel}, length {length}", "approximation gap": found.approximation_gap}
         rows.append({**row, **{f"half-width {half}": gap for half, gap in enumerate(gaps)}})
-    judged = (
-        judge(
-            Claim("A smoother prior loses more", "gap at half-width 1, Matern 3/2 minus OU, at both length scales"),
-            [one[2] - one[0], one[3] - one[1]],
-        ),
-        judge(
-            Claim("A longer length scale loses more", "gap at half-width 1, length 1 minus 0.2, for both priors"),
-            [one[1] - one[0], one[3] - one[2]],
-        ),
-    )
     words = (
         f"Gaussian processes on {count} points: windows of half-width 1 lose {one[0]:.3f} nats under a rough prior of "
         f"length 0.2 and {one[3]:.1f} under a smooth one of length 1.",
     )
     table = {"Mean gaps in nats of the best linear function of a window, exact": pd.DataFrame(rows)}
-    note = "Two contrasts each, of priors and not of seeds: their interval is wide, and the table is what to read."
-    return Part("process", "Gaussian processes: smooth priors need all of x", words, table, {}, judged, (note,))
+    return Part("process", "Gaussian processes: smooth priors need all of x", words, table)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ https://arxiv.org/abs/2307.11018.
 
 from gapkit.joint.analyze import Bounds, analyze, bounds_of, objective_of
 from gapkit.joint.diagnostics import convergence, fixed_point, polish, repeats, window_curve
+from gapkit.joint.factorized import fit_factorized
 from gapkit.joint.families import Constant, Factorized, Family, Mlp, Own, Polynomial
-from gapkit.joint.fit import Fit, Settings, Trace, fit, fit_factorized
+from gapkit.joint.fit import Fit, Settings, Trace, fit
 from gapkit.joint.gaussian import GaussianPosterior, posterior_of
 from gapkit.joint.ladder import AMORTIZED
 from gapkit.joint.model import Factors, HierarchicalModel

@@ -13,8 +13,9 @@ from gapkit.core.errors import InputError
 from gapkit.estimators.protocol import Bound, Estimate
 from gapkit.joint import evidence
 from gapkit.joint.diagnostics import fixed_point, polish, repeats
+from gapkit.joint.factorized import fit_factorized
 from gapkit.joint.families import Constant, Family, Mlp, Polynomial
-from gapkit.joint.fit import Fit, Settings, fit, fit_factorized
+from gapkit.joint.fit import Fit, Settings, fit
 from gapkit.joint.gaussian import posterior_of
 from gapkit.joint.ladder import Levels, result_of
 from gapkit.joint.model import HierarchicalModel, as_data, check_model

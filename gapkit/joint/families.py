@@ -110,11 +110,11 @@ class Factorized:
     label = "factorized (F-VI)"
 
     def build(self, model: HierarchicalModel, x: Tensor, seed: int = 0) -> Q:
-        """Standard starts: means 0; a seed other than 0 draws them."""
+        """Means begin at 0; a seed other than 0 draws them from N(0, 0.1^2)."""
         found = Q(model, len(x), None, self.window)
         if seed:
             with torch.no_grad(), seeded(seed, "factorized"):
-                found.mean.copy_(2 * torch.randn_like(found.mean))
+                found.mean.copy_(0.1 * torch.randn_like(found.mean))
         return found
 
 

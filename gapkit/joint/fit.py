@@ -1,8 +1,9 @@
-"""Fitting a family: in closed form where there is one, else by gradients, and F-VI from several starts."""
+"""Fitting a family: in closed form where there is one, else by gradients."""
 
+import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,10 @@ from gapkit.core.randomness import seeded
 from gapkit.estimators.protocol import Estimate
 from gapkit.joint.families import Factorized, Family, Polynomial, Q
 from gapkit.joint.model import Factors
-from gapkit.joint.objective import Exact, Quadrature
+from gapkit.joint.objective import Exact
 
-__all__ = ["Fit", "Settings", "Trace", "fit", "fit_factorized"]
+__all__ = ["Fit", "Settings", "Trace", "fit", "fit_from"]
 
-_SEARCHED = 24  # nodes for z_n while starts are searched
 _DIVERGED = 1e12
 _HALF = 64  # calls of a random objective in each half of what is left to gain
 
@@ -99,7 +99,8 @@ def fit(
     """The best member of a family over its starts.
 
     Args:
-        family: any but F-VI's, which :func:`fit_factorized` fits; a factorized one is fitted from ``start`` alone.
+        family: any; a factorized one is fitted from ``start`` alone, and :func:`gapkit.joint.fit_factorized` from
+            several.
         objective: of :mod:`gapkit.joint.objective`.
         settings: of gradient steps; None for the usual ones.
         start: factors of theta (and of datapoints without a function) to begin from.
@@ -111,7 +112,7 @@ def fit(
         return _closed(family, objective)
     drawn = not isinstance(family, Polynomial | Factorized)
     seeds = seeds if seeds is not None else settings.seeds if drawn else (0,)
-    tried = [_once(family, objective, settings, start, seed) for seed in seeds]
+    tried = [fit_from(family, objective, settings, start, seed) for seed in seeds]
     return max(tried, key=lambda found: found.value if np.isfinite(found.value) else -np.inf)
 
 
@@ -130,7 +131,8 @@ def _closed(family: Polynomial, objective: Exact) -> Fit:
     return Fit(family, factors, objective.estimate(factors), q, 0.0, None)
 
 
-def _once(family: Family, objective: Any, settings: Settings, start: Factors | None, seed: int) -> Fit:
+def fit_from(family: Family, objective: Any, settings: Settings, start: Factors | None, seed: int) -> Fit:
+    """One fit by gradient steps, from one start: see :func:`fit`."""
     with seeded(seed, "joint fit"):
         q = family.build(objective.model, objective.x, seed)
         if start is not None:
@@ -146,6 +148,8 @@ def _descend(q: Q, objective: Any, settings: Settings) -> Trace:
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(settings.steps, 1), settings.rate / 100)
     best, kept = np.inf, None
     for _ in range(settings.steps):
+        if not all(bool(part.isfinite().all()) for part in q.parameters()):
+            break  # before a user's distribution refuses them
         optimizer.zero_grad()
         loss = objective.loss(q(objective.x))
         loss.backward()
@@ -172,29 +176,38 @@ def _put(q: Q, values: Sequence[Tensor]) -> None:
             part.copy_(value)
 
 
+class _Diverged(ArithmeticError):
+    """A step led out of the finite numbers."""
+
+
 def _polish(q: Q, objective: Any, steps: int, losses: list[float], seconds: list[float], began: float) -> None:
-    """L-BFGS from where Adam ended; what is not better is taken back."""
-    before = [part.detach().clone() for part in q.parameters()]
+    """L-BFGS from where Adam ended; the best point that it saw counts, and where it diverges it ends there."""
     parameters = [part for part in q.parameters() if part.numel()]
     optimizer = torch.optim.LBFGS(
         parameters, max_iter=steps, history_size=20, line_search_fn="strong_wolfe", tolerance_change=1e-11
     )
+    best, kept = np.inf, [part.detach().clone() for part in q.parameters()]
 
     def closure() -> Tensor:
+        nonlocal best, kept
         optimizer.zero_grad()
+        if not all(bool(part.isfinite().all()) for part in parameters):
+            raise _Diverged
         loss: Tensor = objective.loss(q(objective.x))
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            raise _Diverged
+        if value < best:
+            best, kept = value, [part.detach().clone() for part in q.parameters()]
         loss.backward()
         return loss
 
-    first = float(closure().detach())
-    optimizer.step(closure)
-    with torch.no_grad():
-        last = float(objective.loss(q(objective.x)))
-    if np.isfinite(last) and last <= first:
-        losses.append(last)
+    with contextlib.suppress(_Diverged):
+        optimizer.step(closure)
+    _put(q, kept)
+    if np.isfinite(best):
+        losses.append(best)
         seconds.append(time.perf_counter() - began)
-    else:
-        _put(q, before)
 
 
 def _left(q: Q, objective: Any) -> float:
@@ -221,74 +234,3 @@ def _scaled_gradient(q: Q, objective: Any) -> Tensor:
     curved = 0.5**0.5  # the curvature of an ELBO in log sd is 2 at the optimum
     scale = [factors.log_theta.exp(), curved, factors.log_sd.exp(), curved]
     return torch.cat([(g * s).detach().flatten() for g, s in zip(total, scale, strict=True)])
-
-
-def fit_factorized(
-    objective: Any, settings: Settings | None = None, *, starts: Sequence[Factors] = (), apart: bool = False
-) -> Fit:
-    """F-VI's optimum: exact where the posterior is Gaussian, else the best of several starts.
-
-    It is never below a start that was given: with A-VI's optimum among them, an amortization gap cannot be negative but
-    for noise.
-
-    Args:
-        objective: of :mod:`gapkit.joint.objective`.
-        settings: of gradient steps.
-        starts: factors to begin from, such as those of A-VI's optimum.
-        apart: whether, given q(theta), the z_n can be fitted apart (:attr:`gapkit.joint.Structure.reach` 0): each one
-            then has starts of its own, and keeps the best of them.
-    """
-    settings, family = settings or Settings(), Factorized()
-    if isinstance(objective, Exact):
-        factors = objective.posterior.factors()
-        return Fit(family, factors, objective.estimate(factors), None, 0.0, None)
-    found = [_once(family, objective, settings, start, 0) for start in starts]
-    if not found:
-        found = [_once(family, objective, settings, None, 0)]
-    best = max(found, key=lambda one: one.value)
-    if apart and isinstance(objective, Quadrature):
-        for _ in range(2):
-            searched = _search(best.factors, objective, settings)
-            short = replace(settings, steps=settings.steps // 4, rate=settings.rate / 3)
-            again = _once(family, objective, short, searched, 0)
-            gained = again.value - best.value
-            best = again if gained > 0 else best
-            if gained < 1e-3:
-                break
-    # A start is a member too: it counts where steps under noise ended below it.
-    for start in starts:
-        estimate = objective.estimate(start)
-        if float(estimate.value) > best.value:
-            best = Fit(family, start, estimate, None, 0.0, best.trace)
-    return best
-
-
-def _search(q: Factors, objective: Quadrature, settings: Settings) -> Factors:
-    """Each factor from several starts around where all factors are, q(theta) held; for each n the best."""
-    coarse = Quadrature(objective.model, objective.x, (min(3, objective.nodes[0]), _SEARCHED))
-    middle = q.mean.mean(0)
-    spread = (q.mean.var(0) + (2 * q.log_sd).exp().mean(0)).sqrt()
-    # All factors may sit on the wrong side of 0: the starts reach as far on the other.
-    far = 3 * torch.maximum(spread, middle.abs())
-    low, high = middle.clamp(max=0.0) - far, middle.clamp(min=0.0) + far
-    with torch.no_grad():
-        best = objective.terms(q)
-    mean, log_sd = q.mean.clone(), q.log_sd.clone()
-    for place in np.linspace(0.0, 1.0, settings.starts):
-        m = (low + place * (high - low)).expand_as(q.mean).clone().requires_grad_()
-        s = (spread.log() - 1.0).expand_as(q.mean).clone().requires_grad_()
-        optimizer = torch.optim.Adam([m, s], 0.1)
-        steps = max(60, settings.steps // 5)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, 1e-3)
-        for _ in range(steps):
-            optimizer.zero_grad()
-            (-coarse.terms(replace(q, mean=m, log_sd=s)).sum()).backward()
-            optimizer.step()
-            schedule.step()
-        with torch.no_grad():
-            value = objective.terms(replace(q, mean=m, log_sd=s))
-            better = value > best
-            best = torch.where(better, value, best)
-            mean = torch.where(better[:, None], m, mean)
-            log_sd = torch.where(better[:, None], s, log_sd)
-    return replace(q, mean=mean, log_sd=log_sd)

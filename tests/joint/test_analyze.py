@@ -49,6 +49,7 @@ def test_a_hidden_markov_model_wants_a_wide_window_and_is_promised_none():
     assert narrow.verdict()[0].startswith("Do not amortize with these windows")
 
 
+@pytest.mark.slow
 def test_a_network_that_is_too_small_is_told():
     found = analyze(Nonlinear(), Nonlinear().simulate(30, 0), widths=(), settings=QUICK)
     assert found.study.answer == "wider"
@@ -150,6 +151,7 @@ def test_a_study_is_kept_and_read_back(saw, tmp_path):
     assert saw.report(tmp_path / "page.html").exists()
 
 
+@pytest.mark.slow
 def test_a_seed_decides_everything():
     x = Nonlinear().simulate(6, 0)
     one, again = (analyze(Nonlinear(), x, widths=(3,), settings=QUICK, seed=4) for _ in range(2))

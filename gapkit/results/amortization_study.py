@@ -1,4 +1,4 @@
-"""What was found on one data set: inference functions, what they lose, and why."""
+"""What a study of amortization found on a data set, as values that files keep."""
 
 from dataclasses import dataclass
 

@@ -1,23 +1,22 @@
-"""A study of amortization in sentences."""
+"""A study of amortization in words: which inference function is needed, what it loses, and why."""
 
-from collections.abc import Mapping
-from typing import Any
+import pandas as pd
 
 from gapkit.core.phrases import listed
-from gapkit.results.amortization.study import Candidate, Study
+from gapkit.results.amortization_study import Candidate, Study
 from gapkit.results.verdict import number, with_error
 
-__all__ = ["sentences_of"]
+__all__ = ["amortization_words"]
 
 _CERTAIN = 1e-6  # nats: an error that is none
 
 
-def sentences_of(study: Study, row: Mapping[str, Any]) -> list[str]:
-    """Whether to amortize and with what, what a narrower function loses, why, and how sure that is.
+def amortization_words(study: Study, row: pd.Series) -> list[str]:
+    """Sentences: whether to amortize and with what, what a narrower function loses, why, and how sure that is.
 
     Args:
         study: of a data set.
-        row: of it, in the result's table.
+        row: its rungs and gaps.
     """
     sentences = [_headline(study), *_narrower(study), *_smaller(study), _why(study), _levels(study, row)]
     sentences += [*_polished(study), *_repeated(study), *_sure(study)]
@@ -101,7 +100,7 @@ def _place(offset: int) -> str:
     return "x[n]" if offset == 0 else f"x[n{offset:+d}]"
 
 
-def _levels(study: Study, row: Mapping[str, Any]) -> str:
+def _levels(study: Study, row: pd.Series) -> str:
     gap = _value(row["approximation_gap"], row["approximation_gap_se"])
     return (
         f"In numbers: log p(x) is {number(row['log_px'], 2)} nats, the best factorised q reaches "

@@ -1,4 +1,4 @@
-"""A study of amortization with the result that it is of."""
+"""A study of amortization with its result: a verdict, a table, a report, and files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +7,11 @@ import pandas as pd
 
 from gapkit.core.files import write_json
 from gapkit.core.views import view
-from gapkit.results.amortization.study import Study
-from gapkit.results.amortization.words import sentences_of
+from gapkit.results.amortization_study import Candidate, Polish, Repeats, Study
+from gapkit.results.amortization_words import amortization_words
 from gapkit.results.result import Result
 
-__all__ = ["Amortization"]
+__all__ = ["Amortization", "Candidate", "Polish", "Repeats", "Study"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Amortization:
 
     def verdict(self) -> list[str]:
         """The answer in sentences, the most important one first."""
-        return sentences_of(self.study, self.result.datapoints.iloc[0].to_dict())
+        return amortization_words(self.study, self.result.datapoints.iloc[0])
 
     def report(self, path: str | Path) -> Path:
         """Write the report, a page of HTML or a PDF by the ending of the name.
