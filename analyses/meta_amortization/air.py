@@ -118,7 +118,7 @@ def _mean(results: list[Result], name: str, split: str) -> PlusMinus:
 
 
 def _draw(found: dict[str, list[Result]]) -> Axes:
-    _, axes = pyplot.subplots(figsize=(5, 3))
+    _, axes = pyplot.subplots(figsize=(5, 3), layout="constrained")
     for name in ("approximation_gap", "amortization_gap"):
         values = [_mean(found[f"noise {noise:g}"], name, "test") for noise in NOISES]
         errors = [value.error or 0.0 for value in values]

@@ -119,7 +119,7 @@ def _mean(result: Result, split: str, name: str) -> float:
 
 
 def _draw(rows: Sequence[dict[str, Any]]) -> Axes:
-    _, axes = pyplot.subplots(figsize=(5, 3))
+    _, axes = pyplot.subplots(figsize=(5, 3), layout="constrained")
     sizes = torch.arange(0, 21)
     axes.plot(sizes, [EXACT.meta_gap(int(size)) for size in sizes], color="0.5")
     axes.plot([row["Context size"] for row in rows], [row["Trained"].value for row in rows], "o")

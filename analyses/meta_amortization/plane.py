@@ -149,7 +149,7 @@ def _over(run: dict[str, Any], where: Tensor) -> float:
 
 
 def _draw(errors: list[float]) -> Axes:
-    _, axes = pyplot.subplots(figsize=(6, 3))
+    _, axes = pyplot.subplots(figsize=(6, 3), layout="constrained")
     grid = torch.tensor(errors).reshape(len(LENGTHS), len(ANGLES)).T
     shown = axes.pcolormesh(LENGTHS, ANGLES, grid, shading="nearest", vmin=0, vmax=0.05)
     axes.plot([2, 10, 10, 2, 2], [20, 20, 60, 60, 20], color="white")
