@@ -63,6 +63,7 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks.truth --json benchmarks/results/truth.json
 	$(BIN)/python -m benchmarks.memory --json benchmarks/results/memory.json
 	$(BIN)/python -m benchmarks.preflight --json benchmarks/results/preflight.json
+	$(BIN)/python -m benchmarks.kinds --data $(DATA) --json benchmarks/results/kinds.json
 	$(BIN)/python -m benchmarks.intervals
 	$(BIN)/python -m benchmarks.readme
 

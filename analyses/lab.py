@@ -1,7 +1,8 @@
 """Where an analysis works: models are trained and runs are made once, in parallel, and kept in a folder.
 
-A job is a frozen value that says everything its outcome depends on, and its name is that of the folder or file it is
-kept in: asked for twice, it is made once, and a long analysis that was stopped goes on where it was.
+A job is a frozen value of settings, and its name is that of the folder it is kept in: asked for twice, it is made once,
+and a long analysis that was stopped goes on where it was. The name knows nothing of gapkit's version or of what a data
+file holds: after a change of these, begin with another folder.
 """
 
 import hashlib
@@ -9,9 +10,9 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ from gapkit.inputs.data import binarize, load
 from gapkit.models import save_model
 from gapkit.training import RefitConfig, TrainConfig, refit, train
 
-__all__ = ["Analysed", "Lab", "Refitted", "Sets", "Source", "Trained"]
+__all__ = ["Analysed", "Lab", "Refitted", "Sets", "Source", "Trained", "Turned", "models_of"]
+
+SECONDS = "seconds.txt"
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,16 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Turned(Source):
+    """The same images upside down: unusual data of the same kind."""
+
+    def sets(self) -> Sets:
+        """Load and turn."""
+        found = super().sets()
+        return Sets({split: x.flip(-2) for split, x in found.x.items()}, found.labels)
+
+
+@dataclass(frozen=True)
 class Trained:
     """A training: its settings beside those of ``TrainConfig``.
 
@@ -84,7 +97,7 @@ class Trained:
     def make(self, path: Path, work: Path) -> None:
         """Train and keep ``model.pt`` and the checkpoints in a folder."""
         config = TrainConfig(data=self.source.data, binarize="none", **dict(self.settings))
-        train(config, self.source.sets().x["train"], path)
+        train(config, self.source.sets().x["train"], path, device=_device())
 
 
 @dataclass(frozen=True)
@@ -129,6 +142,7 @@ class Analysed:
         spec: further settings of the analysis, as pairs.
         effort: of the analysis.
         splits: of the data.
+        data: other data than those of the training; None for these.
     """
 
     of: Trained | Refitted
@@ -138,6 +152,12 @@ class Analysed:
     spec: tuple[tuple[str, Any], ...] = ()
     effort: str = "quick"
     splits: tuple[str, ...] = ("train", "test")
+    data: Source | None = None
+
+    @property
+    def source(self) -> Source:
+        """The data."""
+        return self.data or self.of.source
 
     @property
     def title(self) -> str:
@@ -148,17 +168,14 @@ class Analysed:
     def make(self, path: Path, work: Path) -> None:
         """Analyse and keep the result in a folder."""
         folder = work / key_of(self.of)
-        place = folder / "model.pt" if self.checkpoint is None else self.at(folder)
-        sets = self.of.source.sets()
+        place = _weights(folder, self.checkpoint)
+        sets = self.source.sets()
         x = {split: sets.x[split][: self.points] for split in self.splits}
         labels = {split: sets.labels[split][: self.points] for split in self.splits}
         own = {"families": self.families} if self.families else {}
-        result = analyze(load_model(place), x, spec_for(self.effort, **own, **dict(self.spec)), labels=labels)
+        spec = spec_for(self.effort, **own, **dict(self.spec))
+        result = analyze(load_model(place), x, spec, labels=labels, device=_device())
         result.save(path)
-
-    def at(self, folder: Path) -> Path:
-        """The checkpoint in the folder of a training."""
-        return folder / "checkpoints" / f"epoch-{self.checkpoint:04d}.pt"
 
 
 Job = Trained | Refitted | Analysed
@@ -167,8 +184,19 @@ Job = Trained | Refitted | Analysed
 def key_of(job: Job) -> str:
     """The name of the folder of a job's outcome."""
     kind = type(job).__name__.lower()
-    source = job.of.source if isinstance(job, Analysed) else job.source
-    return f"{kind}-{source.name.replace(' ', '_')}-{hashlib.sha256(repr(job).encode()).hexdigest()[:16]}"
+    return f"{kind}-{job.source.name.replace(' ', '_')}-{hashlib.sha256(repr(job).encode()).hexdigest()[:16]}"
+
+
+def _weights(folder: Path, checkpoint: int | None) -> Path:
+    return folder / ("model.pt" if checkpoint is None else f"checkpoints/epoch-{checkpoint:04d}.pt")
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _note(job: Job, seconds: float) -> None:
+    print(f"{seconds:6.0f} s  {job.title}", file=sys.stderr, flush=True)
 
 
 def _words(settings: Sequence[tuple[str, Any]]) -> str:
@@ -182,8 +210,15 @@ def _make(job: Job, path: Path) -> float:
     unfinished = path.with_name(f"unfinished-{os.getpid()}-{path.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     job.make(unfinished, path.parent)
-    unfinished.replace(path)
-    return time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    (unfinished / SECONDS).write_text(f"{seconds:.1f}\n", "utf-8")
+    try:
+        unfinished.replace(path)
+    except OSError:
+        if not path.exists():
+            raise
+        shutil.rmtree(unfinished)  # another process was faster
+    return seconds
 
 
 @dataclass
@@ -193,17 +228,15 @@ class Lab:
     Attributes:
         work: the folder.
         workers: processes of one thread each.
-        seconds: that the jobs of this process took, by kind.
     """
 
     work: Path
     workers: int = 2
-    seconds: dict[str, float] = field(default_factory=dict)
 
     def make(self, jobs: Sequence[Job]) -> None:
         """Make what is missing: first the models, then the runs, in parallel."""
         wanted = list(dict.fromkeys(jobs))
-        models = list(dict.fromkeys(part for job in wanted for part in _models(job)))
+        models = list(dict.fromkeys(part for job in wanted for part in models_of(job)))
         for stage in (
             [job for job in models if isinstance(job, Trained)],
             [job for job in models if isinstance(job, Refitted)],
@@ -216,18 +249,31 @@ class Lab:
         if not jobs:
             return
         if self.workers == 1:
-            self._note((job, _make(job, self.folder(job))) for job in jobs)
+            for job in jobs:
+                _note(job, _make(job, self.folder(job)))
             return
+        for source in dict.fromkeys(job.source for job in jobs):
+            source.sets()  # what is loaded by name is fetched once, and what is missing is told before the work
         # Fresh processes, because torch's threads do not survive a fork.
         with ProcessPoolExecutor(min(self.workers, len(jobs)), get_context("spawn")) as pool:
             futures = {pool.submit(_make, job, self.folder(job)): job for job in jobs}
-            self._note((futures[future], future.result()) for future in as_completed(futures))
+            for future in as_completed(futures):
+                if future.exception():
+                    pool.shutdown(cancel_futures=True)
+                    print(f"failed: {futures[future].title}", file=sys.stderr)
+                _note(futures[future], future.result())
 
-    def _note(self, made: Iterable[tuple[Job, float]]) -> None:
-        for job, seconds in made:
-            kind = type(job).__name__.lower()
-            self.seconds[kind] = self.seconds.get(kind, 0.0) + seconds
-            print(f"{seconds:6.0f} s  {job.title}", file=sys.stderr, flush=True)
+    def seconds(self, jobs: Sequence[Job]) -> dict[str, float | None]:
+        """What the jobs and their models took, by kind, in seconds of one thread; None where that was not noted."""
+        found: dict[str, list[Path]] = {}
+        for made in dict.fromkeys([*jobs, *(part for job in jobs for part in models_of(job))]):
+            found.setdefault(type(made).__name__.lower(), []).append(self.folder(made) / SECONDS)
+        return {
+            kind: round(sum(float(note.read_text("utf-8")) for note in notes), 1)
+            if all(note.exists() for note in notes)
+            else None
+            for kind, notes in found.items()
+        }
 
     def folder(self, job: Job) -> Path:
         """Where a job's outcome is."""
@@ -240,10 +286,11 @@ class Lab:
     def model(self, job: Trained | Refitted, checkpoint: int | None = None) -> Any:
         """A model that was made."""
         folder = self.folder(job)
-        return load_model(folder / "model.pt" if checkpoint is None else Analysed(job, 1, (), checkpoint).at(folder))
+        return load_model(_weights(folder, checkpoint))
 
 
-def _models(job: Job) -> tuple[Trained | Refitted, ...]:
+def models_of(job: Job) -> tuple[Trained | Refitted, ...]:
+    """The models that a job needs, and itself if it is one."""
     if isinstance(job, Analysed):
-        return _models(job.of)
+        return models_of(job.of)
     return (job.of, job) if isinstance(job, Refitted) else (job,)

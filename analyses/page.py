@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +77,7 @@ def write(folder: Path, title: str, parts: Sequence[Part], *, note: str = "", fi
     judged = tuple(one for part in parts for one in part.judged)
     claims = Claims(f"Claims: {title}", judged, note=note)
     sections = [_section(part) for part in parts]
-    verdict = [part.words[0] for part in parts if part.words]
+    verdict = [_with_minus(part.words[0]) for part in parts if part.words]
     if judged:
         name = "claims.json" if files == "report" else f"{files}_claims.json"
         (folder / name).write_text(json.dumps(claims.to_dict(), indent=1) + "\n", "utf-8")
@@ -86,8 +87,12 @@ def write(folder: Path, title: str, parts: Sequence[Part], *, note: str = "", fi
         write_report(document, folder / f"{files}.{ending}")
 
 
+def _with_minus(text: str) -> str:
+    return re.sub(r"(?<![\w.])-(?=\d)", "\N{MINUS SIGN}", text)
+
+
 def _section(part: Part) -> Section:
-    blocks: list[Block] = [Text(part.words)]
+    blocks: list[Block] = [Text(tuple(map(_with_minus, part.words)))]
     blocks += [
         _table(f"{part.name}-{number}", caption, frame) for number, (caption, frame) in enumerate(part.tables.items())
     ]

@@ -60,6 +60,7 @@ _NAMESPACES = (
     "families",
     "inputs",
     "integrations",
+    "joint",
     "kernels",
     "ladder",
     "local",

@@ -32,6 +32,7 @@ STOREYS = [
     "results",  # table, summary, words, card
     "training",  # reference trainers, refitted encoders
     "comparison",  # runs side by side, series
+    "joint",  # models with latents that all datapoints share: A-VI against F-VI
     "ood",  # scores, and how well they tell data apart
     "engine",  # an analysis: units, stages, store
     "meta",  # many data sets: doubly amortized encoders, trainers, the ladder of four rungs

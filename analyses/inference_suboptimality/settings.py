@@ -1,11 +1,12 @@
 """What is trained and how long: the models of the paper's tables, by three budgets."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from analyses.lab import Analysed, Source, Trained
+from analyses.lab import Analysed, Refitted, Source, Trained
+from gapkit.engine import spec_for
 
-__all__ = ["BUDGETS", "KINDS", "Budget", "analysed", "sources", "trained"]
+__all__ = ["AF", "BUDGETS", "FFG", "KINDS", "OVER_TIME", "Budget", "analysed", "refitted", "sources", "trained"]
 
 # Beside 784-200-200-50 with ELU and entropy annealing: what each kind of model has of its own.
 KINDS: dict[str, dict[str, Any]] = {
@@ -18,6 +19,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "FFG, decoder without hidden layers": {"decoder": 0},
     "FFG, decoder of 4 hidden layers": {"decoder": 4},
 }
+# Those that are looked at over their training, too.
+OVER_TIME = ("FFG", "AF", "FFG, larger encoder", "FFG, decoder of 4 hidden layers")
 FFG, AF = "mean_field", "auxiliary"
 
 
@@ -59,7 +62,16 @@ class Budget:
     spec: dict[str, Any] = field(default_factory=dict)
 
 
-_CPU = {"MNIST": 20, "digits": 300, "3-bit CIFAR": 15, "Fashion-MNIST": 20}
+# Fits and evidence of a smoke test: enough for every line of code, and for nothing else.
+_SMOKE = spec_for("quick")
+_SMOKE_SPEC: dict[str, Any] = {
+    "certificate": 5,
+    "bank_data": 200,
+    "fit": replace(_SMOKE.fit, num_starts=1, most_starts=2, gradient_steps=20, polish_steps=4),
+    "route_control": 0.0,
+}
+_CPU = {"MNIST": 20, "digits": 150, "3-bit CIFAR": 8, "Fashion-MNIST": 20}
+LARGEST_UNIT = 200
 _GPU = {"MNIST": 3280, "digits": 3280, "3-bit CIFAR": 400, "Fashion-MNIST": 3280}
 BUDGETS = {
     "smoke": Budget(
@@ -74,15 +86,15 @@ BUDGETS = {
         channels=(4, 8),
         sets=("digits",),
         checkpoints=2,
-        spec={"unit_size": 10},
+        spec=_SMOKE_SPEC,
     ),
     "cpu": Budget(
         name="cpu",
         seeds=3,
         epochs=_CPU,
         images=None,
-        points=200,
-        conv_points=20,
+        points=50,
+        conv_points=10,
         width=200,
         latent=50,
         channels=(16, 32, 64),
@@ -90,6 +102,7 @@ BUDGETS = {
         checkpoints=5,
         long=100,
         conv_seeds=1,
+        spec={"certificate": 25},
     ),
     "gpu": Budget(
         name="gpu",
@@ -103,23 +116,26 @@ BUDGETS = {
         channels=(64, 128, 256),
         sets=("MNIST", "Fashion-MNIST", "digits", "3-bit CIFAR"),
         checkpoints=5,
-        long=3280,
+        spec={"certificate": 50},
         effort="standard",
     ),
 }
 
 
-def sources(budget: Budget, mnist: str = "mnist", cifar: str = "cifar10") -> dict[str, Source]:
+def sources(
+    budget: Budget, mnist: str = "mnist", cifar: str = "cifar10", fashion: str = "fashion_mnist"
+) -> dict[str, Source]:
     """The data sets of a budget, by name.
 
     Args:
         budget: says which.
         mnist: name or file.
         cifar: name or file; each colour channel is cut at a half.
+        fashion: name or file; pixels are cut at a half.
     """
     found = {
         "MNIST": Source("MNIST", mnist, images=budget.images),
-        "Fashion-MNIST": Source("Fashion-MNIST", "fashion_mnist", "threshold", budget.images),
+        "Fashion-MNIST": Source("Fashion-MNIST", fashion, "threshold", budget.images),
         "digits": Source("digits", "digits", images=budget.images),
         "3-bit CIFAR": Source("3-bit CIFAR", cifar, "threshold", budget.images),
     }
@@ -153,12 +169,30 @@ def trained(budget: Budget, source: Source, kind: str, seed: int = 0, **further:
     else:
         settings |= {"hidden": (wide if larger else width,) * 2, "decoder_hidden": (width,) * decoder}
     settings |= own
+    if kind in OVER_TIME and source.name == budget.sets[0]:
+        settings["checkpoint_every"] = epochs // budget.checkpoints
     if settings["annealing"] != "none":
         settings["annealing_epochs"] = max(1, epochs // 8)  # 400 of 3,280 in the paper's code
     return Trained.of(source, **(settings | further))
 
 
-def analysed(budget: Budget, of: Trained, *families: str, points: int | None = None, **further: Any) -> Analysed:
+def refitted(budget: Budget, source: Source, seed: int, **settings: Any) -> Refitted:
+    """Another encoder for the FFG model of a seed, trained for a quarter of its epochs.
+
+    Args:
+        budget: of the model.
+        source: of the data.
+        seed: of both trainings.
+        settings: of ``RefitConfig``.
+    """
+    epochs = max(1, budget.epochs[source.name] // 4)
+    whole = {"start": "fresh", "epochs": epochs, "seed": seed, **settings}
+    return Refitted(trained(budget, source, "FFG", seed), tuple(sorted(whole.items())))
+
+
+def analysed(
+    budget: Budget, of: Trained | Refitted, *families: str, points: int | None = None, **further: Any
+) -> Analysed:
     """The run of a model on both splits.
 
     Args:
@@ -170,6 +204,7 @@ def analysed(budget: Budget, of: Trained, *families: str, points: int | None = N
     """
     conv = dict(of.settings).get("model") == "conv" if isinstance(of, Trained) else False
     count = points or (budget.conv_points if conv else budget.points)
-    checkpoint = further.pop("checkpoint", None)
+    further = {"unit_size": min(count, LARGEST_UNIT), **further}  # a whole unit is computed, however few it holds
+    checkpoint, data = further.pop("checkpoint", None), further.pop("data", None)
     spec = tuple(sorted((budget.spec | further).items()))
-    return Analysed(of, count, families, checkpoint, spec, budget.effort)
+    return Analysed(of, count, families, checkpoint, spec, budget.effort, data=data)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, TextIO
 import typer
 from typer.core import TyperGroup
 
+from gapkit.cli.amortize import amortize
 from gapkit.cli.analyze import analyze
 from gapkit.cli.certify import certify
 from gapkit.cli.command import given
@@ -82,6 +83,7 @@ app.command()(certify)
 app.command()(train)
 app.command()(refit)
 app.command()(score)
+app.command()(amortize)
 app.command()(demo)
 
 

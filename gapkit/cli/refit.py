@@ -18,6 +18,7 @@ from gapkit.cli.options import Allow, Checkpoint, Condition, DataKey, Device, La
 from gapkit.cli.reading import reads_model
 from gapkit.cli.refitted import beside, how_to_load, write_refit
 from gapkit.cli.streams import console
+from gapkit.cli.train import parse_widths
 from gapkit.core.errors import InputError
 from gapkit.core.phrases import RANGE_NOTE, any_range, interval_text
 from gapkit.ladder import STANDARD
@@ -54,6 +55,10 @@ def refit(
     ] = "fine_tune",
     on: Annotated[str, typer.Option(help="Train on data, samples (from the model) or a mixture of both.")] = "data",
     factor: Annotated[float, typer.Option(help="Of the hidden sizes of a larger encoder.")] = 2.0,
+    hidden: Annotated[
+        str | None, typer.Option(help='Widths (or channels) of a fresh encoder, e.g. "50,50"; "" for none.')
+    ] = None,
+    posterior: Annotated[str | None, typer.Option(help="Family of a fresh encoder's q(z|x), e.g. flow.")] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the data.")] = 50,
     batch_size: Annotated[int, typer.Option(help="Datapoints of a step.")] = 100,
     learning_rate: Annotated[float, typer.Option(help="Of the first step; it falls to zero.")] = 1e-3,
@@ -73,6 +78,7 @@ def refit(
 ) -> None:
     """Train another encoder on the frozen decoder, and say which part of the encoder's gap that closes."""
     _check_out(out)
+    widths = parse_widths("--hidden", hidden)
     wanted = DataSource(
         source=data,
         key=data_key,
@@ -100,6 +106,8 @@ def refit(
             start=start,
             on=on,
             factor=factor,
+            hidden=widths,
+            posterior=posterior,
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
@@ -130,7 +138,8 @@ def refit(
     from gapkit.training.compare_encoders import in_words
 
     gains = [summaries[split].differences[f"{_NEW} minus {_OLD}"] for split in ("train", "test")]
-    sentences = in_words(summaries, start, _NEW, _OLD)
+    kind = start if widths is None and posterior is None else "other"
+    sentences = in_words(summaries, kind, _NEW, _OLD)
     digests = {name: part.sha256 for name, part in sets.items()}
     if beside_x is not None:
         digests[CONDITION] = digest_of_condition(beside_x)

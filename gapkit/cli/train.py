@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gapkit.cli.folder import claim_folder
+from gapkit.cli.options import Device
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError
 
 if TYPE_CHECKING:
     from gapkit.training import EpochReport
 
-__all__ = ["train"]
+__all__ = ["parse_widths", "train"]
 
 
 def train(
@@ -61,16 +62,19 @@ def train(
     validation_fraction: Annotated[float, typer.Option(help="Share held out for early stopping.")] = 0.1,
     checkpoint_every: Annotated[int, typer.Option(help="Epochs between checkpoints; 0 writes none.")] = 0,
     seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    device: Device = "cpu",
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier model in the folder.")] = False,
 ) -> None:
     """Train a reference VAE and write OUT/model.pt."""
-    widths = _parse_widths("--hidden", hidden)  # cheap checks before torch is imported
-    decoder_widths = _parse_widths("--decoder-hidden", decoder_hidden)
+    widths = parse_widths("--hidden", hidden)  # cheap checks before torch is imported
+    decoder_widths = parse_widths("--decoder-hidden", decoder_hidden)
     claim_folder(out)
+    from gapkit.engine import checked_device
     from gapkit.inputs.data import load
     from gapkit.training import TrainConfig
     from gapkit.training import train as run
 
+    place = checked_device(device)
     config = TrainConfig(
         data=data,
         model=model,
@@ -99,7 +103,7 @@ def train(
     )
     dataset = load(data, split="train", key=data_key, limit=limit)
     with _progress(console(errors=True), epochs) as report:
-        result = run(config, dataset, out, progress=report, overwrite=overwrite)
+        result = run(config, dataset, out, progress=report, overwrite=overwrite, device=place)
     last = result.history[result.best_epoch - 1]
     loss = last["loss"] if last["validation_loss"] is None else last["validation_loss"]
     ended = ", stopped early" if result.stopped_early else ""
@@ -107,7 +111,7 @@ def train(
     typer.echo(f"next:  {_next_command(result.path, data, data_key, str(config.binarize))}")
 
 
-def _parse_widths(option: str, text: str | None) -> tuple[int, ...] | None:
+def parse_widths(option: str, text: str | None) -> tuple[int, ...] | None:
     """Read ``"200,200"``; an empty text means no hidden layers."""
     if text is None:
         return None

@@ -5,6 +5,7 @@ training differ too. So its contrast is measured for several trainings, and its 
 training to training and that over datapoints.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,15 +55,16 @@ class Judged(Record):
 
     Attributes:
         claim: what was tested.
-        verdict: ``holds`` if the whole interval is beyond the claim's limit by more than the shortfall, ``does not
-            hold`` if it is short of it by as much, else ``not enough evidence``.
+        verdict: ``holds`` if the whole interval is beyond the claim's limit, also with what fits may have left, ``does
+            not hold`` if it is short of it, else ``not enough evidence``.
         trainings: the contrast of each training.
         mean: of them.
         se_trainings: its error from the variation between trainings; None for a single one.
         se_datapoints: its error over datapoints; None where none are known.
         ci95: its 95% interval, see :mod:`gapkit.comparison.trainings`; None for a single training.
         datapoints: how many the trainings share; 0 where none are known.
-        shortfall: how far the mean may be off because fits fell short: the largest of the trainings.
+        left: what perfect fits might add to the mean, from the lowest to the highest over trainings: (0, 0) where no
+            fit enters.
     """
 
     claim: Claim
@@ -73,7 +75,7 @@ class Judged(Record):
     se_datapoints: float | None
     ci95: Interval | None
     datapoints: int
-    shortfall: float = 0.0
+    left: Interval = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ class Claims(Record):
                 "mean": one.mean,
                 "low": one.ci95[0] if one.ci95 else None,
                 "high": one.ci95[1] if one.ci95 else None,
+                "left_low": one.left[0],
+                "left_high": one.left[1],
                 "trainings": len(one.trainings),
                 "datapoints": one.datapoints,
                 "verdict": one.verdict,
@@ -147,32 +151,41 @@ def judge(claim: Claim, measured: Sequence[Measured | float]) -> Judged:
         ('holds', 'not enough evidence')
     """
     found = [one if isinstance(one, Measured) else Measured(float(one)) for one in measured]
-    finite = [one.finite() for one in found]
-    if not finite or any(part.empty for part in finite):
-        what = "no training" if not finite else f"training {[p.empty for p in finite].index(True)} without a number"
+    empty = [not math.isfinite(one.mean) for one in found]
+    if not found or any(empty):
+        what = "no training" if not found else f"training {empty.index(True)} without a number"
         raise InputError(f"judge {claim.text!r:.80}", what, "give one finite contrast or more for each training")
-    by_datapoint = all(isinstance(one.values, pd.Series) for one in found)
-    shared = pd.concat(finite, axis=1, join="inner") if by_datapoint else pd.DataFrame()
-    known = len(shared) > 1
-    values = shared.to_numpy(float).T if known else np.array([[part.mean()] for part in finite])
-    over, off = mean_over_trainings(values), max(one.shortfall for one in found)
+    values, minus = _matrix([one.values for one in found]), _matrix([one.minus for one in found])
+    if values is None or (minus is None and any(one.minus is not None for one in found)):
+        values, minus = np.array([[one.mean] for one in found]), None
+    over = mean_over_trainings(values, minus)
+    left = (min(one.low for one in found), max(one.high for one in found))
+    means = values.mean(1) - (0.0 if minus is None else minus.mean(1))
     return Judged(
         claim,
-        _verdict(over, claim.more_than, off),
-        tuple(float(value) for value in values.mean(1)),
+        _verdict(over, claim.more_than, left),
+        tuple(float(value) for value in means),
         over.mean,
         over.se_trainings,
         over.se_datapoints,
         over.ci95,
-        len(shared) if known else 0,
-        off,
+        sum(part.shape[1] for part in (values, minus) if part is not None and part.shape[1] > 1),
+        left,
     )
 
 
-def _verdict(over: OverTrainings, limit: float, shortfall: float) -> Verdict:
+def _matrix(columns: Sequence[pd.Series | float | None]) -> np.ndarray | None:
+    """(T, N) of the datapoints that are finite in every training; None for fewer than two, or for numbers alone."""
+    if not all(isinstance(column, pd.Series) for column in columns):
+        return None
+    joined = pd.concat(columns, axis=1, join="inner").to_numpy(float)
+    joined = joined[np.isfinite(joined).all(1)]
+    return joined.T if len(joined) > 1 else None
+
+
+def _verdict(over: OverTrainings, limit: float, left: Interval) -> Verdict:
     if over.ci95 is None:
         return "not enough evidence"
-    low, high = over.ci95
-    if low - shortfall > limit:
+    if over.ci95[0] + left[0] > limit:
         return "holds"
-    return "does not hold" if high + shortfall < limit else "not enough evidence"
+    return "does not hold" if over.ci95[1] + left[1] < limit else "not enough evidence"

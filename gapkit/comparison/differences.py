@@ -12,7 +12,7 @@ import pandas as pd
 
 from gapkit.comparison.records import Direction, PairedMean
 from gapkit.core.means import Mean
-from gapkit.ladder import Ladder, beside, error_of, family_sides, is_bound
+from gapkit.ladder import Ladder, beside, error_of, family_sides, is_bound, quantity
 from gapkit.results.summary import summarise_values
 
 __all__ = ["finite_rows", "level_summaries", "paired", "shortfalls_of", "summarise_pair"]
@@ -95,13 +95,16 @@ def shortfalls_of(table: pd.DataFrame, ladder: Ladder, further: Sequence[str] = 
     Args:
         table: of a run.
         ladder: of it.
-        further: quantities of families beside the fitted rung, which are taken to fall short as that one does.
+        further: quantities of families beside the fitted rung, which fall short by certificates of their own; where a
+            table of an earlier version lacks them, they are taken to fall short as that rung does.
     """
-    columns = {name: column for name, (column, _, _) in ladder.shortfalls().items()}
+    columns = {name: (column, times) for name, (column, times, _) in ladder.shortfalls().items()}
     if ladder.fitted:
-        columns |= dict.fromkeys(family_sides(further, ladder), ladder.fitted.shortfall)
-    short = {column: _shortfall(table, column) for column in {*columns.values()}}
-    return {name: short[column] for name, column in columns.items()}
+        for name in family_sides(further, ladder):
+            own = f"{ladder.fitted.shortfall}_{quantity(name, ladder).of}"
+            columns[name] = (own if own in table else ladder.fitted.shortfall, 1)
+    short = {column: _shortfall(table, column) for column, _ in {*columns.values()}}
+    return {name: times * short[column] for name, (column, times) in columns.items()}
 
 
 def _shortfall(table: pd.DataFrame, column: str) -> float:

@@ -29,19 +29,25 @@ __all__ = ["OverTrainings", "mean_over_trainings"]
 
 @dataclass(frozen=True)
 class OverTrainings:
-    """A mean over trainings; see :class:`gapkit.comparison.claims.Judged` for the fields."""
+    """A mean over trainings; see :class:`gapkit.comparison.claims.Judged` for the fields.
+
+    Attributes:
+        se: the error of the mean from all that is known: the two parts without what both of them hold.
+    """
 
     mean: float
     se_trainings: float | None
     se_datapoints: float | None
+    se: float | None
     ci95: Interval | None
 
 
-def mean_over_trainings(values: np.ndarray) -> OverTrainings:
+def mean_over_trainings(values: np.ndarray, minus: np.ndarray | None = None) -> OverTrainings:
     """The mean, its errors and its interval.
 
     Args:
         values: finite, (T, N) of T trainings on the same N datapoints, or (T, 1) where only means are known.
+        minus: finite, (T, M) of the same trainings on M other datapoints, whose mean is subtracted.
 
     Returns:
         Errors are None where there is nothing to estimate them from, and so is the interval of a single training: what
@@ -52,19 +58,21 @@ def mean_over_trainings(values: np.ndarray) -> OverTrainings:
         >>> print(f"{found.mean:.2f} {found.se_trainings:.2f} {found.se_datapoints:.2f}")
         1.50 0.29 0.50
     """
-    trainings, datapoints = values.shape
-    mean = float(values.mean())
-    of_trainings = float(values.mean(1).var(ddof=1)) / trainings if trainings > 1 else None
-    of_datapoints = float(values.mean(0).var(ddof=1)) / datapoints if datapoints > 1 else None
-    roots = _root(of_trainings), _root(of_datapoints)
+    samples = [values] if minus is None else [values, minus]
+    means = values.mean(1) - (0.0 if minus is None else minus.mean(1))
+    trainings, mean = len(means), float(means.mean())
+    of_trainings = float(means.var(ddof=1)) / trainings if trainings > 1 else None
+    parts = [(float(part.mean(0).var(ddof=1)) / part.shape[1], part) for part in samples if part.shape[1] > 1]
+    of_datapoints = sum(variance for variance, _ in parts) if parts else None
     if of_trainings is None:
-        return OverTrainings(mean, *roots, ci95=None)
-    half = _quantile(trainings) * math.sqrt(of_trainings)
-    if of_datapoints is not None:
-        alone = max(of_datapoints - _rest(values), 0.0)  # the rest is in the part of the trainings already
-        wide = _quantile(datapoints)
-        half = max(math.hypot(half, wide * math.sqrt(alone)), wide * math.sqrt(of_datapoints))
-    return OverTrainings(mean, *roots, ci95=(mean - half, mean + half))
+        error = _root(of_datapoints)
+        return OverTrainings(mean, None, error, error, None)
+    # What is left beside trainings and datapoints is in the part of the trainings already.
+    alone = [(max(variance - _rest(part), 0.0), _quantile(part.shape[1])) for variance, part in parts]
+    half = math.sqrt(sum(wide**2 * variance for variance, wide in [*alone, (of_trainings, _quantile(trainings))]))
+    whole = math.sqrt(sum(_quantile(part.shape[1]) ** 2 * variance for variance, part in parts))
+    half, error = max(half, whole), math.sqrt(max(of_trainings + sum(part for part, _ in alone), of_datapoints or 0.0))
+    return OverTrainings(mean, _root(of_trainings), _root(of_datapoints), error, (mean - half, mean + half))
 
 
 def _quantile(count: int) -> float:

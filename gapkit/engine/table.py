@@ -97,6 +97,8 @@ def rows(
             instead = decompose(ladder, {**levels, fit_rung.name: other.elbo}, {fit_rung.name: other.shortfall})
             add(side_name("family_gap", name, ladder), instead[above.name])
             beside.append(instead[above.name])
+            table[f"{fit_rung.shortfall}_{name}"] = other.certificate.gap.tolist()
+            table[error_of(f"{fit_rung.shortfall}_{name}")] = other.certificate.std_error.tolist()
     for name, other_elbo in others.items():
         if side_name("encoder", name, ladder) in levels:
             continue

@@ -1,5 +1,6 @@
 """Pictures: each takes a result, a comparison, results by name or a scored table, and returns the Axes it drew on."""
 
+from gapkit.plots.amortization import amortization
 from gapkit.plots.certificate import certificate
 from gapkit.plots.class_gaps import class_gaps
 from gapkit.plots.compare import differences, ladders
@@ -23,6 +24,7 @@ from gapkit.plots.weights import weights
 
 __all__ = [
     "ais_convergence",
+    "amortization",
     "certificate",
     "class_gaps",
     "contours",

@@ -1,5 +1,6 @@
 """The report: a document as data, then a renderer. It needs a result, and neither model nor GPU."""
 
+from gapkit.report.amortization import build_amortization
 from gapkit.report.analysis import build
 from gapkit.report.blocks import Document
 from gapkit.report.comparison import build_comparison
@@ -13,6 +14,7 @@ __all__ = [
     "Document",
     "as_bytes",
     "build",
+    "build_amortization",
     "build_comparison",
     "build_score",
     "render",

@@ -17,9 +17,9 @@ _COLUMNS = (
 )
 _NOTE = (
     "Each contrast is a mean over trainings. Its interval holds the variation between trainings and that over "
-    "datapoints, each by Student's t: with three trainings it is wide where they differ. A claim holds if all of the "
-    "interval is beyond its limit, by more than the fits of q* may have fallen short; every interval is a 95% interval "
-    "by itself, so that of many claims a few may be judged wrongly."
+    "datapoints, each by Student's t: of few trainings it is wide where they differ. A claim holds if all of the "
+    "interval is beyond its limit, and would be with perfect fits of q*. Every interval is a 95% interval by itself. "
+    "Claims about the same trainings share their luck: if one is judged wrongly, others may be with it."
 )
 
 
@@ -56,7 +56,14 @@ def _under(one: Judged) -> str:
     each = ", ".join(_number(value, decimals) for value in one.trainings)
     points = f", on {one.datapoints:,} datapoints" if one.datapoints else ""
     source = f" Claimed in: {one.claim.source}." if one.claim.source else ""
-    return f"{one.claim.contrast}{limit}. By training{points}: {each}.{source}"
+    low, high = one.left
+    left = f" Perfect fits might add {_number(low, decimals)} to {_number(high, decimals)}." if _matters(one) else ""
+    return f"{one.claim.contrast}{limit}. By training{points}: {each}.{left}{source}"
+
+
+def _matters(one: Judged) -> bool:
+    """Whether what fits may have left is worth a sentence: more than a twentieth of the interval's half width."""
+    return one.ci95 is not None and one.left[1] - one.left[0] > 0.025 * (one.ci95[1] - one.ci95[0])
 
 
 def _decimals(one: Judged) -> int:

@@ -9,6 +9,7 @@ from gapkit.comparison import Claims, Comparison
 from gapkit.core.errors import InputError
 from gapkit.core.files import kind_of, write_atomically
 from gapkit.ood import Scored
+from gapkit.report.amortization import build_amortization
 from gapkit.report.analysis import build
 from gapkit.report.blocks import Document
 from gapkit.report.claims import build_claims
@@ -18,6 +19,7 @@ from gapkit.report.pdf import render_pdf
 from gapkit.report.score import build_score
 from gapkit.report.sources import without_sources
 from gapkit.results import Result
+from gapkit.results.amortization import Amortization
 
 __all__ = ["as_bytes", "write_report"]
 
@@ -30,6 +32,7 @@ _BUILDERS: dict[type, Callable[[Any], Document]] = {
     Comparison: build_comparison,
     Scored: build_score,
     Claims: build_claims,
+    Amortization: build_amortization,
     Document: lambda document: document,
 }
 

@@ -61,6 +61,7 @@ def fisher_features(dist: Distribution, x: Tensor | None = None) -> tuple[Tensor
         x: the data, shape (N, *x_shape); None takes the information on average.
 
     Example:
+        >>> from torch.distributions import Independent
         >>> phi, w = fisher_features(Independent(Bernoulli(logits=torch.zeros(1, 2)), 1))
         >>> w
         tensor([[0.2500, 0.2500]])

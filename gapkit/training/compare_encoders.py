@@ -162,6 +162,11 @@ _TRAINED = {
         "so much of the gap was missing capacity and unfinished training together (start fine_tune tells the latter)",
         "no lack of capacity shows with this much training",
     ),
+    "other": (
+        "A new encoder of other layers or another family",
+        "so much comes from its layers, its family and its training together",
+        "neither its layers nor its family bring anything with this much training",
+    ),
 }
 
 
@@ -173,7 +178,7 @@ def in_words(summaries: Mapping[str, EncoderSummary], start: str, new: str = "re
     Args:
         summaries: :attr:`EncoderComparison.summary_values` of ``test`` data and, where the gain on them is to be
             distinguished from what does not generalise, of ``train`` data.
-        start: where the new encoder started, one of ``gapkit.training.refit_config.STARTS``.
+        start: one of ``gapkit.training.refit_config.STARTS``; ``other`` of other layers or another family.
         new: its name in the comparisons.
         old: the name of the encoder that the refit began with; further ones are compared in sentences of their own.
 

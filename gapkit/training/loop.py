@@ -63,6 +63,7 @@ def train(
     *,
     progress: Callable[[EpochReport], None] | None = None,
     overwrite: bool = False,
+    device: torch.device | str = "cpu",
 ) -> TrainResult:
     """Train a reference model and write ``out/model.pt``, with ``out/checkpoints/epoch-0010.pt`` and so on if asked.
 
@@ -72,6 +73,7 @@ def train(
         out: folder of the results.
         progress: called after every epoch.
         overwrite: replace the model and the checkpoints of an earlier run.
+        device: where to train; data stay where they are, and batches are moved.
 
     Returns:
         Where the model is and how training went.
@@ -96,7 +98,7 @@ def train(
     x, name = (data.x, data.name) if isinstance(data, Dataset) else (data, str(config.data))
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
         torch.manual_seed(config.seed)
-        run = _Run(config, x, name, out, progress)
+        run = _Run(config, x, name, out, progress, torch.device(device))
         clear_folder(out, overwrite)  # now that nothing is left to be refused
         return run.run()
 
@@ -111,13 +113,15 @@ class _Run:
         data_name: str,
         out: Path,
         progress: Callable[[EpochReport], None] | None,
+        device: torch.device,
     ) -> None:
-        self.config, self.data_name, self.out, self.progress = config, data_name, out, progress
+        self.config, self.data_name, self.out, self.progress, self.device = config, data_name, out, progress, device
         self.order = torch.Generator().manual_seed(config.seed)  # of permutations and binarization
         self.x, self.held_out = prepare_data(config, x, self.order)
         builder, arguments = config.builder_arguments(tuple(x.shape[1:]))
-        self.model: PairModel = build(builder, **arguments)
-        self.model.likelihood.check_support(next(self._batches()) if config.binarize == "dynamic" else self.x)
+        self.model: PairModel = build(builder, **arguments).to(device)
+        seen = next(self._batches()).cpu() if config.binarize == "dynamic" else self.x
+        self.model.likelihood.check_support(seen)
         self.optimizer = make_optimizer(config, self.model)
         self.history: list[dict[str, Any]] = []
         self.good: tuple[int, State] | None = None  # last epoch that ended with finite weights
@@ -175,7 +179,8 @@ class _Run:
         """Yield the data in a fresh order; a dynamic binarization is drawn on the way."""
         for index in torch.randperm(len(self.x), generator=self.order).split(self.config.batch_size):
             batch = self.x[index]
-            yield torch.bernoulli(batch, generator=self.order) if self.config.binarize == "dynamic" else batch
+            batch = torch.bernoulli(batch, generator=self.order) if self.config.binarize == "dynamic" else batch
+            yield batch.to(self.device)
 
     def _noisy(self, batch: Tensor) -> Tensor | None:
         """What the encoder is given in the place of a batch, where it is not that."""
@@ -190,7 +195,10 @@ class _Run:
         self.model.eval()
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
-            bounds = [objective(self.model, part, self.config.num_samples) for part in self.held_out.split(1000)]
+            bounds = [
+                objective(self.model, part.to(self.device), self.config.num_samples)
+                for part in self.held_out.split(1000)
+            ]
         return -torch.cat(bounds).mean().item()
 
     def _remember(self, epoch: int, validation: float | None) -> None:

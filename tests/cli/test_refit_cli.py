@@ -71,6 +71,15 @@ def test_another_refit_to_compare_with(gapkit, given, tmp_path):
     assert gapkit(*words, "--out", "twice", "--against", "same/model.pt", "--against", "same/model.pt")[0] == 2
 
 
+def test_an_encoder_of_other_layers_and_another_family(gapkit, given, tmp_path):
+    words = ("refit", given, *OPTIONS, "--start", "fresh", "--hidden", "", "--posterior", "flow", "--epochs", 2)
+    code, out, err = gapkit(*words, "--out", "new")
+    assert code == 0, err
+    assert "A new encoder of other layers or another family" in out
+    config = load_model(tmp_path / "new" / "model.pt").config
+    assert (config["hidden"], config["posterior"]) == ([], "flow")
+
+
 def test_grey_data_are_drawn_anew_every_epoch(gapkit, given, tmp_path):
     words = ("refit", given, *OPTIONS, "--binarize", "dynamic", "--epochs", 2, "--seed", 5)
     assert gapkit(*words, "--out", "a")[0] == 0
@@ -229,6 +238,9 @@ BAD = {
     "no training data apart": (no_splits, ["--data", "x.npy"], "x_train and x_test", None),
     "no epochs": (None, ["--data", "digits", "--epochs", 0], "1 or more", None),
     "a factor that narrows": (None, ["--data", "digits", "--start", "larger", "--factor", 0.5], "above 1", None),
+    "layers of an encoder that stays": (None, ["--data", "digits", "--hidden", "8"], "start='fresh'", None),
+    "another family without a new encoder": (None, ["--data", "digits", "--posterior", "flow"], "start='fresh'", None),
+    "an unknown family": (None, ["--data", "digits", "--start", "fresh", "--posterior", "x"], "full_rank", None),
     "unknown binarization": (None, ["--data", "digits", "--binarize", "yes"], "threshold", None),
     "grey pixels": (None, ["--data", "digits", "--binarize", "none"], "--binarize", None),
     "data of the wrong size": (

@@ -70,10 +70,39 @@ def test_claims_that_are_plainly_true_or_false():
     assert judge(CLAIM, near[:1]).ci95 is None
 
 
-def test_fits_that_fell_short_take_a_verdict_back():
+def test_what_fits_may_have_left_takes_a_verdict_back_on_its_own_side():
     rows = 0.05 + 0.001 * np.random.default_rng(2).standard_normal((3, 30))
-    verdicts = [judge(CLAIM, [Measured(pd.Series(row), off) for row in rows]).verdict for off in (0.0, 0.1)]
-    assert verdicts == ["holds", "not enough evidence"]
+
+    def verdict(**left):
+        return judge(CLAIM, [Measured(pd.Series(row), **left) for row in rows]).verdict
+
+    assert [verdict(), verdict(low=-0.1), verdict(high=0.1)] == ["holds", "not enough evidence", "holds"]
+
+
+def test_what_is_left_adds_up_in_differences():
+    one, other = Measured(pd.Series([1.0]), low=-0.2), Measured(pd.Series([0.5]), high=0.3)
+    found = one - other
+    assert (found.low, found.high) == (-0.5, 0.0)
+    assert ((found - one).low, (found - one).high) == (-0.5, 0.2)
+    assert (found.times(2.0).low, found.times(2.0).mean) == (-1.0, 1.0)
+
+
+def test_a_contrast_of_other_datapoints_has_the_variation_of_both():
+    rng, runs, covered = np.random.default_rng(3), 1000, 0
+    for _ in range(runs):
+        test, train = (drawn(rng, 3, 40, between=0.03, over=0.6, rest=0.1) for _ in range(2))
+        found = [Measured(pd.Series(a)).apart(Measured(pd.Series(b))) for a, b in zip(test, train, strict=True)]
+        low, high = judge(CLAIM, found).ci95
+        covered += low <= 0.0 <= high
+    assert covered / runs > 0.95 - 3 * math.sqrt(0.95 * 0.05 / runs)
+    assert judge(CLAIM, found).datapoints == 80
+
+
+def test_the_error_of_a_mean_counts_what_is_left_once():
+    rng = np.random.default_rng(4)
+    values = np.stack([drawn(rng, 3, 50, between=0.0, over=0.0, rest=1.0) for _ in range(400)])
+    claimed = np.mean([mean_over_trainings(part).se for part in values])
+    assert claimed == pytest.approx(values.mean((1, 2)).std(), rel=0.2)
 
 
 def test_datapoints_are_joined_by_name_and_kept_where_all_are_finite():
@@ -97,6 +126,10 @@ def test_quantities_of_runs():
     one, two = spread(seed=0), spread(seed=1)
     gap = level(one, "amortization_gap")
     assert gap.values.to_numpy() == pytest.approx(one.datapoints["amortization_gap"].to_numpy(float))
+    assert (gap.low, level(one, "approximation_gap").high) == (0.0, 0.0)
+    assert gap.high == -level(one, "approximation_gap").low > 0.0
+    assert level(one, "amortization_minus_approximation").high == pytest.approx(2 * gap.high)
+    assert level(one, "elbo").high == level(one, "total_gap").high == 0.0
     more = difference(one, two, "amortization_gap", "test")
     assert more.values.to_numpy() == pytest.approx(
         (one.datapoints["amortization_gap"] - two.datapoints["amortization_gap"]).to_numpy(float)
