@@ -13,7 +13,6 @@ from typing import Any
 
 import pandas as pd
 import torch
-from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 from analyses.meta_amortization.settings import Seeded, Study, experiment, over_seeds
@@ -29,6 +28,7 @@ from gapkit.meta import (
     shifts,
     train_meta,
 )
+from gapkit.plots.style import new_axes
 from gapkit.training import TrainConfig, train
 
 __all__ = ["jobs", "part"]
@@ -186,7 +186,7 @@ def _mean(study: Study, job: Seeded, split: str) -> dict[str, float]:
 
 
 def _draw(table: pd.DataFrame) -> Axes:
-    _, axes = pyplot.subplots(figsize=(5, 3), layout="constrained")
+    axes = new_axes(5.0, 3.0)
     for split in ("seen", "held out"):
         values: Sequence[Any] = table[f"Left to the largest, {split}"]
         axes.plot(table["Datapoints"], [one.value for one in values], "o-", label=split)
