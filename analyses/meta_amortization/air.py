@@ -8,7 +8,6 @@ The claim "regularised inference generalises better" is refuted where the test l
 from typing import Any
 
 import pandas as pd
-from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 from analyses.lab import Analysed, Trained
@@ -16,6 +15,7 @@ from analyses.meta_amortization.settings import Study, experiment, over_seeds
 from analyses.page import Drawn, Part
 from gapkit import Result
 from gapkit.comparison import Claim, Judged, difference, judge, level
+from gapkit.plots.style import new_axes
 from gapkit.report.blocks import PlusMinus
 
 __all__ = ["jobs", "part"]
@@ -118,7 +118,7 @@ def _mean(results: list[Result], name: str, split: str) -> PlusMinus:
 
 
 def _draw(found: dict[str, list[Result]]) -> Axes:
-    _, axes = pyplot.subplots(figsize=(5, 3))
+    axes = new_axes(5.0, 3.0)
     for name in ("approximation_gap", "amortization_gap"):
         values = [_mean(found[f"noise {noise:g}"], name, "test") for noise in NOISES]
         errors = [value.error or 0.0 for value in values]

@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 import torch
-from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 from analyses.meta_amortization.settings import Seeded, Study, experiment, over_seeds
@@ -20,6 +19,7 @@ from analyses.page import Drawn, Part
 from gapkit import Result
 from gapkit.comparison import Claim, judge
 from gapkit.meta import LinearGaussianMeta, MetaTrainConfig, analyze_meta, fit_each_dataset, train_meta
+from gapkit.plots.style import new_axes
 
 __all__ = ["jobs", "part"]
 
@@ -119,7 +119,7 @@ def _mean(result: Result, split: str, name: str) -> float:
 
 
 def _draw(rows: Sequence[dict[str, Any]]) -> Axes:
-    _, axes = pyplot.subplots(figsize=(5, 3))
+    axes = new_axes(5.0, 3.0)
     sizes = torch.arange(0, 21)
     axes.plot(sizes, [EXACT.meta_gap(int(size)) for size in sizes], color="0.5")
     axes.plot([row["Context size"] for row in rows], [row["Trained"].value for row in rows], "o")

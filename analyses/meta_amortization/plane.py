@@ -13,7 +13,6 @@ from typing import Any
 
 import pandas as pd
 import torch
-from matplotlib import pyplot
 from matplotlib.axes import Axes
 from torch import Tensor
 
@@ -22,6 +21,7 @@ from analyses.page import Drawn, Part
 from gapkit.comparison import Claim, judge
 from gapkit.meta import InclinedPlane, MetaTrainConfig, compiled, descend
 from gapkit.models.reference import build
+from gapkit.plots.style import new_axes
 
 __all__ = ["jobs", "part"]
 
@@ -149,7 +149,7 @@ def _over(run: dict[str, Any], where: Tensor) -> float:
 
 
 def _draw(errors: list[float]) -> Axes:
-    _, axes = pyplot.subplots(figsize=(6, 3))
+    axes = new_axes(6.0, 3.0)
     grid = torch.tensor(errors).reshape(len(LENGTHS), len(ANGLES)).T
     shown = axes.pcolormesh(LENGTHS, ANGLES, grid, shading="nearest", vmin=0, vmax=0.05)
     axes.plot([2, 10, 10, 2, 2], [20, 20, 60, 60, 20], color="white")
