@@ -12,7 +12,7 @@ import pandas as pd
 
 from gapkit.comparison.records import Direction, PairedMean
 from gapkit.core.means import Mean
-from gapkit.ladder import Ladder, beside, error_of, family_sides, is_bound, quantity
+from gapkit.ladder import Ladder, beside, error_of, family_sides, is_bound, quantity, side_name
 from gapkit.results.summary import summarise_values
 
 __all__ = ["finite_rows", "level_summaries", "paired", "shortfalls_of", "summarise_pair"]
@@ -101,7 +101,7 @@ def shortfalls_of(table: pd.DataFrame, ladder: Ladder, further: Sequence[str] = 
     columns = {name: (column, times) for name, (column, times, _) in ladder.shortfalls().items()}
     if ladder.fitted:
         for name in family_sides(further, ladder):
-            own = f"{ladder.fitted.shortfall}_{quantity(name, ladder).of}"
+            own = side_name("family_left", quantity(name, ladder).of, ladder)
             columns[name] = (own if own in table else ladder.fitted.shortfall, 1)
     short = {column: _shortfall(table, column) for column, _ in {*columns.values()}}
     return {name: times * short[column] for name, (column, times) in columns.items()}

@@ -97,15 +97,16 @@ def rows(
             instead = decompose(ladder, {**levels, fit_rung.name: other.elbo}, {fit_rung.name: other.shortfall})
             add(side_name("family_gap", name, ladder), instead[above.name])
             beside.append(instead[above.name])
-            table[f"{fit_rung.shortfall}_{name}"] = other.certificate.gap.tolist()
-            table[error_of(f"{fit_rung.shortfall}_{name}")] = other.certificate.std_error.tolist()
+            left = side_name("family_left", name, ladder)
+            table[left] = other.certificate.gap.tolist()
+            table[error_of(left)] = other.certificate.std_error.tolist()
     for name, other_elbo in others.items():
         if side_name("encoder", name, ladder) in levels:
             continue
         add(side_name("encoder", name, ladder), other_elbo)
         add(side_name("gain", name, ladder), gap_of(other_elbo, fitted.encoder))
-        left = decompose(ladder, {**levels, ladder.ends(below)[1].name: other_elbo}, shortfalls)
-        add(side_name("left", name, ladder), left[below.name])
+        instead = decompose(ladder, {**levels, ladder.ends(below)[1].name: other_elbo}, shortfalls)
+        add(side_name("left", name, ladder), instead[below.name])
     add("iwae", iwae)
     table["ess"] = iwae.diagnostics["ess"].tolist()
     table["khat"] = iwae.diagnostics["khat"].tolist()

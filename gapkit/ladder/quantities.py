@@ -27,7 +27,18 @@ __all__ = [
 ]
 
 Kind = Literal[
-    "rung", "gap", "total", "contrast", "family", "family_gap", "encoder", "gain", "left", "estimate", "other"
+    "rung",
+    "gap",
+    "total",
+    "contrast",
+    "family",
+    "family_gap",
+    "family_left",
+    "encoder",
+    "gain",
+    "left",
+    "estimate",
+    "other",
 ]
 
 # Families of q*, by the name in a column.
@@ -49,7 +60,8 @@ class Quantity:
     Attributes:
         name: of the column; its error is in ``NAME_se``.
         kind: ``rung``, ``gap`` or ``total`` of the ladder; ``contrast``, the difference of two gaps; ``family``, the
-            best q of another family, and ``family_gap``, what that one cannot reach; ``encoder``, L[q] of a further
+            best q of another family, ``family_gap``, what that one cannot reach, and ``family_left``, what its fit has
+            left; ``encoder``, L[q] of a further
             encoder, what it would ``gain`` and what it has ``left``; another ``estimate``; or ``other``.
         label: what it is called in a table.
         meaning: a sentence or two.
@@ -162,13 +174,16 @@ def _side(name: str, ladder: Ladder) -> Quantity | None:
     if kind == "family" and star:
         meaning = f"The ELBO of the best {words} for each datapoint, no encoder."
         return Quantity(name, kind, f"{star.label}, {called}", meaning, of)
+    if kind == "family_left" and star:
+        meaning = f"How far the fit of the {words} still is from the best one, estimated on fresh noise."
+        return Quantity(name, kind, f"Left to gain on {star.label}, {called}", meaning, of)
     assert above
     meaning = f"{ladder.top.label} minus that: what even the best {words} cannot reach."
     return Quantity(name, kind, f"{_capital(above.label)}, {called}", meaning, of)
 
 
 def side_name(kind: Kind, of: str, ladder: Ladder = STANDARD) -> str:
-    """The column of a side note: of another family (``family``, ``family_gap``) or a further encoder.
+    """The column of a side note: of another family (``family``, ``family_gap``, ``family_left``) or a further encoder.
 
     Example:
         >>> side_name("family", "flow"), side_name("left", "refit")
@@ -181,6 +196,7 @@ def _prefixes(ladder: Ladder) -> dict[Kind, str]:
     found: dict[Kind, str] = {"encoder": f"{ladder.bottom.name}_", "gain": _GAIN, "left": _LEFT}
     if ladder.fitted:
         found["family"] = f"{ladder.fitted.name}_"
+        found["family_left"] = f"{ladder.fitted.shortfall}_"
     if ladder.above_fitted:
         found["family_gap"] = f"{ladder.above_fitted.name}_"
     return found

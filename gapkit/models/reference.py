@@ -43,6 +43,7 @@ def mlp_vae(
         InputError: if a name is unknown, a size is not a positive whole number, or the posterior needs more latents.
 
     Example:
+        >>> import torch
         >>> mlp_vae((1, 4, 4), latent=2, hidden=(8,)).decode(torch.zeros(3, 2)).event_shape
         torch.Size([1, 4, 4])
     """
@@ -86,6 +87,7 @@ def conv_vae(
             posterior needs more latents.
 
     Example:
+        >>> import torch
         >>> conv_vae((1, 8, 8), latent=2, channels=(4,)).decode(torch.zeros(3, 2)).event_shape
         torch.Size([1, 8, 8])
     """

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from gapkit.core.phrases import listed
+from gapkit.ladder import STANDARD, error_of
 from gapkit.results.amortization_study import Candidate, Study
 from gapkit.results.verdict import number, with_error
 
@@ -101,7 +102,8 @@ def _place(offset: int) -> str:
 
 
 def _levels(study: Study, row: pd.Series) -> str:
-    gap = _value(row["approximation_gap"], row["approximation_gap_se"])
+    family, _ = STANDARD.gaps  # both ladders call this gap the same
+    gap = _value(row[family.name], row[error_of(family.name)])
     return (
         f"In numbers: log p(x) is {number(row['log_px'], 2)} nats, the best factorised q reaches "
         f"{number(row['elbo_fvi'], 2)} ({gap} below), the inference function {number(row['elbo_avi'], 2)}, and one "
