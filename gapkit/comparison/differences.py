@@ -101,7 +101,7 @@ def shortfalls_of(table: pd.DataFrame, ladder: Ladder, further: Sequence[str] = 
     columns = {name: (column, times) for name, (column, times, _) in ladder.shortfalls().items()}
     if ladder.fitted:
         for name in family_sides(further, ladder):
-            own = side_name("family_left", quantity(name, ladder).of, ladder)
+            own = side_name("fit_left", quantity(name, ladder).of, ladder)
             columns[name] = (own if own in table else ladder.fitted.shortfall, 1)
     short = {column: _shortfall(table, column) for column, _ in {*columns.values()}}
     return {name: times * short[column] for name, (column, times) in columns.items()}

@@ -97,7 +97,7 @@ def rows(
             instead = decompose(ladder, {**levels, fit_rung.name: other.elbo}, {fit_rung.name: other.shortfall})
             add(side_name("family_gap", name, ladder), instead[above.name])
             beside.append(instead[above.name])
-            left = side_name("family_left", name, ladder)
+            left = side_name("fit_left", name, ladder)
             table[left] = other.certificate.gap.tolist()
             table[error_of(left)] = other.certificate.std_error.tolist()
     for name, other_elbo in others.items():

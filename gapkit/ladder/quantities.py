@@ -26,20 +26,8 @@ __all__ = [
     "summarised",
 ]
 
-Kind = Literal[
-    "rung",
-    "gap",
-    "total",
-    "contrast",
-    "family",
-    "family_gap",
-    "family_left",
-    "encoder",
-    "gain",
-    "left",
-    "estimate",
-    "other",
-]
+_Beside = Literal["family", "family_gap", "fit_left", "encoder", "gain", "left", "estimate", "other"]
+Kind = Literal["rung", "gap", "total", "contrast"] | _Beside
 
 # Families of q*, by the name in a column.
 FAMILIES = {
@@ -60,7 +48,7 @@ class Quantity:
     Attributes:
         name: of the column; its error is in ``NAME_se``.
         kind: ``rung``, ``gap`` or ``total`` of the ladder; ``contrast``, the difference of two gaps; ``family``, the
-            best q of another family, ``family_gap``, what that one cannot reach, and ``family_left``, what its fit has
+            best q of another family, ``family_gap``, what that one cannot reach, and ``fit_left``, what its fit has
             left; ``encoder``, L[q] of a further
             encoder, what it would ``gain`` and what it has ``left``; another ``estimate``; or ``other``.
         label: what it is called in a table.
@@ -174,7 +162,7 @@ def _side(name: str, ladder: Ladder) -> Quantity | None:
     if kind == "family" and star:
         meaning = f"The ELBO of the best {words} for each datapoint, no encoder."
         return Quantity(name, kind, f"{star.label}, {called}", meaning, of)
-    if kind == "family_left" and star:
+    if kind == "fit_left" and star:
         meaning = f"How far the fit of the {words} still is from the best one, estimated on fresh noise."
         return Quantity(name, kind, f"Left to gain on {star.label}, {called}", meaning, of)
     assert above
@@ -183,7 +171,7 @@ def _side(name: str, ladder: Ladder) -> Quantity | None:
 
 
 def side_name(kind: Kind, of: str, ladder: Ladder = STANDARD) -> str:
-    """The column of a side note: of another family (``family``, ``family_gap``, ``family_left``) or a further encoder.
+    """The column of a side note: of another family (``family``, ``family_gap``, ``fit_left``) or a further encoder.
 
     Example:
         >>> side_name("family", "flow"), side_name("left", "refit")
@@ -196,7 +184,7 @@ def _prefixes(ladder: Ladder) -> dict[Kind, str]:
     found: dict[Kind, str] = {"encoder": f"{ladder.bottom.name}_", "gain": _GAIN, "left": _LEFT}
     if ladder.fitted:
         found["family"] = f"{ladder.fitted.name}_"
-        found["family_left"] = f"{ladder.fitted.shortfall}_"
+        found["fit_left"] = f"{ladder.fitted.shortfall}_"
     if ladder.above_fitted:
         found["family_gap"] = f"{ladder.above_fitted.name}_"
     return found
