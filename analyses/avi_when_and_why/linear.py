@@ -74,7 +74,7 @@ def linear(budget: Budget) -> Part:
         ),
     )
     words = (
-        f"Linear model, N = {budget.count:,}: a function of degree 1 loses {np.max(gaps[families[1].label]):.1e} nats "
+        f"Linear model, N = {budget.count:,}: a function of degree 1 loses {np.max(gaps[families[1].label]):.6f} nats "
         f"at most; F-VI is {np.mean(top):.6f} nats below log p(x), {known:.6f} by the formula; one factor for all "
         f"loses {np.mean(gaps[families[0].label]):.2f}, {np.mean(predicted):.2f} by the formula.",
     )

@@ -73,7 +73,7 @@ def saw(budget: Budget) -> Part:
     words = (
         f"Saw time series, {budget.series:,} steps: the best linear function of x[n] loses {step.value:.4f} nats a "
         f"step ({line:.1f} altogether; 1/2 a step in the long run, by derivation), a network of x[n] "
-        f"{np.mean(trained[nets[0].label]):.1f}; with x[n-1] and x[n] the linear function loses {both:.1e} and "
+        f"{np.mean(trained[nets[0].label]):.1f}; with x[n-1] and x[n] the linear function loses {both:.6f} and "
         f"a network of width 8 {np.mean(trained[nets[1].label]):.3f}.",
     )
     study = analyze(model, model.simulate(budget.series, 0), widths=(), families=(Polynomial(2), Polynomial(2, BOTH)))
