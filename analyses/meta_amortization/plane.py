@@ -151,7 +151,7 @@ def _over(run: dict[str, Any], where: Tensor) -> float:
 def _draw(errors: list[float]) -> Axes:
     axes = new_axes(6.0, 3.0)
     grid = torch.tensor(errors).reshape(len(LENGTHS), len(ANGLES)).T
-    shown = axes.pcolormesh(LENGTHS, ANGLES, grid, shading="nearest", vmin=0, vmax=0.05)
+    shown = axes.pcolormesh(LENGTHS.numpy(), ANGLES.numpy(), grid.numpy(), shading="nearest", vmin=0, vmax=0.05)
     axes.plot([2, 10, 10, 2, 2], [20, 20, 60, 60, 20], color="white")
     axes.set(xlabel="length", ylabel="angle (degrees)")
     axes.figure.colorbar(shown, ax=axes, label="squared error")
