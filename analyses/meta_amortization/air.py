@@ -43,8 +43,10 @@ def made(study: Study, kind: str) -> list[Analysed]:
         "epochs": 4 * study.budget.epochs,
         "learning_rate": 2e-3,
     }
+    points = study.budget.points
+    spec = (("unit_size", points),) if points < 100 else ()
     return [
-        Analysed(Trained.of(study.digits, **common, **KINDS[kind], seed=seed), study.budget.points)
+        Analysed(Trained.of(study.digits, **common, **KINDS[kind], seed=seed), points, spec=spec)
         for seed in range(study.budget.seeds)
     ]
 

@@ -18,6 +18,7 @@ from analyses.meta_amortization.settings import Seeded, Study, experiment, over_
 from analyses.page import Drawn, Part
 from gapkit import Result
 from gapkit.comparison import Claim, judge
+from gapkit.engine import spec_for
 from gapkit.meta import LinearGaussianMeta, MetaTrainConfig, analyze_meta, fit_each_dataset, train_meta
 from gapkit.plots.style import new_axes
 
@@ -29,12 +30,13 @@ GAPS = ("approximation_gap", "amortization_gap", "meta_amortization_gap")
 
 
 @dataclass(frozen=True)
-class Trained(Seeded):
+class SetEncoder(Seeded):
     """A set encoder for support sets of all sizes, and its ladder at M = 10."""
 
     def found(self, path: Path) -> dict[str, Any]:
         """Losses on fresh data sets, exact for each datapoint, and the run."""
         own = self.values
+        torch.manual_seed(own["seed"])
         common = {"learning_rate": 4e-3, "seed": own["seed"]}
         data = EXACT.data(own["datasets"], 60, seed=own["seed"])
         any_size = MetaTrainConfig(
@@ -57,14 +59,15 @@ class Trained(Seeded):
             steps=own["steps"] // 3, datasets_per_step=20, queries=50, num_samples=4, context_size=10, **common
         )
         whole = fit_each_dataset(whole, few, each).model
-        analyze_meta(whole, few, 10, most=own["points"] // 15, effort="quick", seed=own["seed"]).save(path / "run")
+        spec = spec_for("quick", seed=own["seed"], unit_size=min(100, 4 * own["points"]))
+        analyze_meta(whole, few, 10, spec=spec, most=max(1, own["points"] // 15), seed=own["seed"]).save(path / "run")
         return {"losses": losses}
 
 
 def jobs(study: Study) -> list[Seeded]:
     """One training for each seed."""
     budget = study.budget
-    return study.jobs(Trained, steps=budget.steps, datasets=budget.datasets, points=budget.points)
+    return study.jobs(SetEncoder, steps=budget.steps, datasets=budget.datasets, points=budget.points)
 
 
 def part(study: Study) -> Part:

@@ -45,7 +45,7 @@ class Budget:
 
 
 BUDGETS = {
-    "smoke": Budget("smoke", seeds=2, steps=20, epochs=3, images=60, width=12, points=16, datasets=40),
+    "smoke": Budget("smoke", seeds=2, steps=20, epochs=3, images=60, width=12, points=12, datasets=40),
     "cpu": Budget("cpu", seeds=3, steps=1500, epochs=250, images=2000, width=256, points=128, datasets=2000),
 }
 

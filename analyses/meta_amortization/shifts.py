@@ -19,6 +19,7 @@ from analyses.meta_amortization.settings import Seeded, Study, experiment, over_
 from analyses.page import Drawn, Part
 from gapkit import Result, load_model
 from gapkit.comparison import Claim, Judged, judge
+from gapkit.engine import spec_for
 from gapkit.meta import (
     MetaTrainConfig,
     analyze_meta,
@@ -76,10 +77,9 @@ class Shifted(Seeded):
         )
         model = train_meta(given, data, config).model
         each = shifted_encoders(base, model, data)
-        most = max(2, own["points"] // 48)
-        analyze_meta(model, data, own["context"], each=each, most=most, effort="quick", seed=own["seed"]).save(
-            path / "run"
-        )
+        most = max(1, own["points"] // 48)
+        spec = spec_for("quick", seed=own["seed"], unit_size=min(100, 4 * own["points"]))
+        analyze_meta(model, data, own["context"], each=each, spec=spec, most=most, seed=own["seed"]).save(path / "run")
         if not own["context"]:
             return {}
         curve = {}

@@ -42,6 +42,7 @@ def test_the_posterior_and_the_evidence_are_those_of_the_model():
 @pytest.fixture(scope="module")
 def trained():
     """One set encoder for support sets of every size up to 20, trained by the MetaELBO with the decoders known."""
+    torch.manual_seed(0)
     data = EXACT.data(2000, 60)
     config = MetaTrainConfig(
         steps=1500,
@@ -72,6 +73,7 @@ def test_a_trained_set_encoder_comes_within_a_hundredth_of_the_formula(trained, 
 @pytest.fixture(scope="module")
 def whole():
     """Trained, with an encoder for each data set, and analysed: the data sets, the model, the result."""
+    torch.manual_seed(0)
     data = EXACT.data(40, 60, held_out=10)
     config = MetaTrainConfig(
         steps=500, datasets_per_step=30, queries=8, context_size=10, learning_rate=4e-3, known=True
@@ -98,7 +100,10 @@ def test_all_of_the_gap_is_the_third_one(whole):
     frame = result.to_frame().query("split == 'seen'")
     both = frame["meta_amortization_gap"] + frame["amortization_gap"]
     error = np.hypot(frame["meta_amortization_gap_se"], frame["amortization_gap_se"])
-    assert (np.abs(both - lost) < 6 * error + 1e-4).all()
+    apart = np.abs(both - lost)
+    assert apart.mean() < 1.5 * error.mean() + 1e-4
+    assert (apart < 4 * error + 1e-4).mean() > 0.98  # errors are of a few hundred draws of a square
+    assert abs((both - lost).mean()) < 4 * np.sqrt((error**2).sum()) / len(error) + 1e-4
 
 
 @pytest.mark.slow
