@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ BUDGETS = {
 
 
 @dataclass(frozen=True)
-class Seeded(Trained):
+class Seeded(Trained, ABC):
     """A job of an experiment with one seed, whose outcome is ``found.json`` and perhaps more files beside it.
 
     Subclasses define ``found``, which gets the folder for those.
@@ -67,9 +68,9 @@ class Seeded(Trained):
         """What the progress line says."""
         return type(self).__name__ + " " + " ".join(f"{name}={value}" for name, value in self.settings)
 
+    @abstractmethod
     def found(self, path: Path) -> dict[str, Any]:
         """Make it."""
-        raise NotImplementedError
 
     def make(self, path: Path, work: Path) -> None:
         """Keep what was found in a folder."""
