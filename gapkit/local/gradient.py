@@ -33,7 +33,12 @@ class Chart(Protocol):
 
 
 def ascend(
-    chart: Chart, noise: Callable[[int], Tensor], num_steps: int, num_samples: int, rate: float
+    chart: Chart,
+    noise: Callable[[int], Tensor],
+    num_steps: int,
+    num_samples: int,
+    rate: float,
+    strides: Mapping[str, float] | None = None,
 ) -> dict[str, Tensor]:
     """Take Adam steps whose size falls to zero along half a cosine, and return the parameters.
 
@@ -43,11 +48,13 @@ def ascend(
         num_steps: steps.
         num_samples: draws per step, even (antithetic pairs).
         rate: size of the first step.
+        strides: the size of a tensor's steps as a multiple of that of the others.
     """
     values = chart.parameters()
     first = {name: torch.zeros_like(tensor) for name, tensor in values.items()}
     second = {name: torch.zeros_like(tensor) for name, tensor in values.items()}
     count = torch.zeros(len(next(iter(values.values()))), device=next(iter(values.values())).device)
+    strides = strides or {}
     for step in range(num_steps):
         size = 0.5 * rate * (1.0 + math.cos(math.pi * step / num_steps))
         u = noise(num_samples // 2)
@@ -68,6 +75,6 @@ def ascend(
             second[name] = torch.where(moves, torch.lerp(gradient.square(), second[name], _BETA2), second[name])
             done = count.clamp(min=1).reshape(shape)
             mean, square = first[name] / (1 - _BETA1**done), second[name] / (1 - _BETA2**done)
-            moved = tensor.detach() + size * mean / (square.sqrt() + _TINY)
+            moved = tensor.detach() + strides.get(name, 1.0) * size * mean / (square.sqrt() + _TINY)
             values[name] = torch.where(moves, moved, tensor.detach())
     return {name: tensor.detach() for name, tensor in values.items()}
