@@ -39,7 +39,8 @@ def factorised(kind):
     if kind == "flow":
         return CouplingFlow(inner, identity_weights(ROWS, DIM, LAYERS, HIDDEN))
     both = DiagonalGaussian(torch.zeros(ROWS, 2 * DIM), torch.ones(ROWS, 2 * DIM))
-    return AuxiliaryFlow(CouplingFlow(both, identity_weights(ROWS, 2 * DIM, LAYERS, HIDDEN)), flat_reverse(inner, HIDDEN))
+    joint = CouplingFlow(both, identity_weights(ROWS, 2 * DIM, LAYERS, HIDDEN))
+    return AuxiliaryFlow(joint, flat_reverse(inner, HIDDEN))
 
 
 @pytest.mark.slow
