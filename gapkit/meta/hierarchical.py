@@ -26,6 +26,7 @@ from gapkit.core.randomness import seeded
 from gapkit.meta.config import MetaTrainConfig
 from gapkit.meta.data import MetaData
 from gapkit.meta.train import MetaTraining, Step, descend, steps_of
+from gapkit.models.assembly import sizes
 from gapkit.models.likelihoods import parse
 from gapkit.models.nets import mlp
 from gapkit.models.sets import make_set_encoder
@@ -76,7 +77,7 @@ class SetVae(nn.Module):
         pseudo_size: datapoints of each.
 
     Raises:
-        InputError: no such kind.
+        InputError: no such kind, a size that is not positive, or a likelihood with a parameter.
 
     Example:
         >>> model = SetVae("homoencoder", (6,), latent=2, context=3, hidden=(8,), summary=5)
@@ -100,8 +101,14 @@ class SetVae(nn.Module):
         super().__init__()
         if kind not in KINDS:
             raise InputError(f"a model of sets of the kind {kind!r}", "no such kind", f"use {', '.join(KINDS)}")
+        counts = {"latent": latent, "context": context, "pseudo_sets": pseudo_sets, "pseudo_size": pseudo_size}
+        for name, count in counts.items():
+            sizes(name, [count])
         self.kind, self.x_shape, self.latent, self.context = kind, tuple(x_shape), latent, context
         self.likelihood = parse(likelihood)
+        if self.likelihood.shared is not None:
+            do = "give a scale (gaussian:sigma=0.1), or one for each pixel (gaussian:scale=pixel)"
+            raise InputError("a model of sets", f"the likelihood {likelihood!r}, which has a parameter of its own", do)
         inputs, act = math.prod(self.x_shape), activation
         self.summarise = make_set_encoder("mean", self.x_shape, summary, hidden[:1], act)
         self.to_c = nn.Linear(summary, 2 * context)

@@ -9,9 +9,12 @@ from gapkit.meta import (
     MetaTrainConfig,
     analyze_meta,
     fit_each_dataset,
+    over_datasets,
     points_of,
     train_meta,
 )
+from gapkit.meta.ladder import by_dataset
+from gapkit.results.summary import summarise_values
 
 EXACT = LinearGaussianMeta()
 KNOWN = {0: 0.33333, 1: 0.20000, 5: 0.07692, 10: 0.04348, 20: 0.02326}
@@ -37,6 +40,22 @@ def test_the_posterior_and_the_evidence_are_those_of_the_model():
         joint = model.decode(z, condition).log_prob(x) + model.prior().log_prob(z)
         posterior = torch.distributions.Normal(mean, variance**0.5).log_prob(z)[:, 0]
         torch.testing.assert_close(joint - posterior, EXACT.log_px(x, theta)[:, 0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_intervals_over_data_sets_hold_the_formula_as_often_as_they_say():
+    inside, plain, rounds, count = 0, 0, 400, 40
+    for seed in range(rounds):
+        drawn = EXACT.data(count, 1, test=60, seed=seed)
+        points = points_of(drawn, range(count), 10, seed=seed, most=10)
+        lost = EXACT.loss(*EXACT.best(points.x, points.support), points.x, drawn.truth[points.dataset])[:, 0].numpy()
+        low, high = by_dataset(lost, np.zeros_like(lost), points.dataset.numpy()).ci95
+        inside += low <= EXACT.meta_gap(10) <= high
+        low, high = summarise_values(lost, np.zeros_like(lost)).ci95
+        plain += low <= EXACT.meta_gap(10) <= high
+    error = (0.95 * 0.05 / rounds) ** 0.5
+    assert abs(inside / rounds - 0.95) < 3 * error
+    assert plain / rounds < 0.95 - 3 * error  # datapoints of a data set are not drawn each by itself
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +137,11 @@ def test_the_parts_sum_to_the_total_and_both_kinds_of_data_sets_are_told(whole):
     assert [len(splits[name].classes) for name in splits] == [30, 10]
     assert "meta_amortization_gap" in splits["seen"].classes[0].quantities
     assert result.run["meta"]["context_size"] == 10
+    means = over_datasets(result)
+    for name, split in splits.items():
+        for gap, found in means[name].items():  # as many datapoints of each, so that only the errors differ
+            assert found.mean == pytest.approx(split.quantities[gap].mean, abs=1e-9)
+            assert found.count == len(split.classes)
 
 
 @pytest.mark.slow
