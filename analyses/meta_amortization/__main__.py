@@ -1,12 +1,12 @@
 """``python -m analyses.meta_amortization``: all experiments, and one report of them."""
 
-from analyses.meta_amortization import air, linear_gaussian, plane, probe, recovery, shifts
+from analyses.meta_amortization import air, linear_gaussian, plane, probe, recovery, sets, shifts, transformations
 from analyses.meta_amortization.settings import TITLE, Study, parsed
 from analyses.page import write
 
 __all__ = ["EXPERIMENTS", "main"]
 
-EXPERIMENTS = (linear_gaussian, shifts, recovery, plane, probe, air)
+EXPERIMENTS = (linear_gaussian, shifts, recovery, plane, probe, transformations, sets, air)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from gapkit.meta.checkpoint import require_context, save_meta, with_support
 from gapkit.meta.config import MetaTrainConfig
 from gapkit.meta.context import ContextPoint, context_curve
 from gapkit.meta.data import MetaData, Points, points_of, support_of
+from gapkit.meta.evidence import SetEvidence, set_evidence
 from gapkit.meta.exact import InclinedPlane, LinearGaussianMeta
 from gapkit.meta.families import FAMILIES, draw_sets
 from gapkit.meta.hierarchical import SetVae, train_set_vae
@@ -28,6 +29,7 @@ __all__ = [
     "MetaTrainConfig",
     "MetaTraining",
     "Points",
+    "SetEvidence",
     "SetVae",
     "analyze_meta",
     "compiled",
@@ -47,6 +49,7 @@ __all__ = [
     "rotations",
     "save_meta",
     "scales",
+    "set_evidence",
     "shears",
     "shifted_encoders",
     "shifted_model",

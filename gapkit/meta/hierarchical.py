@@ -147,9 +147,16 @@ class SetVae(nn.Module):
             zero = torch.zeros_like(c)
             found: Tensor = kl_divergence(q, Independent(Normal(zero, torch.ones_like(zero), validate_args=False), 1))
             return found
+        return q.log_prob(c) - self.log_prior_of_c(c)
+
+    def log_prior_of_c(self, c: Tensor) -> Tensor:
+        """Log p(c), (B,): of N(0, I), or of the mean of q(c|U_k) over pseudo-sets."""
+        if self.pseudo is None:
+            return -0.5 * (c.square() + math.log(2 * math.pi)).sum(1)
         sets = torch.sigmoid(self.pseudo) if self.likelihood.name == "bernoulli" else self.pseudo
         parts = self.infer(sets)
-        return q.log_prob(c) - (parts.log_prob(c.unsqueeze(1)).logsumexp(1) - math.log(len(sets)))
+        found: Tensor = parts.log_prob(c.unsqueeze(1)).logsumexp(1) - math.log(len(sets))
+        return found
 
     def bound(self, x: Tensor, support: Tensor) -> SetBound:
         """The terms of the bound with one draw of c for each set and of z for each datapoint, differentiable.

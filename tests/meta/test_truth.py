@@ -93,13 +93,15 @@ def test_a_trained_set_encoder_comes_within_a_hundredth_of_the_formula(trained, 
 def whole():
     """Trained, with an encoder for each data set, and analysed: the data sets, the model, the result."""
     torch.manual_seed(0)
-    data = EXACT.data(40, 60, held_out=10)
+    data = EXACT.data(40, 500, held_out=10, test=60)
     config = MetaTrainConfig(
         steps=500, datasets_per_step=30, queries=8, context_size=10, learning_rate=4e-3, known=True
     )
-    meta = train_meta(EXACT.model(data.truth, **NETS), data, config).model
+    # With a linear r the best encoders of the data sets are in their class: then their gap is zero.
+    nets = {**NETS, "hidden": (), "with_size": False}
+    meta = train_meta(EXACT.model(data.truth, **nets), data, config).model
     each = MetaTrainConfig(
-        steps=400, datasets_per_step=40, queries=60, context_size=10, learning_rate=2e-3, num_samples=8
+        steps=500, datasets_per_step=40, queries=60, context_size=10, learning_rate=2e-3, num_samples=16
     )
     model = fit_each_dataset(meta, data, each).model
     return data, model, analyze_meta(model, data, 10, most=10, effort="quick")
@@ -110,8 +112,8 @@ def test_all_of_the_gap_is_the_third_one(whole):
     data, model, result = whole
     summary = result.summary_values.quantities
     assert abs(summary["approximation_gap"].mean) < 4 * summary["approximation_gap"].se_monte_carlo
-    # What is left of training the encoders of single data sets, and no more.
-    assert 0 <= summary["amortization_gap"].mean < 0.003
+    amortization = summary["amortization_gap"]
+    assert abs(amortization.mean) < 4 * amortization.se_monte_carlo
     points = points_of(data, data.seen_ones, 10, most=10)
     with torch.no_grad():
         q = model.encode(points.x, points.condition)
