@@ -34,7 +34,7 @@ class Budget:
         width: units of a hidden layer of the larger networks.
         points: datapoints of each split that are analysed.
         datasets: that are drawn, where any number can be.
-        splits: of the values of a transformation, so many of them.
+        variants: so many transformations, and so many splits of the values of each.
     """
 
     name: str
@@ -45,12 +45,14 @@ class Budget:
     width: int
     points: int
     datasets: int
-    splits: int
+    variants: int
 
 
 BUDGETS = {
-    "smoke": Budget("smoke", seeds=2, steps=20, epochs=3, images=60, width=12, points=12, datasets=40, splits=1),
-    "cpu": Budget("cpu", seeds=3, steps=1500, epochs=250, images=2000, width=256, points=128, datasets=2000, splits=3),
+    "smoke": Budget("smoke", seeds=2, steps=20, epochs=3, images=60, width=12, points=12, datasets=40, variants=1),
+    "cpu": Budget(
+        "cpu", seeds=3, steps=1500, epochs=250, images=2000, width=256, points=128, datasets=2000, variants=3
+    ),
 }
 
 
@@ -103,7 +105,7 @@ class Study:
     @property
     def splits(self) -> tuple[str, ...]:
         """Of the values of a transformation."""
-        return SPLITS[: self.budget.splits]
+        return SPLITS[: self.budget.variants]
 
     def jobs(self, job: type[Seeded], source: Source | None = None, **settings: Any) -> list[Seeded]:
         """One for each seed."""

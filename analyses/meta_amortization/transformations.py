@@ -36,14 +36,20 @@ def made(study: Study, warp: str, split: str, kind: str) -> list[Seeded]:
 
 def jobs(study: Study) -> list[Seeded]:
     """All transformations, splits and kinds."""
-    return [job for warp in WARPS for split in study.splits for kind in SHOWN for job in made(study, warp, split, kind)]
+    return [
+        job
+        for warp in _warps(study)
+        for split in study.splits
+        for kind in SHOWN
+        for job in made(study, warp, split, kind)
+    ]
 
 
 def part(study: Study) -> Part:
     """Accuracies by transformation and split, and the paper's claim."""
     found = {
         (warp, split, kind): [_mean(study.read(job)) for job in made(study, warp, split, kind)]
-        for warp in WARPS
+        for warp in _warps(study)
         for split in study.splits
         for kind in SHOWN
     }
@@ -53,7 +59,7 @@ def part(study: Study) -> Part:
             "Split": split,
             **{KINDS[kind]: over_seeds(found[warp, split, kind]) for kind in SHOWN},
         }
-        for warp in WARPS
+        for warp in _warps(study)
         for split in study.splits
     ]
     judged = [
@@ -66,12 +72,12 @@ def part(study: Study) -> Part:
             ),
             [_over(study, found, warp, "meta", seed) - _over(study, found, warp, kind, seed) for seed in _seeds(study)],
         )
-        for warp in WARPS
+        for warp in _warps(study)
         for kind in ("statistician", "homoencoder")
     ]
     best = {
         (warp, split): max(SHOWN, key=lambda kind, at=(warp, split): over_seeds(found[*at, kind]).value)
-        for warp in WARPS
+        for warp in _warps(study)
         for split in study.splits
     }
     wins = {kind: sum(one == kind for one in best.values()) for kind in SHOWN}
@@ -91,6 +97,10 @@ def part(study: Study) -> Part:
         judged=tuple(judged),
         notes=notes,
     )
+
+
+def _warps(study: Study) -> tuple[str, ...]:
+    return tuple(WARPS)[: study.budget.variants]
 
 
 def _seeds(study: Study) -> range:
