@@ -12,6 +12,7 @@ import numpy as np
 
 from analyses.lab import Job, Lab, Source, Trained
 from analyses.page import Part, write
+from gapkit.meta.images import SPLITS
 from gapkit.report.blocks import PlusMinus
 
 __all__ = ["BUDGETS", "Budget", "Seeded", "Study", "experiment", "over_seeds", "parsed"]
@@ -33,6 +34,7 @@ class Budget:
         width: units of a hidden layer of the larger networks.
         points: datapoints of each split that are analysed.
         datasets: that are drawn, where any number can be.
+        variants: so many transformations, and so many splits of the values of each.
     """
 
     name: str
@@ -43,11 +45,14 @@ class Budget:
     width: int
     points: int
     datasets: int
+    variants: int
 
 
 BUDGETS = {
-    "smoke": Budget("smoke", seeds=2, steps=20, epochs=3, images=60, width=12, points=12, datasets=40),
-    "cpu": Budget("cpu", seeds=3, steps=1500, epochs=250, images=2000, width=256, points=128, datasets=2000),
+    "smoke": Budget("smoke", seeds=2, steps=20, epochs=3, images=60, width=12, points=12, datasets=40, variants=1),
+    "cpu": Budget(
+        "cpu", seeds=3, steps=1500, epochs=250, images=2000, width=256, points=128, datasets=2000, variants=3
+    ),
 }
 
 
@@ -96,6 +101,11 @@ class Study:
     def digits(self) -> Source:
         """The digits, cut at a half."""
         return Source("digits", "digits", "threshold")
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Of the values of a transformation."""
+        return SPLITS[: self.budget.variants]
 
     def jobs(self, job: type[Seeded], source: Source | None = None, **settings: Any) -> list[Seeded]:
         """One for each seed."""

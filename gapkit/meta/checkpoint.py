@@ -13,7 +13,7 @@ from gapkit.core.rows import Rows
 from gapkit.meta.config import MetaTrainConfig
 from gapkit.meta.data import MetaData, Points, support_of
 from gapkit.meta.ladder import meta_arguments
-from gapkit.meta.train import fit_each_dataset
+from gapkit.meta.single import fit_each_dataset
 from gapkit.models.meta_vae import decoders_of, encoder_of
 from gapkit.models.native import save_model
 from gapkit.models.pair import PairModel
@@ -63,8 +63,8 @@ def with_support(
     """The arguments of ``gapkit.analyze``; of a model of many data sets, those of the ladder of four rungs.
 
     Data sets that the checkpoint was trained on make the split ``seen``, others ``held_out``, where the analysed data
-    have both. Where the checkpoint has no encoders of the single data sets, they are fitted here, to the training split
-    where there is one.
+    have both. Encoders of the single data sets that the checkpoint has not are fitted here: to the training split, and
+    to the analysed data of data sets that it has nothing of; which these are is told, and kept in the run.
 
     Args:
         opened: model and data.
@@ -85,18 +85,24 @@ def with_support(
         raise InputError("--encode-from original with support sets", "another form of the data for the encoder", do)
     count = decoders_of(model).net.count
     sets = {name: (_whole(x), _numbers(arguments["condition"][name], count)) for name, x in arguments["x"].items()}
+    facts: dict[str, Any] = {"context_size": size, "support_seed": seed}
     if encoder_of(model).single is None:
         told(f"the best encoder of each data set: {_STEPS} steps, as the checkpoint has none")
-        model = _fitted(model, *_training(opened, trust, next(iter(sets.values()))), size, seed)
+        x, dataset, alone = _training(opened, trust, sets)
+        if alone:
+            few = f"{', '.join(map(str, alone[:10]))}{' and others' if len(alone) > 10 else ''}"
+            told(f"no training data of the data sets {few}: their encoders are fitted to the datapoints analysed here")
+        model = _fitted(model, x, dataset, size, seed)
+        facts |= {"encoders_fitted_here": True, "fitted_to_analysed_data": alone}
     points: dict[str, Points] = {}
     for name, (x, dataset) in sets.items():
         all_of = Points(x, dataset, support_of(x, dataset, size, seed))
         points |= _by_role(name, all_of, opened.loaded.extra.get("seen"), alone=len(sets) == 1)
     found = meta_arguments(model, points)
     encoders = {**arguments["encoders"], **found.pop("encoders")}
-    facts = {"meta": {"context_size": size, "support_seed": seed}}
     others = {"other_x": None, "original_x": None, "encoder_x": None}
-    return {**arguments, **others, **found, "encoders": encoders, "provenance": {**arguments["provenance"], **facts}}
+    provenance = {**arguments["provenance"], "meta": facts}
+    return {**arguments, **others, **found, "encoders": encoders, "provenance": provenance}
 
 
 def _whole(x: Tensor | Rows) -> Tensor:
@@ -130,28 +136,43 @@ def _by_role(name: str, points: Points, seen: Any, *, alone: bool) -> dict[str, 
     return parts
 
 
-def _training(opened: Opened, trust: bool, analysed: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Training data with their data sets; what is analysed, where the source makes no difference."""
+def _training(
+    opened: Opened, trust: bool, analysed: Mapping[str, tuple[Tensor, Tensor]]
+) -> tuple[Tensor, Tensor, list[int]]:
+    """What encoders of single data sets are fitted to: datapoints, their data sets, and which have no training data.
+
+    Those are fitted to what is analysed, where an encoder is better than on new data.
+    """
+    present = torch.cat([dataset for _, dataset in analysed.values()]).unique()
     wanted: DataSource = replace(opened.source.data, splits=("train",), limit=None, sha256={})
     try:
         train = wanted.read(trust=trust, whole=True)
-    except InputError:
-        return analysed
-    assert train.condition is not None
-    count = decoders_of(opened.model).net.count
-    return _whole(train.x["train"]), _numbers(train.condition["train"], count)
+    except InputError:  # a source without a training split
+        parts = []
+    else:
+        assert train.condition is not None
+        count = decoders_of(opened.model).net.count
+        x, dataset = _whole(train.x["train"]), _numbers(train.condition["train"], count)
+        used = torch.isin(dataset, present)
+        parts = [(x[used], dataset[used])]
+    there = torch.cat([dataset for _, dataset in parts]) if parts else present[:0]
+    alone = present[~torch.isin(present, there)]
+    for x, dataset in analysed.values():
+        rows = torch.isin(dataset, alone)
+        parts.append((x[rows], dataset[rows]))
+    return torch.cat([x for x, _ in parts]), torch.cat([dataset for _, dataset in parts]), alone.tolist()
 
 
 def _fitted(model: PairModel, x: Tensor, dataset: Tensor, size: int, seed: int) -> PairModel:
-    present = dataset.unique().tolist()
-    fewest = int(min((dataset == number).sum() for number in present))
+    """The model with the best encoders of the data sets that are there, of whatever sizes they are."""
+    present, counts = dataset.unique(return_counts=True)
     count = decoders_of(model).net.count
-    pool = x.new_zeros(count, fewest, *x.shape[1:])
-    for number in present:
-        pool[number] = x[dataset == number][:fewest]
+    pool = x.new_zeros(count, int(counts.max()), *x.shape[1:])
+    for number in present.tolist():
+        rows = (dataset == number).nonzero().flatten()
+        pool[number] = x[rows[torch.arange(pool.shape[1]) % len(rows)]]  # a smaller one is gone through again
     data = MetaData(pool, pool[:, :0], torch.ones(count, dtype=torch.bool))
-    config = MetaTrainConfig(
-        steps=_STEPS, datasets_per_step=len(present), context_size=min(size, fewest - 1), seed=seed
-    )
-    fitted: PairModel = fit_each_dataset(model, data, config, present).model
+    most = min(size, pool.shape[1] - 1)
+    config = MetaTrainConfig(steps=_STEPS, datasets_per_step=len(present), context_size=most, seed=seed)
+    fitted: PairModel = fit_each_dataset(model, data, config, present.tolist()).model
     return fitted

@@ -14,6 +14,7 @@ RANGES = {
     "learning_rate": above(0, "0.001"),
     "schedule": one_of("constant", "cosine"),
     "num_samples": whole(1),
+    "clip": above(0, "1", or_zero="for none"),
     "seed": whole(0),
 }
 
@@ -25,7 +26,7 @@ class MetaTrainConfig:
     Attributes:
         steps: of Adam.
         datasets_per_step: drawn in each step; all where there are fewer.
-        queries: datapoints of each of them.
+        queries: datapoints of each of them; fewer where a data set has not so many beside the support set.
         context_size: M, datapoints of a support set. They are drawn with their data set and are not among the queries.
         any_size: draw the size of every step between 0 and ``context_size``.
         learning_rate: in the first step.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from gapkit.core.errors import InputError
 from gapkit.core.means import Mean
 from gapkit.core.numerics import standard_error
 from gapkit.core.randomness import seeded
@@ -60,8 +61,12 @@ def context_curve(
         seed: of everything random.
 
     Raises:
-        InputError: data sets that are too small.
+        InputError: data sets that are too small, no size, or a single draw.
     """
+    if redraws < 2 or not sizes:
+        asked = f"sizes {list(sizes)} of support sets, each drawn {redraws} times"
+        do = "give at least one size, and draw each at least twice: redraws are compared"
+        raise InputError(asked, "too few", do)
     model.eval()
     found = {}
     for size in sizes:
@@ -80,7 +85,7 @@ def context_curve(
     curve = []
     for size, draws in found.items():
         mean, left = draws.mean(0), best - draws.mean(0)
-        spread = float(draws.mean(1).var(0, unbiased=True).mean().sqrt()) if redraws > 1 else float("nan")
+        spread = float(draws.mean(1).var(0, unbiased=True).mean().sqrt())
         curve.append(ContextPoint(size, _summary(mean), _summary(left), spread))
     return curve
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from gapkit.core.errors import InputError
 from gapkit.core.files import write_atomically
 
-__all__ = ["MetaData", "Points", "draw_support", "points_of", "support_of"]
+__all__ = ["MetaData", "Points", "draw_support", "numbers_of", "points_of", "support_of"]
 
 _ROWS = 256  # datapoints whose support is drawn at a time
 
@@ -30,7 +30,7 @@ class MetaData:
         truth: what a data set was made with, (T, ...), or None.
 
     Raises:
-        InputError: shapes that do not belong together.
+        InputError: shapes that do not belong together, or values that are not finite.
 
     Example:
         >>> data = MetaData(torch.zeros(3, 5, 4), torch.zeros(3, 2, 4), torch.tensor([True, True, False]))
@@ -47,6 +47,7 @@ class MetaData:
     truth: Tensor | None = None
 
     def __post_init__(self) -> None:
+        _require_numbers(self.train, self.test)
         count = len(self.train)
         if not self.names:
             object.__setattr__(self, "names", tuple(map(str, range(count))))
@@ -55,8 +56,18 @@ class MetaData:
             shapes = f"train {tuple(self.train.shape)}, test {tuple(self.test.shape)}"
             found = f"{shapes}, {len(self.seen)} marks of what is seen"
             raise InputError("several data sets", found, "give (T, N, *x_shape) twice, and T marks and names")
+        if self.seen.dtype is not torch.bool:  # ~ of 0 and 1 is -1 and -2: all would be held out
+            do = "give marks of true and false, such as seen.bool()"
+            raise InputError("which data sets are seen", f"marks of {self.seen.dtype}", do)
         if not bool(self.seen.any()):
             raise InputError("several data sets", "all of them held out", "mark those to train on in seen")
+        for split, x, labels in (
+            ("train", self.train, self.train_labels),
+            ("test", self.test, self.test_labels),
+        ):
+            if labels is not None and labels.shape != x.shape[:2]:
+                found = f"{split}_labels of shape {tuple(labels.shape)}, {split} of shape {tuple(x.shape)}"
+                raise InputError("a label for each datapoint", found, f"give labels of shape {tuple(x.shape[:2])}")
 
     @property
     def x_shape(self) -> tuple[int, ...]:
@@ -76,15 +87,17 @@ class MetaData:
     def save(self, path: str | Path) -> Path:
         """Write an ``.npz`` file that ``gapkit analyze --context-size`` takes: x, y, dataset, of each split; seen.
 
+        The data sets take turns, so that the first datapoints of the file (``--limit``) are of all of them.
+
         Raises:
             InputError: the file cannot be written.
         """
         arrays = {"seen": self.seen.numpy()}
         for split, x, labels in (("train", self.train, self.train_labels), ("test", self.test, self.test_labels)):
-            numbers = torch.arange(len(x)).repeat_interleave(x.shape[1])
-            arrays |= {f"x_{split}": x.flatten(0, 1).numpy(), f"dataset_{split}": numbers.numpy()}
+            numbers = torch.arange(len(x)).repeat(x.shape[1])
+            arrays |= {f"x_{split}": x.transpose(0, 1).flatten(0, 1).numpy(), f"dataset_{split}": numbers.numpy()}
             if labels is not None:
-                arrays[f"y_{split}"] = labels.flatten().numpy()
+                arrays[f"y_{split}"] = labels.T.flatten().numpy()
 
         def write(name: str) -> None:
             with open(name, "wb") as file:
@@ -119,6 +132,31 @@ class Points:
         return {"dataset": self.dataset, "support": self.support}
 
 
+def _require_numbers(*splits: object) -> None:
+    for x in splits:
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            found = f"a tensor of {x.dtype}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
+            raise InputError("several data sets", found, "give tensors of floating point, such as x.float()")
+        # A datapoint that is not finite would stand in the support sets of others, too.
+        if not bool(x.isfinite().all()):
+            bad = (~x.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
+            found = f"NaN or infinite values in the data sets numbered {', '.join(map(str, bad[:5]))}"
+            raise InputError("several data sets", found, "leave those datapoints out, or mend them")
+
+
+def numbers_of(datasets: Sequence[int], count: int) -> Tensor:
+    """The numbers of data sets as a tensor.
+
+    Raises:
+        InputError: none, or one that there is not.
+    """
+    wanted = list(datasets)
+    if not wanted or min(wanted) < 0 or max(wanted) >= count:
+        found = f"{wanted[:5]}, and there are {count}" if wanted else "no numbers"
+        raise InputError("data sets by their numbers", found, f"give some of 0 to {count - 1}")
+    return torch.as_tensor(wanted)
+
+
 def draw_support(count: int, size: int, generator: torch.Generator, leave_out: Tensor | None = None) -> Tensor:
     """Draw so many of ``count`` places without replacement, for each row anew.
 
@@ -135,7 +173,9 @@ def draw_support(count: int, size: int, generator: torch.Generator, leave_out: T
         InputError: more are asked for than there are.
     """
     own = torch.full((1,), -1) if leave_out is None else leave_out
-    there = count - (leave_out is not None)
+    there = max(0, count - (leave_out is not None))
+    if size < 0:
+        raise InputError(f"support sets of {size} datapoints", "less than none", "use 0 or more")
     if size > there:
         do = "ask for a smaller context, or give larger data sets"
         raise InputError(f"support sets of {size} datapoints", f"data sets with {there} others", do)
@@ -167,7 +207,7 @@ def support_of(x: Tensor, dataset: Tensor, size: int, seed: int) -> Tensor:
         >>> support_of(torch.arange(4.0), torch.tensor([0, 0, 1, 1]), 1, seed=0).flatten()
         tensor([1., 0., 3., 2.])
     """
-    chosen = torch.empty(len(x), size, dtype=torch.long)
+    chosen = torch.empty(len(x), max(0, size), dtype=torch.long)
     generator = torch.Generator().manual_seed(seed)
     for number in dataset.unique().tolist():
         rows = (dataset == number).nonzero().flatten()
@@ -196,16 +236,19 @@ def points_of(
             same images in the same order, other images. Support sets come from all of a data set.
 
     Raises:
-        InputError: fewer datapoints than the context needs.
+        InputError: no such data set or split, or fewer datapoints than the context needs.
     """
+    if split not in ("train", "test"):
+        raise InputError(f"the split {split!r} of several data sets", "no such split", "use test or train")
     x, labels = (data.test, data.test_labels) if split == "test" else (data.train, data.train_labels)
     generator = torch.Generator().manual_seed(seed)
-    count, numbers = x.shape[1], torch.as_tensor(list(datasets))
+    count, numbers = x.shape[1], numbers_of(datasets, len(x))
     taken = count if most is None else min(most, count)
     rows = (torch.arange(len(numbers)).unsqueeze(1) * taken + torch.arange(taken)) % count
     whose = numbers.repeat_interleave(taken)
     support = [
-        x[number][draw_support(count, context_size, generator, own)] for number, own in zip(datasets, rows, strict=True)
+        x[number][draw_support(count, context_size, generator, own)]
+        for number, own in zip(numbers.tolist(), rows, strict=True)
     ]
     shown = None if labels is None else labels[whose, rows.flatten()]
     return Points(x[whose, rows.flatten()], whose, torch.cat(support), shown)

@@ -66,7 +66,7 @@ def draw_sets(
         Sets of shape (G, M, width), and (G, 2).
 
     Raises:
-        InputError: no such family.
+        InputError: no such family, or parameters that it does not take.
 
     Example:
         >>> x, z = draw_sets("gaussian", torch.tensor([0.0, 3.0]), 20, torch.Generator().manual_seed(0))
@@ -75,7 +75,11 @@ def draw_sets(
     """
     if family not in FAMILIES:
         raise InputError(f"sets of the family {family!r}", "no such family", f"use {', '.join(FAMILIES)}")
-    law = FAMILIES[family].of(parameter)
+    try:
+        law = FAMILIES[family].of(parameter)
+    except ValueError as error:
+        found = f"parameters from {float(parameter.min()):g} to {float(parameter.max()):g}"
+        raise InputError(f"sets of the family {family!r}", found, "give positive ones") from error
     seed = int(torch.randint(2**31, (1,), generator=generator))
     with torch.random.fork_rng(devices=[]):  # torch's distributions draw from the global generator alone
         torch.manual_seed(seed)

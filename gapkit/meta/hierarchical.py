@@ -26,6 +26,7 @@ from gapkit.core.randomness import seeded
 from gapkit.meta.config import MetaTrainConfig
 from gapkit.meta.data import MetaData
 from gapkit.meta.train import MetaTraining, Step, descend, steps_of
+from gapkit.models.assembly import sizes
 from gapkit.models.likelihoods import parse
 from gapkit.models.nets import mlp
 from gapkit.models.sets import make_set_encoder
@@ -76,7 +77,7 @@ class SetVae(nn.Module):
         pseudo_size: datapoints of each.
 
     Raises:
-        InputError: no such kind.
+        InputError: no such kind, a size that is not positive, or a likelihood with a parameter.
 
     Example:
         >>> model = SetVae("homoencoder", (6,), latent=2, context=3, hidden=(8,), summary=5)
@@ -100,8 +101,14 @@ class SetVae(nn.Module):
         super().__init__()
         if kind not in KINDS:
             raise InputError(f"a model of sets of the kind {kind!r}", "no such kind", f"use {', '.join(KINDS)}")
+        counts = {"latent": latent, "context": context, "pseudo_sets": pseudo_sets, "pseudo_size": pseudo_size}
+        for name, count in counts.items():
+            sizes(name, [count])
         self.kind, self.x_shape, self.latent, self.context = kind, tuple(x_shape), latent, context
         self.likelihood = parse(likelihood)
+        if self.likelihood.shared is not None:
+            do = "give a scale (gaussian:sigma=0.1), or one for each pixel (gaussian:scale=pixel)"
+            raise InputError("a model of sets", f"the likelihood {likelihood!r}, which has a parameter of its own", do)
         inputs, act = math.prod(self.x_shape), activation
         self.summarise = make_set_encoder("mean", self.x_shape, summary, hidden[:1], act)
         self.to_c = nn.Linear(summary, 2 * context)
@@ -140,9 +147,16 @@ class SetVae(nn.Module):
             zero = torch.zeros_like(c)
             found: Tensor = kl_divergence(q, Independent(Normal(zero, torch.ones_like(zero), validate_args=False), 1))
             return found
+        return q.log_prob(c) - self.log_prior_of_c(c)
+
+    def log_prior_of_c(self, c: Tensor) -> Tensor:
+        """Log p(c), (B,): of N(0, I), or of the mean of q(c|U_k) over pseudo-sets."""
+        if self.pseudo is None:
+            return -0.5 * (c.square() + math.log(2 * math.pi)).sum(1)
         sets = torch.sigmoid(self.pseudo) if self.likelihood.name == "bernoulli" else self.pseudo
         parts = self.infer(sets)
-        return q.log_prob(c) - (parts.log_prob(c.unsqueeze(1)).logsumexp(1) - math.log(len(sets)))
+        found: Tensor = parts.log_prob(c.unsqueeze(1)).logsumexp(1) - math.log(len(sets))
+        return found
 
     def bound(self, x: Tensor, support: Tensor) -> SetBound:
         """The terms of the bound with one draw of c for each set and of z for each datapoint, differentiable.

@@ -74,6 +74,9 @@ def shifts(
         (torch.Size([16, 5, 1, 4, 4]), 12)
     """
     height, width = _sides(train)
+    if not 0 <= held_out < height * width:
+        found = f"{height * width} shifts of images of {height} x {width}"
+        raise InputError(f"{held_out} shifts held out", found, f"hold out 0 to {height * width - 1}")
     steps = [(down, right) for down in range(height) for right in range(width)]
     order = torch.randperm(len(steps), generator=torch.Generator().manual_seed(seed))
     seen = torch.ones(len(steps), dtype=torch.bool)
@@ -83,7 +86,7 @@ def shifts(
         return torch.stack([x.roll(step, (2, 3)) for step in steps])
 
     names = tuple(f"{down},{right}" for down, right in steps)
-    shown = _for_all(train_labels, len(steps)), _for_all(test_labels, len(steps))
+    shown = _for_all(train_labels, train, len(steps)), _for_all(test_labels, test, len(steps))
     return MetaData(moved(train), moved(test), seen, names, *shown, torch.tensor(steps))
 
 
@@ -219,13 +222,19 @@ def _warped(
         maps = [torch.tensor([[*row, 0.0] for row in matrix(value)]) for value in values]
         warped = []
         for theta in maps:
+            # Places run from -1 to 1 along either side: the map is one of pixels, also of images that are not square.
+            across, down = float(x.shape[3]), float(x.shape[2])
+            theta = theta * torch.tensor([[1.0, down / across, 1.0], [across / down, 1.0, 1.0]])
             grid = nn.functional.affine_grid(theta.expand(1, 2, 3), [1, *x.shape[1:]], align_corners=False)
             grid = grid.expand(len(x), -1, -1, -1)
             warped.append(nn.functional.grid_sample(x, grid, align_corners=False))
         sets.append(torch.stack(warped).clamp(0.0, 1.0))
-    shown = _for_all(train_labels, len(values)), _for_all(test_labels, len(values))
+    shown = _for_all(train_labels, train, len(values)), _for_all(test_labels, test, len(values))
     return MetaData(sets[0], sets[1], seen, tuple(map(str, values)), *shown, torch.tensor(values))
 
 
-def _for_all(labels: Tensor | None, count: int) -> Tensor | None:
+def _for_all(labels: Tensor | None, x: Tensor, count: int) -> Tensor | None:
+    if labels is not None and labels.shape != (len(x),):
+        found = f"labels of shape {tuple(labels.shape)} and {len(x)} images"
+        raise InputError("a label for each image", found, "give one label for each")
     return None if labels is None else labels.expand(count, -1)

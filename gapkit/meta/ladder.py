@@ -17,18 +17,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from gapkit.core.errors import InputError
+from gapkit.core.means import Mean
 from gapkit.engine import analyze
-from gapkit.ladder import STANDARD, Gap, Ladder, Rung
+from gapkit.ladder import STANDARD, Gap, Ladder, Rung, error_of
 from gapkit.meta.data import MetaData, Points, points_of
 from gapkit.models.meta_vae import encoder_of, of_each_dataset
 from gapkit.models.pair import PairModel
 from gapkit.models.protocol import LatentModel
 from gapkit.results import Result
+from gapkit.results.summary import summarise_values
 
-__all__ = ["DATASET", "META", "analyze_meta", "meta_arguments"]
+__all__ = ["DATASET", "META", "analyze_meta", "by_dataset", "meta_arguments", "over_datasets"]
 
 DATASET = "dataset"  # the name of the further encoder that has a rung of its own
 _TOP, _STAR, _ENCODER = STANDARD.rungs
@@ -73,6 +76,48 @@ META = Ladder(
     ),
 )
 """Log p(x), L[q*], L[f_i] and L[q]; ``gapkit.analyze(..., encoders={"dataset": f}, ladder=META)`` fills it."""
+
+
+def over_datasets(result: Result) -> dict[str, dict[str, Mean]]:
+    """The gaps as means over data sets: what intervals are about that hold for data sets which were not looked at.
+
+    The intervals of ``result.summary_values`` are over datapoints, as if each were drawn by itself. Those of one data
+    set have its parameters in common, and parts of their support sets, so that they differ less than that: for other
+    data sets of the kind those intervals are too short. Here every data set counts once, whatever its size.
+
+    Args:
+        result: of :func:`analyze_meta`, or any whose labels are the data sets.
+
+    Returns:
+        By split and gap; ``count`` is the number of data sets, ``se_datapoints`` and ``ci95`` are over them.
+
+    Raises:
+        InputError: a result without labels.
+    """
+    frame = result.to_frame()
+    if "label" not in frame:
+        raise InputError("gaps by data set", "datapoints without labels", "analyse with the data sets as labels")
+    gaps = (*result.ladder.gaps, result.ladder.total)
+    return {
+        str(split): {
+            gap.name: by_dataset(
+                rows[gap.name].to_numpy(float), rows[error_of(gap.name)].to_numpy(float), rows["label"].to_numpy()
+            )
+            for gap in gaps
+        }
+        for split, rows in frame.groupby("split", sort=False)
+    }
+
+
+def by_dataset(values: np.ndarray, errors: np.ndarray, datasets: np.ndarray) -> Mean:
+    """The mean over data sets of their means; datapoints whose value is not finite are in none of them."""
+    used = np.isfinite(values)
+    means, own = [], []
+    for number in np.unique(datasets[used]):
+        rows = used & (datasets == number)
+        means.append(values[rows].mean())
+        own.append(np.sqrt((errors[rows] ** 2).sum()) / rows.sum())
+    return summarise_values(np.asarray(means), np.asarray(own))
 
 
 def meta_arguments(model: PairModel, splits: Mapping[str, Points], each: LatentModel | None = None) -> dict[str, Any]:
@@ -121,10 +166,11 @@ def analyze_meta(
     *,
     each: LatentModel | None = None,
     most: int | None = None,
+    split: str = "test",
     seed: int = 0,
     **options: Any,
 ) -> Result:
-    """Estimate log p_i(x) and split the gap of a doubly amortized encoder into three, for test data of all data sets.
+    """Estimate log p_i(x) and split the gap of a doubly amortized encoder into three, for data of all data sets.
 
     Args:
         model: a ``meta_vae`` with the best encoder of each data set, see :func:`gapkit.meta.fit_each_dataset`.
@@ -132,6 +178,7 @@ def analyze_meta(
         context_size: M; the support set of every datapoint is drawn by itself, from the others of its data set.
         each: the best encoder of each data set; None takes the model's own.
         most: datapoints of each data set, see :func:`gapkit.meta.points_of`; None for all.
+        split: ``test``, or ``train``: what the encoders of the data sets were fitted to.
         seed: of the support sets and of the analysis.
         options: of :func:`gapkit.analyze`, such as ``effort="quick"``.
 
@@ -143,9 +190,11 @@ def analyze_meta(
     """
     parts = {"seen": data.seen_ones, "held_out": data.held_out}
     splits = {
-        name: points_of(data, numbers, context_size, seed=seed, most=most) for name, numbers in parts.items() if numbers
+        name: points_of(data, numbers, context_size, seed=seed, split=split, most=most)
+        for name, numbers in parts.items()
+        if numbers
     }
-    facts = {"meta": {"context_size": context_size, "support_seed": seed, "datasets": dict(parts)}}
+    facts = {"meta": {"context_size": context_size, "support_seed": seed, "split": split, "datasets": dict(parts)}}
     if "spec" not in options:
         options.setdefault("seed", seed)
     provenance = {**facts, **options.pop("provenance", {})}

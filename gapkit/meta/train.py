@@ -4,7 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,14 +13,12 @@ from torch import Tensor, nn
 from gapkit.core.errors import InputError
 from gapkit.core.randomness import seeded
 from gapkit.meta.config import MetaTrainConfig
-from gapkit.meta.data import MetaData, draw_support
+from gapkit.meta.data import MetaData, draw_support, numbers_of
 from gapkit.meta.objective import meta_elbo
-from gapkit.models.meta_vae import decoders_of, encoder_of, of_each_dataset
+from gapkit.models.meta_vae import decoders_of, encoder_of
 from gapkit.models.pair import PairModel
-from gapkit.models.reference import build
-from gapkit.training.objectives import elbo
 
-__all__ = ["MetaTraining", "Step", "descend", "fit_decoders", "fit_each_dataset", "steps_of", "train_meta"]
+__all__ = ["MetaTraining", "Step", "descend", "fit_decoders", "require_datasets", "steps_of", "train_meta"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def steps_of(pool: Tensor, datasets: Sequence[int], config: MetaTrainConfig) -> 
     Raises:
         InputError: data sets that are too small for queries and support together.
     """
-    generator, numbers = torch.Generator().manual_seed(config.seed), torch.as_tensor(list(datasets))
+    generator, numbers = torch.Generator().manual_seed(config.seed), numbers_of(datasets, len(pool))
     size, groups = pool.shape[1], min(config.datasets_per_step, len(numbers))
     queries = min(config.queries, size - config.context_size)
     if queries < 1:
@@ -131,7 +129,7 @@ def train_meta(model: PairModel, data: MetaData, config: MetaTrainConfig | None 
         3
     """
     config = config or MetaTrainConfig()
-    _require_datasets(model, data)
+    require_datasets(model, data)
     with seeded(config.seed, "meta"):
         trained = copy.deepcopy(model)
         encoder = encoder_of(trained)
@@ -166,7 +164,7 @@ def fit_decoders(
         InputError: as :func:`train_meta`.
     """
     config = config or MetaTrainConfig()
-    _require_datasets(model, data)
+    require_datasets(model, data)
     wanted = data.held_out if datasets is None else list(datasets)
     with seeded(config.seed, "decoders"):
         trained = copy.deepcopy(model)
@@ -180,57 +178,12 @@ def fit_decoders(
     return MetaTraining(trained.eval(), history, seconds)
 
 
-def fit_each_dataset(
-    model: PairModel, data: MetaData, config: MetaTrainConfig | None = None, datasets: Sequence[int] | None = None
-) -> MetaTraining:
-    """Train the best encoder of each data set, its decoder left as it is.
-
-    Each is r with a context vector of its own in the place of h(D), which begins at the mean of h over support sets;
-    r begins at that of the doubly amortized encoder. So its class contains g(D, .) for every fixed D.
-
-    Args:
-        model: a ``meta_vae``; it stays as it is.
-        data: the data sets, whose training split is used.
-        config: the settings; ``context_size`` is that of the support sets at the start.
-        datasets: their numbers; None for all.
-
-    Returns:
-        A ``meta_vae`` that has them too: :func:`gapkit.models.meta_vae.of_each_dataset`.
+def require_datasets(model: PairModel, data: MetaData) -> None:
+    """Refuse a model of another number of data sets.
 
     Raises:
-        InputError: as :func:`train_meta`.
+        InputError: such a model, or one that is no ``meta_vae``.
     """
-    config = config or MetaTrainConfig()
-    _require_datasets(model, data)
-    assert model.config is not None
-    wanted = list(range(len(data.train))) if datasets is None else list(datasets)
-    with seeded(config.seed, "each"):
-        trained = build("meta_vae", **{**model.config, "per_dataset": True})
-        trained.to(next(model.parameters()).dtype)
-        trained.load_state_dict(model.state_dict(), strict=False)
-        encoder = encoder_of(trained)
-        single = encoder.single
-        assert single is not None
-        with torch.no_grad():
-            single.net.copy_from(encoder.net)
-            begin = replace(config, steps=8, queries=1, datasets_per_step=len(wanted), any_size=False)
-            found = torch.zeros_like(single.contexts[: len(data.train)])
-            for step in steps_of(data.train, wanted, begin):
-                found[step.dataset] += encoder.summary_of({"support": step.support}) / begin.steps
-            single.contexts.copy_(found)
-        each = of_each_dataset(trained)
-        weights = [single.contexts, *single.net.parameters()]
-        without = replace(config, context_size=0, any_size=False)
-
-        def loss(step: Step) -> Tensor:
-            condition = {"dataset": step.dataset.repeat_interleave(step.x.shape[1])}
-            return -elbo(each, step.x.flatten(0, 1), config.num_samples, condition=condition).mean()
-
-        history, seconds = descend(weights, steps_of(data.train, wanted, without), loss, config)
-    return MetaTraining(trained.eval(), history, seconds)
-
-
-def _require_datasets(model: PairModel, data: MetaData) -> None:
     count = decoders_of(model).net.count
     if count != len(data.train):
         do = "build the model with num_datasets= as many, those that are held out too"

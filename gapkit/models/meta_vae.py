@@ -45,20 +45,24 @@ class MetaEncoder(nn.Module):
 
     def forward(self, x: Tensor, c: Any) -> Any:
         """Return what the head makes of (B, *x_shape); c holds ``support`` or ``summary``."""
-        return self.head(self.net(torch.cat([x.flatten(1), self.summary_of(c)], 1)))
+        summary = self.summary_of(c)
+        if len(summary) != len(x):
+            found = f"{len(summary)} of them and {len(x)} datapoints"
+            raise InputError("a support set for each datapoint", found, "give as many, in the same order")
+        return self.head(self.net(torch.cat([x.flatten(1), summary], 1)))
 
     def summary_of(self, c: Any) -> Tensor:
         """h(D), shape (B, summary).
 
         Raises:
-            InputError: a condition without a support set.
+            InputError: a condition without support sets.
         """
         given = c if isinstance(c, Mapping) else {}
         if "summary" in given:
             known: Tensor = given["summary"]
             return known
         if "support" not in given:
-            do = 'give condition={"dataset": ..., "support": (N, M, *x_shape)}, as gapkit.meta.condition_of makes it'
+            do = 'give {"dataset": ..., "support": (N, M, *x_shape)}, such as gapkit.meta.points_of(...).condition'
             raise InputError("the support set of every datapoint", "none in the condition", do)
         made: Tensor = self.summarise(given["support"])
         return made

@@ -64,7 +64,7 @@ def test_one_ladder_of_four_rungs_with_the_data_sets_as_classes(gapkit, files, t
 def test_encoders_of_the_data_sets_are_fitted_where_there_are_none(gapkit, files, tmp_path, monkeypatch, no_pictures):
     monkeypatch.setattr("gapkit.meta.checkpoint._STEPS", 3)
     out = tmp_path / "run"
-    options = ("--context-size", 5, "--effort", "quick", "--limit", 20, "--format", "none", "--out", out)
+    options = ("--context-size", 5, "--effort", "quick", "--limit", 24, "--format", "none", "--out", out)
     code, *printed = gapkit("analyze", files / "without.pt", "--data", files / "sets.npz", *options)
     assert code == 0, printed
     printed = " ".join(printed)

@@ -44,7 +44,7 @@ def test_the_page_about_many_data_sets_works(tmp_path, monkeypatch):
     )
     monkeypatch.chdir(tmp_path)
     exec(compile(short, "many_data_sets.md", "exec"), {})
-    line = [*command.split(), "--effort", "quick", "--format", "none", "--limit", "400", "--out", "run"]
+    line = [*command.split(), "--effort", "quick", "--format", "none", "--out", "run"]
     monkeypatch.setattr(sys, "argv", line)
     with pytest.raises(SystemExit) as ended:
         gapkit()

@@ -65,8 +65,9 @@ def test_a_file_has_what_the_command_line_reads(tmp_path):
     data = shifts(images(5), images(3), held_out=4, train_labels=torch.arange(5), test_labels=torch.arange(3))
     with np.load(data.save(tmp_path / "sets.npz")) as file:
         assert file["x_test"].shape == (48, 1, 4, 4)
-        assert file["dataset_test"].tolist() == [number for number in range(16) for _ in range(3)]
-        assert file["y_train"].tolist() == [0, 1, 2, 3, 4] * 16
+        assert file["dataset_test"].tolist() == [*range(16)] * 3  # the first sixteen are of all data sets
+        assert file["y_train"].tolist() == [label for label in range(5) for _ in range(16)]
+        np.testing.assert_array_equal(file["x_test"][16 + 7], data.test[7, 1])
         assert file["seen"].sum() == 12
 
 
@@ -103,6 +104,14 @@ def test_warped_images_keep_what_they_should():
     assert len(larger.train) == 15
 
 
+@pytest.mark.parametrize("move", [rotations, shears, scales])
+def test_an_image_that_is_not_square_moves_as_in_a_square_one(move):
+    x = images(2, side=6)
+    wide = torch.nn.functional.pad(x, (5, 5, 0, 0))  # 6 by 16
+    tall = torch.nn.functional.pad(x, (5, 5, 5, 5))  # 16 by 16
+    torch.testing.assert_close(move(wide, wide).train, move(tall, tall).train[..., 5:11, :], rtol=0, atol=1e-5)
+
+
 def test_splits_of_a_transformation():
     assert [split_of(6, how).nonzero().flatten().tolist() for how in SPLITS] == [[0, 2, 4], [0, 4], [0, 1, 2]]
     with pytest.raises(InputError, match="interleaved"):
@@ -119,6 +128,12 @@ def test_sets_of_a_family_have_the_mean_and_spread_that_are_told(family):
     error = values.std(1) / values.shape[1] ** 0.5
     assert ((values.mean(1) - z[:, 0]).abs() < 5 * error).all()
     assert ((values.std(1).log() - z[:, 1]).abs() < 0.1).all()
+
+
+def test_a_tenth_is_the_variance_of_the_gaussian_sets_and_not_their_standard_deviation():
+    x, z = draw_sets("gaussian", torch.tensor([2.0]), 20_000, torch.Generator().manual_seed(0))
+    assert float(x.var()) == pytest.approx(0.1, rel=4 * (2 / x.numel()) ** 0.5)
+    assert float(z[0, 1].exp()) == pytest.approx(0.1**0.5)
 
 
 def test_the_plane_by_its_formula_and_its_posterior_by_the_sum():

@@ -1,5 +1,7 @@
 """Neural Statistician and homoencoders: their bounds against exact numbers, their weights, and what they represent."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -17,6 +19,16 @@ def test_the_code_of_the_context_is_shared_by_the_data_set():
     assert terms.per_datapoint(100).tolist() == [[pytest.approx(-11.06)] * 2]
     assert terms.per_datapoint(2).sum() == pytest.approx(-20 - 2 - 6)  # of a set of two: log p(D)
     assert terms.per_datapoint(2, extra=1.0)[0, 0] == pytest.approx(-20 - 4 / 2)
+
+
+def test_networks_give_the_log_of_the_variance():
+    model = SetVae("statistician", (6,), **SMALL)
+    for net in (model.to_c, model.to_z[-1], model.to_prior[-1]):
+        nn.init.zeros_(net.weight)
+        nn.init.constant_(net.bias, math.log(0.01))
+    c = torch.zeros(2, 3)
+    for q in (model.infer(torch.zeros(2, 4, 6)), model.encode(torch.zeros(2, 6), c), model.prior(c)):
+        torch.testing.assert_close(q.variance, torch.full_like(q.variance, 0.01))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -38,6 +50,13 @@ def test_the_prior_over_pseudo_sets_is_their_mean():
     q = model.infer(torch.sigmoid(model.pseudo))
     c = q.sample()
     assert model.kl_of_c(q, c).item() == pytest.approx(0.0, abs=1e-6)
+    model = SetVae("vamp", (6,), **SMALL, pseudo_sets=4, pseudo_size=3)
+    with torch.no_grad():
+        model.pseudo.normal_(0.0, 3.0)
+        parts = model.infer(torch.sigmoid(model.pseudo))
+        c = q.sample((5,))[:, 0]
+        each = torch.stack([parts.log_prob(row).exp().mean().log() for row in c])
+        torch.testing.assert_close(model.kl_of_c(q, c), q.log_prob(c) - each)
     with pytest.raises(InputError, match="statistician"):
         SetVae("other", (6,))
     with pytest.raises(InputError, match="give the condition"):

@@ -5,6 +5,7 @@ import torch
 
 from gapkit.core.errors import InputError
 from gapkit.models import load_model
+from gapkit.models.pair import from_pair
 from gapkit.models.reference import build
 from gapkit.training import TrainConfig, elbo, iwae, train
 
@@ -43,6 +44,31 @@ def test_units_of_the_encoder_and_no_others_are_bounded(tmp_path, model, x):
     norms = {name: value.flatten(1).norm(dim=1).max() for name, value in found.items() if name.endswith("weight")}
     assert all(norm <= 0.2 * (1 + 1e-6) for name, norm in norms.items() if name.startswith("encoder"))
     assert any(norm > 0.2 for name, norm in norms.items() if name.startswith("decoder"))
+
+
+def test_with_noise_the_best_encoder_is_the_average_over_where_it_came_from():
+    """p(z) = N(0, 1), x = z + e, so that the posterior is N(x / 2, 1 / 2).
+
+    The natural parameters of the best encoder of y = x + noise are those of the posteriors, averaged over x given y:
+    its mean is E[x|y] / 2, and its variance 1 / 2 as before.
+    """
+    torch.manual_seed(0)
+    noise, count = 1.5, 200_000
+    shrink = 2 / (2 + noise**2)  # E[x|y] = shrink y, as x has the variance 2
+    x = 2**0.5 * torch.randn(count, 1)
+    noisy = x + noise * torch.randn_like(x)
+    slope, log_var = torch.tensor(shrink / 2, requires_grad=True), torch.tensor(0.5).log().requires_grad_()
+    head = "mean_logvar"
+    model = from_pair(
+        lambda y: (slope * y, log_var + 0 * y), lambda z: z, "gaussian:sigma=1", encoder_output=head, latent_shape=(1,)
+    )
+    bounds = elbo(model, x, encoder_x=noisy).reshape(50, -1).mean(1)
+    slopes = torch.stack(
+        [torch.stack(torch.autograd.grad(part, (slope, log_var), retain_graph=True)) for part in bounds]
+    )
+    assert (slopes.mean(0).abs() < 4 * slopes.std(0) / 50**0.5).all()
+    clean = elbo(model, x, encoder_x=x).mean()  # without noise a steeper one is better
+    assert torch.autograd.grad(clean, slope)[0] > 0.1
 
 
 @pytest.mark.parametrize("name", ["encoder_noise", "weight_norm_bound"])
