@@ -8,7 +8,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from gapkit import analyze
+from gapkit import analyze, spec_for
 from gapkit.checkpoints import load
 from gapkit.cli.train import train
 from gapkit.core.errors import InputError
@@ -54,7 +54,7 @@ def test_what_any_objective_leaves_is_analysed(tmp_path, invoke, objective):
     loaded = load(tmp_path / "model.pt")
     assert loaded.extra["config"]["objective"] == objective
     x = binarize(load_data("digits", split="test", limit=4).x, "threshold", 0)
-    gaps = analyze(loaded.model, x, "quick").to_frame()
+    gaps = analyze(loaded.model, x, spec_for("quick")).to_frame()
     assert (gaps["total_gap"] > 0).all()
 
 
