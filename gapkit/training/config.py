@@ -63,7 +63,8 @@ class TrainConfig:
             epochs).
         optimizer: ``adam`` or ``adagrad``.
         objective: ``elbo`` (AEVB); ``iwae``; ``wake_sleep``; ``mcem``, Monte Carlo EM with Hamiltonian draws of the
-            posterior, after which an encoder is fitted to the decoder in as many epochs; or ``full_vb``, the ELBO with
+            posterior, five weight updates for each, and at the end an encoder that is fitted to the decoder in as many
+            updates (checkpoints before have one that is not trained); or ``full_vb``, the ELBO with
             a Gaussian q over the decoder's weights too, whose means the model then has as weights (Kingma & Welling
             2014, sections 2 and 5, appendices E and F).
         sgvb: ``b`` takes the KL term of the ELBO in closed form where there is one, ``a`` samples it.

@@ -206,7 +206,10 @@ class _Run:
         """An encoder for a decoder that was trained without one; the decoder stays."""
         binarize = "dynamic" if self.config.binarize == "dynamic" else "none"
         config = RefitConfig(
-            epochs=self.config.epochs, batch_size=self.config.batch_size, binarize=binarize, seed=self.config.seed
+            epochs=self.steps.updates * self.config.epochs,  # as many updates as the decoder had
+            batch_size=self.config.batch_size,
+            binarize=binarize,
+            seed=self.config.seed,
         )
         self.model = refit(self.model.eval(), self.x, config).model
 

@@ -41,6 +41,11 @@ class Steps:
             self._vb = FullVb(model, num_datapoints, prior_std=prior_std, num_samples=config.num_samples)
         self.weights: tuple[nn.Parameter, ...] = () if self._vb is None else tuple(self._vb.log_std.values())
 
+    @property
+    def updates(self) -> int:
+        """Weight updates of a minibatch."""
+        return 1 if self._em is None else self._em.num_updates
+
     def bounds(
         self, x: Tensor, index: Tensor, encoder_x: Tensor | None, kl_weight: float, entropy_weight: float
     ) -> Iterator[Tensor]:
