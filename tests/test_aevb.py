@@ -1,7 +1,10 @@
 """The analysis of Auto-Encoding Variational Bayes: what is exact in it, and its smallest budget."""
 
 import json
+import re
+import shlex
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +14,7 @@ from analyses.aevb.__main__ import EXPERIMENTS, main
 from analyses.aevb.exact import Ppca, quadrature
 from analyses.aevb.settings import BUDGETS, Study, training
 from analyses.lab import Lab
+from gapkit.cli import main as gapkit
 from gapkit.estimators import Iwae
 from gapkit.models.reference import build
 from tests.yardsticks import ppca
@@ -66,3 +70,20 @@ def test_the_smallest_budget_makes_the_whole_report(tmp_path, monkeypatch, capsy
     assert {len(one["trainings"]) for one in claims["judged"]} == {BUDGETS["smoke"].seeds}
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "The gap split of each trained model" in page
+
+
+@pytest.mark.slow
+def test_the_page_about_trainers_works(tmp_path, monkeypatch, capsys):
+    page = (Path(__file__).parents[1] / "docs" / "trainers.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (commands,) = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code.replace("epochs=50", "epochs=2"), "trainers.md", "exec"), {})
+    for line in commands.strip().splitlines():
+        words = shlex.split(re.sub(r"--epochs \d+", "--epochs 2", line))
+        further = ["--limit", "5", "--effort", "quick", "--format", "none", "--out", "run"]
+        monkeypatch.setattr(sys, "argv", words + (further if words[1] == "analyze" else []))
+        with pytest.raises(SystemExit) as ended:
+            gapkit()
+        assert not ended.value.code
+    assert "upper bound" in capsys.readouterr().out
