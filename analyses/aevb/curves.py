@@ -101,12 +101,15 @@ def part(study: Study) -> Part:
     points = [
         {
             "Latents": latent,
-            "Trainer": METHODS[objective],
             "Samples": samples,
-            **{f"L[q], {split}": over_seeds([run[split][place] for run in runs]) for split in ("train", "test")},
+            **{
+                f"{METHODS[objective]}, {split}": over_seeds([run[split][place] for run in found[latent, objective]])
+                for objective in TRAINERS
+                for split in ("train", "test")
+            },
         }
-        for (latent, objective), runs in found.items()
-        for place, samples in enumerate(runs[0]["samples"])
+        for latent in study.budget.latents
+        for place, samples in enumerate(found[latent, TRAINERS[0]][0]["samples"])
     ]
     ahead = [f"{latent} latents by {over_seeds(_lead(found, latent)).value:.1f}" for latent in study.budget.latents]
     words = (

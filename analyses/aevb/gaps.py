@@ -1,7 +1,7 @@
 """``python -m analyses.aevb.gaps``: what the paper could not show, the split of the gap of each trained model.
 
-Digits with two, three and ten latents by AEVB, and with three by wake-sleep and Monte Carlo EM, whose decoder got an
-encoder afterwards. Refuted if the amortization gap is not larger on test data, or the approximation gap does not grow
+Digits with two, three and ten latents by AEVB, and with three by wake-sleep and Monte Carlo EM (MCEM), whose decoder got
+an encoder afterwards. Refuted if the amortization gap is not larger on test data, or the approximation gap does not grow
 with the latents.
 """
 
@@ -128,9 +128,7 @@ def _draw(rows: Sequence[dict[str, object]]) -> Axes:
                 color=COLORS["encoder"],
                 label="amortization (encoder)" if not place else None,
             )
-        names = [
-            f"{row['Trainer']}\n{row['Latents']}, {row['Split']}".replace("Monte Carlo EM", "MCEM") for row in rows
-        ]
+        names = [f"{row['Trainer']}\n{row['Latents']}, {row['Split']}" for row in rows]
         axes.set_xticks(range(len(rows)), names, fontsize=6.5)
         axes.set_ylabel("nats")
         axes.legend()

@@ -15,7 +15,7 @@ __all__ = ["BUDGETS", "METHODS", "Budget", "Study", "experiment", "parsed", "tra
 
 ROOT = Path(__file__).parents[2]
 TITLE = "Auto-Encoding Variational Bayes"
-METHODS = {"elbo": "AEVB", "wake_sleep": "wake-sleep", "mcem": "Monte Carlo EM"}
+METHODS = {"elbo": "AEVB", "wake_sleep": "wake-sleep", "mcem": "MCEM"}
 UPDATES = {"mcem": 5}  # of the weights for every pass over the data; 1 for the others
 
 
