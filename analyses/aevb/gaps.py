@@ -1,8 +1,8 @@
 """``python -m analyses.aevb.gaps``: what the paper could not show, the split of the gap of each trained model.
 
-Digits with two, three and ten latents by AEVB, and with three by wake-sleep and Monte Carlo EM (MCEM), whose decoder got
-an encoder afterwards. Refuted if the amortization gap is not larger on test data, or the approximation gap does not grow
-with the latents.
+Digits with two, three and ten latents by AEVB, and with three by wake-sleep and by Monte Carlo EM (MCEM), which got an
+encoder afterwards. Refuted if the amortization gap is not larger on test data, or if the approximation gap does not
+grow with the latents.
 """
 
 from collections.abc import Sequence
