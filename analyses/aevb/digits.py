@@ -37,12 +37,11 @@ class Split(Seeded):
             seed=own["seed"],
             **training(own["objective"], own["epochs"] * len(x["train"]), len(x["train"])),
         )
-        trained = train(config, x["train"], path / "vae")
-        model, points = load_model(trained.path), own["points"]
+        model, points = load_model(train(config, x["train"], path / "vae").path), own["points"]
         some = {split: rows[:points] for split, rows in x.items()}
         spec = spec_for("quick", seed=own["seed"], unit_size=min(100, points))
         analyze(model, some, spec, bounds={"reciprocal": ABOVE}).save(path / "run")
-        found: dict[str, Any] = {"seconds": trained.seconds, "elbo": {}, "exact": {}, "points": {}, "grid": {}}
+        found: dict[str, Any] = {"elbo": {}, "exact": {}, "points": {}, "grid": {}}
         with torch.no_grad():
             torch.manual_seed(own["seed"])
             found["elbo"] = {split: float(elbo(model, rows, 100).mean()) for split, rows in x.items()}

@@ -5,6 +5,7 @@ covariance that was fitted to each datapoint, so that no encoder enters; at the 
 The paper's claim is that AEVB's is the largest for both sizes; it is refuted where it is not.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,11 +52,13 @@ class Likelihood(Seeded):
             seed=own["seed"],
             **given,
         )
-        trained = train(config, x["train"], path / "vae")
+        began = time.process_time()  # of this process alone: what else runs does not count
+        train(config, x["train"], path / "vae")
+        seconds = time.process_time() - began
         models = [load_model(path / "vae" / "checkpoints" / f"epoch-{epoch:04d}.pt") for epoch in marks]
         found: dict[str, Any] = {
             "samples": [epoch * size * UPDATES.get(objective, 1) for epoch in marks],
-            "seconds": trained.seconds,
+            "seconds": seconds,
         }
         for split in ("train", "test"):
             some = x[split][: own["measured"]]

@@ -31,7 +31,6 @@ def part(study: Study) -> Part:
                 for key, label in (("elbo", "L[q]"), ("exact", "log p(x)"))
                 for split in ("train", "test")
             },
-            "Seconds": over_seeds([run["seconds"] for run in runs]),
         }
         for objective, runs in found.items()
     ]
@@ -48,9 +47,10 @@ def part(study: Study) -> Part:
     samples = study.budget.epochs * 1500
     tops = ", ".join(f"{row['Trainer']} {row['log p(x), test'].value:.2f}" for row in rows)
     words = (f"After {samples:,} samples the exact test log p(x) is: {tops} nats.",)
-    caption = "All digits, nats; errors are over trainings; log p(x) by quadrature. Seconds of training on one core"
+    caption = "All digits, nats; errors are over trainings; log p(x) by quadrature"
     notes = (
-        "L[q] of Monte Carlo EM is that of the encoder fitted to its decoder afterwards; its seconds hold that fit.",
+        "L[q] of Monte Carlo EM (MCEM) is that of the encoder fitted to its decoder afterwards. What each trainer costs is "
+        "in the table of the marginal likelihood.",
     )
     return Part(
         "trainers",
