@@ -45,10 +45,12 @@ def state_of(path):
         {"posterior": "flow", "model": "conv", "hidden": (4, 8), "annealing": "kl", "annealing_epochs": 3},
         {"posterior": "auxiliary"},
         {"posterior": "auxiliary", "objective": "iwae", "num_samples": 3, "early_stopping": 8},
-        {"objective": "wake_sleep"},
+        {"objective": "wake_sleep", "likelihood": "gaussian:scale=pixel"},
         {"objective": "wake_sleep", "num_samples": 2, "early_stopping": 8},
         {"objective": "mcem", "weight_prior": 1.0},
+        {"objective": "mcem", "likelihood": "gaussian:scale=pixel"},
         {"objective": "full_vb", "binarize": "threshold", "sgvb": "a"},
+        {"objective": "full_vb", "likelihood": "gaussian:scale=global", "num_samples": 2},
         {"sgvb": "a", "weight_prior": 1.0, "initial_std": 0.1, "optimizer": "adagrad", "learning_rate": 0.02},
     ],
 )
