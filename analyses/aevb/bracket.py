@@ -59,9 +59,10 @@ def part(study: Study) -> Part:
         f"{first['Appendix D'].value:.3f} nats, {first['Width'].value:.3f} wide; log p(x) by quadrature is "
         f"{first['Quadrature'].value:.3f}.",
     )
+    points = study.budget.points
     caption = (
-        f"Test digits, the first {study.budget.points}: means in nats, errors over trainings; counts are over all "
-        "trainings"
+        f"The first {points} test digits, {points // 2} of trainers other than AEVB: means in nats, errors over "
+        "trainings; counts are over all trainings"
     )
     figure = Drawn(
         lambda: _draw(found["elbo"][0]),

@@ -68,7 +68,7 @@ class Curve(Seeded):
 def _bound(model: Any, x: Tensor, seed: int) -> float:
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(seed)
-        return float(elbo(model, x, 5).mean())
+        return float(elbo(model, x, 2).mean())
 
 
 def curve(study: Study, latent: int, objective: str = "elbo") -> list[Seeded]:

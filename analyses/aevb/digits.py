@@ -66,7 +66,7 @@ def splits(study: Study, latent: int, objective: str = "elbo") -> list[Seeded]:
         objective=objective,
         epochs=budget.epochs,
         hidden=budget.hidden,
-        points=budget.points,
+        points=budget.points if objective == "elbo" else budget.points // 2,
         grid=budget.grid,
     )
 

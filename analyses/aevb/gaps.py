@@ -60,8 +60,10 @@ def part(study: Study) -> Part:
         f"{main['train']['amortization_gap']:.2f} and {main['train']['approximation_gap']:.2f}. "
         f"Test ELBO over all test digits {over_seeds(whole).value:.2f}.",
     )
+    points = study.budget.points
     caption = (
-        f"Bounds and gaps in nats, the first {study.budget.points} digits of each split; errors are over trainings"
+        f"Bounds and gaps in nats; the first {points} digits of each split, {points // 2} of trainers other than AEVB; "
+        "errors are over trainings"
     )
     figure = Drawn(
         lambda: _draw(rows),

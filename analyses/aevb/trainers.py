@@ -49,8 +49,8 @@ def part(study: Study) -> Part:
     words = (f"After {samples:,} samples the exact test log p(x) is: {tops} nats.",)
     caption = "All digits, nats; errors are over trainings; log p(x) by quadrature"
     notes = (
-        "L[q] of Monte Carlo EM (MCEM) is that of the encoder fitted to its decoder afterwards. The table of the marginal "
-        "likelihood has what each trainer costs.",
+        "L[q] of Monte Carlo EM (MCEM) is that of the encoder fitted to its decoder afterwards. The table of the "
+        "marginal likelihood has what each trainer costs.",
     )
     return Part(
         "trainers",

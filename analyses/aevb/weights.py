@@ -30,7 +30,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "map": ("a point with the prior N(0, I)", {"weight_prior": 1.0}),
     "full_vb": ("a Gaussian posterior", {"objective": "full_vb"}),
 }
-TESTED, REDRAWN = 297, 10
+TESTED, REDRAWN = 297, 5
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Weighted(Seeded):
             latent=MAIN,
             learning_rate=2e-3,
             batch_size=50,
-            epochs=4 * own["epochs"],
+            epochs=2 * own["epochs"],
             binarize="none",
             seed=own["seed"],
             **KINDS[own["kind"]][1],
