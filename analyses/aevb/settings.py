@@ -80,11 +80,13 @@ class Study:
         lab: makes and keeps what was made.
         budget: of the study.
         mnist: name or file.
+        only: names of experiments; none for all.
     """
 
     lab: Lab
     budget: Budget
     mnist: str = "mnist"
+    only: tuple[str, ...] = ()
 
     @property
     def digits(self) -> Source:
@@ -113,10 +115,11 @@ def parsed(description: str = TITLE) -> tuple[Study, Path]:
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "aevb", help="what was made is kept here")
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     parser.add_argument("--mnist", default="mnist", help="name or file")
+    parser.add_argument("--only", nargs="+", default=(), help="experiments by name, such as gaps bracket")
     given = parser.parse_args()
     budget = BUDGETS[given.budget]
     out = given.out or given.work / f"report-{budget.name}"
-    return Study(Lab(given.work / budget.name, given.workers), budget, given.mnist), out
+    return Study(Lab(given.work / budget.name, given.workers), budget, given.mnist, tuple(given.only)), out
 
 
 def experiment(jobs: Callable[[Study], Sequence[Job]], part: Callable[[Study], Part]) -> None:
