@@ -48,10 +48,7 @@ def part(study: Study) -> Part:
     tops = ", ".join(f"{row['Trainer']} {row['log p(x), test'].value:.2f}" for row in rows)
     words = (f"After {samples:,} samples the exact test log p(x) is: {tops} nats.",)
     caption = "All digits, nats; errors are over trainings; log p(x) by quadrature"
-    notes = (
-        "L[q] of Monte Carlo EM (MCEM) is that of the encoder fitted to its decoder afterwards. The table of the "
-        "marginal likelihood has what each trainer costs.",
-    )
+    notes = ("L[q] of Monte Carlo EM (MCEM) is that of the encoder fitted to its decoder afterwards.",)
     return Part(
         "trainers",
         "AEVB, wake-sleep and Monte Carlo EM on digits",
