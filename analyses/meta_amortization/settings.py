@@ -2,18 +2,15 @@
 
 import argparse
 import json
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from analyses.lab import Job, Lab, Source, Trained
+from analyses.lab import Job, Lab, Source
 from analyses.page import Part, write
+from analyses.seeded import Seeded, over_seeds
 from gapkit.meta.images import SPLITS
-from gapkit.report.blocks import PlusMinus
 
 __all__ = ["BUDGETS", "Budget", "Seeded", "Study", "experiment", "over_seeds", "parsed"]
 
@@ -57,33 +54,6 @@ BUDGETS = {
 
 
 @dataclass(frozen=True)
-class Seeded(Trained, ABC):
-    """A job of an experiment with one seed, whose outcome is ``found.json`` and perhaps more files beside it.
-
-    Subclasses define ``found``, which gets the folder for those.
-    """
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """The settings by name."""
-        return dict(self.settings)
-
-    @property
-    def title(self) -> str:
-        """What the progress line says."""
-        return type(self).__name__ + " " + " ".join(f"{name}={value}" for name, value in self.settings)
-
-    @abstractmethod
-    def found(self, path: Path) -> dict[str, Any]:
-        """Make it."""
-
-    def make(self, path: Path, work: Path) -> None:
-        """Keep what was found in a folder."""
-        path.mkdir()
-        (path / "found.json").write_text(json.dumps(self.found(path)))
-
-
-@dataclass(frozen=True)
 class Study:
     """Where an experiment works.
 
@@ -115,12 +85,6 @@ class Study:
         """What a job found."""
         found: dict[str, Any] = json.loads((self.lab.folder(job) / "found.json").read_text())
         return found
-
-
-def over_seeds(values: Sequence[float]) -> PlusMinus:
-    """The mean of one number for each training, with its standard error from them."""
-    array = np.asarray(values, dtype=float)
-    return PlusMinus(float(array.mean()), float(array.std(ddof=1) / len(array) ** 0.5) if len(array) > 1 else None)
 
 
 def parsed(description: str = TITLE) -> tuple[Study, Path]:

@@ -44,7 +44,8 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Of the optimizer.")] = 1e-3,
     schedule: Annotated[str, typer.Option(help="Of the learning rate: constant, cosine or stages.")] = "constant",
     optimizer: Annotated[str, typer.Option(help="adam or adagrad.")] = "adam",
-    objective: Annotated[str, typer.Option(help="elbo or iwae.")] = "elbo",
+    objective: Annotated[str, typer.Option(help="elbo (AEVB), iwae, wake_sleep, mcem or full_vb.")] = "elbo",
+    sgvb: Annotated[str, typer.Option(help="KL term of the ELBO: b in closed form where known, a sampled.")] = "b",
     num_samples: Annotated[int, typer.Option(help="Latent draws per datapoint, the k of IWAE.")] = 1,
     annealing: Annotated[str, typer.Option(help="none, kl or entropy.")] = "none",
     annealing_epochs: Annotated[int, typer.Option(help="Epochs until the annealing weight is 1.")] = 0,
@@ -57,6 +58,12 @@ def train(
     ] = 0.0,
     weight_norm_bound: Annotated[
         float, typer.Option(help="Largest norm of the weights of an encoder's unit; 0 for none.")
+    ] = 0.0,
+    weight_prior: Annotated[
+        float, typer.Option(help="Standard deviation of a normal prior over the decoder's weights (MAP); 0 for none.")
+    ] = 0.0,
+    initial_std: Annotated[
+        float, typer.Option(help="Standard deviation of all initial weights; 0 for torch's own.")
     ] = 0.0,
     early_stopping: Annotated[int, typer.Option(help="Patience in epochs on held-out data; 0 never stops.")] = 0,
     validation_fraction: Annotated[float, typer.Option(help="Share held out for early stopping.")] = 0.1,
@@ -90,12 +97,15 @@ def train(
         schedule=schedule,
         optimizer=optimizer,
         objective=objective,
+        sgvb=sgvb,
         num_samples=num_samples,
         annealing=annealing,
         annealing_epochs=annealing_epochs,
         binarize=binarize,
         encoder_noise=encoder_noise,
         weight_norm_bound=weight_norm_bound,
+        weight_prior=weight_prior,
+        initial_std=initial_std,
         early_stopping=early_stopping,
         validation_fraction=validation_fraction,
         checkpoint_every=checkpoint_every,

@@ -24,7 +24,8 @@ RANGES = {
     "learning_rate": above(0, "0.001"),
     "optimizer": one_of("adam", "adagrad"),
     "schedule": one_of("constant", "cosine", "stages"),
-    "objective": one_of("elbo", "iwae"),
+    "objective": one_of("elbo", "iwae", "wake_sleep", "mcem", "full_vb"),
+    "sgvb": one_of("a", "b"),
     "num_samples": whole(1),
     "annealing": one_of("none", "kl", "entropy"),
     "annealing_epochs": whole(0),
@@ -33,6 +34,8 @@ RANGES = {
     "validation_fraction": share(zero=False, one=False),
     "encoder_noise": above(0, "0.3", or_zero="for none"),
     "weight_norm_bound": above(0, "1", or_zero="for none"),
+    "weight_prior": above(0, "1", or_zero="for none"),
+    "initial_std": above(0, "0.1", or_zero="for those of torch"),
     "checkpoint_every": whole(0, or_zero="for none"),
     "seed": whole(0),
 }
@@ -59,7 +62,12 @@ class TrainConfig:
             long as the one before, in which the rate falls to a tenth (Burda et al. 2016, section 5, who take 3,280
             epochs).
         optimizer: ``adam`` or ``adagrad``.
-        objective: ``elbo`` or ``iwae``.
+        objective: ``elbo`` (AEVB); ``iwae``; ``wake_sleep``; ``mcem``, Monte Carlo EM with Hamiltonian draws of the
+            posterior, five weight updates for each, and at the end an encoder that is fitted to the decoder in as many
+            updates (checkpoints before have one that is not trained); or ``full_vb``, the ELBO with
+            a Gaussian q over the decoder's weights too, whose means the model then has as weights (Kingma & Welling
+            2014, sections 2 and 5, appendices E and F).
+        sgvb: ``b`` takes the KL term of the ELBO in closed form where there is one, ``a`` samples it.
         num_samples: latent draws per datapoint and step, the k of IWAE.
         annealing: ``kl`` multiplies the KL term, ``entropy`` only log q(z|x), by a weight that rises linearly from 0
             in the first epoch to 1 after ``annealing_epochs`` (Cremer et al. 2018).
@@ -71,6 +79,10 @@ class TrainConfig:
         weight_norm_bound: the largest norm of the weights of an encoder's unit: longer ones are cut to it after every
             step. 0 for none. Both are amortized inference regularisation (Shu et al. 2018,
             https://arxiv.org/abs/1805.08913): a restricted encoder regularises the decoder.
+        weight_prior: standard deviation of a normal prior over the decoder's weights: the weights are then those of
+            maximum a posteriori; with ``full_vb`` the prior of the bound. 0 for none (``full_vb``: 1).
+        initial_std: standard deviation of the normal distribution that all weights and biases are drawn from; 0 for
+            torch's own of each layer.
         early_stopping: stop after so many epochs without a better loss on held-out data; 0 never stops, holds
             nothing out and keeps the last epoch.
         validation_fraction: share of the data held out for early stopping.
@@ -99,12 +111,15 @@ class TrainConfig:
     schedule: str = "constant"
     optimizer: str = "adam"
     objective: str = "elbo"
+    sgvb: str = "b"
     num_samples: int = 1
     annealing: str = "none"
     annealing_epochs: int = 0
     binarize: str | None = None
     encoder_noise: float = 0.0
     weight_norm_bound: float = 0.0
+    weight_prior: float = 0.0
+    initial_std: float = 0.0
     early_stopping: int = 0
     validation_fraction: float = 0.1
     checkpoint_every: int = 0
@@ -122,12 +137,30 @@ class TrainConfig:
         if (self.annealing == "none") != (self.annealing_epochs == 0):
             found = f"annealing is {self.annealing!r} and annealing_epochs is {self.annealing_epochs}"
             raise InputError("training with annealing", found, "set both, e.g. annealing='kl' with annealing_epochs=50")
+        self._check_objective()
         if self.annealing_epochs > self.epochs:
             text = f"annealing over {self.annealing_epochs} of {self.epochs} epochs: the weight never reaches 1"
             warnings.warn(text, GapkitWarning, stacklevel=3)
         if self.binarize != "none" and not bernoulli:
             text = f"binarize={self.binarize!r} gives the {self.likelihood} likelihood zeros and ones"
             warnings.warn(text, GapkitWarning, stacklevel=3)
+
+    def _check_objective(self) -> None:
+        """Refuse settings that the objective has no place for."""
+        bound = self.objective in ("elbo", "iwae")
+        refused = {
+            "annealing": self.annealing != "none" and not bound,
+            "num_samples": self.num_samples > 1 and self.objective == "mcem",
+            "encoder_noise": self.encoder_noise > 0 and self.objective == "mcem",
+            "early_stopping": self.early_stopping > 0 and self.objective in ("mcem", "full_vb"),
+            "sgvb": self.sgvb == "a" and self.objective not in ("elbo", "full_vb"),
+            "posterior": self.posterior == "auxiliary" and self.objective == "wake_sleep",
+        }
+        for name, wrong in refused.items():
+            if wrong:
+                asked = f"training with objective={self.objective!r} and {name}={getattr(self, name)!r}"
+                found = "q without a density of z" if name == "posterior" else "an objective that has no place for it"
+                raise InputError(asked, found, f"leave {name} out, or take objective='elbo'")
 
     def builder_arguments(self, x_shape: tuple[int, ...]) -> tuple[str, dict[str, object]]:
         """Return the name of the reference builder and its arguments for data of shape (N, *x_shape)."""

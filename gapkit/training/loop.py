@@ -16,24 +16,15 @@ from gapkit.models.native import check_extra, save_model
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import build
 from gapkit.training.config import TrainConfig
-from gapkit.training.objectives import elbo, iwae
 from gapkit.training.prepare import bound_norms, check_folder, clear_folder, make_optimizer, prepare_data
+from gapkit.training.progress import EpochReport
+from gapkit.training.refit import refit
+from gapkit.training.refit_config import RefitConfig
+from gapkit.training.steps import Steps
 
-__all__ = ["EpochReport", "TrainResult", "train"]
+__all__ = ["TrainResult", "train"]
 
-OBJECTIVES: dict[str, Callable[..., Tensor]] = {"elbo": elbo, "iwae": iwae}
 State = dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """What the progress callback is told after every epoch; losses are negative bounds in nats per datapoint."""
-
-    epoch: int
-    epochs: int
-    loss: float
-    validation_loss: float | None
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -43,7 +34,8 @@ class TrainResult:
     Attributes:
         path: of ``model.pt``.
         history: one dict per epoch: ``epoch``, ``loss`` (with annealing weights), ``validation_loss`` (without; or
-            ``None``), in nats per datapoint.
+            ``None``), in nats per datapoint; without the prior over weights. With ``mcem`` the loss is the mean of
+            -log p(x, z) at the draws, which is no bound, beside ``acceptance`` and ``step`` of the last transitions.
         best_epoch: the epoch whose weights ``model.pt`` holds: the best one with early stopping, else the last.
         stopped_early: whether patience ended the run.
         seconds: of the epochs, together.
@@ -120,9 +112,10 @@ class _Run:
         self.x, self.held_out = prepare_data(config, x, self.order)
         builder, arguments = config.builder_arguments(tuple(x.shape[1:]))
         self.model: PairModel = build(builder, **arguments).to(device)
-        seen = next(self._batches()).cpu() if config.binarize == "dynamic" else self.x
+        seen = next(self._batches())[1].cpu() if config.binarize == "dynamic" else self.x
         self.model.likelihood.check_support(seen)
-        self.optimizer = make_optimizer(config, self.model)
+        self.steps = Steps(config, self.model, len(self.x))
+        self.optimizer = make_optimizer(config, self.model, self.steps.weights)
         self.history: list[dict[str, Any]] = []
         self.good: tuple[int, State] | None = None  # last epoch that ended with finite weights
         self.best: tuple[float, int, State] | None = None  # validation loss, epoch, weights
@@ -135,7 +128,7 @@ class _Run:
             epoch_start = time.perf_counter()
             loss = self._train_epoch(epoch)
             validation = self._validate()
-            self.history.append({"epoch": epoch, "loss": loss, "validation_loss": validation})
+            self.history.append({"epoch": epoch, "loss": loss, "validation_loss": validation, **self.steps.told()})
             self._remember(epoch, validation)
             if self.config.checkpoint_every and epoch % self.config.checkpoint_every == 0:
                 self._save(self._checkpoint_path(epoch), epoch)
@@ -150,6 +143,8 @@ class _Run:
         if self.best is not None:
             kept = self.best[1]
             self.model.load_state_dict(self.best[2])
+        if self.config.objective == "mcem":
+            self._fit_encoder()
         path = self._save(self.out / "model.pt", kept)
         return TrainResult(path, self.history, kept, stopped, seconds)
 
@@ -158,29 +153,28 @@ class _Run:
         kl_weight, entropy_weight = self.config.annealing_weights(epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate_in(epoch)
-        objective, num_samples = OBJECTIVES[self.config.objective], self.config.num_samples
         self.model.train()
         total = 0.0
-        for batch in self._batches():
-            weights = {"kl_weight": kl_weight, "entropy_weight": entropy_weight}
-            bound = objective(self.model, batch, num_samples, **weights, encoder_x=self._noisy(batch))
-            loss = -bound.mean()
-            value = loss.item()
-            if not math.isfinite(value):
-                raise self._diverged(epoch, f"the loss is {value}")
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            bound_norms(self.model.encoder, self.config.weight_norm_bound)
-            total += value * len(batch)
+        for index, batch in self._batches():
+            values = []
+            for bound in self.steps.bounds(batch, index, self._noisy(batch), kl_weight, entropy_weight):
+                loss = -bound.mean()
+                values.append(loss.item())
+                if not math.isfinite(values[-1]):
+                    raise self._diverged(epoch, f"the loss is {values[-1]}")
+                self.optimizer.zero_grad()
+                (loss + self.steps.penalty()).backward()
+                self.optimizer.step()
+                bound_norms(self.model.encoder, self.config.weight_norm_bound)
+            total += sum(values) / len(values) * len(batch)
         return total / len(self.x)
 
-    def _batches(self) -> Iterator[Tensor]:
-        """Yield the data in a fresh order; a dynamic binarization is drawn on the way."""
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the data in a fresh order, with their numbers; a dynamic binarization is drawn on the way."""
         for index in torch.randperm(len(self.x), generator=self.order).split(self.config.batch_size):
             batch = self.x[index]
             batch = torch.bernoulli(batch, generator=self.order) if self.config.binarize == "dynamic" else batch
-            yield batch.to(self.device)
+            yield index, batch.to(self.device)
 
     def _noisy(self, batch: Tensor) -> Tensor | None:
         """What the encoder is given in the place of a batch, where it is not that."""
@@ -191,26 +185,33 @@ class _Run:
         """Loss on the held-out data without annealing, with the same draws in every epoch; nats per datapoint."""
         if self.held_out is None:
             return None
-        objective = OBJECTIVES[self.config.objective]
         self.model.eval()
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
-            bounds = [
-                objective(self.model, part.to(self.device), self.config.num_samples)
-                for part in self.held_out.split(1000)
-            ]
+            bounds = [self.steps.validate(part.to(self.device)) for part in self.held_out.split(1000)]
         return -torch.cat(bounds).mean().item()
 
     def _remember(self, epoch: int, validation: float | None) -> None:
         """Keep the weights of this epoch as the last good ones, and as the best where they are."""
         state = {name: value.clone() for name, value in self.model.state_dict().items()}
-        if not all(torch.isfinite(value).all() for value in state.values()):
+        if not all(torch.isfinite(value).all() for value in (*state.values(), *self.steps.weights)):
             raise self._diverged(epoch, "weights are NaN or infinite")
         if validation is not None and not math.isfinite(validation):
             raise self._diverged(epoch, f"the validation loss is {validation}")
         self.good = epoch, state
         if validation is not None and (self.best is None or validation < self.best[0]):
             self.best = validation, epoch, state
+
+    def _fit_encoder(self) -> None:
+        """An encoder for a decoder that was trained without one; the decoder stays."""
+        binarize = "dynamic" if self.config.binarize == "dynamic" else "none"
+        config = RefitConfig(
+            epochs=self.steps.updates * self.config.epochs,  # as many updates as the decoder had
+            batch_size=self.config.batch_size,
+            binarize=binarize,
+            seed=self.config.seed,
+        )
+        self.model = refit(self.model.eval(), self.x, config).model
 
     def _diverged(self, epoch: int, found: str) -> InputError:
         kept = "there is no earlier good state to keep"
@@ -238,4 +239,5 @@ class _Run:
             "config": self.config.as_dict(),
             "data": self.data_name,
             "binarize": self.config.binarize,
+            **self.steps.kept(),
         }

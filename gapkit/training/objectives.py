@@ -19,7 +19,7 @@ from gapkit.core.trees import Tree, repeated
 from gapkit.models.conditions import decode_with, encode_with, prior_with
 from gapkit.models.protocol import LatentModel
 
-__all__ = ["elbo", "iwae"]
+__all__ = ["closed_kl", "elbo", "iwae", "log_likelihood"]
 
 
 def elbo(
@@ -55,9 +55,9 @@ def elbo(
         torch.Size([5])
     """
     q, prior = encode_with(model, x if encoder_x is None else encoder_x, condition), prior_with(model, condition)
-    kl = _closed_kl(q, prior) if analytic_kl and entropy_weight == 1.0 else None
+    kl = closed_kl(q, prior) if analytic_kl and entropy_weight == 1.0 else None
     if kl is not None:
-        log_px = _log_likelihood(model, x, q.rsample(torch.Size([num_samples])), condition)
+        log_px = log_likelihood(model, x, q.rsample(torch.Size([num_samples])), condition)
         return log_px.mean(0) - kl_weight * kl
     return _log_weights(model, x, q, prior, num_samples, kl_weight, entropy_weight, condition).mean(0)
 
@@ -106,13 +106,13 @@ def _log_weights(
     # the only way for a q without a density of z: see TransportDistribution.rsample_and_log_prob.
     shape, both = torch.Size([num_samples]), getattr(q, "rsample_and_log_prob", None)
     z, log_q = (q.rsample(shape), None) if both is None else both(shape)
-    log_px, log_pz = _log_likelihood(model, x, z, condition), prior.log_prob(z)
+    log_px, log_pz = log_likelihood(model, x, z, condition), prior.log_prob(z)
     if log_q is None:
         log_q = q.log_prob(z)
     return log_px + kl_weight * (log_pz - entropy_weight * log_q)
 
 
-def _log_likelihood(model: LatentModel, x: Tensor, z: Tensor, condition: Tree) -> Tensor:
+def log_likelihood(model: LatentModel, x: Tensor, z: Tensor, condition: Tree) -> Tensor:
     """Return log p(x|z), (S, B), of latents (S, B, *z_shape) in one call of the decoder."""
     samples, batch = z.shape[:2]
     tiled = x if samples == 1 else x.expand(samples, *x.shape).flatten(0, 1)
@@ -120,7 +120,7 @@ def _log_likelihood(model: LatentModel, x: Tensor, z: Tensor, condition: Tree) -
     return decode_with(model, z.flatten(0, 1), owned).log_prob(tiled).unflatten(0, (samples, batch))
 
 
-def _closed_kl(q: Distribution, prior: Distribution) -> Tensor | None:
+def closed_kl(q: Distribution, prior: Distribution) -> Tensor | None:
     """Return KL(q || prior), (B,), or ``None`` where torch has no closed form."""
     try:
         return kl_divergence(q, prior)

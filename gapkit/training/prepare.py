@@ -1,6 +1,7 @@
 """What happens once before training: the folder, the data, the optimizer."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,12 @@ def prepare_data(config: TrainConfig, x: Tensor, order: torch.Generator) -> tupl
     return x[index[count:]], binarize(held_out, "sample", config.seed) if dynamic else held_out
 
 
-def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
-    """Return the optimizer of all weights, in the fused form, which has the least overhead per step."""
+def make_optimizer(
+    config: TrainConfig, model: nn.Module, further: Sequence[nn.Parameter] = ()
+) -> torch.optim.Optimizer:
+    """Return the optimizer of all weights and ``further`` ones, in the fused form: the least overhead per step."""
     kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.Adagrad
-    return kind(model.parameters(), lr=config.learning_rate, fused=True)
+    return kind([*model.parameters(), *further], lr=config.learning_rate, fused=True)
 
 
 @torch.no_grad()

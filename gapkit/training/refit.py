@@ -39,8 +39,8 @@ from gapkit.models.support import check_support
 from gapkit.models.unvalidated import unvalidated
 from gapkit.target.simulate import simulate
 from gapkit.training.encoder import copied, replace_encoder, split_weights
-from gapkit.training.loop import EpochReport
 from gapkit.training.objectives import elbo
+from gapkit.training.progress import EpochReport
 from gapkit.training.refit_config import RefitConfig
 
 __all__ = ["Refit", "refit"]

@@ -8,10 +8,15 @@ import torch
 import typer
 from typer.testing import CliRunner
 
+from gapkit import analyze, spec_for
+from gapkit.checkpoints import load
 from gapkit.cli.train import train
 from gapkit.core.errors import InputError
+from gapkit.inputs.data import binarize
+from gapkit.inputs.data import load as load_data
 from gapkit.models import HEADS, load_model
 from gapkit.target import family_name, recognise
+from tests.fast import only
 
 
 @pytest.fixture
@@ -38,6 +43,19 @@ def test_posteriors_are_trained_by_name(tmp_path, invoke, posterior):
     assert result.exit_code == 0, result.output
     model = load_model(tmp_path / "model.pt")
     assert family_name(recognise(model.encode(torch.zeros(3, 1, 8, 8)))) == posterior
+
+
+@pytest.mark.parametrize("objective", only(["iwae", "wake_sleep", "mcem", "full_vb"], "mcem"))
+def test_what_any_objective_leaves_is_analysed(tmp_path, invoke, objective):
+    words = ("--data", "digits", "--epochs", 2, "--hidden", "16", "--latent", 2, "--limit", 200)
+    further = ("--optimizer", "adagrad", "--weight-prior", 1, "--initial-std", 0.1)
+    result = invoke(*words, *further, "--out", tmp_path, "--objective", objective)
+    assert result.exit_code == 0, result.output
+    loaded = load(tmp_path / "model.pt")
+    assert loaded.extra["config"]["objective"] == objective
+    x = binarize(load_data("digits", split="test", limit=4).x, "threshold", 0)
+    gaps = analyze(loaded.model, x, spec_for("quick")).to_frame()
+    assert (gaps["total_gap"] > 0).all()
 
 
 def test_the_help_names_every_posterior(invoke):

@@ -45,6 +45,13 @@ def state_of(path):
         {"posterior": "flow", "model": "conv", "hidden": (4, 8), "annealing": "kl", "annealing_epochs": 3},
         {"posterior": "auxiliary"},
         {"posterior": "auxiliary", "objective": "iwae", "num_samples": 3, "early_stopping": 8},
+        {"objective": "wake_sleep", "likelihood": "gaussian:scale=pixel"},
+        {"objective": "wake_sleep", "num_samples": 2, "early_stopping": 8},
+        {"objective": "mcem", "weight_prior": 1.0},
+        {"objective": "mcem", "likelihood": "gaussian:scale=pixel"},
+        {"objective": "full_vb", "binarize": "threshold", "sgvb": "a"},
+        {"objective": "full_vb", "likelihood": "gaussian:scale=global", "num_samples": 2},
+        {"sgvb": "a", "weight_prior": 1.0, "initial_std": 0.1, "optimizer": "adagrad", "learning_rate": 0.02},
     ],
 )
 def test_the_loss_falls(tmp_path, digits, settings):
@@ -136,15 +143,15 @@ def test_progress_is_told_every_epoch(tmp_path, digits):
 
 
 def test_divergence_keeps_the_last_good_weights(tmp_path, digits, monkeypatch):
-    from gapkit.training import loop
+    from gapkit.training import steps
 
     calls = []
 
     def breaks(model, x, *args, **kwargs):
         calls.append(1)
-        return loop.elbo(model, x) * (math.nan if len(calls) > 9 else 1.0)
+        return steps.elbo(model, x) * (math.nan if len(calls) > 9 else 1.0)
 
-    monkeypatch.setitem(loop.OBJECTIVES, "elbo", breaks)
+    monkeypatch.setitem(steps.OBJECTIVES, "elbo", breaks)
     with pytest.raises(InputError, match="loss is nan in epoch 2") as caught:
         train(TrainConfig(**SMALL), digits, tmp_path / "a")
     assert "learning rate" in caught.value.do
@@ -189,6 +196,12 @@ def test_data_that_do_not_fit(tmp_path, digits):
         {"seed": -1},
         {"validation_fraction": 1.0},
         {"binarize": "dither"},
+        {"objective": "mcem", "num_samples": 2},
+        {"objective": "mcem", "early_stopping": 3},
+        {"objective": "wake_sleep", "annealing": "kl", "annealing_epochs": 3},
+        {"objective": "wake_sleep", "posterior": "auxiliary"},
+        {"objective": "iwae", "sgvb": "a"},
+        {"weight_prior": -1.0},
     ],
 )
 def test_settings_out_of_range(wrong):
