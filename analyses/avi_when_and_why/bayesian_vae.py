@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from analyses.avi_when_and_why.study import Budget, alone, over
+from analyses.avi_when_and_why.study import Budget, alone
 from analyses.page import Part
+from analyses.seeded import over_seeds
 from gapkit.comparison import Claim, judge
 from gapkit.inputs.data import load
 from gapkit.joint import Constant, Factorized, Factors, Mlp, MonteCarlo, Settings, fit, fit_factorized
@@ -48,9 +49,9 @@ def bayesian_vae(budget: Budget) -> Part:
         [
             {
                 "q": label,
-                "loss": over(part["loss"]),
-                "gap to F-VI": over(gaps[label]),
-                "squared error": over(part["mse"]),
+                "loss": over_seeds(part["loss"]),
+                "gap to F-VI": over_seeds(gaps[label]),
+                "squared error": over_seeds(part["mse"]),
                 "median steps to 5%": float(part["steps to 5%"].median()),
             }
             for label, part in frame.groupby("q", sort=False)

@@ -9,8 +9,9 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 
-from analyses.avi_when_and_why.study import Budget, alone, over
+from analyses.avi_when_and_why.study import Budget, alone
 from analyses.page import Drawn, Part
+from analyses.seeded import over_seeds
 from gapkit.comparison import Claim, judge
 from gapkit.joint import Polynomial, Window, analyze, bounds_of, expected_gap, posterior_of
 from gapkit.joint.models import Chain
@@ -46,7 +47,7 @@ def chain(budget: Budget) -> Part:
         mean = expected_gap(model, covariance, Window.around(half), 1)
         first = found[0].gap(found[0].candidates[place])[0]
         rows.append(
-            {"half-width": half, "sample 0": first, "data sets": over(gaps), "a step": mean.means / mean.served}
+            {"half-width": half, "sample 0": first, "data sets": over_seeds(gaps), "a step": mean.means / mean.served}
         )
     one = found[0]
     judged = (

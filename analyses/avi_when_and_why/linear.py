@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analyses.avi_when_and_why.study import Budget, alone, over
+from analyses.avi_when_and_why.study import Budget, alone
 from analyses.page import Drawn, Part
+from analyses.seeded import over_seeds
 from gapkit.comparison import Claim, judge
 from gapkit.joint import (
     Constant,
@@ -48,10 +49,10 @@ def linear(budget: Budget) -> Part:
         steps.append(convergence(paths, found.objective, found.factorized.value, seeds=(seed,), settings=settings))
     known = 0.5 * math.log(1 + model.tau**2 / model.sigma**2)
     rows = [
-        {"family": label, "amortization gap": over(values), "known": over(predicted) if not place else 0.0}
+        {"family": label, "amortization gap": over_seeds(values), "known": over_seeds(predicted) if not place else 0.0}
         for place, (label, values) in enumerate(gaps.items())
     ]
-    rows.append({"family": "approximation gap of F-VI", "amortization gap": over(top), "known": known})
+    rows.append({"family": "approximation gap of F-VI", "amortization gap": over_seeds(top), "known": known})
     path = pd.concat(steps)
     shares = ("50", "10", "1")
     told = path.groupby("family", sort=False)[[f"{kind}_{s}" for s in shares for kind in ("steps", "seconds")]]

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analyses.avi_when_and_why.study import Budget, alone, over
+from analyses.avi_when_and_why.study import Budget, alone
 from analyses.page import Drawn, Part
+from analyses.seeded import over_seeds
 from gapkit.comparison import Claim, judge
 from gapkit.joint import Mlp, Polynomial, Quadrature, bounds_of, fit_factorized, polish
 from gapkit.joint.models import Nonlinear
@@ -31,9 +32,13 @@ def nonlinear(budget: Budget) -> Part:
     gains = {
         k: [polish(one.candidates[k], one.objective, budget.fits).gain for one in found] for k in (1, len(families) - 1)
     }
-    rows = [{"function": "constant", "gap": over(constant), "polish gains": None}]
+    rows = [{"function": "constant", "gap": over_seeds(constant), "polish gains": None}]
     rows += [
-        {"function": family.label, "gap": over(gaps[k]), "polish gains": over(gains[k]) if k in gains else None}
+        {
+            "function": family.label,
+            "gap": over_seeds(gaps[k]),
+            "polish gains": over_seeds(gains[k]) if k in gains else None,
+        }
         for k, family in enumerate(families)
     ]
     wide = model.simulate(budget.nonlinear // 2, 0, spread=5.0)

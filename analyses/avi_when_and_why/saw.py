@@ -7,8 +7,9 @@ function of x_n below 0.9 of the linear optimum's loss, or one of both inputs th
 import numpy as np
 import pandas as pd
 
-from analyses.avi_when_and_why.study import Budget, alone, over
+from analyses.avi_when_and_why.study import Budget, alone
 from analyses.page import Drawn, Part
+from analyses.seeded import over_seeds
 from gapkit.comparison import Claim, judge
 from gapkit.joint import Mlp, Polynomial, Settings, Window, analyze, bounds_of
 from gapkit.joint.models import Saw
@@ -27,7 +28,11 @@ def saw(budget: Budget) -> Part:
         for seed in range(budget.many)
     ]
     rows = [
-        {"function": found.family.label, "gap": over(values), "gap a step": over(np.array(values) / budget.series)}
+        {
+            "function": found.family.label,
+            "gap": over_seeds(values),
+            "gap a step": over_seeds(np.array(values) / budget.series),
+        }
         for found, values in (
             (exact[0].constant, [one.gap(one.constant)[0] for one in exact]),
             *((exact[0].candidates[k], [one.gap(one.candidates[k])[0] for one in exact]) for k in (0, 1)),
@@ -44,7 +49,7 @@ def saw(budget: Budget) -> Part:
         [
             {
                 "network": label,
-                "gap": over(values),
+                "gap": over_seeds(values),
                 "of the line's": float(np.mean(values) / np.mean(lines)),
             }
             for label, values in trained.items()

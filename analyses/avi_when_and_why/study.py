@@ -1,18 +1,16 @@
 """What the experiments share: how much is spent, how one is run alone, and sentences over seeds."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from analyses.page import Part, write
 from gapkit.joint import Settings
-from gapkit.report.blocks import PlusMinus
 
-__all__ = ["BUDGETS", "OUT", "TITLE", "Budget", "alone", "arguments", "over"]
+__all__ = ["BUDGETS", "OUT", "TITLE", "Budget", "alone", "arguments"]
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "reports" / "avi_when_and_why"
@@ -52,13 +50,6 @@ BUDGETS = {
     "smoke": Budget(2, 3, 200, 60, 25, 20, (1, 4), Settings(60, 0.05, 30, 3, (0,)), 60, 30),
     "cpu": Budget(3, 20, 10_000, 1000, 300, 300, (1, 2, 4, 16), Settings(300, 0.03, 150, 9, (0, 1)), 800, 2500),
 }
-
-
-def over(values: Sequence[float]) -> PlusMinus:
-    """The mean over data sets and its error."""
-    found = np.asarray(values, float)
-    error = float(found.std(ddof=1) / len(found) ** 0.5) if len(found) > 1 else None
-    return PlusMinus(float(found.mean()), error)
 
 
 def arguments(what: str | None) -> argparse.Namespace:
