@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 
 from gapkit.comparison import Claims, Judged
 from gapkit.report import write_report
-from gapkit.report.blocks import Block, Caption, Cell, Column, Document, Figure, PlusMinus, Row, Section, Table, Text
+from gapkit.report.blocks import Block, Caption, Cell, Column, Figure, PlusMinus, Row, Table, Text
 from gapkit.report.claims import claims_blocks
+from gapkit.report.document import Document, Section
 from gapkit.report.figures import as_svg
 
 __all__ = ["Drawn", "Part", "write"]

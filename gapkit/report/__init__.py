@@ -2,8 +2,8 @@
 
 from gapkit.report.amortization import build_amortization
 from gapkit.report.analysis import build
-from gapkit.report.blocks import Document
 from gapkit.report.comparison import build_comparison
+from gapkit.report.document import Document
 from gapkit.report.html import render
 from gapkit.report.pdf import render_pdf
 from gapkit.report.score import build_score

@@ -2,8 +2,9 @@
 
 from gapkit.plots.amortization import amortization
 from gapkit.report.analysis import build
-from gapkit.report.blocks import Block, Caption, Column, Document, Fact, Facts, FactSheet, Figure, Row, Section, Table
+from gapkit.report.blocks import Block, Caption, Column, Fact, Facts, FactSheet, Figure, Row, Table
 from gapkit.report.blocks import Text as Words
+from gapkit.report.document import Document, Section
 from gapkit.report.figures import as_svg
 from gapkit.results.amortization import Amortization, Study
 from gapkit.results.verdict import number

@@ -6,23 +6,13 @@ from typing import Any
 import pandas as pd
 
 from gapkit.core.means import Uncertain
-from gapkit.ladder import Ladder, counted_gaps, error_of, in_order, quantity, side_name
-from gapkit.report.blocks import (
-    Block,
-    Cell,
-    Column,
-    Definitions,
-    Document,
-    Heading,
-    PlusMinus,
-    Row,
-    Section,
-    Table,
-    Term,
-    Text,
-)
+from gapkit.core.phrases import listed
+from gapkit.ladder import Ladder, error_of, in_order, quantity, side_name
+from gapkit.report.blocks import Block, Cell, Column, Definitions, Heading, PlusMinus, Row, Table, Term, Text
 from gapkit.report.definitions import definitions
+from gapkit.report.document import Document, Section
 from gapkit.report.figures import draw
+from gapkit.report.lead import lead
 from gapkit.report.naming import named
 from gapkit.report.provenance import provenance, title_of
 from gapkit.report.statuses import interval_cell, number_or_none, range_note, status_table, status_words
@@ -35,10 +25,12 @@ from gapkit.report.wording import (
 from gapkit.results import Result
 from gapkit.results.latent_use import collapse_sentence
 from gapkit.results.records import ClassGaps, StepPoint, Summary, known
+from gapkit.results.verdict import Diagnosis, diagnose, health
 
 __all__ = ["build", "quantity_row"]
 
 _WORST, _WORST_ON_PAPER = 200, 20
+_CHECKED = {"fits": "fits of q*", "evidence": "log p(x)"}
 _ERRORS = (
     Column("mean", "Mean"),
     Column("se_monte_carlo", "Monte Carlo error"),
@@ -50,38 +42,54 @@ _ERRORS = (
 def build(result: Result) -> Document:
     """Collect what the report says about a result."""
     main, *further = result.summary_values.splits
+    diagnosis = diagnose(result.summary_values)
     sections = (
-        Section(
-            "ladder",
-            f"The ladder of bounds and the {counted_gaps(result.ladder)}",
-            (
-                *draw(result, main, 1, "ladder"),
-                _gap_table(result, main, 1),
-                Text((TABLE_NOTE,), "note"),
-                *draw(result, main, 1, "gaps"),
-                *_classes(result, main, 1),
-            ),
-        ),
+        Section("gaps", "Where the gap is", draw(result, main, 1, "main")),
         Section("local-steps", "Local steps at test time", _local_steps(result)),
+        Section("worst", "The worst datapoints", (*draw(result, main, 1, "worst"), _worst(result))),
+        _checks(result, main),
+        Section("numbers", "All bounds and gaps", _numbers(result, main, diagnosis), folded=True),
+        Section("further", "Further splits", _further(result, further), folded=True),
         Section(
-            "trust",
-            "How far log p(x) can be trusted",
-            (*_listed(result.trust()), *draw(result, main, 1, "trust")),
-        ),
-        Section("latents", "The latent space", (*_collapse(result, main), *draw(result, main, 1, "latents"))),
-        Section("further", "Further splits", _further(result, further)),
-        Section("worst", "The worst datapoints", (*draw(result, main, 1, "worst"), *_worst(result))),
-        Section(
-            "definitions", "Definitions", (Definitions(tuple(Term(*entry) for entry in definitions(result.ladder))),)
+            "definitions",
+            "Definitions",
+            (Definitions(tuple(Term(*entry) for entry in definitions(result.ladder))),),
+            folded=True,
         ),
         provenance(result.run),
     )
     document = Document(
         title=title_of(result.run),
-        verdict=tuple(result.verdict()),
+        verdict=diagnosis.sentences,
         sections=tuple(section for section in sections if section.blocks),
+        lead=lead(result, main, diagnosis),
     )
     return named(document, result.summary_values.target)
+
+
+def _checks(result: Result, split: str) -> Section:
+    """Fits and evidence: shut where all of it is good, open where something is not."""
+    states = {check.name: check.state for check in health(result.summary_values)}
+    wrong = [words for name, words in _CHECKED.items() if states.get(name, "good") != "good"]
+    flagged = set().union(*(part.status for part in result.summary_values.splits.values())) - {"ok"}
+    title = f"Fits and log p(x): {listed(wrong)} in doubt" if wrong else "Fits and log p(x): all checks passed"
+    blocks = (
+        *_listed(result.trust()),
+        *draw(result, split, 1, "trust"),
+        *((Heading("What the statuses mean"), _statuses(result.summary_values)) if flagged else ()),
+    )
+    return Section("trust", title, blocks, folded=not wrong)
+
+
+def _numbers(result: Result, split: str, diagnosis: Diagnosis) -> tuple[Block, ...]:
+    return (
+        *_listed((*diagnosis.sure, *diagnosis.numbers)),
+        _gap_table(result, split, 1),
+        Text((TABLE_NOTE,), "note"),
+        *draw(result, split, 1, "gaps"),
+        *_collapse(result, split),
+        *_classes(result, split, 1),
+    )
 
 
 def quantity_row(name: str, label: str, note: str, values: Uncertain) -> Row:
@@ -141,7 +149,7 @@ def _classes(result: Result, split: str, number: int) -> tuple[Block, ...]:
         rows=tuple(_class_row(part, ladder) for part in classes),
         footnote=range_note((part.quantities[gap.name] for part in classes for gap in ladder.told), CLASSES_NOTE),
     )
-    return (Heading("Gaps by class"), table, *draw(result, split, number, "classes"))
+    return (Heading("Gaps by class"), table)
 
 
 def _class_row(part: ClassGaps, ladder: Ladder) -> Row:
@@ -202,11 +210,12 @@ def _further(result: Result, splits: Iterable[str]) -> tuple[Block, ...]:
     for number, split in enumerate(splits, 2):
         blocks += [Heading(f"Split {split}"), *draw(result, split, number, "ladder")]
         blocks += [_gap_table(result, split, number), *draw(result, split, number, "gaps")]
+        blocks += [*draw(result, split, number, "main")]
         blocks += _classes(result, split, number)
     return tuple(blocks)
 
 
-def _worst(result: Result) -> tuple[Block, ...]:
+def _worst(result: Result) -> Table:
     frame, ladder = result.datapoints, result.ladder
     total, numbers = ladder.total.name, (*reversed(ladder.rungs), *reversed(ladder.gaps))
     rows = frame.sort_values(total, ascending=False, kind="stable", na_position="last").head(_WORST)
@@ -215,7 +224,7 @@ def _worst(result: Result) -> tuple[Block, ...]:
     if "label" in frame:
         targets = pd.api.types.is_float_dtype(frame["label"])
         labels = [Column("label", "Label", "number" if targets else "text")]
-    worst = Table(
+    return Table(
         name="worst-table",
         caption=f"The {len(rows)} largest total gaps, in nats, with their Monte Carlo errors{shown}",
         columns=(
@@ -230,7 +239,6 @@ def _worst(result: Result) -> tuple[Block, ...]:
         on_paper=_WORST_ON_PAPER,
         source="datapoints.parquet",
     )
-    return worst, Heading("What the statuses mean"), _statuses(result.summary_values)
 
 
 def _worst_row(row: Mapping[str, Any], names: Iterable[str], total: str) -> Row:

@@ -9,7 +9,6 @@ __all__ = [
     "Cell",
     "Column",
     "Definitions",
-    "Document",
     "Fact",
     "FactSheet",
     "Facts",
@@ -19,7 +18,6 @@ __all__ = [
     "PlusMinus",
     "Range",
     "Row",
-    "Section",
     "Table",
     "Term",
     "Text",
@@ -122,6 +120,7 @@ class Figure:
         caption: how to read it.
         alt: what it shows, for readers who do not see it.
         photographic: whether it shows data (images) whose colours must stay as they are in a dark theme.
+        title: what it shows, in a line; renderers put its number before it.
     """
 
     name: str
@@ -129,6 +128,7 @@ class Figure:
     caption: Caption
     alt: str
     photographic: bool = False
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,57 +187,3 @@ class FactSheet:
 
 
 Block = Text | Heading | Figure | Table | Definitions | FactSheet
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the report under a heading; its name is unique in the document."""
-
-    name: str
-    title: str
-    blocks: tuple[Block, ...]
-
-
-@dataclass(frozen=True)
-class Document:
-    """The whole report.
-
-    Attributes:
-        title: of the report; names the checkpoint where there is one.
-        verdict: the diagnosis in sentences, the most important one first.
-        sections: in reading order.
-    """
-
-    title: str
-    verdict: tuple[str, ...]
-    sections: tuple[Section, ...]
-
-    def blocks(self) -> tuple[Block, ...]:
-        """All blocks of all sections, in reading order."""
-        return tuple(block for section in self.sections for block in section.blocks)
-
-    def section(self, name: str) -> Section:
-        """The section of that name.
-
-        Raises:
-            KeyError: there is none.
-        """
-        for section in self.sections:
-            if section.name == name:
-                return section
-        raise KeyError(name)
-
-    def table(self, name: str) -> Table:
-        """The table of that name.
-
-        Raises:
-            KeyError: there is none.
-        """
-        for block in self.blocks():
-            if isinstance(block, Table) and block.name == name:
-                return block
-        raise KeyError(name)
-
-    def figures(self) -> tuple[Figure, ...]:
-        """All pictures."""
-        return tuple(block for block in self.blocks() if isinstance(block, Figure))

@@ -4,7 +4,8 @@ import math
 from typing import get_args
 
 from gapkit.comparison import Claims, Judged, Verdict
-from gapkit.report.blocks import Block, Column, Document, Row, Section, Table, Text
+from gapkit.report.blocks import Block, Column, Row, Table, Text
+from gapkit.report.document import Document, Section
 
 __all__ = ["build_claims", "claims_blocks"]
 

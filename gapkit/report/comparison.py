@@ -6,10 +6,11 @@ from typing import Any
 from gapkit.comparison import Comparison
 from gapkit.comparison.records import ComparedSplit, ComparisonSummary
 from gapkit.core.phrases import RANGE_NOTE, any_range, listed
-from gapkit.report.blocks import Block, Definitions, Document, Heading, Section, Term, Text
+from gapkit.report.blocks import Block, Definitions, Heading, Term, Text
 from gapkit.report.comparison_figures import draw_differences, draw_ladders, draw_series
 from gapkit.report.comparison_tables import WINS_NOTE, changed_table, difference_tables, levels_table
 from gapkit.report.definitions import definitions_of_ladder
+from gapkit.report.document import Document, Section
 from gapkit.report.provenance import provenance
 
 __all__ = ["build_comparison"]

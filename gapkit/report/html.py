@@ -2,17 +2,24 @@
 
 import math
 import re
+from collections.abc import Sequence
 from functools import cache
+from itertools import groupby
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from gapkit.report.blocks import Cell, Document, Interval, PlusMinus, Table
+from gapkit.report.blocks import Block, Cell, Figure, Interval, PlusMinus, Table
+from gapkit.report.document import Card, Document
 from gapkit.report.formats import as_text
 from gapkit.report.palette import themed
+from gapkit.results.verdict import with_error
 
-__all__ = ["render"]
+__all__ = ["card_value", "grouped", "headed", "marked_up", "render"]
 
+# What a mark says to those who do not see it.
+_STATES = {"good": "", "doubt": "In doubt: ", "bad": "At fault: ", "unknown": "Not known: "}
+_LONGEST_HEAD = 70  # characters
 _LONG, _WORDY = 50, 60  # rows of a long table, characters of a cell of a table of words
 _WIDTH = re.compile(r'<svg[^>]*?\bwidth="([\d.]+)pt"')
 
@@ -26,7 +33,10 @@ def render(document: Document) -> str:
         pictures[figure.name] = _described(svg, figure.alt)
         colours |= further
     template = _environment().get_template("report.html.jinja")
-    return template.render(document=document, pictures=pictures, colours=sorted(colours.items()))
+    numbers = {figure.name: number for number, figure in enumerate(document.figures(), 1)}
+    return template.render(
+        document=document, pictures=pictures, colours=sorted(colours.items()), numbers=numbers, states=_STATES
+    )
 
 
 def _described(svg: str, alt: str) -> Markup:
@@ -73,6 +83,34 @@ def _raw_value(cell: Cell) -> str:
     return repr(float(value)).replace("inf", "Infinity")
 
 
+def grouped(blocks: Sequence[Block]) -> list[tuple[Block, ...]]:
+    """Blocks one by one, but figures that follow each other together."""
+    together = groupby(blocks, lambda block: isinstance(block, Figure))
+    return [group for figures, each in together for group in ([tuple(each)] if figures else [(one,) for one in each])]
+
+
+def headed(sentence: str) -> tuple[str, str]:
+    """What to do, and the rest of the sentence: up to the first colon, where that is near."""
+    first, colon, rest = sentence.partition(":")
+    return (first + colon, rest) if colon and len(first) <= _LONGEST_HEAD else ("", sentence)
+
+
+def marked_up(sentence: str) -> Markup:
+    """A sentence in which what is to be typed is set as code."""
+    parts = str(escape(sentence)).split("`")
+    if len(parts) % 2 == 0:  # a stray mark
+        return Markup(escape(sentence))
+    return Markup("".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts)))
+
+
+def card_value(card: Card) -> str:
+    """The number of a card with as many decimals as its error deserves, or its word."""
+    value = card.value
+    if isinstance(value, PlusMinus) and value.value is not None:
+        return with_error(value.value, value.error)
+    return as_text(value, "nats")
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -89,6 +127,10 @@ def _environment() -> Environment:
         "look": _look,
         "hint": _hint,
         "kind": lambda block: type(block).__name__,
+        "grouped": grouped,
+        "headed": headed,
+        "marked_up": marked_up,
+        "shown": card_value,
     }
     environment.tests |= {
         "number_like": lambda cell: not isinstance(cell, str),

@@ -5,6 +5,7 @@ Without network and without fonts of the system: the typefaces are those that co
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import Any
 import matplotlib
 import typst
 
-from gapkit.report.blocks import Block, Column, Document, Figure, Row, Table
+from gapkit.report.blocks import Block, Column, Figure, Row, Table
+from gapkit.report.document import Document, Lead
 from gapkit.report.formats import as_text
+from gapkit.report.html import card_value, headed
 
 __all__ = ["render_pdf"]
 
@@ -38,20 +41,38 @@ def render_pdf(document: Document) -> bytes:
 
 def _plain(document: Document) -> dict[str, Any]:
     """The document as the template reads it: all cells as text."""
+    numbers = {figure.name: number for number, figure in enumerate(document.figures(), 1)}
     return {
         "title": _breakable(document.title),
-        "verdict": [_breakable(sentence) for sentence in document.verdict],
+        "verdict": [_headed(sentence) for sentence in document.verdict],
+        "lead": _lead(document.lead, numbers) if document.lead else None,
         "sections": [
-            {"title": _breakable(section.title), "blocks": [_block(block) for block in section.blocks]}
+            {"title": _breakable(section.title), "blocks": [_block(block, numbers) for block in section.blocks]}
             for section in document.sections
         ],
     }
 
 
-def _block(block: Block) -> dict[str, Any]:
+def _lead(lead: Lead, numbers: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "about": _breakable(lead.about),
+        "sentences": [_headed(sentence) for sentence in lead.sentences],
+        "cards": [{**_texts(asdict(card)), "value": card_value(card)} for card in lead.cards],
+        "figures": [_block(figure, numbers) for figure in lead.figures],
+        "marks": [_texts(asdict(mark)) for mark in lead.marks],
+        "notes": [_breakable(sentence) for sentence in lead.notes],
+    }
+
+
+def _headed(sentence: str) -> dict[str, str]:
+    first, rest = headed(sentence)
+    return {"first": _breakable(first), "rest": _breakable(rest)}
+
+
+def _block(block: Block, numbers: Mapping[str, int]) -> dict[str, Any]:
     values = _table(block) if isinstance(block, Table) else _texts(asdict(block))
     if isinstance(block, Figure):
-        values |= {"svg": block.svg, "width": min(_SCALE * _width(block.svg), _WIDEST)}
+        values |= {"svg": block.svg, "width": min(_SCALE * _width(block.svg), _WIDEST), "number": numbers[block.name]}
     return {"type": type(block).__name__, **values}
 
 

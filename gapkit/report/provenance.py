@@ -5,11 +5,13 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gapkit.report.blocks import Block, Fact, Facts, FactSheet, Heading, Section, Text
+from gapkit.report.blocks import Block, Fact, Facts, FactSheet, Heading, Text
+from gapkit.report.document import Section
 
 __all__ = ["provenance", "title_of"]
 
 _FIRST = ("checkpoint", "data")
+_TOLD = ("ladder",)  # elsewhere in the report
 
 
 def title_of(run: Mapping[str, Any], what: str = "Inference gaps") -> str:
@@ -23,7 +25,7 @@ def provenance(run: Mapping[str, Any]) -> Section:
     """The section at the end: warnings, plain values, then one group of facts for each nested part."""
     run = _to_read(run)
     plain = {name: value for name, value in run.items() if not isinstance(value, Mapping) and name != "warnings"}
-    nested = {name: value for name, value in run.items() if isinstance(value, Mapping)}
+    nested = {name: value for name, value in run.items() if isinstance(value, Mapping) and name not in _TOLD}
     first = [name for name in _FIRST if name in nested]
     groups = [Facts(_words(name), _facts(nested[name])) for name in [*first, *(n for n in nested if n not in first)]]
     sheet = FactSheet(tuple(group for group in (Facts("Run", _facts(plain)), *groups) if group.facts))
@@ -33,7 +35,7 @@ def provenance(run: Mapping[str, Any]) -> Section:
     )
     if warnings:
         blocks = (Heading("Warnings of the run"), Text(warnings, "list"), *blocks)
-    return Section("provenance", "Provenance", blocks)
+    return Section("provenance", "Settings and provenance", blocks, folded=True)
 
 
 def _facts(values: Mapping[str, Any]) -> tuple[Fact, ...]:

@@ -17,17 +17,16 @@ from gapkit.report.blocks import (
     Caption,
     Column,
     Definitions,
-    Document,
     Figure,
     Heading,
     Interval,
     PlusMinus,
     Row,
-    Section,
     Table,
     Term,
     Text,
 )
+from gapkit.report.document import Document, Section
 from gapkit.report.figures import as_svg
 from gapkit.report.html import render
 from gapkit.report.pdf import render_pdf

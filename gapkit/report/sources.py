@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from gapkit.report.blocks import Document, Table
+from gapkit.report.blocks import Table
+from gapkit.report.document import Document
 
 __all__ = ["without_sources"]
 

@@ -11,9 +11,9 @@ from gapkit.core.files import kind_of, write_atomically
 from gapkit.ood import Scored
 from gapkit.report.amortization import build_amortization
 from gapkit.report.analysis import build
-from gapkit.report.blocks import Document
 from gapkit.report.claims import build_claims
 from gapkit.report.comparison import build_comparison
+from gapkit.report.document import Document
 from gapkit.report.html import render
 from gapkit.report.pdf import render_pdf
 from gapkit.report.score import build_score

@@ -1,12 +1,21 @@
 """Documents to open in a browser (every kind of cell, long words, many datapoints), and what is read of the page."""
 
+import os
 import re
+import shutil
 from dataclasses import replace
 from functools import cache
 
+import pytest
+
 from gapkit.report import build, render
-from gapkit.report.blocks import Column, Document, Interval, PlusMinus, Row, Section, Table
+from gapkit.report.blocks import Column, Interval, PlusMinus, Row, Table
+from gapkit.report.document import Document, Section
 from tests.results.by_hand import join, make, many, three, with_extras, with_labels
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+BROWSER = os.environ.get("GAPKIT_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+needs_browser = pytest.mark.skipif(BROWSER is None, reason=f"no browser: none of {', '.join(BROWSERS)} on PATH")
 
 KINDS = Document(
     "All kinds of columns",
@@ -66,6 +75,7 @@ DOCUMENTS = {
     "three": three,
     "many": lambda: many(400),
     "rich": with_extras,
+    "labelled": lambda: with_labels(many(400), [f"class {place % 4}" for place in range(400)]),
     "long": lambda: with_labels(
         join(with_extras(), three(split=LONG), make([-95], [-90], [-89], status=LONG), run=LONG_RUN),
         [f"{LONG}{number}" for number in range(16)],

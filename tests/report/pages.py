@@ -18,7 +18,7 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.elements, self.tables, self.headings = [], [], [], []
+        self.open, self.elements, self.tables, self.headings, self.named = [], [], [], [], {}
         self.feed(text)
         self.close()
         assert self.open == []
@@ -29,6 +29,7 @@ class Page(HTMLParser):
             self.open.append(tag)
         if tag == "table":
             self.tables.append([])
+            self.named[dict(attrs).get("id")] = self.tables[-1]
         if tag == "tr":
             self.tables[-1].append([])
         if tag in ("td", "th"):
@@ -47,6 +48,9 @@ class Page(HTMLParser):
             self.tables[-1][-1][-1] += data
         if self.open and self.open[-1] in ("h1", "h2", "h3"):
             self.headings[-1][1] += data
+
+    def table(self, name):
+        return self.named[name]
 
     def all(self, tag):
         return [attrs for name, attrs in self.elements if name == tag]

@@ -1,56 +1,31 @@
 """The page in a real browser: sorting, filtering, themes and narrow screens, without any network."""
 
-import os
-import shutil
 import time
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from gapkit.report import build, render
-from gapkit.report.blocks import Caption, Document, Figure, Section
+from gapkit.report.blocks import Caption, Figure
+from gapkit.report.document import Document, Section
 from tests.fast import only
-from tests.report.browsed import KINDS, background, click, document_of, luminance, names, page_of, picture_colours
+from tests.report.browsed import (
+    KINDS,
+    background,
+    click,
+    document_of,
+    luminance,
+    names,
+    needs_browser,
+    page_of,
+    picture_colours,
+)
 from tests.report.pages import large
 from tests.results.by_hand import join, make, three, with_labels
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-BROWSER = os.environ.get("GAPKIT_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
 LIGHT, DARK = "rgb(255, 255, 255)", "rgb(21, 23, 26)"
 WORST = "#worst-table"
 
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser: none of {', '.join(BROWSERS)} on PATH")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def visit(browser, tmp_path):
-    """Open a page from disk; in the end it must have been silent and have asked the network for nothing."""
-    contexts, requests, messages = [], [], []
-
-    def opened(html, **options):
-        path = tmp_path / "report.html"
-        path.write_text(html, "utf-8")
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda message: messages.append(message.text))
-        page.on("pageerror", lambda error: messages.append(str(error)))
-        page.goto(path.as_uri())
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert messages == []
-    assert {url for url in requests if not url.startswith("data:")} == {(tmp_path / "report.html").as_uri()}
+pytestmark = needs_browser
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pypdfium2
 import pytest
 
 from gapkit.report import build, render_pdf, write_report
-from gapkit.report.blocks import Column, Definitions, Document, Row, Section, Table, Term, Text
+from gapkit.report.blocks import Column, Definitions, Row, Table, Term, Text
+from gapkit.report.document import Document, Section
 from gapkit.report.wording import DEFINITIONS
 from tests.fast import only
 from tests.report.pages import large, odd, pages_of

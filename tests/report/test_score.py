@@ -180,7 +180,7 @@ def test_the_order_of_the_page():
         "How the scores are spread",
         "The most unusual datapoints",
         "Definitions",
-        "Provenance",
+        "Settings and provenance",
     ]
     assert built("full")[1].title == "Out-of-distribution scores of model.pt"
     assert built("one set")[1].sections[0].title == "How the scores are spread"

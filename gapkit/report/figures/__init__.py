@@ -7,6 +7,7 @@ from gapkit.report.figures.details import DETAILS
 from gapkit.report.figures.drawing import Drawing, as_svg
 from gapkit.report.figures.evidence import EVIDENCE
 from gapkit.report.figures.steps import STEPS
+from gapkit.report.figures.titles import TITLES
 from gapkit.results import Result
 
 __all__ = ["DRAWINGS", "Drawing", "as_svg", "draw"]
@@ -26,5 +27,6 @@ def draw(result: Result, split: str, number: int, place: str) -> tuple[Figure, .
         if drawing.place == place and drawing.applies(result, split):
             name = f"{drawing.name}-{number}"
             svg = as_svg(lambda drawing=drawing: drawing.plot(result, split=split), name, write)  # type: ignore[misc]
-            figures.append(Figure(name, svg, drawing.caption, drawing.describe(result, split), drawing.photographic))
+            alt, title = drawing.describe(result, split), TITLES[drawing.name](result, split)
+            figures.append(Figure(name, svg, drawing.caption, alt, drawing.photographic, title))
     return tuple(figures)

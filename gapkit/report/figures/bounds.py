@@ -93,10 +93,10 @@ def _describe_distributions(result: Result, split: str) -> str:
 
 BOUNDS = (
     Drawing("ladder", "ladder", ladder, captions.LADDER, _describe_ladder),
-    Drawing("gap-bars", "ladder", _all_splits, captions.BARS, _describe_bars, applies=_several),
-    Drawing("gap-scatter", "gaps", gap_scatter, captions.SCATTER, _describe_scatter, applies=_has_two_gaps),
+    Drawing("gap-bars", "main", _all_splits, captions.BARS, _describe_bars, applies=_several),
+    Drawing("gap-scatter", "main", gap_scatter, captions.SCATTER, _describe_scatter, applies=_has_two_gaps),
     Drawing(
         "gap-distributions", "gaps", gap_distributions, captions.DISTRIBUTIONS, _describe_distributions, applies=_spread
     ),
-    Drawing("gap-classes", "classes", class_gaps, captions.CLASSES, _describe_classes, applies=_has_classes),
+    Drawing("gap-classes", "main", class_gaps, captions.CLASSES, _describe_classes, applies=_has_classes),
 )

@@ -94,8 +94,8 @@ def _has_contours(result: Result, split: str) -> bool:
 
 
 DETAILS = (
-    Drawing("latent-use", "latents", latents, captions.LATENTS, _describe_latents, applies=_has_latents),
-    Drawing("posterior-maps", "latents", contours, captions.CONTOURS, _describe_contours, applies=_has_contours),
+    Drawing("latent-use", "main", latents, captions.LATENTS, _describe_latents, applies=_has_latents),
+    Drawing("posterior-maps", "main", contours, captions.CONTOURS, _describe_contours, applies=_has_contours),
     Drawing("iwae-curve", "trust", iwae_curve, captions.IWAE_CURVE, _describe_iwae_curve, applies=_has_iwae_curve),
     Drawing("gallery", "worst", gallery, captions.GALLERY, _describe_gallery, applies=_has_gallery, photographic=True),
 )

@@ -1,6 +1,13 @@
 "use strict";
 // On paper, all there is to know about a picture is shown.
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((more) => { more.open = true; }));
+// A link to what is folded opens it.
+const unfold = () => {
+  const fold = document.getElementById(decodeURIComponent(location.hash.slice(1)))?.querySelector(":scope > .fold");
+  if (fold) fold.open = true;
+};
+addEventListener("hashchange", unfold);
+unfold();
 // Sorting and filtering of the long tables, and the theme. Without scripts the report is whole, only not interactive.
 (() => {
   const numeric = (cell) => {

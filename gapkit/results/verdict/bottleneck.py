@@ -4,9 +4,9 @@ from gapkit.results.records import SimpleModel, Split, Summary, known
 from gapkit.results.verdict.rungs import top, total
 from gapkit.results.verdict.words import MINUS, count_of, number, plus_minus, with_error
 
-__all__ = ["NAMES", "WHY", "beside", "dead_latents", "judged", "model_fault", "proportion", "splits_apart"]
+__all__ = ["BARELY", "NAMES", "WHY", "beside", "dead_latents", "judged", "model_fault", "proportion", "splits_apart"]
 
-_BARELY = 0.02  # nats per dimension by which a model should be better than a simple one
+BARELY = 0.02  # nats per dimension by which a model should be better than a simple one
 _ENOUGH = 20  # datapoints to say that q* does not differ between them
 
 # What a model may be found guilty of, the gravest first.
@@ -49,7 +49,7 @@ def model_fault(summary: Summary) -> tuple[str, SimpleModel | None] | None:
         return "baseline", best
     data, whole = summary.first.data, total(summary).ci95
     ahead = _furthest(best) if best else None
-    limit = _BARELY * ((data and data.dimensions) or 0)
+    limit = BARELY * ((data and data.dimensions) or 0)
     if best and ahead is not None and whole and ahead < limit and whole[1] < limit:
         return "barely", best
     return None

@@ -9,7 +9,7 @@ from gapkit.results.records import LocalSteps, Skipped, Split, Summary
 from gapkit.results.verdict.rungs import total
 from gapkit.results.verdict.words import count_of, number, plus_minus, with_error
 
-__all__ = ["cautions", "encoders", "families", "generalisation", "local_steps"]
+__all__ = ["cautions", "encoders", "families", "generalisation", "left_in_fits", "local_steps"]
 
 _STATUSES = {
     "evidence_weak": "for {} neither route to log p(x) can be trusted",
@@ -91,21 +91,14 @@ def local_steps(values: LocalSteps | Skipped | None) -> list[str]:
 
 
 def cautions(summary: Summary) -> list[str]:
-    """Datapoints left out, what the fits left, and statuses other than ok, in words."""
+    """Datapoints left out, and statuses other than ok, in words."""
     sentences, first = [], summary.first
-    count, left = first.datapoints, first.quantities.get("optimality_gap")
+    count = first.datapoints
     lost = total(summary).left_out
     if lost:
         verb, why = ("is", "has") if lost == 1 else ("are", "have")
         sentences.append(
             f"{lost:,} of {count_of(count)} {why} no finite {_cause(first)} and {verb} left out of every mean."
-        )
-    if left is not None and left.mean is not None:
-        ends = first.fit or {}
-        ended = f"; {ends.get('converged', 0):,} of {sum(ends.values()):,} converged" if any(ends.values()) else ""
-        sentences.append(
-            f"By their certificates, the fits of q* are {plus_minus(replace(left, se_datapoints=left.se_monte_carlo))} "
-            f"nats below the optimum on average{ended}."
         )
     failed = first.status.get("failed", 0)
     if failed:
@@ -116,6 +109,20 @@ def cautions(summary: Summary) -> list[str]:
     if told:
         sentences.append(f"Mind that {listed(told)}. A higher --effort may settle it.")
     return sentences
+
+
+def left_in_fits(summary: Summary) -> list[str]:
+    """What the fits of q* may still gain, by their certificates."""
+    first = summary.first
+    left = first.quantities.get("optimality_gap")
+    if left is None or left.mean is None:
+        return []
+    ends = first.fit or {}
+    ended = f"; {ends.get('converged', 0):,} of {sum(ends.values()):,} converged" if any(ends.values()) else ""
+    return [
+        f"By their certificates, the fits of q* are {plus_minus(replace(left, se_datapoints=left.se_monte_carlo))} "
+        f"nats below the optimum on average{ended}."
+    ]
 
 
 def _cause(first: Split) -> str:

@@ -99,7 +99,8 @@ def fits(summary: Summary, gap: float) -> tuple[Missing, ...]:
     if left is None:
         return (Missing("nothing is known of what the fits of q* left to gain", again, "fits"),)
     if left > SMALL * gap:
-        what = f"the fits of q* may have left {number(left, 3)} nats, more than a quarter of the gap"
+        largest = f"more than a quarter of the largest gap ({number(gap, 3)})"
+        what = f"the fits of q* may have left {number(left, 3)} nats, {largest}"
         return (Missing(what, again, "fits"),)
     return ()
 

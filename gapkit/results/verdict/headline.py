@@ -18,6 +18,7 @@ __all__ = ["doubts", "headline", "how_sure"]
 
 _SEVERAL = 2  # datapoints on which an encoder fails
 _TWO = 2  # gaps, of which one is the larger
+_ALL = 0.95  # of the approximation gap that another family has to bring so that nothing richer is named
 _WORTH = 0.1  # of the approximation gap that another family has to bring to be named
 
 
@@ -60,9 +61,8 @@ def _headline(summary: Summary, decision: Decision) -> str:
     small = small_gap(summary)[1]
     if decision.action == "nothing":
         return (
-            "Leave inference as it is: a perfect encoder and a perfect posterior family together would raise "
-            "the ELBO by "
-            f"at most {number(max(decision.high or 0.0, 0.0), 3)} nats, which is too small to act on (less than "
+            "Leave inference as it is: a perfect encoder and a perfect posterior family together would raise the ELBO "
+            f"by at most {number(max(decision.high or 0.0, 0.0), 3)} nats, which is too small to act on (less than "
             f"{small})."
         )
     if decision.action == "encoder":
@@ -75,9 +75,8 @@ def _headline(summary: Summary, decision: Decision) -> str:
         if other:
             what = f"with the best {summary.ladder.called(other)} posterior for each datapoint"
         how = (
-            "Ways: a larger encoder, longer training of the encoder alone (`gapkit refit` tells which of the "
-            "two), or a "
-            "few local steps on q at test time."
+            "Ways: a larger encoder, longer training of the encoder alone (`gapkit refit` tells which of the two), or "
+            "a few local steps on q at test time."
         )
         return f"{first}: {what}, the ELBO would rise {_from_to(decision)}. {how}"
     if decision.action == "other":
@@ -85,9 +84,8 @@ def _headline(summary: Summary, decision: Decision) -> str:
         what = gap.words or gap.whose
         return f"Close the {gap.label} first ({what}): without it, the ELBO would rise {_from_to(decision)}."
     return (
-        "Fix the posterior family: with one that holds the true posterior and an encoder as good as now, the "
-        "ELBO would "
-        f"rise {_from_to(decision)}. {_families(summary, decision.gain or 0.0)}"
+        "Fix the posterior family: with one that holds the true posterior, and an encoder as good as now, the ELBO "
+        f"would rise {_from_to(decision)}. {_families(summary, decision.gain or 0.0)}"
     )
 
 
@@ -118,7 +116,10 @@ def _families(summary: Summary, gap: float) -> str:
     known = ladder.called(best).replace("full rank", "full-rank Gaussian")
     if gains[best] < _WORTH * gap:
         return f"The best other family that was fitted ({known}) brings hardly any of it. {ways}"
-    return f"Of these, the best {known} posterior would bring {number(gains[best], decimals_for(gap))} nats. {ways}"
+    brings = f"the best {known} posterior would bring {number(gains[best], decimals_for(gap))} nats"
+    if gains[best] >= _ALL * gap:
+        return f"Use another family: {brings}, which is all of it."
+    return f"Of these, {brings}. {ways}"
 
 
 def _unlearned(summary: Summary) -> str:
@@ -129,8 +130,8 @@ def _unlearned(summary: Summary) -> str:
         return ""
     name = behind[0]
     return (
-        f" But first: it fits worse than {NAMES[name]}{_behind(summary, name)}, which needs no z. Check that these are "
-        "the trained weights and that training has finished."
+        "Check first that these are the trained weights and that training has finished: the model fits worse than "
+        f"{NAMES[name]}{_behind(summary, name)}, which needs no z."
     )
 
 
@@ -139,11 +140,13 @@ def _model(summary: Summary, decision: Decision) -> str:
     if decision.why == "collapsed":
         star = known(summary.first.latents_star)
         assert star is not None  # whose collapse was found there
+        unlearned = _unlearned(summary)
+        first = f"{unlearned} After that, mend" if unlearned else "Mend"
         return (
-            "Mend the training of the model first: the posterior has collapsed. The best q* is the same for every "
+            f"{first} the training of the model: the posterior has collapsed. The best q* is the same for every "
             f"datapoint in each of the {count_of(star.dimensions, 'latent dimension')}: the decoder does not use z. "
             "No better encoder and no richer family changes that, so the gaps below are beside the point. Ways: "
-            "warm up the KL term, give it free bits, or weaken the decoder." + _unlearned(summary)
+            "warm up the KL term, give it free bits, or weaken the decoder."
         )
     assert decision.baseline is not None  # every other fault of a model is shown by a simple one
     behind = _behind(summary, decision.baseline)

@@ -1,9 +1,11 @@
 """The diagnosis in sentences, from the summary alone: the decision first, every rule stated in the words it gives."""
 
+from dataclasses import dataclass
+
 from gapkit.core.phrases import by_its_name, listed
 from gapkit.results.records import Skipped, Summary
 from gapkit.results.verdict.bottleneck import beside, proportion, splits_apart
-from gapkit.results.verdict.cautions import cautions, encoders, families, generalisation, local_steps
+from gapkit.results.verdict.cautions import cautions, encoders, families, generalisation, left_in_fits, local_steps
 from gapkit.results.verdict.certificate import certificate_sentence
 from gapkit.results.verdict.conditions import small_gap
 from gapkit.results.verdict.decision import Decision, decide, findings
@@ -12,7 +14,7 @@ from gapkit.results.verdict.rungs import top, total
 from gapkit.results.verdict.search import search_sentences
 from gapkit.results.verdict.words import count_of, number, plus_minus, signed
 
-__all__ = ["trust", "verdict"]
+__all__ = ["Diagnosis", "diagnose", "trust", "verdict"]
 
 _CROSS_ENTROPY = (
     "Mind that the top of the ladder is log Z(x) = log ∫ exp(−cross-entropy(x, decoder(z))) p(z) dz, the log "
@@ -21,22 +23,50 @@ _CROSS_ENTROPY = (
 )
 
 
-def verdict(summary: Summary) -> list[str]:
-    """Return sentences: what makes all doubtful, what to do and what it would bring, how sure, numbers, cautions.
+@dataclass(frozen=True)
+class Diagnosis:
+    """The diagnosis in sentences, in groups.
+
+    Attributes:
+        lead: what makes all doubtful, and what to do and what it would bring.
+        sure: what the advice rests on.
+        numbers: the ladder and its gaps, in proportion, beside simple models and other splits.
+        further: what averages hide, other families and encoders, cautions, notes.
+    """
+
+    lead: tuple[str, ...]
+    sure: tuple[str, ...]
+    numbers: tuple[str, ...]
+    further: tuple[str, ...]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All of them, in reading order."""
+        return (*self.lead, *self.sure, *self.numbers, *self.further)
+
+
+def diagnose(summary: Summary) -> Diagnosis:
+    """The diagnosis of a result.
 
     Errors after ± are standard errors over datapoints (they include the sampling noise, and what the fits of q* may
     have left).
     """
     decision = decide(summary)
-    sentences = [*doubts(summary, decision), headline(summary, decision), *how_sure(summary, decision)]
-    if decision.why == "nothing_finite":
-        return sentences
-    sentences += _numbers(summary, decision)
-    sentences += decision.hides
-    sentences += families(summary) + encoders(summary) + local_steps(summary.semi_amortized)
-    sentences += cautions(summary) + generalisation(summary)
-    sentences += [f"Note ({note.check}): {note.found.rstrip('.')}." for note in findings(summary, "note")]
-    return [by_its_name(sentence, summary.target) for sentence in sentences]
+    lead, sure = [*doubts(summary, decision), headline(summary, decision)], how_sure(summary, decision)
+    numbers: list[str] = []
+    further: list[str] = []
+    if decision.why != "nothing_finite":
+        numbers = _numbers(summary, decision) + left_in_fits(summary)
+        further = [*decision.hides, *families(summary), *encoders(summary), *local_steps(summary.semi_amortized)]
+        further += cautions(summary) + generalisation(summary)
+        further += [f"Note ({note.check}): {note.found.rstrip('.')}." for note in findings(summary, "note")]
+    groups = (tuple(by_its_name(each, summary.target) for each in group) for group in (lead, sure, numbers, further))
+    return Diagnosis(*groups)
+
+
+def verdict(summary: Summary) -> list[str]:
+    """All sentences of :func:`diagnose`, in reading order."""
+    return list(diagnose(summary).sentences)
 
 
 def _numbers(summary: Summary, decision: Decision) -> list[str]:
