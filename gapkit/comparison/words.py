@@ -58,16 +58,22 @@ def _pair(name: str, reference: str, pair: Pair, ladder: Ladder) -> list[str]:
         return [f"{against}: no difference; all numbers of the {_datapoints(pair.used)} are equal."]
     total, *parts = ladder.told
     top, bottom = ladder.top, ladder.bottom
-    lines = [
-        f"{against}: {'; '.join(_clause(gap, quantities[gap.name]) for gap in (*parts, total))}.",
-        f"{against}: {'; '.join(_clause(rung, quantities[rung.name]) for rung in (top, bottom))}"
-        f"{_made_of(quantities, ladder)}.",
-    ]
+    gaps = f"{against}: {'; '.join(_clause(gap, quantities[gap.name]) for gap in (*parts, total))}."
+    bounds = f"{against}: {'; '.join(_clause(rung, quantities[rung.name]) for rung in (top, bottom))}"
+    bounds = f"{bounds}{_made_of(quantities, ladder)}."
+    # What changed most comes first: a model that lost 25 nats is not to be told by a gap that lost one.
+    first = _changed(quantities[top.name]) > _changed(quantities[total.name])
+    lines = [bounds, gaps] if first else [gaps, bounds]
     if quantities[total.name].direction == "lower" and quantities[top.name].direction == "lower":
         lines.append(f"A smaller gap is not a better model: the gap of {name} is smaller, and so is its {top.label}.")
     if pair.used == 1:
         lines.append("One common datapoint cannot say what holds for others.")
     return lines
+
+
+def _changed(values: PairedMean) -> float:
+    """The size of a difference that is clear, in nats."""
+    return abs(values.value) if values.direction in ("higher", "lower") else 0.0
 
 
 def _called(part: Rung | Gap) -> str:

@@ -46,6 +46,7 @@ def build_comparison(comparison: Comparison, failed: Mapping[str, str] | None = 
             "definitions",
             "Definitions",
             (Definitions(tuple(Term(*entry) for entry in definitions_of_ladder(summary.ladder, _TERMS))),),
+            folded=True,
         ),
         _provenance(summary),
     )
@@ -139,7 +140,7 @@ def _provenance(summary: ComparisonSummary) -> Section:
         if name != reference:
             text = f"What is not listed here is as in {reference}."
             blocks += [Heading(name), Text((text,), "note"), *provenance(_unlike(run, first)).blocks]
-    return Section("provenance", "Provenance", tuple(blocks))
+    return Section("provenance", "Settings and provenance", tuple(blocks), folded=True)
 
 
 def _unlike(run: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:

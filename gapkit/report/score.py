@@ -60,7 +60,7 @@ def build_score(scored: Scored) -> Document:
         Section("roc", "How well each score tells the two sets apart", _separation(scored)),
         Section("spread", "How the scores are spread", _spread(scored)),
         Section("unusual", "The most unusual datapoints", _unusual(scored)),
-        Section("definitions", "Definitions", (_definitions(scored),)),
+        Section("definitions", "Definitions", (_definitions(scored),), folded=True),
         provenance(scored.run),
     )
     return Document(

@@ -55,7 +55,7 @@ def test_sentences_say_whose_gap_changed_by_how_much():
     comparison = compare({"a": spread(seed=1), "b": spread(seed=2, encoder=-0.4, model=1.0)})
     quantities = pair_of(comparison).quantities
     encoder, family = quantities["amortization_gap"], quantities["approximation_gap"]
-    first, second, *_ = comparison.sentences()
+    second, first, *_ = comparison.sentences()  # log p(x) changed more than the gaps
     assert encoder.mean == pytest.approx(-0.4, abs=4 * encoder.se_datapoints)
     assert first.replace("−", "-").startswith(
         f"b against a: the amortization gap (the encoder's part) is {-encoder.mean:.3f} ± "
@@ -68,6 +68,12 @@ def test_sentences_say_whose_gap_changed_by_how_much():
         f"(log p(x) contributes +1.00, the encoder {-encoder.mean:+.2f}, the family {-family.mean:+.2f})"
         in second.replace("−", "-")
     )
+
+
+@pytest.mark.parametrize(("model", "leads"), [(0.1, "the amortization gap"), (25.0, "log p(x) is 25.0")])
+def test_what_changed_most_comes_first(model, leads):
+    said = compare({"a": spread(seed=1), "b": spread(seed=2, encoder=-0.4, model=model)}).sentences()
+    assert said[0].startswith(f"b against a: {leads}")
 
 
 def test_the_other_way_round_every_sign_turns():

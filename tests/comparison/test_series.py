@@ -71,7 +71,8 @@ def test_a_series_tells_of_its_last_checkpoint_and_of_the_extremes():
     results = [spread(seed=n, encoder=shift, model=n) for n, shift in enumerate((0.0, -0.8, -0.3))]
     comparison = compare({name: replace(r, run=run) for name, r, run in zip("abc", results, facts, strict=True)})
     said = comparison.sentences()
-    assert said[0].startswith("c against a: the amortization gap")
+    assert said[0].startswith("c against a: log p(x) is 2.0")
+    assert said[1].startswith("c against a: the amortization gap")
     assert not any("b against" in sentence for sentence in said)
     levels = comparison.summary_values.splits["test"].levels
     assert f"highest mean L[q] is that of epoch 3 ({levels['c']['elbo'].mean:.2f} nats)" in said[-1]
