@@ -19,7 +19,9 @@ BROWSER = os.environ.get("GAPKIT_CHROMIUM") or next(filter(None, map(shutil.whic
 LIGHT, DARK = "rgb(255, 255, 255)", "rgb(21, 23, 26)"
 WORST = "#worst-table"
 
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser: none of {', '.join(BROWSERS)} on PATH")
+NO_BROWSER = f"NOT TESTED in a browser: none of {', '.join(BROWSERS)} on PATH; install one or set GAPKIT_CHROMIUM"
+
+pytestmark = pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
 
 
 @pytest.fixture(scope="module")
