@@ -1,4 +1,4 @@
-# `make demo` and `make test` need nothing but Python >= 3.11 and make; they install into .venv on first use.
+# `make demo` and `make test` need nothing but Python >= 3.11 and make; each installs what it needs on first use.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -7,16 +7,31 @@ BIN := .venv/bin
 JOBS ?= 2
 PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: demo test test-slow test-scvi test-all lint types format readme bench clean
+# The demo needs no tools of developers: it has a small environment of its own, unless that of the tests is there. Its
+# second use is to try a wheel as its users get it: make demo WHEEL=dist/gapkit-0.1.0-py3-none-any.whl
+WHEEL ?=
+DEMO := $(if $(WHEEL)$(if $(wildcard .venv/installed),,own),.venv-demo,.venv)
+
+.PHONY: demo dist test test-slow test-scvi test-all lint types format readme bench clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: .venv/installed
-	rm -rf demo-report
-	$(BIN)/gapkit demo --out demo-report
+.venv-demo/installed: pyproject.toml constraints.txt $(WHEEL)
+	$(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		$(if $(WHEEL),$(WHEEL),--editable .)
+	touch $@
+
+demo: $(DEMO)/installed
+	$(DEMO)/bin/gapkit demo --out demo-report --overwrite
+
+# The source distribution, and the wheel that is built from it.
+dist: .venv/installed
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
 
 test: .venv/installed
 	$(PYTEST) -m 'not slow'
@@ -68,4 +83,4 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks.readme
 
 clean:
-	rm -rf .venv .venv-scvi demo-report
+	rm -rf .venv .venv-demo .venv-scvi demo-report dist

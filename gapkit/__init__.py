@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gapkit.integrations.progress_bar import progress_bar
     from gapkit.local import register_family
     from gapkit.models import LatentModel, from_joint, from_pair, load_model, save_model
-    from gapkit.results import Result
+    from gapkit.results import Result, load_run
     from gapkit.training import refit
 
 _HOMES = {
@@ -44,6 +44,7 @@ _HOMES = {
     "from_joint": "gapkit.models",
     "from_pair": "gapkit.models",
     "load_model": "gapkit.models",
+    "load_run": "gapkit.results",
     "progress_bar": "gapkit.integrations.progress_bar",
     "refit": "gapkit.training",
     "register_family": "gapkit.local",
@@ -54,6 +55,7 @@ _NAMESPACES = (
     "checkpoints",
     "comparison",
     "core",
+    "datasets",
     "doctor",
     "engine",
     "estimators",
@@ -98,6 +100,7 @@ __all__ = [
     "from_joint",
     "from_pair",
     "load_model",
+    "load_run",
     "progress_bar",
     "refit",
     "register_family",
@@ -106,6 +109,7 @@ __all__ = [
 ]
 
 register_view("plots", lambda: import_module("gapkit.plots"))
+register_view("tiles", lambda: import_module("gapkit.plots.gallery").tiles)
 register_view("report", lambda: import_module("gapkit.report").write_report)
 register_view("to_arviz", lambda: import_module("gapkit.integrations.arviz").to_arviz)
 

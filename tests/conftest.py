@@ -1,6 +1,7 @@
 """What tests of several rooms share."""
 
 import gc
+import threading
 
 import pytest
 
@@ -10,6 +11,16 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
+
+
+@pytest.fixture(autouse=True)
+def _no_writer_is_left_open():
+    """A thread of TensorBoard that goes on writing breaks whatever test runs when its folder has gone: told at once."""
+    yield
+    left = [thread for thread in threading.enumerate() if type(thread).__name__ == "_AsyncWriterThread"]
+    for thread in left:
+        thread.stop()  # and wait for it
+    assert not left, "this test left a writer of TensorBoard open: close it"
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ ROOT = Path(gapkit.__file__).parent
 STOREYS = [
     "core",  # errors, numbers, random keys, intervals, files
     "inputs",  # what comes from outside: files, user code, data
+    "datasets",  # data to try things on, by name
     "families",  # q(z) as transports
     "models",  # the contract, pairs of networks, likelihoods, priors, reference models
     "target",  # log p(x, z) of a batch

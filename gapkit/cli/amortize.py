@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 from gapkit.cli.folder import claim_new_folder, new_folder
-from gapkit.cli.options import DataKey, Seed
+from gapkit.cli.options import DataKey, Overwrite, Seed
+from gapkit.cli.places import require_places
+from gapkit.cli.publish import tell_made
 from gapkit.cli.report import formats_of, rendered, write_files
+from gapkit.cli.saying import answer
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError
 
@@ -30,6 +33,7 @@ def amortize(
     seed: Seed = 0,
     formats: Annotated[str, typer.Option("--format", help="Of the report: html, pdf, both, or none.")] = "html,pdf",
     out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default="gapkit-amortize-NAME")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Can inference be amortized in this model, which window and capacity does it take, and what does it lose?
 
@@ -40,7 +44,8 @@ def amortize(
     sizes = () if widths == "none" else None if widths is None else _whole_numbers(widths, "--widths", least=1)
     name = model.rpartition(":")[2]
     out = out or Path(f"gapkit-amortize-{name}")
-    claim_new_folder(out)
+    require_places({"model": model, "data": data})
+    claim_new_folder(out, overwrite=overwrite)
     from gapkit.inputs.data import load
     from gapkit.inputs.usercode import load_factory, parse_model_args
     from gapkit.joint import HierarchicalModel, Settings, analyze
@@ -63,8 +68,8 @@ def amortize(
     if wanted:
         files = dict.fromkeys((f"report.{kind}" for kind in wanted), build_amortization(found))
         write_files(out, rendered(files))
-    made = f"report: {out / f'report.{wanted[0]}'}" if wanted else f"results: {out}"
-    typer.echo(made)
+    answer(out=str(out), verdict=found.verdict(), study=found.study.to_dict())
+    tell_made(out, wanted)
 
 
 def _whole_numbers(text: str, option: str, least: int) -> tuple[int, ...]:

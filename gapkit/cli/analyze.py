@@ -12,8 +12,10 @@ from gapkit.cli.console import print_result
 from gapkit.cli.folder import claim_new_folder
 from gapkit.cli.job import Job
 from gapkit.cli.keeping import use_threads
-from gapkit.cli.publish import end_with_failures, publish
+from gapkit.cli.options import Overwrite
+from gapkit.cli.publish import end_with_failures, publish, tell_made
 from gapkit.cli.report import formats_of
+from gapkit.cli.saying import answer, answer_of, note
 from gapkit.cli.series import analyze_series, default_folder, find_checkpoints, told_step
 from gapkit.cli.shards import analyze_shard, shard_of
 from gapkit.cli.streams import console
@@ -36,6 +38,7 @@ def analyze(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in the folder, or begin it: what is done stays.")
     ] = False,
+    overwrite: Overwrite = False,
     log_json: Annotated[
         Path | None, typer.Option(help="Add what happens to this file, an event a line, for programs that watch.")
     ] = None,
@@ -59,7 +62,7 @@ def analyze(
     out = out or default_folder(paths)
     share = shard_of(shard, paths)
     place = out / share.folder if share else out
-    claim_new_folder(place, resume=resume)
+    claim_new_folder(place, resume=resume, overwrite=overwrite)
     use_threads(job.threads, place if resume and len(paths) == 1 else None)
     job = replace(job, resume=resume, log=log_json)
     if share is not None:
@@ -79,10 +82,10 @@ def analyze(
             return
         result = job.run(paths[0], told, out=out)
         if resume:
-            typer.echo(f"resumed: {result.run.get('kept_units', 0)} units were there as a whole", err=True)
+            note(f"resumed: {result.run.get('kept_units', 0)} units were there as a whole")
         publish(result, out, wanted)
         print_result(console(), result)
-        made = f"report: {out / f'report.{wanted[0]}'}" if wanted else f"results: {out} (gapkit report makes a report)"
-        typer.echo(made)
+        answer(**answer_of(result, out))
+        tell_made(out, wanted, " (gapkit report makes a report)")
         trackers.send(result, out, told_step(result))
     end_with_failures(result.run.get("failed", ()), "run.json")

@@ -7,6 +7,7 @@ interrupted; 143 asked to end by the system.
 import signal
 import sys
 import warnings
+from collections.abc import Callable
 from types import FrameType
 from typing import Annotated, Any, TextIO
 
@@ -20,11 +21,14 @@ from gapkit.cli.command import given
 from gapkit.cli.compare import compare
 from gapkit.cli.demo import demo
 from gapkit.cli.doctor import doctor
+from gapkit.cli.examples import BEGIN, EXAMPLES, as_epilog
 from gapkit.cli.export import export
 from gapkit.cli.folder import kept, watched_claims
+from gapkit.cli.habits import with_habits
 from gapkit.cli.inspect import init, inspect
 from gapkit.cli.plan import plan
 from gapkit.cli.refit import refit
+from gapkit.cli.replacing import replacing
 from gapkit.cli.report import report
 from gapkit.cli.score import score
 from gapkit.cli.shards import merge
@@ -53,7 +57,7 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; an interrupted one says what it has written."""
-        with given(ctx.meta[_WORDS]), watched_claims():
+        with given(ctx.meta[_WORDS]), replacing(), watched_claims():
             try:
                 return super().invoke(ctx)
             except KeyboardInterrupt as stop:
@@ -66,25 +70,34 @@ app = typer.Typer(
     cls=_Commands,
     name="gapkit",
     help="Inference-gap analysis: how far is the ELBO from log p(x), and is it the encoder or the family?",
+    epilog=as_epilog(BEGIN),
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
 )
-app.command()(analyze)
-app.command()(compare)
-app.command()(report)
-app.command()(export)
-app.command()(merge)
-app.command()(plan)
-app.command()(doctor)
-app.command()(inspect)
-app.command()(init)
-app.command()(certify)
-app.command()(train)
-app.command()(refit)
-app.command()(score)
-app.command()(amortize)
-app.command()(demo)
+
+
+def _add(panel: str, command: Callable[..., None], **habits: bool) -> None:
+    name = command.__name__
+    app.command(name, rich_help_panel=panel, epilog=as_epilog(EXAMPLES[name]))(with_habits(command, **habits))
+
+
+_add("Begin here", demo, reports=True)
+_add("Begin here", inspect, works=False, answers=False)
+_add("Begin here", init, works=False, answers=False)
+_add("Begin here", doctor, works=False, answers=False)
+_add("Measure", analyze, reports=True)
+_add("Measure", certify)
+_add("Measure", score, reports=True)
+_add("Measure", amortize, reports=True)
+_add("Look at results", compare, reports=True)
+_add("Look at results", report, reports=True)
+_add("Look at results", export, works=False, answers=False)
+_add("Train", train)
+_add("Train", refit)
+_add("Large runs", plan, works=False)
+_add("Large runs", merge, reports=True)
 
 
 def _version(wanted: bool) -> None:

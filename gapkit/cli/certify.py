@@ -10,6 +10,7 @@ from gapkit.cli.console import progress_bar
 from gapkit.cli.folder import claim_file
 from gapkit.cli.options import Allow, Checkpoint, Condition, Device, Effort, LabelColumn, Seed
 from gapkit.cli.reading import reads_model
+from gapkit.cli.saying import answer, made
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError
 from gapkit.sources import DataSource, ModelSource, checkpoint_facts
@@ -62,6 +63,7 @@ def certify(
             progress=progress,
         )
     console().print(found.sentence(), highlight=False, markup=False)
+    answer(verdict=found.sentence(), summary=found.summary_values.to_dict(), settings=found.settings)
     if out is not None:
         facts = {
             "summary": found.summary_values.to_dict(),
@@ -76,4 +78,4 @@ def certify(
             "command": command(),
         }
         write_json(out, facts)
-        typer.echo(f"certificate: {out}")
+        made("certificate", out)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gapkit.cli.folder import claim_new_folder, new_folder
+from gapkit.cli.options import Overwrite
 from gapkit.cli.report import FORMATS, Formats, formats_of, rendered, write_files
+from gapkit.cli.saying import answer, made
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError
 from gapkit.core.phrases import RANGE_NOTE, any_range, interval_text
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from gapkit.comparison import Comparison
     from gapkit.comparison.records import ComparedSplit, ComparisonSummary, Pair
 
-__all__ = ["compare", "distinct", "print_comparison", "write_comparison"]
+__all__ = ["answer_of_comparison", "compare", "distinct", "print_comparison", "write_comparison"]
 
 _BY_THEMSELVES = 3  # other runs that get a table of differences; of more, only the last does
 
@@ -30,6 +32,7 @@ def compare(
     runs: Annotated[list[str], typer.Argument(help="Folders of finished analyses, or NAME=FOLDER; two or more.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("gapkit-comparison"),
     formats: Formats = "html,pdf",
+    overwrite: Overwrite = False,
 ) -> None:
     """Compare runs with the first one: paired differences of bounds and gaps, with intervals."""
     wanted = formats_of(formats)
@@ -37,12 +40,20 @@ def compare(
     from gapkit.results import Result
 
     folders = named_folders(runs)
-    claim_new_folder(out)
+    claim_new_folder(out, overwrite=overwrite)
     comparison = run({name: Result.load(folder) for name, folder in folders.items()})
     with new_folder(out) as staging:
         write_comparison(staging, comparison, wanted)
     print_comparison(console(), comparison)
-    typer.echo(f"comparison: {out / f'compare.{wanted[0]}'}")
+    answer(**answer_of_comparison(comparison, out))
+    made("comparison", out / f"compare.{wanted[0]}")
+
+
+def answer_of_comparison(comparison: "Comparison", out: Path) -> dict[str, Any]:
+    """What ``--json`` gives of a comparison: ``out``, the sentences of each split, and what comparison.json holds."""
+    summary = comparison.summary_values
+    sentences = {split: comparison.sentences(split) for split in summary.splits}
+    return {"out": str(out), "verdict": sentences, "summary": summary.to_dict()}
 
 
 def named_folders(words: Sequence[str]) -> dict[str, Path]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gapkit.cli.log import Log
+from gapkit.cli.saying import note
 from gapkit.core.errors import GapkitWarning, printable
 from gapkit.core.phrases import RANGE_NOTE, any_range, by_its_name, interval_text
 from gapkit.integrations.progress_bar import plain_lines
@@ -75,7 +76,7 @@ def tell(data: "Dataset | Streamed") -> None:
     extent = f"values from {float(seen.min()):.4g} to {float(seen.max()):.4g} ({done})"
     split = "" if data.split == "all" else f" {data.split}"
     words = "; ".join([f"{len(data)} datapoint{'' if len(data) == 1 else 's'}, {extent}", *data.notes])
-    typer.echo(f"data: {data.name}{split}, {words}", err=True)
+    note(f"data: {data.name}{split}, {words}")
 
 
 def print_result(console: Console, result: "Result") -> None:

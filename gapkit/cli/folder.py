@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from gapkit.cli.lock import refuse_if_busy
+from gapkit.cli.lock import STORE, refuse_if_busy
+from gapkit.cli.replacing import set_aside
 from gapkit.core.errors import InputError
 
 __all__ = [
@@ -28,22 +29,27 @@ _Files = set[tuple[str, int]]
 _claims: ContextVar[list[tuple[Path, _Files]] | None] = ContextVar("claims", default=None)
 _LAST = "run.json"  # without it a folder is no result
 _MADE = ("details.npz", "report.html", "report.pdf")
-STORE = "units"  # beside the results: what a run has done so far
 AGAIN = "add --resume to go on with it"
 # The folder of the run that is at work and could be gone on with.
 going_on: ContextVar[Path | None] = ContextVar("going_on", default=None)
 
 
-def claim_new_folder(out: Path, *, resume: bool = False) -> None:
+def claim_new_folder(out: Path, *, resume: bool = False, overwrite: bool = False) -> None:
     """Try, before any work, whether a new folder of results can be written.
 
     Args:
         out: the folder.
         resume: whether it may hold a run that was begun, or finished.
+        overwrite: whether it may hold results, which are then set aside until there are new ones.
 
     Raises:
-        InputError: it holds something, it cannot be made or written, or its name is a broken link.
+        InputError: it holds something, it cannot be made or written, or its name is a broken link; or both wishes.
     """
+    if resume and overwrite:
+        found = "--resume as well, which goes on with what is there"
+        raise InputError("--overwrite", found, "drop one of both")
+    if overwrite:
+        set_aside(out)
     asked, do = f"the output folder {out}", "choose another --out"
     try:
         _check(out, resume=resume)

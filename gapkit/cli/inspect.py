@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gapkit.cli.options import AllowGlobal
+from gapkit.cli.places import require_places
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError, printable
 
@@ -33,6 +34,7 @@ def inspect(
 
     Nothing in the file is executed.
     """
+    require_places({"file": file})
     from gapkit.checkpoints.contents import contents
 
     found = contents(file, allow_global or ())
@@ -78,6 +80,7 @@ def init(
     Write it to a file (gapkit init weights.pt > my_model.py), mend the lines that are marked CHECK, and go on with
     gapkit doctor.
     """
+    require_places({"file": file})
     from gapkit.checkpoints.contents import contents
     from gapkit.checkpoints.template import model_file
     from gapkit.inputs.refusal import remedy

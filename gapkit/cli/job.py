@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
 from rich.console import Console
 
 from gapkit.cli.bounds import bounds_of
@@ -16,6 +15,7 @@ from gapkit.cli.console import gathered_warnings, progress_bar, tell
 from gapkit.cli.folder import STORE
 from gapkit.cli.keeping import kept_run, patient
 from gapkit.cli.log import logged
+from gapkit.cli.saying import note
 from gapkit.core.errors import GapkitWarning, InputError, printable
 from gapkit.sources import DataSource, Opened, OpenedData, Source
 
@@ -159,7 +159,7 @@ class Job:
         source = replace(self.source, model=self.source.model.at(checkpoint))
         opened = source.open(trust=self.trust, read=lambda data, loaded: self._data(data, loaded, like))
         if opened.loaded.told:
-            typer.echo(printable(f"model: {opened.loaded.name}, {opened.loaded.told}"), err=True)
+            note(printable(f"model: {opened.loaded.name}, {opened.loaded.told}"))
         arguments = self._with_support(opened)
         arguments["provenance"] |= {"command": command()}
         request = request_of(arguments["provenance"], self.spec, self.device, self.allow, self.bounds)
@@ -184,7 +184,7 @@ class Job:
         from gapkit.meta import require_context, with_support
 
         require_context(opened.model, opened.source.data.context_size)
-        return with_support(opened, self.spec.seed, self.trust, told=lambda line: typer.echo(line, err=True))
+        return with_support(opened, self.spec.seed, self.trust, told=note)
 
     def _data(self, data: DataSource, loaded: "Loaded", like: "Result | None") -> OpenedData:
         """The data for a model; read once, however many checkpoints there are."""

@@ -2,24 +2,29 @@
 
 import json
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from gapkit.core.errors import InputError
 
-__all__ = ["ELSEWHERE", "LOCK", "REQUEST", "claimed", "refuse_if_busy"]
+if TYPE_CHECKING:
+    from filelock import FileLock
 
+__all__ = ["ELSEWHERE", "LOCK", "REQUEST", "STORE", "claimed", "refuse_if_busy"]
+
+STORE = "units"  # beside the results: what a run has done so far
 REQUEST = "request.json"
 LOCK = ".lock"
 ELSEWHERE = "make room or writing possible there, or choose another --out"
 
 
-def claimed(folder: Path) -> FileLock:
+def claimed(folder: Path) -> "FileLock":
     """The lock of a folder, which is made where it is missing.
 
     Raises:
         InputError: another process has it, or the folder cannot be written to.
     """
+    from filelock import FileLock, Timeout  # here, because help need not wait for it
+
     asked = f"keep what is done in {folder}"
     lock = FileLock(folder / LOCK, timeout=0)
     try:

@@ -14,6 +14,7 @@ __all__ = [
     "Device",
     "Effort",
     "LabelColumn",
+    "Overwrite",
     "ScaleOption",
     "Seed",
 ]
@@ -45,6 +46,9 @@ ScaleOption = Annotated[
         help="Range of pixels in training: unit, LOW,HIGH such as -1,1, or none to leave them as stored.",
         show_default="8-bit pixels are divided by 255",
     ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace earlier results of gapkit in the folder; anything else is refused.")
 ]
 Effort = Annotated[str, typer.Option(help="quick, standard or thorough.")]
 Seed = Annotated[int, typer.Option(help="Decides everything random.")]

@@ -9,6 +9,7 @@ from rich.table import Table
 from gapkit.cli.asking import asks_job
 from gapkit.cli.job import Job
 from gapkit.cli.keeping import use_threads
+from gapkit.cli.saying import answer
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError
 
@@ -39,13 +40,14 @@ def plan(
         raise InputError(f"--probe {probe}", "no time", "give some seconds, such as 10")
     use_threads(job.threads)
     found = job.plan(checkpoint, console(errors=True), probe)
+    counts = [n for n in sorted({*_WORKERS, job.workers}) if n <= max(found.units, job.workers) or n == 1]
+    seconds_of = {str(workers): found.seconds(workers) for workers in counts}
+    answer(datapoints=found.datapoints, units=found.units, seconds=seconds_of, bytes_per_process=found.memory)
     table = Table(title=_title(found), title_justify="left")
     for heading in ("processes", "time", "memory in all", *(["cost"] if price is not None else [])):
         table.add_column(heading, justify="right")
-    for workers in sorted({*_WORKERS, job.workers}):
-        if workers > max(found.units, job.workers) and workers > 1:
-            break
-        seconds = found.seconds(workers)
+    for workers in counts:
+        seconds = seconds_of[str(workers)]
         row = [str(workers), _time(seconds), f"{workers * found.memory / 1e9:.1f} GB"]
         table.add_row(*row, *([f"{price * workers * seconds / 3600:.2f}"] if price is not None else []))
     console().print(table)

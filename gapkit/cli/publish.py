@@ -8,11 +8,12 @@ import typer
 
 from gapkit.cli.folder import new_folder
 from gapkit.cli.report import FORMATS, rendered, write_files
+from gapkit.cli.saying import made
 
 if TYPE_CHECKING:
     from gapkit.results import Result
 
-__all__ = ["end_with_failures", "publish"]
+__all__ = ["end_with_failures", "publish", "tell_made"]
 
 _FAILED = 3
 
@@ -34,6 +35,14 @@ def publish(result: "Result", out: Path, formats: Sequence[str] = FORMATS) -> No
         result.save(staging)
     if formats:
         write_files(out, rendered(dict.fromkeys((f"report.{name}" for name in formats), build(result))))
+
+
+def tell_made(out: Path, formats: Sequence[str], hint: str = "") -> None:
+    """Tell where the report is, or the results where there is none."""
+    if formats:
+        made("report", out / f"report.{formats[0]}")
+    else:
+        made("results", out, hint)
 
 
 def end_with_failures(failed: Sequence[Mapping[str, Any]], file: str) -> None:

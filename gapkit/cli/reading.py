@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gapkit.cli.places import require_places
 from gapkit.core.errors import InputError
 from gapkit.sources import ModelSource
 
@@ -142,6 +143,8 @@ def reads_model(command: Callable[..., None]) -> Callable[..., None]:
             decoder=given["decoder_file"],
         )
         reading.check()
+        if not values.get("as_json"):  # the doctor's list tells it in its place
+            require_places({**given, **values})
         if "checkpoint" in values:
             argument = signature.parameters["checkpoint"]
             needed, several = argument.default is argument.empty, "list[" in str(argument.annotation)

@@ -14,9 +14,10 @@ from rich.text import Text
 from gapkit.cli.command import command
 from gapkit.cli.console import gathered_warnings, progress_bar, tell
 from gapkit.cli.folder import claim_new_folder
-from gapkit.cli.options import Allow, Checkpoint, Condition, DataKey, Device, LabelColumn, ScaleOption, Seed
+from gapkit.cli.options import Allow, Checkpoint, Condition, DataKey, Device, LabelColumn, Overwrite, ScaleOption, Seed
 from gapkit.cli.reading import reads_model
 from gapkit.cli.refitted import beside, how_to_load, write_refit
+from gapkit.cli.saying import answer, made
 from gapkit.cli.streams import console
 from gapkit.cli.train import parse_widths
 from gapkit.core.errors import InputError
@@ -75,9 +76,10 @@ def refit(
     allow: Allow = None,
     seed: Seed = 0,
     device: Device = "cpu",
+    overwrite: Overwrite = False,
 ) -> None:
     """Train another encoder on the frozen decoder, and say which part of the encoder's gap that closes."""
-    _check_out(out)
+    _check_out(out, overwrite=overwrite)
     widths = parse_widths("--hidden", hidden)
     wanted = DataSource(
         source=data,
@@ -167,7 +169,8 @@ def refit(
         console().print(_table(split, summaries[split], names))
     for sentence in sentences:
         console().print(sentence, highlight=False, markup=False)
-    typer.echo(f"model: {path}{how_to_load(path, reading, shared)}")
+    answer(out=str(out), verdict=sentences, splits=facts["splits"])
+    made("model", path, how_to_load(path, reading, shared))
 
 
 def _require_factory(checkpoint: Path, model: ModelSource) -> None:
@@ -237,11 +240,11 @@ def _run(
     return new, summaries
 
 
-def _check_out(out: Path) -> None:
+def _check_out(out: Path, *, overwrite: bool) -> None:
     """Refuse, before any work, a folder that holds something or cannot be made."""
-    if os.path.exists(out / "refit.json"):
+    if not overwrite and os.path.exists(out / "refit.json"):
         raise InputError(f"the output folder {out}", "another refit", "choose another --out, or remove it first")
-    claim_new_folder(out)
+    claim_new_folder(out, overwrite=overwrite)
 
 
 def _load_splits(source: DataSource) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gapkit.cli.folder import claim_folder
+from gapkit.cli.saying import answer, answer_of, made
 from gapkit.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def report(
 
     if kind_of(run, f"the result in {run}") == "folder":
         claim_folder(folder)
-    document = build(Result.load(run))
+    result = Result.load(run)
+    document = build(result)
     if os.path.realpath(folder) != os.path.realpath(run):
         if os.path.exists(folder / "run.json"):
             found = "another run"
@@ -46,8 +48,9 @@ def report(
     except OSError as error:
         raise InputError(f"write the report to {folder}", str(error), "choose another --out") from error
     write_files(folder, files)
+    answer(**answer_of(result, run))
     for name in files:
-        typer.echo(f"report: {folder / name}")
+        made("report", folder / name)
 
 
 def formats_of(text: str) -> tuple[str, ...]:

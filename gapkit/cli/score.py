@@ -14,8 +14,9 @@ from rich.text import Text
 from gapkit.cli.command import command
 from gapkit.cli.console import gathered_warnings, progress_bar, tell
 from gapkit.cli.folder import claim_new_folder, new_folder
-from gapkit.cli.options import Allow, Condition, DataKey, Device, Effort, LabelColumn, ScaleOption, Seed
+from gapkit.cli.options import Allow, Condition, DataKey, Device, Effort, LabelColumn, Overwrite, ScaleOption, Seed
 from gapkit.cli.reading import reads_model
+from gapkit.cli.saying import answer, made
 from gapkit.cli.series import stem_of
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError
@@ -68,6 +69,7 @@ def score(
     seed: Seed = 0,
     device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(help="Folder to write.", show_default="gapkit-score-NAME")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Score datapoints by likelihood regret and its baselines; with a reference, draw ROC curves with errors."""
     _check_words(checkpoint, data, reference, limit, run, reference_run)
@@ -85,7 +87,7 @@ def score(
     out = out or Path(f"gapkit-score-{stem}")
     from gapkit.report.score import write_score
 
-    claim_new_folder(out)
+    claim_new_folder(out, overwrite=overwrite)
     if run is not None:
         scored = _from_runs(run, reference_run, split, reference_split, seed)
     else:
@@ -132,7 +134,8 @@ def score(
         scored.save(staging)
         write_score(scored, staging)
     _print(console(), scored)
-    typer.echo(f"report: {out / 'score.html'}")
+    answer(out=str(out), verdict=scored.verdict(), summary=scored.summary_values.to_dict())
+    made("report", out / "score.html")
 
 
 def _check_words(

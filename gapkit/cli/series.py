@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gapkit.cli.compare import distinct, print_comparison, write_comparison
+from gapkit.cli.compare import answer_of_comparison, distinct, print_comparison, write_comparison
 from gapkit.cli.folder import kept
+from gapkit.cli.saying import answer, answer_of, made
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError, printable
 
@@ -107,6 +108,7 @@ def analyze_series(
                 failed[name] = why
                 continue
             results[name] = result
+            answer(runs={each: answer_of(kept, out / each) for each, kept in results.items()}, failed=failed)
             console().print(f"{name}: {_gaps(result)}", highlight=False, markup=False)
         if not results:
             found = f"none of the {len(paths)} could be analysed, for the reasons above"
@@ -146,7 +148,8 @@ def _compare(results: Mapping[str, "Result"], out: Path, failed: Mapping[str, st
     comparison = compare(in_order(results))
     write_comparison(out, comparison, failed=failed)
     print_comparison(console(), comparison)
-    typer.echo(f"comparison: {out / 'compare.html'}")
+    answer(comparison=answer_of_comparison(comparison, out))
+    made("comparison", out / "compare.html")
 
 
 def in_order(results: Mapping[str, "Result"]) -> dict[str, "Result"]:

@@ -13,8 +13,9 @@ from gapkit.cli.executing import Engine, GpusPerWorker, RayAddress, Workers, exe
 from gapkit.cli.folder import claim_folder
 from gapkit.cli.job import Job
 from gapkit.cli.keeping import pinned, use_threads
-from gapkit.cli.publish import end_with_failures, publish
+from gapkit.cli.publish import end_with_failures, publish, tell_made
 from gapkit.cli.report import formats_of
+from gapkit.cli.saying import answer, answer_of
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError
 from gapkit.core.phrases import listed
@@ -58,6 +59,7 @@ def analyze_shard(job: Job, path: Path, out: Path, shard: "Shard") -> None:
     what = f"{done.datapoints} datapoints in {done.units} unit{'' if done.units == 1 else 's'}"
     if not done.units:
         what = "no unit, because there are fewer units than shards"
+    answer(out=str(folder), shard=shard.number, shards=shard.of, datapoints=done.datapoints, failed=list(done.failed))
     typer.echo(f"shard {shard.number} of {shard.of}: {what}, kept in {folder}")
     typer.echo(f"next, when all {shard.of} are done: gapkit merge {out}")
     end_with_failures(done.failed, "done.json")
@@ -117,7 +119,8 @@ def merge(
     result = job.run(Path(source.model.checkpoint), console(errors=True), out=out)
     publish(result, out, wanted)
     print_result(console(), result)
-    typer.echo(f"report: {out / f'report.{wanted[0]}'}" if wanted else f"results: {out}")
+    answer(**answer_of(result, out))
+    tell_made(out, wanted)
     end_with_failures(result.run.get("failed", ()), "run.json")
 
 

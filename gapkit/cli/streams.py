@@ -9,6 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderHook, RenderResult
 from rich.segment import Segment
 
 from gapkit.cli.encoding import SIGNS
+from gapkit.cli.saying import saying
 from gapkit.core.errors import InputError, printable
 
 __all__ = ["console", "tolerant_streams"]
@@ -64,7 +65,7 @@ class _Escapes(RenderHook):
 
 
 def console(*, errors: bool = False) -> Console:
-    """A console on standard output, for results, or on standard error, for progress."""
-    made = Console(soft_wrap=True, stderr=errors)
+    """A console on standard output, for results, or on standard error, for progress, which ``--quiet`` leaves out."""
+    made = Console(soft_wrap=True, stderr=errors, quiet=errors and saying().quiet)
     made.push_render_hook(_Escapes())
     return made

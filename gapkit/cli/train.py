@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gapkit.cli.folder import claim_folder
 from gapkit.cli.options import Device
+from gapkit.cli.places import require_places
+from gapkit.cli.saying import answer, made, note
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError
 
@@ -75,6 +77,7 @@ def train(
     """Train a reference VAE and write OUT/model.pt."""
     widths = parse_widths("--hidden", hidden)  # cheap checks before torch is imported
     decoder_widths = parse_widths("--decoder-hidden", decoder_hidden)
+    require_places({"data": data})
     claim_folder(out)
     from gapkit.engine import checked_device
     from gapkit.inputs.data import load
@@ -117,7 +120,9 @@ def train(
     last = result.history[result.best_epoch - 1]
     loss = last["loss"] if last["validation_loss"] is None else last["validation_loss"]
     ended = ", stopped early" if result.stopped_early else ""
-    typer.echo(f"model: {result.path} (epoch {result.best_epoch}, loss {loss:.3f} nats, {result.seconds:.1f} s{ended})")
+    answer(out=str(out), epoch=result.best_epoch, loss=loss, seconds=result.seconds)
+    told = f" (epoch {result.best_epoch}, loss {loss:.3f} nats, {result.seconds:.1f} s{ended})"
+    made("model", result.path, told)
     typer.echo(f"next:  {_next_command(result.path, data, data_key, str(config.binarize))}")
 
 
@@ -145,9 +150,7 @@ def _next_command(path: Path, data: str, key: str | None, binarize: str) -> str:
 def _progress(target: Console, epochs: int) -> Iterator[Callable[["EpochReport"], None]]:
     """Yield the callback: a bar with the time left on a terminal, a line per epoch elsewhere."""
     if not target.is_terminal:
-        yield lambda report: typer.echo(
-            f"epoch {report.epoch}/{epochs}  {_losses(report)}  {report.seconds:.1f} s", err=True
-        )
+        yield lambda report: note(f"epoch {report.epoch}/{epochs}  {_losses(report)}  {report.seconds:.1f} s")
         return
     columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.fields[losses]}"))
     with Progress(*columns, TimeRemainingColumn(), console=target) as bar:

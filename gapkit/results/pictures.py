@@ -2,7 +2,7 @@
 
 Results are what pictures are made of, so results may not import pictures: they are a view (:mod:`gapkit.core.views`),
 loaded when the first one is asked for. A result can be read, saved and sent around without matplotlib, and a picture
-that is added to ``gapkit.plots`` is a method at once.
+that is added to ``gapkit.plots`` is a method at once. ``result.plot()`` draws four of them on one figure.
 """
 
 import functools
@@ -16,6 +16,8 @@ from gapkit.core.views import view
 
 __all__ = ["PlotAccessor", "PlotAttribute"]
 
+_OVERVIEW = ("ladder", "gap_bars", "gap_distributions", "gap_scatter")
+_SIZE = (10.6, 7.6)  # inches: each as large as on a figure of its own
 _FIRST = ("result", "results")  # how a picture of a result calls its first argument
 _DPI, _CSS_DPI = 192, 96  # two points of the screen for each of the page: sharp on today's displays
 
@@ -24,7 +26,7 @@ class PlotAccessor:
     """Every picture of a result: ``result.plot.ladder()`` is ``gapkit.plots.ladder(result)``.
 
     Further arguments are those of the function; ``dir(result.plot)`` lists the pictures. A picture on a figure of its
-    own is shown by a notebook when it is the last value of a cell. ``result.plot()`` draws the ladder.
+    own is shown by a notebook when it is the last value of a cell. ``result.plot()`` draws an overview.
 
     Args:
         result: a :class:`gapkit.results.Result`.
@@ -33,9 +35,26 @@ class PlotAccessor:
     def __init__(self, result: object) -> None:
         self._result = result
 
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        """Draw the ladder."""
-        return self.ladder(*args, **options)
+    def __call__(self, split: str | None = None) -> Any:
+        """Draw an overview: the ladder, the gaps with their errors, their distributions, and one gap over the other.
+
+        Args:
+            split: which split; None takes the first.
+
+        Returns:
+            A matplotlib Figure, which a notebook shows.
+
+        Raises:
+            InputError: the result has no such split.
+        """
+        from matplotlib.figure import Figure
+
+        with view("plots").style():
+            figure = Figure(figsize=_SIZE, layout="constrained")
+            for ax, name in zip(figure.subplots(2, 2).flat, _OVERVIEW, strict=True):
+                getattr(self, name)(ax=ax, split=split)
+        figure._repr_png_ = functools.partial(_png, figure.canvas)  # type: ignore[attr-defined]
+        return figure
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         known = {} if name.startswith("_") else _pictures()

@@ -21,6 +21,7 @@ from gapkit.results.stored import read_details, read_run, read_summary, read_tab
 from gapkit.results.summary_frame import summary_frame
 from gapkit.results.verdict import Decision, decide, trust, verdict
 from gapkit.results.with_errors import WithErrors
+from gapkit.results.worst import Worst, worst
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -40,7 +41,8 @@ class Result:
         summary_values: what ``summary.json`` holds: ``result.summary_values.quantities["elbo"].mean``.
         run: settings, versions, checkpoint hash, seconds per stage.
         details: arrays for pictures of a few datapoints, by name; empty where none were made.
-        plot: the pictures of :mod:`gapkit.plots`: ``result.plot.ladder()``; ``dir(result.plot)`` lists them.
+        plot: the pictures of :mod:`gapkit.plots`: ``result.plot.ladder()``; ``dir(result.plot)`` lists them, and
+            ``result.plot()`` draws four of them.
 
     Example:
         >>> from gapkit.ladder import STANDARD, error_of
@@ -94,6 +96,23 @@ class Result:
         first.
         """
         return summary_frame(self.summary_values.quantities)
+
+    def worst(self, count: int = 12, split: str | None = None) -> Worst:
+        """The datapoints with the largest total gaps, the largest first; those without a finite one are left out.
+
+        Args:
+            count: how many, at most.
+            split: which split; None takes the first.
+
+        Returns:
+            An ordinary DataFrame with ``index``, ``status``, the gaps and the bounds in nats, and their ``*_se``; its
+            own index is that of :meth:`to_frame`. A notebook shows it with errors beside the values, and with pictures
+            of the data and their reconstructions where these are images and the run has kept them.
+
+        Raises:
+            InputError: fewer than one, or no such split.
+        """
+        return worst(self, count, split)
 
     def decision(self) -> Decision:
         """What to do first, as a value; ``unknown`` where fits or evidence do not carry an advice."""

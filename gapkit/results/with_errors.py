@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["WithErrors"]
+__all__ = ["WithErrors", "as_printed"]
 
 _UNKNOWN = 3  # decimals of a value whose error is not known
 _MOST = 9  # decimals of the smallest errors
@@ -52,7 +52,7 @@ class WithErrors(pd.DataFrame):
 
     def _printed(self, show: Callable[[pd.DataFrame], Any], times: str) -> Any:
         """What pandas prints of the table of texts; where it tells the size of a long one, that of this one."""
-        shown = _shown(self)
+        shown = as_printed(self)
         whole = ("display.max_columns", None, "display.expand_frame_repr", False) if shown.shape[1] <= _FEW else ()
         with pd.option_context("display.precision", _UNKNOWN, *whole):
             text = show(shown)
@@ -60,7 +60,7 @@ class WithErrors(pd.DataFrame):
         return text and text.replace(*size)
 
 
-def _shown(table: WithErrors) -> pd.DataFrame:
+def as_printed(table: WithErrors) -> pd.DataFrame:
     """The table as it is printed: pairs of columns as one column of texts."""
     rows = _rows(len(table))
     columns: dict[Hashable, Any] = {}

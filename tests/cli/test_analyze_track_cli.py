@@ -169,9 +169,10 @@ def test_a_tracker_that_cannot_be_opened_ends_the_command_at_once(name, gapkit, 
 
 
 def test_an_analysis_that_fails_closes_the_tracker(gapkit, checkpoint, tmp_path):
-    code, _, err = gapkit("analyze", checkpoint, "--data", "digts", "--track", f"mlflow:{tmp_path}/runs")
+    np.save("wide.npy", np.zeros((4, 7), np.float32))
+    code, _, err = gapkit("analyze", checkpoint, "--data", "wide.npy", "--track", f"mlflow:{tmp_path}/runs")
     assert code == 2
-    assert "digts" in err
+    assert "7" in err
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=f"{tmp_path}/runs")

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import typer
@@ -235,7 +236,8 @@ def test_checkpoints_that_tell_no_epoch_keep_the_order_in_which_people_count(tmp
 
 NONE = {
     "no match": (["ckpts/*.ckpt"], [], "no file or folder that matches"),
-    "unknown data": (["ckpts/*.pt"], ["--data", "digts"], "none of the 3 could be analysed"),
+    "unknown data": (["ckpts/*.pt"], ["--data", "digts"], "did you mean digits?"),
+    "texts as data": (["ckpts/*.pt"], ["--data", "words.npy"], "none of the 3 could be analysed"),
     "unknown effort": (["ckpts/*.pt"], ["--effort", "huge"], "thorough"),
     "a missing file beside another": (["nowhere.pt", "nothing.pt"], [], "no such file"),
     "nothing at all": ([], [], "no CHECKPOINT"),
@@ -245,6 +247,7 @@ NONE = {
 @pytest.mark.parametrize("name", NONE)
 def test_a_series_without_any_run_leaves_nothing(name, gapkit, checkpoints, tmp_path):
     paths, words, expected = NONE[name]
+    np.save(tmp_path / "words.npy", np.array(["a", "b"]))
     before = sorted(str(path) for path in tmp_path.rglob("*"))
     code, _, err = gapkit("analyze", *paths, *WORDS, *words, "--out", "run")
     assert code == 2
@@ -254,6 +257,7 @@ def test_a_series_without_any_run_leaves_nothing(name, gapkit, checkpoints, tmp_
 
 
 def test_the_same_reason_is_told_once(gapkit, checkpoints):
-    _, _, err = gapkit("analyze", "ckpts/*.pt", *WORDS, "--data", "digts")
-    assert err.count("found: no such name") == 1
+    np.save("words.npy", np.array(["a", "b"]))
+    _, _, err = gapkit("analyze", "ckpts/*.pt", *WORDS, "--data", "words.npy")
+    assert err.count("found: ") == 2  # that of the first, and that of the series
     assert err.count("for the same reason") == 2

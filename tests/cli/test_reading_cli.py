@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -269,11 +268,9 @@ def test_such_a_mistake_does_not_wait_for_torch(tmp_path):
         "import sys\nfrom gapkit.cli import main\nsys.argv = ['gapkit', 'analyze', 'a.pt', '--model', 'broken.py:A']\n"
         "try:\n    main()\nfinally:\n    print('torch' in sys.modules, 'numpy' in sys.modules)\n"
     )
-    began = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     assert done.stdout.strip() == "False False"
-    assert time.monotonic() - began < 60
 
 
 def test_a_data_function_s_file_is_looked_at_first_too(gapkit, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from gapkit.models.native import save_model
 from gapkit.models.reference import build
 
 RUN = ("--data", "x.npz", "--effort", "quick", "--format", "none", "--threads", "1", "--out", "run")
+ONCE = {}  # a finished run, by whether the test is slow: for these, quick means something else
 
 
 def table(folder):
@@ -32,10 +34,13 @@ def kept(folder):
 
 
 @pytest.fixture
-def finished(gapkit, three_units, tmp_path):
+def finished(request, gapkit, three_units, tmp_path, tmp_path_factory):
     """A run that was never interrupted."""
-    assert gapkit("analyze", three_units, *RUN)[0] == 0
-    return tmp_path / "run"
+    slow = request.node.get_closest_marker("slow") is not None
+    if slow not in ONCE:
+        assert gapkit("analyze", three_units, *RUN)[0] == 0
+        ONCE[slow] = (tmp_path / "run").rename(tmp_path_factory.mktemp("once") / "run")
+    return shutil.copytree(ONCE[slow], tmp_path / "run")
 
 
 def test_a_finished_run_is_continued_only_if_asked_and_then_makes_nothing_again(gapkit, three_units, finished):

@@ -43,6 +43,7 @@ def test_the_pace_is_that_of_the_decoder():
             return Independent(Bernoulli(logits=logits * torch.cosh(0 * z[:, :1])), 1)
 
     x = torch.ones(5, 6)
-    fast, slow = (examine(m, x).seconds_per_gradient for m in (model, Slow()))
+    slow = examine(Slow(), x).seconds_per_gradient
     assert slow > 0.02 / (16 * 5)
-    assert slow > fast
+    # The best of a few: on a busy machine one may be held up for as long as the slow one sleeps.
+    assert slow > min(examine(model, x).seconds_per_gradient for _ in range(5))

@@ -15,7 +15,8 @@ from tests.results.by_hand import join, make, many, three, with_extras, with_lab
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 BROWSER = os.environ.get("GAPKIT_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-needs_browser = pytest.mark.skipif(BROWSER is None, reason=f"no browser: none of {', '.join(BROWSERS)} on PATH")
+NO_BROWSER = f"NOT TESTED in a browser: none of {', '.join(BROWSERS)} on PATH; install one or set GAPKIT_CHROMIUM"
+needs_browser = pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
 
 KINDS = Document(
     "All kinds of columns",

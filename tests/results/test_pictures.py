@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import gapkit.plots
-from gapkit.plots import gap_scatter, ladder
+from gapkit.core.errors import InputError
+from gapkit.plots import gap_bars, gap_distributions, gap_scatter, ladder
 from gapkit.results import Result
 from tests.processes import TABLES, python
-from tests.results.by_hand import three
+from tests.results.by_hand import join, three, uneven
 
 
 def of_a_result():
@@ -44,13 +45,26 @@ def test_every_picture_of_a_result_is_a_method_and_is_listed():
 
 def test_a_method_draws_what_the_function_draws():
     result = three()
-    assert texts(result.plot.ladder()) == texts(ladder(result)) == texts(result.plot())
+    assert texts(result.plot.ladder()) == texts(ladder(result))
     ax = Figure().add_subplot()
     assert result.plot.gap_scatter(ax=ax) is ax
     np.testing.assert_array_equal(
         ax.collections[0].get_offsets(), gap_scatter(result, split="test").collections[0].get_offsets()
     )
     assert isinstance(result.plot.ladder(split="test"), Axes)
+
+
+def test_the_overview_has_four_pictures_that_a_notebook_shows():
+    result = join(three(), uneven(split="train"))
+    figure = result.plot()
+    for ax, draw in zip(figure.axes, (ladder, gap_bars, gap_distributions, gap_scatter), strict=True):
+        assert ax.get_title("left") == draw(result).get_title("left")
+        assert ax.get_ylabel() == draw(result).get_ylabel()
+    assert len(figure.axes) == 4
+    assert Image.open(io.BytesIO(figure._repr_png_()[0])).size == pytest.approx((192 * 10.6, 192 * 7.6), abs=1)
+    assert "train" in " ".join(texts(result.plot("train").axes[0]))
+    with pytest.raises(InputError):
+        result.plot("tset")
 
 
 def test_an_unknown_picture_is_refused_with_those_there_are():

@@ -1,6 +1,5 @@
 """One entrance for all data: a name, a file, a folder of images, or a function of the user's."""
 
-import difflib
 import inspect
 import os
 from pathlib import Path
@@ -12,7 +11,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from gapkit.core.errors import InputError
-from gapkit.core.files import kind_of, neighbours, require_file
+from gapkit.core.files import kind_of, require_file
 from gapkit.inputs.data.arrow import is_saved, read_saved
 from gapkit.inputs.data.dataset import Dataset, Raw, finish
 from gapkit.inputs.data.files import READERS, pick
@@ -22,6 +21,7 @@ from gapkit.inputs.data.named import NAMED
 from gapkit.inputs.data.scaling import Scale
 from gapkit.inputs.data.shards import SUFFIXES, parts_of
 from gapkit.inputs.data.streamed import Streamed, streamed
+from gapkit.inputs.known import unknown
 from gapkit.inputs.usercode import call_user, load_attribute
 
 __all__ = ["SPLITS", "load", "load_streamed", "names_function"]
@@ -155,7 +155,7 @@ def _found(
     elif names_function(source):
         raw = _from_function(source, split)
     else:
-        raise _unknown(source, path)
+        raise unknown(source)
     return finish(raw, source, limit, scale, counts=counts)
 
 
@@ -216,17 +216,3 @@ def _describe(result: Any) -> str:
     if isinstance(result, tuple):
         return f"a tuple of {', '.join(type(value).__name__ for value in result) or 'nothing'}"
     return type(result).__name__
-
-
-def _unknown(source: str, path: Path) -> InputError:
-    """Choose the message: a file of an unknown kind, a missing file, or an unknown name."""
-    asked = f"load data from {source!r}"
-    if os.path.isfile(path):
-        return InputError(asked, f"a file of kind {path.suffix or 'without suffix'}", f"use {', '.join(READERS)}")
-    if path.suffix in READERS or len(path.parts) > 1:
-        close = difflib.get_close_matches(path.name, neighbours(path.parent), n=3)
-        return InputError(asked, "no such file", f"did you mean {' or '.join(close)}?" if close else "check the path")
-    close = difflib.get_close_matches(source.lower().replace("-", "_"), NAMED, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}? " if close else ""
-    ways = f"names are {', '.join(NAMED)}; or pass a file ({', '.join(READERS)}), a folder of images, file.py:function"
-    return InputError(asked, "no such name, file or folder", hint + ways)
