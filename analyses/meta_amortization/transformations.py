@@ -65,7 +65,8 @@ def part(study: Study) -> Part:
     judged = [
         judge(
             Claim(
-                f"MetaVAE's representations of unseen {warp} are worth more than those of the {KINDS[kind]} (three splits)",
+                f"MetaVAE's representations of unseen {warp} are worth more than those of the {KINDS[kind]} "
+                "(three splits)",
                 "accuracy of the probe, MetaVAE minus the other, mean over the splits",
                 unit="share",
                 source="abstract",
