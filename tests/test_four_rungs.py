@@ -84,8 +84,13 @@ def test_the_report_has_every_rung_and_gap():
     document = build(four_rungs(splits=("test", "train"), classes=3))
     page = render(document)
     tables = Page(page).tables
-    assert "The ladder of bounds and the three gaps" in page
-    assert {"Set gap", "L[q_set]"} <= {row[0].splitlines()[0].strip() for row in tables[0]}
+    assert [card.label for card in document.lead.cards] == [
+        "The encoder loses",
+        "Set gap",
+        "The family loses",
+        "How sure",
+    ]
+    assert {"Set gap", "L[q_set]"} <= {row[0].splitlines()[0].strip() for row in Page(page).table("gaps-1")}
     worst = next(table for table in tables if table[0][0].strip() == "Index")
     assert [cell.strip() for cell in worst[0]][3:-1] == [
         "L[q]",

@@ -26,7 +26,7 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Training": (
         *("start", "on", "epochs", "batch_size", "learning_rate", "schedule", "optimizer", "objective"),
         *("num_samples", "annealing", "annealing_epochs", "encoder_noise", "early_stopping", "validation_fraction"),
-        *("checkpoint_every",),
+        *("checkpoint_every", "sgvb", "weight_prior", "initial_std"),
     ),
     "Where it runs": (
         *("device", "threads", "engine", "workers", "ray_address", "gpus_per_worker", "shard", "price", "probe"),

@@ -75,11 +75,15 @@ def draw_sets(
     """
     if family not in FAMILIES:
         raise InputError(f"sets of the family {family!r}", "no such family", f"use {', '.join(FAMILIES)}")
+    found = f"parameters from {float(parameter.min()):g} to {float(parameter.max()):g}"
+    refused = InputError(f"sets of the family {family!r}", found, "give positive ones")
     try:
         law = FAMILIES[family].of(parameter)
     except ValueError as error:
-        found = f"parameters from {float(parameter.min()):g} to {float(parameter.max()):g}"
-        raise InputError(f"sets of the family {family!r}", found, "give positive ones") from error
+        raise refused from error
+    # The same where torch's own check is switched off for the whole process.
+    if not all(bool(limits.check(getattr(law, name)).all()) for name, limits in law.arg_constraints.items()):
+        raise refused
     seed = int(torch.randint(2**31, (1,), generator=generator))
     with torch.random.fork_rng(devices=[]):  # torch's distributions draw from the global generator alone
         torch.manual_seed(seed)

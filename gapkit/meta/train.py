@@ -123,6 +123,7 @@ def train_meta(model: PairModel, data: MetaData, config: MetaTrainConfig | None 
         InputError: a model of another number of data sets, or a loss that is not finite.
 
     Example:
+        >>> from gapkit.models.reference import build
         >>> data = MetaData(torch.zeros(3, 20, 4), torch.zeros(3, 5, 4), torch.tensor([True, True, False]))
         >>> model = build("meta_vae", x_shape=(4,), num_datasets=3, latent=2, hidden=(8,), summary=5, set_hidden=())
         >>> len(train_meta(model, data, MetaTrainConfig(steps=3)).history)

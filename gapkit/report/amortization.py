@@ -28,11 +28,12 @@ def build_amortization(found: Amortization) -> Document:
     study = found.study
     own = Section("functions", "Inference functions and what they lose", _functions(found))
     checks = Section("checks", "Structure and diagnostics", (FactSheet((_structure(study), _diagnostics(study))),))
-    ladder = build(found.result)
-    kept = tuple(part for part in ladder.sections if part.name in ("ladder", "definitions", "provenance"))
-    return Document(
-        f"Amortized against factorized inference: {study.model}", tuple(found.verdict()), (own, checks, *kept)
-    )
+    bounds = build(found.result)
+    pictures = bounds.lead.figures if bounds.lead else ()
+    ladder = Section("ladder", "The ladder of bounds", (*pictures, bounds.table("gaps-1")))
+    kept = tuple(part for part in bounds.sections if part.name in ("definitions", "provenance"))
+    title = f"Amortized against factorized inference: {study.model}"
+    return Document(title, tuple(found.verdict()), (own, checks, ladder, *kept))
 
 
 def _functions(found: Amortization) -> tuple[Block, ...]:

@@ -126,4 +126,4 @@ def test_details_and_further_numbers_survive(gapkit, tmp_path):
     result = three()
     Result(result.datapoints, result.summary_values, {"settings": {"seed": np.int64(3)}}).save(tmp_path / "run")
     assert gapkit("report", "run", "--format", "html")[0] == 0
-    assert "Provenance" in (tmp_path / "run" / "report.html").read_text()
+    assert "Settings and provenance" in (tmp_path / "run" / "report.html").read_text()

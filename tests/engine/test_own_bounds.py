@@ -97,7 +97,7 @@ def test_it_stands_in_summary_report_and_tracker(result):
     assert quantity("above", result.ladder).label == "Reciprocal importance sampling (upper bound)"
     assert "on average not below log p(x)" in quantity("above", result.ladder).meaning
     assert in_order(["ais", "above", "renyi", "iwae"], result.ladder) == ["iwae", "renyi", "above", "ais"]
-    table = next(block for block in build(result).sections[0].blocks if getattr(block, "name", "") == "gaps-1")
+    table = build(result).table("gaps-1")
     labels = [row.cells[0] for row in table.rows]
     assert labels.index("IWAE") + 1 == labels.index("Rényi bound")
     assert "gapkit/test/renyi" in metrics(result.summary_values)
@@ -147,7 +147,7 @@ def test_one_that_fails_is_left_out_alone(model, x):
     assert found.summary_values.splits["test"].skipped == {"broken": "ValueError: no such thing"}
     assert found.summary_values.quantities["broken"].count == 6
     assert found.summary_values.quantities["elbo"].count == 10
-    table = next(block for block in build(found).sections[0].blocks if getattr(block, "name", "") == "gaps-1")
+    table = build(found).table("gaps-1")
     assert any("no such thing" in row.note for row in table.rows)
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 MODEL, DATA, RUN = "good.pt", "good.npz", "run"  # what lies in the folder of every case
-ABSENT = "absent.npz"
+EMPTY = "empty.npz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +79,7 @@ def data_case(kind, make, name, *more, told=None, codes=(2,)):
 
 
 def analyze_words(name="bad.pt", *more):
-    return ("analyze", name, "--data", ABSENT, *more)
+    return ("analyze", name, "--data", EMPTY, *more)
 
 
 def checkpoint_case(kind, make, told="bad.pt", words=None, codes=(2,)):

@@ -10,7 +10,7 @@ import torch
 from gapkit.engine import analyze, spec_for
 from gapkit.models import save_model
 from gapkit.models.reference import build
-from tests.hostile.cases import DATA, MODEL, RUN
+from tests.hostile.cases import DATA, EMPTY, MODEL, RUN
 from tests.hostile.runner import Runner
 
 
@@ -54,6 +54,7 @@ def good(tmp_path_factory):
     table = pd.DataFrame(x.reshape(16, 64)[:8], columns=[f"p{i}" for i in range(64)]).astype(float)
     table.to_csv(folder / "good.csv", index=False)
     table.to_parquet(folder / "good.parquet")
+    (folder / EMPTY).touch()  # data that are refused once the model is built
     return folder
 
 

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from tests.checkpoints import written
 from tests.hostile.cases import Canary, Case, poison
 
-DATA = ("--data", "absent.npz")
+DATA = ("--data", "empty.npz")
 LIKELIHOOD = ("--likelihood", "gaussian:sigma=0.5")
 MODEL = "import torch\n\n\nclass Net(torch.nn.Module):\n    def __init__(self, hidden=3):\n        super().__init__()\n"
 MODEL += "        self.encode = torch.nn.Linear(6, hidden)\n        self.decode = torch.nn.Linear(2, 6)\n"
@@ -89,7 +89,7 @@ def _pythae():
         ("latent-negative", _json(config, latent_dim=-3), "no model can be built"),
         ("input", _json(config, input_dim=[10**9, 10**9]), "no model can be built"),
         ("input-many", _json(config, input_dim=[1] * 100_000), "100,000 entries"),
-        ("unknown", _json(config, colour="red"), "absent.npz"),
+        ("unknown", _json(config, colour="red"), "empty.npz"),
         ("loss", _json(config, reconstruction_loss="hinge"), "no model can be built"),
         ("poison", _poisoned("VAE/model.pt"), "would run code"),
         ("encoder", _poisoned("VAE/encoder.pkl", uses_default_encoder=False), "would run code"),
@@ -140,7 +140,7 @@ def _hub():
         ("negative", _json(config, hidden=-5), "call net.py:Net"),
         ("text", _json(config, hidden="x" * 100_000), "call net.py:Net"),
         ("other", _json(config, hidden=5), "in the file"),
-        ("code", _text("hub/net.py", "open('canary', 'w')\n"), "absent.npz"),
+        ("code", _text("hub/net.py", "open('canary', 'w')\n"), "empty.npz"),
     ):
         yield Case(f"hub-{label}", make, words, told)
 
@@ -268,9 +268,9 @@ def _inspected():
     yield Case("inspect-program", evil, ("inspect", "dec.pt2"), "no arithmetic of sizes")
     yield Case("inspect-empty", lambda folder: (folder / "new").mkdir(), ("inspect", "new"), "no checkpoint in it")
     loop = lambda folder: (folder / "VAE/loop").symlink_to(folder / "VAE")  # noqa: E731
-    yield Case("folder-loop", loop, ("analyze", "VAE", *DATA), "absent.npz")
+    yield Case("folder-loop", loop, ("analyze", "VAE", *DATA), "empty.npz")
     copied = lambda folder: shutil.copytree(folder / "VAE", folder / "a\x1b[2Jb")  # noqa: E731
-    yield Case("folder-name", copied, ("analyze", "a\x1b[2Jb", *DATA), "absent.npz")
+    yield Case("folder-name", copied, ("analyze", "a\x1b[2Jb", *DATA), "empty.npz")
 
 
 CASES = (*_pythae(), *_diffusers(), *_hub(), *_programs(), *_scripts(), *_inspected())

@@ -88,7 +88,7 @@ def test_it_is_a_rung_beside_others_with_words_of_its_own(tmp_path):
     told = quantity("elbo_star_laplace", result.ladder)
     assert (told.kind, told.label) == ("family", "L[q*], Laplace")
     assert "the best factorised Laplace distribution for each datapoint" in told.meaning
-    table = next(block for block in build(result).sections[0].blocks if getattr(block, "name", "") == "gaps-1")
+    table = build(result).table("gaps-1")
     assert "L[q*], Laplace" in [row.cells[0] for row in table.rows]
     result.save(tmp_path / "run")
     code = (
