@@ -70,7 +70,8 @@ def _check(out: Path, *, resume: bool) -> None:
     if begun and not resume:
         refuse_if_busy(out / STORE)
         found = f"another run, which {'is finished' if (out / _LAST).exists() else 'was begun'}"
-        raise InputError(f"the output folder {out}", found, f"{AGAIN}, or choose another --out")
+        do = f"{AGAIN}, replace it with --overwrite, or choose another --out"
+        raise InputError(f"the output folder {out}", found, do)
     if not begun:
         check_folder(out)
 
@@ -148,7 +149,8 @@ def kept() -> str:
     """What an interrupted command has written so far to the places that it claimed."""
     folder = going_on.get()
     if folder is not None and (folder / STORE).is_dir():
-        return f"what is done is kept in {folder}: run the same command with --resume to go on"
+        how = "run the same command with --resume to go on (and without --overwrite)"
+        return f"what is done is kept in {folder}: {how}"
     written = {out: sorted({name for name, _ in _files(out) - before}) for out, before in _claims.get() or ()}
     told = [f"{out}: {', '.join(names)}" for out, names in written.items() if names]
     return f"written, and whole, in {'; '.join(told)}" if told else "nothing was written"

@@ -42,7 +42,10 @@ def read_by(values: Mapping[str, Any]) -> Iterator[Path]:
         for word in _words(values.get(name)):
             own = name in ("encoder", "bound", "runs") and not os.path.lexists(word)  # NAME=PLACE
             place = word.partition("=")[2] or word if own else word
-            yield Path(place.rpartition(":")[0] if ".py:" in place else place).expanduser()
+            place = os.path.expanduser(place.rpartition(":")[0] if ".py:" in place else place)
+            yield Path(place)
+            if glob.has_magic(place):
+                yield from map(Path, glob.glob(place, recursive=True))
 
 
 def _words(value: Any) -> list[str]:

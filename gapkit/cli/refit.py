@@ -243,7 +243,7 @@ def _run(
 def _check_out(out: Path, *, overwrite: bool) -> None:
     """Refuse, before any work, a folder that holds something or cannot be made."""
     if not overwrite and os.path.exists(out / "refit.json"):
-        raise InputError(f"the output folder {out}", "another refit", "choose another --out, or remove it first")
+        raise InputError(f"the output folder {out}", "another refit", "choose another --out, or --overwrite")
     claim_new_folder(out, overwrite=overwrite)
 
 

@@ -96,19 +96,24 @@ def replacing() -> Iterator[None]:
     """For the time of a command: in the end, what was set aside goes if there is something whole in its place."""
     aside: list[_Aside] = []
     token = _aside.set(aside)
+    well = False
     try:
         yield
+        well = True
+    except (SystemExit, typer.Exit) as end:
+        well = not (end.code if isinstance(end, SystemExit) else end.exit_code)
+        raise
     finally:
         _aside.reset(token)
         for each in aside:
-            _settle(each)
+            _settle(each, well=well)
 
 
-def _settle(aside: _Aside) -> None:
+def _settle(aside: _Aside, *, well: bool) -> None:
     out, before = aside.out, aside.before
     kept = f"the results before are in {before}"
     try:
-        if _is_whole(out):
+        if well and _is_whole(out):
             foreign = _foreign(before)
             if foreign is None:
                 shutil.rmtree(before)
@@ -135,12 +140,23 @@ def _foreign(folder: Path, *, inner: bool = False) -> str | None:
     if not folder.is_dir():
         return "a file of that name"
     known = any(_is_ours(folder / name) for name in _MARKS) or (folder / STORE).is_dir()
+    parts = _parts(folder)
     for entry in sorted(folder.iterdir()):
         found = _foreign_entry(entry)
+        if found is None and entry.is_dir() and entry.name != STORE and entry.name not in parts:
+            found = f"{entry.name} in it, a folder that is none of its parts"
         if found is not None:
             return found
-        known = known or entry.is_dir()  # a run of a series, or a shard: looked at just now
     return None if known else f"a folder without results of gapkit{'' if inner else ', so it is none of its own'}"
+
+
+def _parts(folder: Path) -> set[str]:
+    """The runs of a series, by what its comparison says of them; other folders inside are somebody's own."""
+    try:
+        values = json.loads((folder / "comparison.json").read_text("utf-8"))
+        return {*values.get("runs", ()), *values.get("failed", ())}
+    except (OSError, ValueError, RecursionError, AttributeError, TypeError):
+        return set()
 
 
 def _foreign_entry(entry: Path) -> str | None:

@@ -9,7 +9,9 @@ All three are made of the same draws: K contexts c_k of q(c|D), and for each of 
 weights w = p(x, z|c) / q(z|x, c). The mean of w is p(x|c) without bias, the product of such means over a set that of
 p(D|c), and the mean of p(D|c) p(c) / q(c|D) that of p(D): so the log of the last is a lower bound on log p(D) on
 average (Burda, Grosse, Salakhutdinov, "Importance Weighted Autoencoders" (2016), https://arxiv.org/abs/1509.00519,
-theorem 1, for the pair of c and all z), and both gaps are too small rather than too large.
+theorem 1, for the pair of c and all z), and so is the sum of both gaps. Which of the two it is takes many latents: with
+few of them the noise of the inner means spreads the contexts' weights, and part of the latent gap is told as the
+context's.
 """
 
 import math

@@ -230,4 +230,4 @@ def check_folder(folder: Path) -> None:
         raise InputError(asked, "a file of that name", "choose another one (--out)")
     if os.path.isdir(folder) and os.listdir(folder):
         found = "another run" if os.path.exists(folder / _RUN) else "a folder that is not empty"
-        raise InputError(asked, found, "choose another one (--out), or remove it first")
+        raise InputError(asked, found, "choose another one (--out), or replace results with --overwrite")

@@ -41,6 +41,12 @@ RANGES = {
 }
 
 
+_NO_PLACE = {
+    "posterior": "q without a density of z",
+    "binarize": "a chain for each datapoint, which stays in one posterior only where x stays",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """Settings of :func:`gapkit.training.train`.
@@ -73,7 +79,8 @@ class TrainConfig:
             in the first epoch to 1 after ``annealing_epochs`` (Cremer et al. 2018).
         annealing_epochs: length of that rise.
         binarize: ``none``, ``threshold``, ``sample`` (one fixed draw), ``dynamic`` (a fresh draw every epoch), or
-            ``None``: ``dynamic`` for a Bernoulli likelihood, ``none`` for all others.
+            ``None``: ``dynamic`` for a Bernoulli likelihood (``sample`` with ``mcem``, whose chains are of one
+            posterior each), ``none`` for all others.
         encoder_noise: standard deviation of normal noise on what the encoder is given in training, in the units of the
             data; log p(x|z) stays that of the clean x. 0 for none.
         weight_norm_bound: the largest norm of the weights of an encoder's unit: longer ones are cut to it after every
@@ -129,7 +136,8 @@ class TrainConfig:
         object.__setattr__(self, "data", str(self.data))  # a checkpoint holds no path objects
         bernoulli = self.likelihood.partition(":")[0] == "bernoulli"
         if self.binarize is None:
-            object.__setattr__(self, "binarize", "dynamic" if bernoulli else "none")
+            drawn = "sample" if self.objective == "mcem" else "dynamic"
+            object.__setattr__(self, "binarize", drawn if bernoulli else "none")
         check_ranges("training", self, RANGES)
         for name in ("hidden", "decoder_hidden"):
             if getattr(self, name) is not None:
@@ -152,6 +160,8 @@ class TrainConfig:
             "annealing": self.annealing != "none" and not bound,
             "num_samples": self.num_samples > 1 and self.objective == "mcem",
             "encoder_noise": self.encoder_noise > 0 and self.objective == "mcem",
+            "weight_norm_bound": self.weight_norm_bound > 0 and self.objective == "mcem",
+            "binarize": self.binarize == "dynamic" and self.objective == "mcem",
             "early_stopping": self.early_stopping > 0 and self.objective in ("mcem", "full_vb"),
             "sgvb": self.sgvb == "a" and self.objective not in ("elbo", "full_vb"),
             "posterior": self.posterior == "auxiliary" and self.objective == "wake_sleep",
@@ -159,7 +169,7 @@ class TrainConfig:
         for name, wrong in refused.items():
             if wrong:
                 asked = f"training with objective={self.objective!r} and {name}={getattr(self, name)!r}"
-                found = "q without a density of z" if name == "posterior" else "an objective that has no place for it"
+                found = _NO_PLACE.get(name, "an objective that has no place for it")
                 raise InputError(asked, found, f"leave {name} out, or take objective='elbo'")
 
     def builder_arguments(self, x_shape: tuple[int, ...]) -> tuple[str, dict[str, object]]:

@@ -16,7 +16,7 @@ from gapkit.models.native import check_extra, save_model
 from gapkit.models.pair import PairModel
 from gapkit.models.reference import build
 from gapkit.training.config import TrainConfig
-from gapkit.training.prepare import bound_norms, check_folder, clear_folder, make_optimizer, prepare_data
+from gapkit.training.prepare import bound_norms, check_folder, earlier_files, make_optimizer, prepare_data
 from gapkit.training.progress import EpochReport
 from gapkit.training.refit import refit
 from gapkit.training.refit_config import RefitConfig
@@ -64,7 +64,7 @@ def train(
         data: (N, *x_shape), float; ``None`` loads the training split of ``config.data``.
         out: folder of the results.
         progress: called after every epoch.
-        overwrite: replace the model and the checkpoints of an earlier run.
+        overwrite: replace the model and the checkpoints of an earlier run, which stay until the new model is written.
         device: where to train; data stay where they are, and batches are moved.
 
     Returns:
@@ -91,8 +91,12 @@ def train(
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
         torch.manual_seed(config.seed)
         run = _Run(config, x, name, out, progress, torch.device(device))
-        clear_folder(out, overwrite)  # now that nothing is left to be refused
-        return run.run()
+        earlier = earlier_files(out, overwrite)  # now that nothing else is left to be refused
+        result = run.run()
+        for path in earlier:
+            if path not in run.written:
+                path.unlink(missing_ok=True)
+        return result
 
 
 class _Run:
@@ -117,8 +121,9 @@ class _Run:
         self.steps = Steps(config, self.model, len(self.x))
         self.optimizer = make_optimizer(config, self.model, self.steps.weights)
         self.history: list[dict[str, Any]] = []
-        self.good: tuple[int, State] | None = None  # last epoch that ended with finite weights
+        self.good: tuple[int, State, dict[str, Any]] | None = None  # last epoch that ended with finite weights
         self.best: tuple[float, int, State] | None = None  # validation loss, epoch, weights
+        self.written: set[Path] = set()
         check_extra(self._extra(0), out / "model.pt")
 
     def run(self) -> TrainResult:
@@ -198,7 +203,7 @@ class _Run:
             raise self._diverged(epoch, "weights are NaN or infinite")
         if validation is not None and not math.isfinite(validation):
             raise self._diverged(epoch, f"the validation loss is {validation}")
-        self.good = epoch, state
+        self.good = epoch, state, self.steps.kept()
         if validation is not None and (self.best is None or validation < self.best[0]):
             self.best = validation, epoch, state
 
@@ -216,19 +221,20 @@ class _Run:
     def _diverged(self, epoch: int, found: str) -> InputError:
         kept = "there is no earlier good state to keep"
         if self.good is not None:
-            last, state = self.good
+            last, state, beside = self.good
             self.model.load_state_dict(state)
-            kept = f"the last good weights are in {self._save(self._checkpoint_path(last), last)}"
+            kept = f"the last good weights are in {self._save(self._checkpoint_path(last), last, beside)}"
         do = f"try a smaller learning rate (now {self.config.learning_rate:g}), KL annealing, or data scaled to [0, 1]"
         return InputError(f"train {self.config.model} on {self.data_name}", f"{found} in epoch {epoch}; {kept}", do)
 
     def _checkpoint_path(self, epoch: int) -> Path:
         return self.out / "checkpoints" / f"epoch-{epoch:04d}.pt"
 
-    def _save(self, path: Path, epoch: int) -> Path:
+    def _save(self, path: Path, epoch: int, beside: dict[str, Any] | None = None) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.model.eval()
-        save_model(self.model, path, extra=self._extra(epoch))
+        save_model(self.model, path, extra={**self._extra(epoch), **(beside or {})})
+        self.written.add(path)
         return path
 
     def _extra(self, epoch: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, kl_divergence
+from torch.distributions import Distribution, MultivariateNormal, Normal, kl_divergence
 
 from gapkit.core.trees import Tree, repeated
 from gapkit.models.conditions import decode_with, encode_with, prior_with
@@ -123,6 +123,14 @@ def log_likelihood(model: LatentModel, x: Tensor, z: Tensor, condition: Tree) ->
 def closed_kl(q: Distribution, prior: Distribution) -> Tensor | None:
     """Return KL(q || prior), (B,), or ``None`` where torch has no closed form."""
     try:
-        return kl_divergence(q, prior)
+        return kl_divergence(q, _of_the_same_kind(prior, q))
     except NotImplementedError:
         return None
+
+
+def _of_the_same_kind(prior: Distribution, q: Distribution) -> Distribution:
+    """A factorised normal prior as torch wants it beside a q of full covariance."""
+    base = getattr(prior, "base_dist", None)
+    if isinstance(q, MultivariateNormal) and isinstance(base, Normal) and len(prior.event_shape) == 1:
+        return MultivariateNormal(base.loc, scale_tril=torch.diag_embed(base.scale))
+    return prior

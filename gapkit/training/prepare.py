@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from gapkit.core.errors import InputError
 from gapkit.inputs.data import binarize, require_unit_interval
+from gapkit.models import read_payload
 from gapkit.training.config import TrainConfig
 
-__all__ = ["bound_norms", "check_folder", "clear_folder", "make_optimizer", "prepare_data"]
+__all__ = ["bound_norms", "check_folder", "earlier_files", "make_optimizer", "prepare_data"]
 
 
 def check_folder(out: Path, overwrite: bool) -> None:
@@ -24,11 +25,21 @@ def check_folder(out: Path, overwrite: bool) -> None:
         raise InputError(f"train into {out}", "it holds a model.pt already", do)
 
 
-def clear_folder(out: Path, overwrite: bool) -> None:
-    """Make the folder, or with ``overwrite`` take the model and the checkpoints of an earlier training out of it."""
-    for path in [out / "model.pt", *(out / "checkpoints").glob("epoch-*.pt")] if overwrite else []:
-        path.unlink(missing_ok=True)
+def earlier_files(out: Path, overwrite: bool) -> list[Path]:
+    """Make the folder; with ``overwrite``, what an earlier training left in it, to go once there is a new model.
+
+    Raises:
+        InputError: a model or a checkpoint of these names that gapkit did not write.
+    """
     out.mkdir(parents=True, exist_ok=True)
+    found = [path for path in (out / "model.pt", *(out / "checkpoints").glob("epoch-*.pt")) if os.path.lexists(path)]
+    for path in found if overwrite else ():
+        try:
+            read_payload(path)
+        except InputError as error:
+            do = "name another folder, or take it away yourself"
+            raise InputError(f"train into {out}", f"{path.name} in it, which gapkit did not write", do) from error
+    return found if overwrite else []
 
 
 def prepare_data(config: TrainConfig, x: Tensor, order: torch.Generator) -> tuple[Tensor, Tensor | None]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, MultivariateNormal, Normal
 
 from gapkit.core.errors import InputError
 from gapkit.core.randomness import seeded
@@ -82,7 +81,7 @@ def sgvb_draws(
         raise InputError(f"SGVB estimators with num_samples={num_samples}", "no draw", "use 1 or more")
     with torch.no_grad(), seeded(seed, "sgvb"):
         q, prior = encode_with(model, x, condition), prior_with(model, condition)
-        kl = closed_kl(q, _of_the_same_kind(prior, q))
+        kl = closed_kl(q, prior)
         if kl is None:
             found = f"{name_of(q)} and {name_of(prior)}, for which torch knows none"
             do = "use estimator A alone: gapkit.training.elbo(..., analytic_kl=False)"
@@ -144,14 +143,6 @@ class _Settings:
 
     def __post_init__(self) -> None:
         check_ranges("variances of SGVB estimators", self, RANGES)
-
-
-def _of_the_same_kind(prior: Distribution, q: Distribution) -> Distribution:
-    """A factorised normal prior as torch wants it beside a q of full covariance."""
-    base = getattr(prior, "base_dist", None)
-    if isinstance(q, MultivariateNormal) and isinstance(base, Normal) and len(prior.event_shape) == 1:
-        return MultivariateNormal(base.loc, scale_tril=torch.diag_embed(base.scale))
-    return prior
 
 
 def _variance(draws: Tensor) -> tuple[Tensor, Tensor]:

@@ -48,15 +48,15 @@ def wake_sleep(
         z = q.sample(shape)
         log_q = q.log_prob(z)
     wake = log_likelihood(model, x, z, condition) + prior.log_prob(z)
-    sleep = torch.stack([_dreamt(model, len(x), condition) for _ in range(num_samples)])
+    sleep = torch.stack([_dreamt(model, x, condition) for _ in range(num_samples)])
     climbed = wake.mean(0) + sleep.mean(0)
     return (wake - log_q).mean(0).detach() + climbed - climbed.detach()
 
 
-def _dreamt(model: LatentModel, count: int, condition: Tree) -> Tensor:
-    """Log q(z|x) of draws of the model, (B,)."""
+def _dreamt(model: LatentModel, like: Tensor, condition: Tree) -> Tensor:
+    """Log q(z|x) of as many draws of the model, in the type of the data: (B,)."""
     with torch.no_grad():
         prior = prior_with(model, condition)
-        z = prior.sample() if prior.batch_shape else prior.sample(torch.Size([count]))
-        x = decode_with(model, z, condition).sample()
+        z = prior.sample() if prior.batch_shape else prior.sample(torch.Size([len(like)]))
+        x = decode_with(model, z, condition).sample().to(like.dtype)
     return encode_with(model, x, condition).log_prob(z)

@@ -50,6 +50,36 @@ def test_a_comparison_is_replaced_and_leaves_nothing_behind(gapkit, two, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "out", "two"]
 
 
+def test_a_folder_of_runs_is_no_run(gapkit, two, tmp_path):
+    """What lies in a folder that is itself no result is somebody's collection."""
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    for name in ("one", "two"):
+        (tmp_path / name).rename(runs / name)
+    before = everything(runs)
+    for out in ("runs", "runs/one"):
+        if out == "runs/one":
+            (runs / "two").rename(runs / "one" / "copy")  # and so is what lies in a run but is none of its parts
+            before = everything(runs)
+        code, _, err = gapkit("demo", "--out", out, "--overwrite")
+        assert code == 2, out
+        assert "gapkit did not write" in err or "none of its" in err, err
+        assert everything(runs) == before
+
+
+def test_a_pattern_protects_what_it_is_to_read(gapkit, checkpoint, tmp_path):
+    (tmp_path / "dm").mkdir()
+    checkpoint.rename(tmp_path / "dm" / "model.pt")
+    (tmp_path / "dm" / "run.json").write_text('{"format": 1, "command": []}')
+    before = everything(tmp_path / "dm")
+    code, _, err = gapkit(
+        "analyze", "d*/model.pt", "--data", "x.npz", "--effort", "quick", "--out", "dm", "--overwrite"
+    )
+    assert code == 2
+    assert "to be read" in err
+    assert everything(tmp_path / "dm") == before
+
+
 @pytest.mark.slow
 def test_a_run_is_replaced_with_all_it_keeps(gapkit, checkpoint, tmp_path):
     words = ("analyze", checkpoint, "--data", "x.npz", "--effort", "quick", "--format", "none", "--out", "run")

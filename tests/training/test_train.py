@@ -173,6 +173,22 @@ def test_an_earlier_model_is_not_lost(tmp_path, digits):
     assert not list((tmp_path / "checkpoints").iterdir())
 
 
+def test_an_earlier_model_stays_until_there_is_a_new_one(tmp_path, digits):
+    train(TrainConfig(**SMALL), digits, tmp_path)
+    before = (tmp_path / "model.pt").read_bytes()
+
+    def stopped(report):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(TrainConfig(**SMALL, seed=3), digits, tmp_path, overwrite=True, progress=stopped)
+    assert (tmp_path / "model.pt").read_bytes() == before
+    (tmp_path / "model.pt").write_text("somebody else's")
+    with pytest.raises(InputError, match="did not write"):
+        train(TrainConfig(**SMALL), digits, tmp_path, overwrite=True)
+    assert (tmp_path / "model.pt").read_text() == "somebody else's"
+
+
 def test_data_that_do_not_fit(tmp_path, digits):
     with pytest.raises(InputError, match="strictly between 0 and 1"):
         train(TrainConfig(**SMALL, binarize="none"), digits, tmp_path)

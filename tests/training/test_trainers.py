@@ -173,6 +173,12 @@ def test_full_vb_scales_minibatches_and_has_the_closed_form_of_its_divergence(x)
     for weight in generative_weights(model).values():
         torch.randn_like(weight)  # the noise that came first
     assert torch.allclose(whole, elbo(model, x[:100]) - vb.kl() / 100, rtol=1e-5)
+    torch.manual_seed(3)
+    few = next(vb.bounds(x[:20]))  # of a minibatch: the divergence counts by the whole data
+    torch.manual_seed(3)
+    for weight in generative_weights(model).values():
+        torch.randn_like(weight)
+    assert torch.allclose(few, elbo(model, x[:20]) - vb.kl() / 100, rtol=1e-5)
 
 
 def test_what_full_vb_leaves_is_a_model_with_deviations_to_draw_others_from(x, tmp_path):
@@ -196,6 +202,72 @@ def test_the_weight_prior_is_a_normal_density_over_the_decoders_weights_by_the_n
             assert torch.allclose(weight.grad, weight.detach() / (0.25 * 40))
         else:
             assert weight.grad is None
+
+
+def test_a_training_takes_the_weight_prior_into_account(x, tmp_path):
+    def norm(name, **settings):
+        config = TrainConfig(**LINEAR, epochs=20, learning_rate=1e-2, **settings)
+        model = load_model(train(config, x[:100], tmp_path / name).path)
+        return float(model.decoder.net[0].weight.detach().norm())
+
+    assert norm("narrow", weight_prior=0.01) < 0.8 * norm("none")
+
+
+def test_the_encoder_that_monte_carlo_em_leaves_is_fitted(x, tmp_path):
+    config = TrainConfig(**LINEAR, objective="mcem", epochs=8, checkpoint_every=8)
+    path = train(config, x[:200], tmp_path).path
+    fitted, before = load_model(path), load_model(tmp_path / "checkpoints" / "epoch-0008.pt")
+    torch.manual_seed(0)
+    with torch.no_grad():
+        assert float(elbo(fitted, x, 20).mean()) > float(elbo(before, x, 20).mean()) + 1.0
+
+
+def test_both_estimators_climb_bounds_of_their_own(x):
+    def bound(sgvb, posterior):
+        model = build(
+            "mlp_vae", x_shape=(10,), latent=3, hidden=(), likelihood="gaussian:sigma=0.5", posterior=posterior
+        )
+        steps = Steps(TrainConfig(**LINEAR, sgvb=sgvb, posterior=posterior), model, len(x))
+        torch.manual_seed(1)
+        return next(steps.bounds(x[:20], torch.arange(20), None, 1.0, 1.0)).detach()
+
+    for posterior in ("mean_field", "full_rank"):
+        torch.manual_seed(0)
+        a = bound("a", posterior)
+        torch.manual_seed(0)
+        assert not torch.allclose(a, bound("b", posterior))
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [({"binarize": "dynamic"}, "stays in one posterior"), ({"weight_norm_bound": 0.1}, "no place for it")],
+)
+def test_monte_carlo_em_refuses_what_its_chains_cannot_follow(settings, found):
+    with pytest.raises(InputError, match=found):
+        TrainConfig(data="digits", objective="mcem", **settings)
+    assert TrainConfig(data="digits", objective="mcem").binarize == "sample"
+
+
+def test_wake_sleep_dreams_in_the_type_of_the_data():
+    model = build("mlp_vae", x_shape=(6,), latent=2, hidden=(4,), likelihood="categorical:num_classes=5")
+    assert wake_sleep(model, torch.randint(5, (7, 6)).float()).isfinite().all()
+
+
+def test_weights_that_diverge_leave_the_deviations_of_the_epoch_that_is_kept(x, tmp_path):
+    config = TrainConfig(**LINEAR, objective="full_vb", epochs=3)
+    calls = []
+
+    def spoiled(report):
+        calls.append(report.epoch)
+        x_bad.fill_(torch.nan) if report.epoch == 1 else None
+
+    x_bad = x[:50].clone()
+    clean = read_payload(train(TrainConfig(**LINEAR, objective="full_vb", epochs=1), x[:50], tmp_path / "one").path)
+    with pytest.raises(InputError, match="epoch 2"):
+        train(config, x_bad, tmp_path / "two", progress=spoiled)
+    kept = read_payload(tmp_path / "two" / "checkpoints" / "epoch-0001.pt")
+    for name, std in clean["extra"]["weight_std"].items():
+        assert torch.equal(kept["extra"]["weight_std"][name], std)
 
 
 def test_initial_weights_have_the_asked_spread():
