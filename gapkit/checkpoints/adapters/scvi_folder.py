@@ -45,7 +45,7 @@ class ScviFolder:
         state = payload.get("model_state_dict") if isinstance(payload, Mapping) else None
         registry = attributes.get("registry_") if isinstance(attributes, Mapping) else None
         if not isinstance(state, Mapping) or not isinstance(registry, Mapping):
-            do = f"pass the file itself with --model file.py:factory: {path}"
+            do = f"pass the file itself, {path}; with --model file.py:factory if gapkit did not write it"
             raise InputError(asked, "no model_state_dict and registry beside it", do)
         name = registry.get("model_name")
         if name != "SCVI":

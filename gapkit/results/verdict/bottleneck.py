@@ -122,6 +122,8 @@ def _against(part: SimpleModel) -> str:
         return f"{level} (the model is {plus_minus(ahead)} above)"
     if interval and interval[1] < 0:
         return f"{level} (the model is {with_error(-ahead.value, ahead.error)} below)"
+    if interval is None:
+        return f"{level} (too few datapoints to tell: {plus_minus(ahead)})"
     return f"{level} (not clearly apart: {plus_minus(ahead)})"
 
 

@@ -144,4 +144,5 @@ def _model(summary: Summary) -> Check | None:
         return Check("model", "bad", f"the model is {below} nats below {name}")
     if low is not None and low > 0:
         return Check("model", "good", f"the model is {plus_minus(ahead)} nats above {name}")
-    return Check("model", "doubt", f"the model is not clearly better than {name} ({plus_minus(ahead)} nats)")
+    why = "not clearly better" if ahead.ci95 else "by too few datapoints to tell better or worse"
+    return Check("model", "doubt", f"the model is {why} than {name} ({plus_minus(ahead)} nats)")
