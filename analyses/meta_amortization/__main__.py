@@ -14,10 +14,10 @@ EXPERIMENTS = (linear_gaussian, shifts, recovery, plane, probe, transformations,
 def main() -> None:
     """Make all that is missing, and write the report."""
     study, out = parsed()
+    wanted = {each: each.jobs(study) for each in EXPERIMENTS}
+    study.lab.make([job for jobs in wanted.values() for job in jobs])  # at once: processes take seconds to begin
     costs = {}
-    for each in EXPERIMENTS:
-        jobs = each.jobs(study)
-        study.lab.make(jobs)
+    for each, jobs in wanted.items():
         kinds = study.lab.seconds(jobs).values()
         costs[each.__name__.rpartition(".")[2]] = None if None in kinds else round(sum(filter(None, kinds)), 1)
     parts = [each.part(study) for each in EXPERIMENTS]
