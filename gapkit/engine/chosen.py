@@ -20,7 +20,7 @@ from gapkit.local import LocalFits
 __all__ = ["Chosen", "Kept", "cut", "hardest", "joined", "largest", "middling", "typical"]
 
 _TOTAL = STANDARD.total.name
-_TYPICAL = 4
+_TYPICAL = 8
 
 
 @dataclass(frozen=True)

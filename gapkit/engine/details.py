@@ -1,4 +1,4 @@
-"""A closer look at a few datapoints: pictures of the worst ones, and maps of their posteriors.
+"""A closer look: pictures of the worst datapoints, maps of their posteriors, what the model makes, q(z) of all.
 
 What the units kept (:mod:`gapkit.engine.chosen`) is decoded and drawn from on random numbers of its own, so that the
 table is the same with and without.
@@ -11,23 +11,23 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Distribution, Independent
 
 from gapkit.core.randomness import Key
 from gapkit.engine.chosen import Chosen, Kept
 from gapkit.engine.contours import posterior_map
+from gapkit.engine.reconstruct import mean_of, reconstruction
+from gapkit.engine.samples import aggregate, prior_pictures, typical_pictures
 from gapkit.engine.skipped import left_out, reason
 from gapkit.engine.spec import AnalysisSpec
 from gapkit.engine.stages import posterior_of, target_of
 from gapkit.estimators.evidence import defended
-from gapkit.families.protocol import Posterior
 from gapkit.models.unvalidated import unvalidated
 from gapkit.target import Target
 
 __all__ = ["Details", "make_details", "posterior_draws"]
 
 _IN_CONTOURS, _WORST_IN_CONTOURS = 4, 2
-_DECODED, _DRAWS, _POINTS = 32, 1000, 300
+_DRAWS, _POINTS = 1000, 300
 
 
 @dataclass
@@ -43,8 +43,10 @@ class Details:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def make_details(chosen: Chosen, like: Target, spec: AnalysisSpec, split: str) -> Details:
-    """Decode the worst datapoints and map the posteriors of some.
+def make_details(
+    chosen: Chosen, like: Target, spec: AnalysisSpec, split: str, draws: Sequence[np.ndarray] = ()
+) -> Details:
+    """Decode the worst datapoints and some typical ones, map the posteriors of some, and draw from the prior.
 
     Nothing that a model does here can fail the analysis: a part that cannot be made is left out, and the reason kept.
 
@@ -53,6 +55,7 @@ def make_details(chosen: Chosen, like: Target, spec: AnalysisSpec, split: str) -
         like: any target of the model, which is frozen and in its place.
         spec: settings.
         split: name of the first split.
+        draws: of q(z|x), one for each datapoint of a unit, shape (B, D), of some units.
     """
     made = Details(facts={"split": split})
     skipped: dict[str, str] = {}
@@ -68,6 +71,9 @@ def make_details(chosen: Chosen, like: Target, spec: AnalysisSpec, split: str) -
             for part, work in (
                 ("gallery", lambda: _gallery(chosen.worst, own, spec)),
                 ("contours", lambda: _contours(looked_at, own, spec)),
+                ("typical", lambda: typical_pictures(chosen.typical, own)),
+                ("prior", lambda: prior_pictures(own, spec.seed)),
+                ("aggregate", lambda: aggregate(draws, own, spec.seed)),
             ):
                 with left_out(part, skipped):
                     made.arrays |= work()
@@ -85,34 +91,16 @@ def _gallery(worst: Sequence[Kept], like: Target, spec: AnalysisSpec) -> dict[st
         target = target_of(like.model, kept.points, like)
         q, star = posterior_of(like.model, kept.points), next(iter(kept.fits.values()))
         rows["x"].append(target.x[0].cpu().numpy())
-        rows["under_q"].append(_reconstruction(target, q, kept.key))
-        rows["under_q_star"].append(_reconstruction(target, star, kept.key))
+        rows["under_q"].append(reconstruction(target, q, kept.key))
+        rows["under_q_star"].append(reconstruction(target, star, kept.key))
         try:
             z = _posterior_draw(target, kept, spec)
-            sample = _mean(target.decode(z)).reshape(target.x.shape[1:]).cpu().numpy()
+            sample = mean_of(target.decode(z)).reshape(target.x.shape[1:]).cpu().numpy()
         except ValueError:  # no posterior draw, but the other pictures stand
             sample = np.full(target.x.shape[1:], np.nan)
         rows["posterior_sample"].append(sample)
     arrays = {f"worst_{name}": np.stack(parts).astype(np.float32) for name, parts in rows.items()}
     return {"worst_index": np.array([kept.index for kept in worst]), **arrays}
-
-
-def _reconstruction(target: Target, q: Posterior, key: Key) -> np.ndarray:
-    """The mean of p(x|z) over draws from q; equal noise for all q, so that pictures differ by q alone."""
-    z, _ = q.draw(key.streams("details/decoded", target.dtype, target.device), _DECODED)
-    means = _mean(target.decode(z.reshape(-1, target.dim)))
-    return np.asarray(means.double().mean(0).reshape(target.x.shape[1:]).cpu().numpy())
-
-
-def _mean(dist: Distribution) -> Tensor:
-    """The mean of p(x|z); of a categorical one, the mean level."""
-    inner = dist
-    while isinstance(inner, Independent):
-        inner = inner.base_dist
-    if isinstance(inner, Categorical):
-        levels = torch.arange(inner.probs.shape[-1], dtype=inner.probs.dtype, device=inner.probs.device)
-        return inner.probs @ levels
-    return inner.mean
 
 
 def _posterior_draw(target: Target, kept: Kept, spec: AnalysisSpec) -> Tensor:

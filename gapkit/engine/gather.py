@@ -90,6 +90,7 @@ class Gathered:
         frames: the table of each split.
         beside: what the summary of each split holds beside the table.
         chosen: datapoints of the first split that are shown in detail.
+        draws: of q(z|x), one of each datapoint of the first units of that split.
         curves: L[q] after local steps, of each unit that has them.
         skipped: why no unit has one.
         watched: how AIS and the fits converged.
@@ -105,6 +106,7 @@ class Gathered:
     frames: Mapping[str, pd.DataFrame]
     beside: Mapping[str, Beside]
     chosen: Chosen
+    draws: Sequence[np.ndarray]
     curves: Sequence[pd.DataFrame]
     skipped: str
     watched: Watched
@@ -161,6 +163,7 @@ def gather(work: Work, collected: Collected) -> Gathered:
         frames,
         beside,
         joined((part.chosen for part in done), work.spec.details),
+        [part.draws for part in done if part.draws is not None],
         curves,
         skipped,
         watched,

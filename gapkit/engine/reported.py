@@ -52,7 +52,9 @@ def looked_closer(analysis: Begun, given: Given, gathered: Gathered, search: Sea
     """Make pictures of a few datapoints, fit simple models, certify AIS on simulated data."""
     ready, work, run_stage = analysis.ready, analysis.work, analysis.run_stage
     spec, like = work.spec, work.like
-    details = run_stage("details", make_details, gathered.chosen, like, spec, ready.first) if spec.details else None
+    details = None
+    if spec.details:
+        details = run_stage("details", make_details, gathered.chosen, like, spec, ready.first, gathered.draws)
     plain_x = given.other_x if given.encoder_x is None else None  # else it is in the form that the encoder wants
     simple = run_stage(
         "baselines", baselines, like, ready.data, plain_x, pd.concat(gathered.frames.values()), spec.seed

@@ -11,7 +11,7 @@ from gapkit.models.protocol import LatentModel
 from gapkit.target import Target
 from gapkit.target.simulate import simulate
 
-__all__ = ["drawn_from", "simulated"]
+__all__ = ["drawn_from", "simulated", "spread"]
 
 
 def simulated(like: Target, count: int, seed: int) -> tuple[Loaded, Tensor]:
@@ -32,7 +32,7 @@ def drawn_from(
     model: LatentModel, count: int, seed: int, condition: Tree, device: torch.device
 ) -> tuple[Loaded, Tensor]:
     """The same with conditions at hand: any number of rows, on the device; None for a model without one."""
-    condition = _spread(condition, count)
+    condition = spread(condition, count)
     try:
         drawn, latents = simulate(model, count, seed, condition)
     except NotImplementedError as error:
@@ -41,7 +41,7 @@ def drawn_from(
     return Loaded.of(prepare(model, drawn, device, condition), condition=condition), latents
 
 
-def _spread(condition: Tree, count: int) -> Tree:
+def spread(condition: Tree, count: int) -> Tree:
     """So many rows, evenly spaced among those that there are, or all of them again and again."""
     if condition is None:
         return None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from torch import Tensor
 
@@ -25,6 +26,7 @@ from gapkit.engine.inputs import Values
 from gapkit.engine.latents import Marginals, marginals
 from gapkit.engine.outputs import Cost, Output, Stage, digest, identities
 from gapkit.engine.pipeline import pipeline
+from gapkit.engine.samples import draw_of_q
 from gapkit.engine.skipped import reason
 from gapkit.engine.store import Nothing, Place, Store
 from gapkit.engine.units import Unit
@@ -59,6 +61,7 @@ class Finished:
         skipped: why a part that others do not need could not be made, by its name.
         sides: of log p(x) on which bounds of one's own lie, by name; those that could not be made are not in it.
         failed: why some of these could not be made, by name.
+        draws: of the encoder's posteriors, one of each datapoint, shape (B, D), where they are wanted for pictures.
     """
 
     split: str
@@ -76,6 +79,7 @@ class Finished:
     skipped: Mapping[str, str] = field(default_factory=dict)
     sides: Mapping[str, str] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
+    draws: np.ndarray | None = None
 
 
 def run_unit(
@@ -178,6 +182,7 @@ def _finished(
         skipped=skipped,
         sides={name: bound.bound.value for name, bound in own.items() if name not in failed},
         failed=failed,
+        draws=draw_of_q(batch, unit) if split == work.first and work.spec.details else None,
     )
 
 

@@ -1,6 +1,8 @@
 """Pictures: each takes a result, a comparison, results by name or a scored table, and returns the Axes it drew on."""
 
+from gapkit.plots.aggregate import aggregate
 from gapkit.plots.amortization import amortization
+from gapkit.plots.bits_per_dimension import bits_per_dimension
 from gapkit.plots.certificate import certificate
 from gapkit.plots.class_gaps import class_gaps
 from gapkit.plots.compare import differences, ladders
@@ -13,7 +15,9 @@ from gapkit.plots.gap_scatter import gap_scatter
 from gapkit.plots.iwae_curve import iwae_curve
 from gapkit.plots.ladder import ladder
 from gapkit.plots.latents import latents
+from gapkit.plots.reliability import reliability
 from gapkit.plots.roc import roc
+from gapkit.plots.samples import samples
 from gapkit.plots.sandwich import sandwich
 from gapkit.plots.score_histogram import score_histogram, score_histograms
 from gapkit.plots.semi_amortized import semi_amortized
@@ -23,8 +27,10 @@ from gapkit.plots.style import style
 from gapkit.plots.weights import weights
 
 __all__ = [
+    "aggregate",
     "ais_convergence",
     "amortization",
+    "bits_per_dimension",
     "certificate",
     "class_gaps",
     "contours",
@@ -38,7 +44,9 @@ __all__ = [
     "ladder",
     "ladders",
     "latents",
+    "reliability",
     "roc",
+    "samples",
     "sandwich",
     "score_histogram",
     "score_histograms",

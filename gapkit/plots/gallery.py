@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 
 from gapkit.plots.names import shortened
 from gapkit.plots.reading import rows_of
 from gapkit.plots.selection import split_name
 from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.plots.tiles import Strip, as_pictures, draw_tiles, place
 from gapkit.results import Result
 
 __all__ = ["gallery", "tiles"]
@@ -23,13 +23,6 @@ _ROWS = {
     "posterior_sample": "posterior\nsample",
 }
 _STORED = tuple(name for name in _ROWS if name != "difference")
-_SHADES = 31  # more cannot be distinguished, and make a heavier file
-# Below zero q is the brighter one, above it q*.
-_CHANGE = LinearSegmentedColormap.from_list("change", [COLORS["encoder"], "#ffffff", COLORS["family"]], N=_SHADES)
-_FAINTEST = 0.2  # of the range of brightness: differences are drawn no stronger than on this scale
-_SMALLEST, _SMALLEST_FLAT = 4, 64
-_LARGEST = 36  # pixels of a drawn tile along each side: larger ones would make a heavy file for the same picture
-_GAP = 0.06  # between tiles, in sides of a tile
 _ABREAST = 2  # gaps above a column, for which there is room in a line
 
 
@@ -63,7 +56,9 @@ def gallery(result: Result, ax: Axes | None = None, split: str | None = None) ->
         ax.set_title(
             f"{shortened(name)}: the {many}largest total gap{'' if count == 1 else 's'}", pad=pad, parse_math=False
         )
-        _draw(ax, pictures, _headings(result, name))
+        strips = [Strip(_ROWS[row], images, row == "difference") for row, images in pictures.items()]
+        draw_tiles(ax, strips, pictures["x"])
+        _write_headings(ax, _headings(result, name))
     return ax
 
 
@@ -71,32 +66,13 @@ def tiles(result: Result) -> dict[str, np.ndarray]:
     """The pictures by row, each of shape (N, H, W, 3) or (N, H, W); empty where the data are no images."""
     found = {}
     for row in _STORED:
-        stored = result.details.get(f"worst_{row}")
-        shape = None if stored is None else image_shape(stored.shape[1:])
-        if stored is None or shape is None or not len(stored):
+        images = as_pictures(result.details.get(f"worst_{row}"))
+        if images is None:
             return {}
-        images = stored.reshape(len(stored), *shape)
-        found[row] = images[:, 0] if shape[0] == 1 else np.moveaxis(images, 1, -1)
+        found[row] = images
     change = found["under_q_star"].astype(float) - found["under_q"].astype(float)
     found["difference"] = change if change.ndim == 3 else change.mean(-1)
     return {row: found[row] for row in _ROWS}
-
-
-def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """Channels, height and width of data that are images; None for others.
-
-    Example:
-        >>> image_shape((28, 28)), image_shape((784,)), image_shape((3, 32, 32)), image_shape((50,))
-        ((1, 28, 28), (1, 28, 28), (3, 32, 32), None)
-    """
-    if len(shape) == 1:
-        side = math.isqrt(shape[0])
-        return (1, side, side) if shape[0] >= _SMALLEST_FLAT and side * side == shape[0] else None
-    if len(shape) == 2:
-        shape = (1, *shape)
-    if len(shape) != 3 or shape[0] not in (1, 3) or min(shape[1:]) < _SMALLEST:
-        return None
-    return (shape[0], shape[1], shape[2])
 
 
 def _headings(result: Result, split: str) -> list[str]:
@@ -110,31 +86,10 @@ def _headings(result: Result, split: str) -> list[str]:
     return headings
 
 
-def _draw(ax: Axes, pictures: dict[str, np.ndarray], headings: list[str]) -> None:
-    low, high = _brightness(pictures["x"])
-    changes = np.abs(pictures["difference"][np.isfinite(pictures["difference"])]) / (high - low)
-    strongest = max(_FAINTEST, float(changes.max()) if len(changes) else 0.0)
-    for row, (name, images) in enumerate(pictures.items()):
-        change = name == "difference"
-        for column, image in enumerate(images):
-            shown = (_smaller(image) - (0.0 if change else low)) / (high - low)
-            shown = shown if change else np.clip(shown, 0.0, 1.0)
-            left, top = column * (1 + _GAP), row * (1 + _GAP)
-            ax.imshow(
-                np.ma.masked_invalid(shown) if shown.ndim == 2 else np.nan_to_num(shown, nan=1.0),
-                cmap=_CHANGE if change else "gray",
-                vmin=-strongest if change else 0.0,
-                vmax=strongest if change else 1.0,
-                extent=(left, left + 1, top + 1, top),
-                interpolation="none",
-            )
-    count = len(headings)
-    ax.set_xlim(0, count * (1 + _GAP) - _GAP)
-    ax.set_ylim(len(pictures) * (1 + _GAP) - _GAP, 0)
-    ax.set_aspect("equal")
-    ax.set_yticks([row * (1 + _GAP) + 0.5 for row in range(len(pictures))], [_ROWS[name] for name in pictures])
+def _write_headings(ax: Axes, headings: list[str]) -> None:
     ax.xaxis.tick_top()
-    ax.set_xticks([column * (1 + _GAP) + 0.5 for column in range(count)], headings, fontsize=7.5)
+    ax.set_xticks([place(column) for column in range(len(headings))], headings, fontsize=7.5)
+    ax.tick_params(length=0)
     ax.annotate(
         "index\ngaps (nats)",
         (0, 1),
@@ -146,26 +101,3 @@ def _draw(ax: Axes, pictures: dict[str, np.ndarray], headings: list[str]) -> Non
         fontsize=7.5,
         color=COLORS["side"],
     )
-    ax.tick_params(length=0)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
-
-
-def _brightness(images: np.ndarray) -> tuple[float, float]:
-    """Black and white: 0 and 1, or what the data reach where they do not keep to that."""
-    known = images[np.isfinite(images)]
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-    if low >= 0 and high <= 1:
-        return 0.0, 1.0
-    low = min(low, 0.0) if low >= 0 else low
-    return (low, high) if high > low else (low, low + 1.0)
-
-
-def _smaller(image: np.ndarray) -> np.ndarray:
-    """The image with no more than ``_LARGEST`` pixels along a side, each the mean of a block."""
-    step = math.ceil(max(image.shape[:2]) / _LARGEST)
-    if step == 1:
-        return image.astype(float)
-    height, width = (max(1, size // step) * step for size in image.shape[:2])
-    cut = image[:height, :width].astype(float)
-    return np.asarray(cut.reshape(height // step, step, width // step, step, *image.shape[2:]).mean((1, 3)))

@@ -10,7 +10,7 @@ from gapkit.models.priors import moved
 from gapkit.models.protocol import LatentModel
 from gapkit.models.unvalidated import unvalidated
 
-__all__ = ["simulate"]
+__all__ = ["draw_latents", "simulate"]
 
 
 def simulate(model: LatentModel, count: int, seed: int = 0, condition: Tree = None) -> tuple[Tensor, Tensor]:
@@ -32,12 +32,32 @@ def simulate(model: LatentModel, count: int, seed: int = 0, condition: Tree = No
         >>> x.shape, z.shape
         (torch.Size([5, 4]), torch.Size([5, 2]))
     """
-    weights = model.parameters() if isinstance(model, nn.Module) else iter(())
-    weight = next((p for p in weights if p.is_floating_point()), None)
     with torch.no_grad(), unvalidated(), seeded(seed, "simulate"):
-        prior = prior_with(model, condition)
-        if weight is not None:  # a prior made of plain tensors does not follow the model's type and device
-            prior = moved(prior, weight.dtype, weight.device)
-        z = prior.sample(() if prior.batch_shape else (count,))
+        z = _of_prior(model, count, condition)
         x = decode_with(model, z, condition).sample()
     return x.to(z.dtype), z.reshape(count, -1)
+
+
+def draw_latents(model: LatentModel, count: int, seed: int = 0, condition: Tree = None) -> Tensor:
+    """Draw z from the prior, those of :func:`simulate` with the same seed.
+
+    Args:
+        model: an object of the model contract, frozen in eval mode.
+        count: N, how many.
+        seed: of the draws; the global random state stays as it is.
+        condition: c of p(z|c), one row for each draw, for a conditional model.
+
+    Returns:
+        Shape (N, *z_shape), as the decoder takes them.
+    """
+    with torch.no_grad(), unvalidated(), seeded(seed, "simulate"):
+        return _of_prior(model, count, condition)
+
+
+def _of_prior(model: LatentModel, count: int, condition: Tree) -> Tensor:
+    weights = model.parameters() if isinstance(model, nn.Module) else iter(())
+    weight = next((p for p in weights if p.is_floating_point()), None)
+    prior = prior_with(model, condition)
+    if weight is not None:  # a prior made of plain tensors does not follow the model's type and device
+        prior = moved(prior, weight.dtype, weight.device)
+    return prior.sample(() if prior.batch_shape else (count,))

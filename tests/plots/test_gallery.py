@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from gapkit.plots.gallery import gallery, image_shape
+from gapkit.plots.gallery import gallery
+from gapkit.plots.tiles import image_shape
 from gapkit.report.figures import as_svg
 from tests.plots.details import pictures, result
 

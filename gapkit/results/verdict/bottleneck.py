@@ -1,5 +1,6 @@
 """Whether the model, not inference, is what limits log p(x): beside simple models of the data, and by its latents."""
 
+from gapkit.results.bits import bits_per_nat
 from gapkit.results.records import SimpleModel, Split, Summary, known
 from gapkit.results.verdict.rungs import top, total
 from gapkit.results.verdict.words import MINUS, count_of, number, plus_minus, with_error
@@ -130,19 +131,16 @@ def _against(part: SimpleModel) -> str:
 def proportion(summary: Summary) -> list[str]:
     """The total gap as a share of -log p(x), and per dimension; the share only where log p(x) is of discrete data."""
     data, gap, level = summary.first.data, total(summary).mean, top(summary)
-    if summary.target == "cross_entropy" or not data or not data.dimensions:
+    in_bits = bits_per_nat(data)
+    if summary.target == "cross_entropy" or not data or not data.dimensions or not in_bits:
         return []
     if gap is None or level is None or level.mean is None:
         return []
     dimensions, log_px = count_of(data.dimensions, "dimension"), level.mean
     if not data.discrete or log_px >= 0:
         return [f"The total gap is {gap / data.dimensions:z.2g} nats for each of {dimensions}.".replace("-", MINUS)]
-    bits = gap / data.dimensions / 0.6931471805599453
-    return [
-        f"The total gap is {gap / -log_px:z.1%} of {MINUS}log p(x): {bits:z.2g} bits for each of {dimensions}.".replace(
-            "-", MINUS
-        )
-    ]
+    needed = f"{MINUS}log p(x): {gap * in_bits:z.2g} of {-log_px * in_bits:.3g} bits per dimension ({dimensions})."
+    return [f"The total gap is {gap / -log_px:z.1%} of {needed}".replace("-", MINUS)]
 
 
 def splits_apart(summary: Summary) -> list[str]:

@@ -1,0 +1,126 @@
+"""Rows of pictures, all on one scale of brightness."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+
+from gapkit.plots.style import COLORS
+
+__all__ = ["Strip", "as_pictures", "draw_tiles", "image_shape", "place"]
+
+_SHADES = 31  # more cannot be distinguished, and make a heavier file
+# Below zero the first of two is the brighter one, above it the second.
+_CHANGE = LinearSegmentedColormap.from_list("change", [COLORS["encoder"], "#ffffff", COLORS["family"]], N=_SHADES)
+_FAINTEST = 0.2  # of the range of brightness: differences are drawn no stronger than on this scale
+_SMALLEST, _SMALLEST_FLAT = 4, 64
+_LARGEST = 36  # pixels of a drawn tile along each side: larger ones would make a heavy file for the same picture
+_GAP = 0.06  # between tiles, in sides of a tile
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A row of pictures.
+
+    Attributes:
+        label: of the row.
+        images: shape (N, H, W) or (N, H, W, 3).
+        change: whether they are differences of pictures, which have a scale of their own.
+    """
+
+    label: str
+    images: np.ndarray
+    change: bool = False
+
+
+def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """Channels, height and width of data that are images; None for others.
+
+    Example:
+        >>> image_shape((28, 28)), image_shape((784,)), image_shape((3, 32, 32)), image_shape((50,))
+        ((1, 28, 28), (1, 28, 28), (3, 32, 32), None)
+    """
+    if len(shape) == 1:
+        side = math.isqrt(shape[0])
+        return (1, side, side) if shape[0] >= _SMALLEST_FLAT and side * side == shape[0] else None
+    if len(shape) == 2:
+        shape = (1, *shape)
+    if len(shape) != 3 or shape[0] not in (1, 3) or min(shape[1:]) < _SMALLEST:
+        return None
+    return (shape[0], shape[1], shape[2])
+
+
+def as_pictures(stored: np.ndarray | None) -> np.ndarray | None:
+    """Data of shape (N, *x_shape) as images, shape (N, H, W) or (N, H, W, 3); None where they are none."""
+    shape = None if stored is None else image_shape(stored.shape[1:])
+    if stored is None or shape is None or not len(stored):
+        return None
+    images = stored.reshape(len(stored), *shape)
+    return images[:, 0] if shape[0] == 1 else np.moveaxis(images, 1, -1)
+
+
+def place(number: int) -> float:
+    """Where the middle of a row or column of tiles is on its axis.
+
+    Example:
+        >>> place(0), place(1)
+        (0.5, 1.56)
+    """
+    return number * (1 + _GAP) + 0.5
+
+
+def draw_tiles(ax: Axes, strips: Sequence[Strip], data: np.ndarray) -> None:
+    """Draw rows of pictures one below the other, with their labels at the left.
+
+    Args:
+        ax: where to draw.
+        strips: the rows.
+        data: pictures whose range of brightness is that of all.
+    """
+    low, high = _brightness(data)
+    changes = [np.abs(strip.images[np.isfinite(strip.images)]).max(initial=0.0) for strip in strips if strip.change]
+    strongest = max([_FAINTEST, *(float(change) / (high - low) for change in changes)])
+    for row, strip in enumerate(strips):
+        for column, image in enumerate(strip.images):
+            shown = (_smaller(image) - (0.0 if strip.change else low)) / (high - low)
+            shown = shown if strip.change else np.clip(shown, 0.0, 1.0)
+            left, top = place(column) - 0.5, place(row) - 0.5
+            ax.imshow(
+                np.ma.masked_invalid(shown) if shown.ndim == 2 else np.nan_to_num(shown, nan=1.0),
+                cmap=_CHANGE if strip.change else "gray",
+                vmin=-strongest if strip.change else 0.0,
+                vmax=strongest if strip.change else 1.0,
+                extent=(left, left + 1, top + 1, top),
+                interpolation="none",
+            )
+    ax.set_xlim(0, max(len(strip.images) for strip in strips) * (1 + _GAP) - _GAP)
+    ax.set_ylim(len(strips) * (1 + _GAP) - _GAP, 0)
+    ax.set_aspect("equal")
+    ax.set_yticks([place(row) for row in range(len(strips))], [strip.label for strip in strips])
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def _brightness(images: np.ndarray) -> tuple[float, float]:
+    """Black and white: 0 and 1, or what the data reach where they do not keep to that."""
+    known = images[np.isfinite(images)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    if low >= 0 and high <= 1:
+        return 0.0, 1.0
+    low = min(low, 0.0) if low >= 0 else low
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def _smaller(image: np.ndarray) -> np.ndarray:
+    """The image with no more than ``_LARGEST`` pixels along a side, each the mean of a block."""
+    step = math.ceil(max(image.shape[:2]) / _LARGEST)
+    if step == 1:
+        return image.astype(float)
+    height, width = (max(1, size // step) * step for size in image.shape[:2])
+    cut = image[:height, :width].astype(float)
+    return np.asarray(cut.reshape(height // step, step, width // step, step, *image.shape[2:]).mean((1, 3)))
