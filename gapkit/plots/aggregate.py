@@ -16,9 +16,10 @@ from gapkit.results.aggregate import apart
 
 __all__ = ["Aggregate", "aggregate", "aggregated"]
 
-_NARROW, _ROOM = 0.34, 38.0
+_ROOM = 38.0
 _COLORS = {"q(z), all data": COLORS["encoder"], "prior p(z)": COLORS["side"]}
 _REGIONS = (0.05, 0.5)  # contours leave so much of each density outside
+_MANY = 300  # draws; above, they become one image
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,9 @@ def _draw_plane(ax: Axes, found: Aggregate) -> None:
 
     first, second = found.dimensions[:2].tolist()
     q, prior = found.q[:, :2], found.prior[:, :2]
-    ax.scatter(*q.T, s=5, color=COLORS["encoder"], alpha=0.35, linewidth=0, zorder=1, rasterized=len(q) > 300)
+    ax.scatter(
+        q[:, 0], q[:, 1], s=5, color=COLORS["encoder"], alpha=0.35, linewidth=0, zorder=1, rasterized=len(q) > 300
+    )
     for (label, color), draws in zip(_COLORS.items(), (q, prior), strict=True):
         if len(draws) > 2 and np.linalg.matrix_rank(np.cov(draws.T)) == 2:
             sns.kdeplot(x=draws[:, 0], y=draws[:, 1], levels=_REGIONS, color=color, linewidths=1.3, ax=ax, label=label)

@@ -13,10 +13,10 @@ from gapkit.plots.selection import split_name, title_of
 from gapkit.plots.style import COLORS, legend_below, new_axes, style, write_note
 from gapkit.results import Result
 
-__all__ = ["reliability", "standardised"]
+__all__ = ["FEWEST", "reliability", "standardised"]
 
 _ROUTES = ("pooled", "ais")  # two estimates of log p(x) that share no noise
-_FEWEST = 10
+FEWEST = 10
 
 
 def reliability(
@@ -44,8 +44,8 @@ def reliability(
     with style():
         ax = ax if ax is not None else new_axes(4.2, 3.6)
         ax.set_title(title_of(name, len(standard), 0), parse_math=False)
-        if len(standard) < _FEWEST:
-            write_note(ax, f"fewer than {_FEWEST} datapoints have two estimates")
+        if len(standard) < FEWEST:
+            write_note(ax, f"fewer than {FEWEST} datapoints have two estimates")
             return ax
         _draw(ax, coverage(standard))
     return ax
@@ -81,9 +81,7 @@ def _draw(ax: Axes, found: Coverage) -> None:
     sns.lineplot(x=found.levels, y=found.shares, color=COLORS["family"], linewidth=1.8, errorbar=None, ax=ax)
     share = found.at(0.95)[0]
     ax.plot(0.95, share, color=COLORS["family"], marker="o", markersize=5, clip_on=False)
-    ax.annotate(
-        f"95% intervals: {share:.0%}", (0.95, share), xytext=(-8, -12), textcoords="offset points", ha="right"
-    )
+    ax.text(0.97, 0.05, f"95% intervals: {share:.0%} hold", transform=ax.transAxes, ha="right")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.set_xlim(0, 1)

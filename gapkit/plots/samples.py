@@ -8,7 +8,7 @@ from gapkit.plots.style import new_axes, style, write_note
 from gapkit.plots.tiles import Strip, as_pictures, draw_tiles
 from gapkit.results import Result
 
-__all__ = ["samples", "sampled"]
+__all__ = ["sampled", "samples"]
 
 
 def samples(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:

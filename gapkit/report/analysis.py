@@ -48,6 +48,7 @@ def build(result: Result) -> Document:
         Section("local-steps", "Local steps at test time", _local_steps(result)),
         Section("worst", "The worst datapoints", (*draw(result, main, 1, "worst"), _worst(result))),
         _checks(result, main),
+        _model(result, main),
         Section("numbers", "All bounds and gaps", _numbers(result, main, diagnosis), folded=True),
         Section("further", "Further splits", _further(result, further), folded=True),
         Section(
@@ -79,6 +80,13 @@ def _checks(result: Result, split: str) -> Section:
         *((Heading("What the statuses mean"), _statuses(result.summary_values)) if flagged else ()),
     )
     return Section("trust", title, blocks, folded=not wrong)
+
+
+def _model(result: Result, split: str) -> Section:
+    """What the model makes: open where it is the model that is at fault."""
+    states = {check.name: check.state for check in health(result.summary_values)}
+    wrong = any(states.get(name, "good") != "good" for name in ("latents", "model"))
+    return Section("model", "What the model makes", draw(result, split, 1, "model"), folded=not wrong)
 
 
 def _numbers(result: Result, split: str, diagnosis: Diagnosis) -> tuple[Block, ...]:

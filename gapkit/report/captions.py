@@ -3,8 +3,10 @@
 from gapkit.report.blocks import Caption
 
 __all__ = [
+    "AGGREGATE",
     "AIS_CONVERGENCE",
     "BARS",
+    "BITS",
     "CERTIFICATE",
     "CLASSES",
     "CONTOURS",
@@ -15,6 +17,8 @@ __all__ = [
     "LADDER",
     "LATENTS",
     "LOCAL_STEPS",
+    "RELIABILITY",
+    "SAMPLES",
     "SANDWICH",
     "SCATTER",
     "SIMULATED",
@@ -178,4 +182,31 @@ CONTOURS = Caption(
     "the 95% line (95% would be ideal). With more than two latents, the axes are the two directions in which the "
     "posterior is farthest from q, chosen by other draws than those shown, so that q looks worse here than in "
     "other directions.",
+)
+
+SAMPLES = Caption(
+    "How to read: where reconstructions (under q) look like the data and samples do not, the prior draws latents that "
+    "no datapoint has.",
+    "Typical datapoints have a total gap close to the median. Below each is its mean reconstruction with draws from "
+    "the encoder's q; the last rows are means of p(x|z) for latents drawn from the prior.",
+)
+
+AGGREGATE = Caption(
+    "How to read: orange is where the data are encoded, grey where samples of the model start; where they part, "
+    "samples are worse than reconstructions.",
+    "q(z) is the mean of q(z|x) over the data. At the left are the two latent dimensions in which it differs most "
+    "from the prior, with lines around half and 95% of the draws; at the right each by itself, with quartiles.",
+)
+
+BITS = Caption(
+    "How to read: the further left the better; the dashed lines are simple models of the same data.",
+    "Bits per dimension are -log p(x), or a bound in its place, divided by D log 2. Shapes are distributions over the "
+    "datapoints; dots are means with 95% intervals. For continuous data they depend on the scale of the data.",
+)
+
+RELIABILITY = Caption(
+    "How to read: a curve within the grey band says that the claimed errors of log p(x) are right; below it they are "
+    "too small.",
+    "Importance sampling and AIS share no noise. On the datapoints that have both, the intervals of their difference "
+    "should hold zero as often as they claim.",
 )

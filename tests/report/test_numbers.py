@@ -64,7 +64,8 @@ class Files:
         quantities, first = saved.summary_values.quantities, saved.summary_values.first
         if first.data and quantities["log_px"].mean:  # the gap in proportion: to -log p(x), in bits
             gap, log_px = quantities["total_gap"].mean, quantities["log_px"].mean
-            self.values += [gap / -log_px, gap / first.data.dimensions / np.log(2.0), -log_px / 1000]
+            bits = 1.0 / first.data.dimensions / np.log(2.0)
+            self.values += [gap / -log_px, gap * bits, -log_px * bits, -log_px / 1000]
         levels = [part.quantities["log_px"] for part in saved.summary_values.splits.values()]
         if len(levels) > 1 and None not in (levels[0].mean, levels[1].mean):  # splits are held against each other
             self.values += [levels[0].mean - levels[1].mean]

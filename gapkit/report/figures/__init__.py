@@ -6,6 +6,7 @@ from gapkit.report.figures.bounds import BOUNDS
 from gapkit.report.figures.details import DETAILS
 from gapkit.report.figures.drawing import Drawing, as_svg
 from gapkit.report.figures.evidence import EVIDENCE
+from gapkit.report.figures.model import MODEL
 from gapkit.report.figures.steps import STEPS
 from gapkit.report.figures.titles import TITLES
 from gapkit.results import Result
@@ -13,7 +14,7 @@ from gapkit.results import Result
 __all__ = ["DRAWINGS", "Drawing", "as_svg", "draw"]
 
 # In the order in which those of one place stand.
-DRAWINGS: tuple[Drawing, ...] = (*BOUNDS, *STEPS, *EVIDENCE, *DETAILS)
+DRAWINGS: tuple[Drawing, ...] = (*BOUNDS, *STEPS, *EVIDENCE, *DETAILS, *MODEL)
 
 
 def draw(result: Result, split: str, number: int, place: str) -> tuple[Figure, ...]:

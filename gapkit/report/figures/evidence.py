@@ -3,10 +3,12 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from gapkit.plots import ais_convergence, certificate, fit_convergence, sandwich, simulated, weights
+from gapkit.core.coverage import coverage
+from gapkit.plots import ais_convergence, certificate, fit_convergence, reliability, sandwich, simulated, weights
 from gapkit.plots.certificate import certified
 from gapkit.plots.convergence import watched_ais, watched_fits
 from gapkit.plots.khat import KHATS, tails
+from gapkit.plots.reliability import FEWEST, standardised
 from gapkit.plots.sandwich import bounded
 from gapkit.plots.simulated import simulated_rows
 from gapkit.report import captions
@@ -97,9 +99,30 @@ def _describe_fit_convergence(result: Result, split: str) -> str:
     return f"Mean nats left to the reported {best}, by the number of steps of the fit: {points}."
 
 
+def _has_reliability(result: Result, split: str) -> bool:
+    return len(standardised(result, split)) >= FEWEST
+
+
+def _describe_reliability(result: Result, split: str) -> str:
+    found = coverage(standardised(result, split))
+    shares = ", ".join(f"{found.at(level)[0]:.0%} of those of {level:.0%}" for level in (0.5, 0.8, 0.95))
+    return (
+        f"Shares of the intervals of the difference between two estimates of log p(x), on {found.count:,} datapoints, "
+        f"that hold zero: {shares}."
+    )
+
+
 EVIDENCE = (
     Drawing("weights", "trust", weights, captions.WEIGHTS, _describe_weights, applies=_has_weights),
     Drawing("sandwich", "trust", sandwich, captions.SANDWICH, _describe_sandwich, applies=_has_chains),
+    Drawing(
+        "reliability",
+        "trust",
+        reliability,
+        captions.RELIABILITY,
+        _describe_reliability,
+        applies=_has_reliability,
+    ),
     Drawing("simulated", "trust", _simulated, captions.SIMULATED, _describe_simulated, applies=_has_simulated),
     Drawing(
         "ais-convergence",

@@ -2,16 +2,21 @@
 
 from collections.abc import Callable
 
+from gapkit.core.coverage import coverage
 from gapkit.core.phrases import listed
+from gapkit.plots.aggregate import aggregated
 from gapkit.plots.certificate import certified
 from gapkit.plots.gap_scatter import two_gaps
 from gapkit.plots.khat import KHATS, tails
+from gapkit.plots.reliability import standardised
 from gapkit.plots.sandwich import bounded
 from gapkit.plots.selection import select
 from gapkit.results import Result
+from gapkit.results.bits import bits_per_nat
 from gapkit.results.latent_use import ACTIVE
 from gapkit.results.records import known
 from gapkit.results.verdict import number, plus_minus
+from gapkit.results.verdict.words import MINUS, count_of
 
 __all__ = ["TITLES"]
 
@@ -94,6 +99,27 @@ def _latents(result: Result, split: str) -> str:
     return "How much q uses each latent dimension"
 
 
+def _aggregate(result: Result, split: str) -> str:
+    found = aggregated(result, split)
+    if found is None:
+        return "Where the data are encoded, and the prior"
+    return f"q(z) is clearly not the prior in {found.apart} of {count_of(found.of, 'latent dimension')}"
+
+
+def _bits(result: Result, split: str) -> str:
+    bits, top = bits_per_nat(result.summary_values.first.data), result.ladder.top
+    level = select(result, split).quantities.get(top.name)
+    if not bits or level is None:
+        return "Bits per dimension"
+    return f"{MINUS}{top.label} is {-bits * level.value:.3f} bits per dimension".replace("-", MINUS)
+
+
+def _reliability(result: Result, split: str) -> str:
+    found = coverage(standardised(result, split))
+    share = f"{found.at(0.95)[0]:.0%} of {found.count:,} datapoints"
+    return f"Two estimates of log p(x) agree within 95% intervals on {share}"
+
+
 def _always(text: str) -> Callable[[Result, str], str]:
     return lambda result, split: text
 
@@ -114,5 +140,9 @@ TITLES: dict[str, Callable[[Result, str], str]] = {
     "iwae-curve": _iwae,
     "latent-use": _latents,
     "posterior-maps": _always("True posterior, q and q* of hard and typical datapoints"),
+    "samples": _always("Typical datapoints, their reconstructions, and samples of the model"),
+    "aggregate": _aggregate,
+    "bits": _bits,
+    "reliability": _reliability,
     "gallery": _always("The datapoints with the largest gaps, and what the decoder makes of them"),
 }

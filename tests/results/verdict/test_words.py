@@ -141,9 +141,8 @@ def test_the_gap_is_put_in_proportion():
     summary = sound()
     gap, log_px = (summary["quantities"][name]["mean"] for name in ("total_gap", "log_px"))
     bits = gap / 784 / np.log(2)
-    assert f"The total gap is {gap / -log_px:.1%} of −log p(x): {bits:.2g} bits for each of 784 dimensions." in said(
-        summary
-    )
+    told = f"The total gap is {gap / -log_px:.1%} of −log p(x): {bits:.2g} of {-log_px / 784 / np.log(2):.3g} bits"
+    assert f"{told} per dimension (784 dimensions)." in said(summary)
     split(summary)["data"]["discrete"] = False
     assert f"The total gap is {gap / 784:.2g} nats for each of 784 dimensions." in said(summary)
     assert "bits" not in said(summary)

@@ -1,0 +1,116 @@
+"""Samples, aggregate posterior, bits per dimension and reliability: what they show is what the result holds."""
+
+import math
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.collections import PolyCollection
+
+from gapkit.core.coverage import coverage
+from gapkit.core.errors import InputError
+from gapkit.plots import aggregate, bits_per_dimension, reliability, samples
+from gapkit.plots.aggregate import aggregated
+from gapkit.plots.reliability import standardised
+from gapkit.report.figures import draw
+from gapkit.results.records import DataFacts
+from tests.plots.details import result, texts
+from tests.results.edited import of_parts
+
+PLOTS = [samples, aggregate, bits_per_dimension, reliability]
+
+
+def model_details(shape=(8, 8), count=6, draws=50, dimensions=3, seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        "typical_index": np.arange(count),
+        "typical_x": rng.random((count, *shape)).astype(np.float32),
+        "typical_under_q": rng.random((count, *shape)).astype(np.float32),
+        "prior_x": rng.random((16, *shape)).astype(np.float32),
+        "aggregate_dimensions": np.array([2, 0, 1])[:dimensions],
+        "aggregate_q": rng.normal(2.0, 1.0, (draws, dimensions)).astype(np.float32),
+        "aggregate_prior": rng.normal(0.0, 1.0, (draws, dimensions)).astype(np.float32),
+        "aggregate_departure": np.array([0.6, 0.5, 0.7])[:dimensions],
+    }
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_they_leave_no_trace_and_know_their_splits(plot):
+    before, whole = dict(matplotlib.rcParams), result(model_details())
+    assert plot(whole).figure is not None
+    assert dict(matplotlib.rcParams) == before
+    with pytest.raises(InputError, match="validation"):
+        plot(whole, split="validation")
+
+
+@pytest.mark.parametrize("plot", [samples, aggregate])
+def test_runs_without_these_arrays_say_so(plot):
+    ax = plot(result())
+    assert [text for text in texts(ax) if text.startswith("no ")]
+    assert not [*ax.images, *ax.child_axes]
+
+
+def test_rows_of_samples_are_those_that_were_kept():
+    ax = samples(result(model_details()))
+    assert len(ax.images) == 6 + 6 + 16
+    assert [label.get_text().replace("\n", " ") for label in ax.get_yticklabels()][:3] == [
+        "data x",
+        "under q",
+        "z from the prior",
+    ]
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+def test_the_aggregate_has_a_plane_and_a_shape_for_each_dimension(dimensions):
+    whole = result(model_details(dimensions=dimensions))
+    *plane, shapes = aggregate(whole).child_axes
+    assert len(plane) == (dimensions > 1)
+    assert sum(isinstance(part, PolyCollection) for part in shapes.collections) == 2 * dimensions
+    found = aggregated(whole)
+    assert found.apart == found.of == dimensions
+
+
+def test_draws_on_a_line_have_no_contours_but_their_dots():
+    details = model_details(draws=20)
+    details["aggregate_q"][:, 1] = details["aggregate_q"][:, 0]
+    assert aggregate(result(details)).child_axes
+
+
+def test_bits_are_nats_over_the_dimensions_and_log_two():
+    whole = of_parts(result(), data=DataFacts(dimensions=784, discrete=True))
+    ax = bits_per_dimension(whole)
+    means = sorted(line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o")
+    quantities = whole.summary_values.first.quantities
+    meant = sorted(-quantities[rung.name].mean / 784 / math.log(2) for rung in whole.ladder.rungs)
+    assert means == pytest.approx(meant)
+
+
+def test_unknown_dimensions_are_told():
+    ax = bits_per_dimension(of_parts(result(), data=None))
+    assert [text for text in texts(ax) if "dimensions" in text]
+
+
+@pytest.mark.parametrize(("factor", "says"), [(1.0, "right"), (2.0, "small"), (0.5, "large")])
+def test_coverage_tells_errors_that_are_too_small_or_too_large(factor, says):
+    share, low, high = coverage(factor * np.random.default_rng(0).normal(size=400)).at(0.8)
+    assert (says, low <= share <= high) in {("right", True), ("small", False), ("large", False)}
+    assert says != "small" or share < low
+    assert says != "large" or share > high
+
+
+def test_truth_is_held_against_log_px_and_its_error():
+    whole = result()
+    rows = whole.datapoints[whole.datapoints["split"] == next(iter(whole.summary_values.splits))]
+    truth = rows["log_px"].to_numpy() - 3.0 * rows["log_px_se"].to_numpy()
+    standard = standardised(whole, truth=truth)
+    assert standard == pytest.approx(np.full(len(standard), 3.0))
+    assert len(standard) == (rows["log_px_se"] > 0).sum()
+    with pytest.raises(InputError, match="truth"):
+        reliability(whole, truth=truth[1:])
+
+
+def test_the_report_has_them_in_the_section_of_the_model():
+    whole = result(model_details())
+    split = next(iter(whole.summary_values.splits))
+    names = [figure.name for figure in draw(whole, split, 1, "model")]
+    assert names[:2] == ["samples-1", "aggregate-1"]
