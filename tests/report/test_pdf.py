@@ -3,11 +3,12 @@
 import re
 import time
 
+import numpy as np
 import pypdfium2
 import pytest
 
 from gapkit.report import build, render_pdf, write_report
-from gapkit.report.blocks import Column, Definitions, Row, Table, Term, Text
+from gapkit.report.blocks import Column, Definitions, PlusMinus, Row, Table, Term, Text
 from gapkit.report.document import Document, Section
 from gapkit.report.wording import DEFINITIONS
 from tests.fast import only
@@ -185,3 +186,31 @@ def test_few_pages_soon_written(make_document):
     print(f"\n{count} pages, {len(pdf) / 1e6:.2f} MB of PDF in {seconds:.1f} s")
     assert count <= 12
     assert len(pdf) <= 3_000_000
+
+
+def _overlaps(document):
+    """Letters of the first page that lie over another one."""
+    page = pypdfium2.PdfDocument(render_pdf(document))[0].get_textpage()
+    boxes = np.array([page.get_charbox(place) for place in range(page.count_chars())])
+    left, bottom, right, top = boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])].T
+    across = np.minimum.outer(right, right) - np.maximum.outer(left, left)
+    along = np.minimum.outer(top, top) - np.maximum.outer(bottom, bottom)
+    covered = np.clip(across, 0, None) * np.clip(along, 0, None) / ((right - left) * (top - bottom))
+    np.fill_diagonal(covered, 0.0)
+    return int((covered > 0.5).sum())
+
+
+@pytest.mark.parametrize("columns", [5, 9, 12])
+def test_no_word_of_a_wide_table_lies_over_another(columns):
+    """A column of long texts got what the others left, which may be nothing."""
+    numbers = tuple(Column(f"n{place}", "Approximation" if place % 2 else "L[q]") for place in range(columns))
+    table = Table(
+        "table",
+        "Means",
+        (Column("kind", "Trained with", "text"), Column("split", "Split", "text"), *numbers),
+        tuple(
+            Row(kind, (kind, "train", *(PlusMinus(-93.512, 3.6) for _ in numbers)))
+            for kind in ("FFG", "FFG, larger encoder", "AF, no annealing")
+        ),
+    )
+    assert _overlaps(Document("title", ("verdict",), (Section("one", "Section", (table,)),))) == 0
