@@ -122,11 +122,13 @@ def _gap_table(result: Result, split: str, number: int) -> Table:
     ladder, families = result.ladder, result.summary_values.families
     # The same as the fitted rung.
     left = side_name("family", families.split, ladder) if families and ladder.fitted else None
-    rows = []
+    rows, terms = [], [term for term, *_ in definitions(ladder)]
     for name in in_order((name for name in values.quantities if name != left), ladder):
         numbers, meant = values.quantities[name], quantity(name, ladder)
         failed = values.skipped.get(name)
-        note = f"{meant.meaning} Where it has no value: {failed}" if failed else meant.meaning
+        # What the definitions say need not be said twice.
+        meaning = "" if any(meant.label.lower() in term.lower().split(", ") for term in terms) else meant.meaning
+        note = f"{meaning} Where it has no value: {failed}".strip() if failed else meaning
         row = quantity_row(name, meant.label, note, numbers)
         rows.append(Row(row.name, (*row.cells, _used(numbers.count, values.datapoints)), row.note))
     return Table(

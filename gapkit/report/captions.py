@@ -1,4 +1,7 @@
-"""How to read each figure of the report: one line that says it, and what else there is to know."""
+"""How to read each figure of the report: one line that says it, and what else one must know.
+
+Whatever a figure shows beyond that is told by the docstring of its plot, and in the gallery of the documentation.
+"""
 
 from gapkit.report.blocks import Caption
 
@@ -26,187 +29,114 @@ __all__ = [
 ]
 
 LADDER = Caption(
-    "How to read: each black dot is a mean bound on log p(x), further right is better; the bars between them are "
-    "the gaps.",
-    "The top dot is log p(x) itself, as far as it can be estimated. L[q] is the bound of the encoder's answer q, "
-    "L[q*] that of the best member q* of the family for each datapoint, both in nats; a ring is the bound of a "
-    "further family, for comparison only. The gaps have their mean ± standard error, and the whisker across the "
-    "end of a bar is the 95% interval of that gap and of nothing else. The dots have no whiskers on purpose: "
-    "datapoints differ in their level far more than in their gaps, so such whiskers would make the gaps look "
-    "uncertain when they are not. All of this is over the datapoints whose gaps are finite.",
+    "How to read: dots are mean bounds, further right is better; the bars between them are the gaps.",
+    "Rings are richer families, for comparison. Whiskers are 95% intervals of the gaps alone: datapoints differ far "
+    "more in their level than in their gaps, so that dots have none on purpose.",
 )
 
 SCATTER = Caption(
-    "How to read: each point is a datapoint; above the dashed line of equal gaps the encoder loses more than the "
-    "family.",
-    "Below the line, the posterior family loses more. Colour tells how log p(x) was estimated, triangles have a "
-    "status other than ok (the table of statuses says what to do), and the numbers are the indices of the three "
-    "largest total gaps. The histograms above and beside show how each gap is spread; their bars have a least "
-    "height, so that single datapoints are seen.",
+    "How to read: each point is a datapoint; above the dashed line the encoder loses more, below it the family.",
+    "Colour tells how log p(x) was estimated; triangles have a status other than ok; numbers are the indices of the "
+    "largest gaps.",
 )
 
 CLASSES = Caption(
-    "How to read: each line is a class; orange is the mean amortization gap on it, blue the mean approximation gap.",
-    "Classes are in the order of their mean total gap, the largest on top; the number in brackets is that of the "
-    "datapoints. The lines through the marks are 95% intervals. A class whose orange line lies right of the "
-    "dashed orange one is harder for the encoder than the average datapoint; among many classes, one such line "
-    "that is barely clear may be chance.",
+    "How to read: orange is what the encoder loses on each class, blue what the family loses.",
+    "Lines are 95% intervals; of many classes, one that is barely apart from the mean of all (dashed) may be chance.",
 )
 
 BARS = Caption(
-    "How to read: each bar is a split; its blue part is what the posterior family loses, its orange part what the "
-    "encoder loses.",
-    "The parts are the mean approximation gap and the mean amortization gap; together they are the total gap. The "
-    "whisker at the end of a part is the 95% interval of that mean, from differences within each datapoint; the "
-    "numbers above have their standard errors over datapoints. An encoder that knows its training data by heart "
-    "has a longer orange part on other data. A gap below zero goes to the left, and a diamond then marks the "
-    "total.",
+    "How to read: blue is what the family loses on each split, orange what the encoder loses.",
+    "An encoder that knows its training data by heart has a longer orange part on other data. Whiskers are 95% "
+    "intervals, numbers have standard errors; a diamond marks the total where a gap is below zero.",
 )
 
 DISTRIBUTIONS = Caption(
-    "How to read: a curve gives, for every number of nats, the share of datapoints whose gap is at most that large.",
-    "The further right a curve, the larger the gaps; a curve that comes to 100% slowly has a tail of hard "
-    "datapoints. The dots are the medians, which are below the means where there is such a tail and need not add "
-    "up. What lies to the left of zero is noise of the estimates, or a datapoint whose status says why.",
+    "How to read: the share of datapoints whose gap is at most so many nats; a curve that rises late has hard ones.",
+    "Dots are medians, which need not add up. What is below zero is noise, or has a status that says why.",
 )
 
 WEIGHTS = Caption(
-    "How to read: green datapoints have importance weights that can be trusted; those of the pink ones are beyond "
-    "the threshold.",
-    "Such an estimate is sound unless a few weights outweigh all others, and the Pareto k-hat of a datapoint "
-    "measures that; the threshold is a dashed line, or a grey band where datapoints had different numbers of "
-    "draws. The first panel is the estimate of log p(x), with draws from all modes that the fits found; where it "
-    "cannot be trusted, AIS was run instead. The second is the importance-weighted bound (IWAE) with draws from "
-    "the encoder's q alone. The third tells how many independent draws those are worth, as a share of their "
-    "number; its colours, one upon the other, are those of the second, because k-hat judges by the largest "
-    "weights and not by that share.",
+    "How to read: importance weights can be trusted where they are green; pink ones are beyond the k-hat threshold.",
+    "First the weights behind log p(x), where AIS takes over from the pink ones, then those of draws from the "
+    "encoder's q; last, how many independent draws these are worth.",
 )
 
 SANDWICH = Caption(
-    "How to read: each place is a datapoint; the closer its ring (upper bound) is to its dot (AIS), the better; "
-    "below it, noise.",
-    "Annealed importance sampling (AIS) was run for these datapoints; they stand in groups by the reason why, in "
-    "each by ring minus dot, and those that needed further rounds of AIS have no ring. The dot is its estimate, a "
-    "lower bound; the ring is an approximate upper bound, from chains sent back from where AIS ended; both in "
-    "nats above the reported log p(x), with two standard errors. On the control subset the reported value is that "
-    "of importance sampling, so that a dot near zero says that two routes agree; where importance sampling fell "
-    "short, it is mostly AIS itself and the dot zero by definition. A ring close to its dot says that the chains "
-    "have converged, but not that they saw every mode: one that all chains missed is missing in both. The strip "
-    "below is the share of moves that the chains accepted; the dashed line is the share aimed for.",
+    "How to read: a dot is AIS, a lower bound; the closer its ring (an upper bound) the better; a ring below is noise.",
+    "Bounds are in nats above the reported log p(x), with two standard errors. Close rings say that the chains "
+    "converged, not that they saw every mode. The strip has their acceptance rates, and the rate aimed for (dashed).",
 )
 
 SIMULATED = Caption(
-    "How to read: each dot is a datapoint made up by the model: upper minus lower bound on its log p(x), near "
-    "zero at best.",
-    "For such data a true draw from the posterior is known. The upper bound is that of chains which begin at the "
-    "true draw and run backwards, the lower one that of AIS with the settings of this analysis; the line through "
-    "a dot is two standard errors. Dots below zero are noise, most of it of the upper bound, whose chains all "
-    "begin at the same draw; far ones pull the mean down, but hardly the median (dashed). The upper end of the "
-    "mean's interval is what AIS may miss on average on this model; a dot far above zero is a datapoint for which "
-    "it needs more work. The strip below has the share of moves that both kinds of chains accepted; the dashed "
-    "line is the share aimed for.",
+    "How to read: upper minus lower bound on log p(x) of data made by the model, near zero at best; below it is noise.",
+    "Here a posterior draw is known, so that both are bounds. The upper end of the mean's interval is what AIS may "
+    "miss on average; a dot far above zero needs more work. The strip has the acceptance rates.",
 )
 
 AIS_CONVERGENCE = Caption(
     "How to read: AIS with other numbers of temperatures; where both thick lines are at zero, more would not help.",
-    "AIS was run again on a few of the first datapoints, half of them those with the largest total gaps among "
-    "these. The dotted line is the number of the first round of AIS; datapoints that needed it had 2 or 4 times "
-    "as many. Thin lines are datapoints, thick ones their means with 95% intervals of the sampling noise, in nats "
-    "above the reported log p(x); the grey band is that interval of the reported values themselves, whose noise "
-    "moves all points alike. A black line below the orange one is noise, often of one datapoint. Where the orange "
-    "line still rises at its end, more work would change log p(x): use a higher --effort.",
+    "Thin lines are datapoints, thick ones means with 95% intervals of sampling noise; the grey band is the noise of "
+    "the reported values. Where orange still rises, use a higher --effort.",
 )
 
 FIT_CONVERGENCE = Caption(
-    "How to read: the distance to L[q*] after more and more steps; after half of them it should be below the "
-    "tolerance (dashed).",
-    "These are a few of the first datapoints, half of them those with the largest total gaps among these. From "
-    "the left: the encoder's q, the start of the steps (a Gaussian around the best mode that was found; for "
-    "families beyond Gaussians, the best Gaussian), and fits that go on from there. Thin lines are datapoints, "
-    "the thick one is their mean with 95% intervals of the sampling noise, in nats. The reported fit had as many "
-    "steps as the last one here, or more where the check in the picture before asked for them: where none did, "
-    "the curve ends at zero by definition, so look at the step before.",
+    "How to read: the distance to L[q*] by steps; after half of them it should be below the tolerance (dashed).",
+    "Thin lines are datapoints, half of them hard ones; the thick one is their mean with 95% intervals. At the last "
+    "step it is zero by definition where no fit took more.",
 )
 
 CERTIFICATE = Caption(
-    "How to read: each dot is what the fit of a datapoint may still gain; well above the dashed tolerance, it has "
-    "not converged.",
-    "This is how many nats q* still is from the best of its family, as the gradient on fresh noise tells, with "
-    "two standard errors; below zero is noise. A fit has not converged if what is left exceeds the tolerance by "
-    "two standard errors, or if its error exceeds five times the tolerance. What is left makes the amortization "
-    "gap too small, and the approximation gap too large, by as much. Where fits took different numbers of steps, "
-    "the strip below has them.",
+    "How to read: what each fit may still gain; one that is clearly above the dashed tolerance has not converged.",
+    "From the gradient on fresh noise, with two standard errors. What is left makes the amortization gap too small and "
+    "the approximation gap too large by as much.",
 )
 
 LOCAL_STEPS = Caption(
     "How to read: the sooner the curve rises from L[q] to L[q*], the cheaper it is to mend the encoder at test time.",
-    "Each point is the mean bound, in nats, after so many local steps on each datapoint's own q, begun at the "
-    "encoder's answer; the number at it is the share of the amortization gap that is closed, whose interval is in "
-    "the table. The dotted line marks the first point at which 90% of the gap are closed.",
+    "Numbers are shares of the amortization gap that are closed; the dotted line marks 90%.",
 )
 
 LATENTS = Caption(
-    "How to read: each bar is how much q uses a latent dimension: its mean divergence from the prior; crosses "
-    "have collapsed.",
-    "Divergences are in nats, the whisker is the 95% interval over datapoints. A dimension counts as collapsed, "
-    "by convention, if its posterior mean has a variance of at most 0.01 over the datapoints, so that it tells "
-    "the decoder next to nothing about x. The mean divergence of the whole q is the sum of the mutual information "
-    "I(x; z), what z tells about x, and KL(q(z) || p(z)), how far the encodings of all data together are from the "
-    "prior. With N datapoints, I(x; z) cannot be estimated beyond log N; near that, the two cannot be distinguished.",
+    "How to read: how much q uses each latent dimension: its divergence from the prior; crosses have collapsed.",
+    "Collapsed are dimensions whose posterior means have a variance of at most 0.01. The mean divergence of q is "
+    "I(x; z), which N datapoints show up to log N, plus KL(q(z) || p(z)).",
 )
 
 IWAE_CURVE = Caption(
-    "How to read: the bound with k draws from q; if it still rises at its end, or stays below log p(x), q does "
-    "not fit the posterior.",
-    "Each point is the mean importance-weighted bound in nats; with one draw it is L[q]. The whisker is the 95% "
-    "interval of its difference to the last point, not of the bound itself. What a curve that still rises lacks, "
-    "more draws from q would find only slowly.",
+    "How to read: the bound with k draws from q; one that still rises, or stays below log p(x), does not fit.",
+    "Whiskers are 95% intervals of the difference to the last point.",
 )
 
 GALLERY = Caption(
-    "How to read: each column is a hard datapoint; colours in q* minus q show where the encoder's q errs from the "
-    "best q*.",
-    "Above each stand its index and its amortization gap + approximation gap in nats. Below the datapoint are the "
-    "mean reconstruction with draws from the encoder's q, that with draws from the fitted q*, and their "
-    "difference (orange: q is brighter; blue: q* is brighter; one scale for all columns). The last row is the "
-    "reconstruction from a single draw of the true posterior, by AIS where log p(x) is its estimate, else by "
-    "importance resampling. Where neither reconstruction looks like the data, the decoder cannot make them.",
+    "How to read: each column is a hard datapoint; colours show where the encoder's q errs from the best q*.",
+    "Above are its amortization + approximation gap. Where neither reconstruction looks like the data, the decoder "
+    "cannot make them.",
 )
 
 CONTOURS = Caption(
     "How to read: orange beside the grey posterior is the encoder's fault; blue of the wrong shape is the family's.",
-    "Each row is a datapoint with its total gap in nats, the two with the largest total gaps first, then typical "
-    "ones; the columns show the true posterior (grey), the encoder's q, and fitted q*, on the same axes; green is "
-    "a richer family, for comparison. Darker dots are draws that came more than once. The thick line encloses 50% "
-    "and the thin one 95% of a density; the number in a corner says how much of the true posterior lies within "
-    "the 95% line (95% would be ideal). With more than two latents, the axes are the two directions in which the "
-    "posterior is farthest from q, chosen by other draws than those shown, so that q looks worse here than in "
-    "other directions.",
+    "Lines hold 50% and 95% of a density; the number is how much of the posterior lies within 95%. Beyond two latents "
+    "the plane is the one where q is farthest off, so that it looks worse than elsewhere.",
 )
 
 SAMPLES = Caption(
     "How to read: where reconstructions (under q) look like the data and samples do not, the prior draws latents that "
     "no datapoint has.",
-    "Typical datapoints have a total gap close to the median. Below each is its mean reconstruction with draws from "
-    "the encoder's q; the last rows are means of p(x|z) for latents drawn from the prior.",
+    "Pictures are means of p(x|z).",
 )
 
 AGGREGATE = Caption(
-    "How to read: orange is where the data are encoded, grey where samples of the model start; where they part, "
-    "samples are worse than reconstructions.",
-    "q(z) is the mean of q(z|x) over the data. At the left are the two latent dimensions in which it differs most "
-    "from the prior, with lines around half and 95% of the draws; at the right each by itself, with quartiles.",
+    "How to read: orange is where data are encoded, grey where samples start; where they part, samples are poor.",
+    "q(z) is the mean of q(z|x) over the data. Lines hold half and 95% of the draws; at the right are quartiles.",
 )
 
 BITS = Caption(
-    "How to read: the further left the better; the dashed lines are simple models of the same data.",
-    "Bits per dimension are -log p(x), or a bound in its place, divided by D log 2. Shapes are distributions over the "
-    "datapoints; dots are means with 95% intervals. For continuous data they depend on the scale of the data.",
+    "How to read: the further left the better; dashed lines are simple models of the same data.",
+    "-log p(x), or a bound in its place, over D log 2. Of continuous data it depends on their scale.",
 )
 
 RELIABILITY = Caption(
-    "How to read: a curve within the grey band says that the claimed errors of log p(x) are right; below it they are "
-    "too small.",
-    "Importance sampling and AIS share no noise. On the datapoints that have both, the intervals of their difference "
-    "should hold zero as often as they claim.",
+    "How to read: within the grey band the claimed errors of log p(x) are right; below it they are too small.",
+    "Of the difference between importance sampling and AIS, which share no noise.",
 )

@@ -22,7 +22,7 @@ def test_the_section_on_local_steps():
     assert "Local steps at test time" in [heading for tag, heading in page.headings if tag == "h2"]
     places = [text.index(mark) for mark in ('id="gap-scatter-1"', 'id="local-steps-1"', '<section id="worst"')]
     assert places == sorted(places)
-    assert "Each point is the mean bound, in nats, after so many local steps" in text
+    assert "Numbers are shares of the amortization gap that are closed" in text
     rows = next(table for table in page.tables if table[0][0] == "Steps")[1:]
     curve = result.summary_values.semi_amortized.curve
     for row, point in zip(rows, curve, strict=True):
