@@ -19,6 +19,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "analyses_pages",
+    "docstrings",
     "gallery",
     "mathml",
     "words",

@@ -62,7 +62,7 @@ class Analysis(SphinxDirective):
         made.append(self._section("what-came-out", "What came out", _report(verdict[2])))
         readme = ROOT / "analyses" / name / "README.md"
         if readme.exists():
-            text = readme.read_text("utf-8").partition("\n")[2].replace("\n## ", "\n### ")
+            text = readme.read_text("utf-8").partition("\n")[2]
             section = self._section("about-this-analysis", "About this analysis")
             section += self.parse_text_to_nodes(_LINK_OUT.sub(r"`\1`", text), allow_section_headings=True)
             made.append(section)
