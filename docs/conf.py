@@ -7,6 +7,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
 
 import gapkit  # noqa: E402
+from gapkit.models import likelihoods  # noqa: E402
 
 project = "gapkit"
 author = "the authors of gapkit"
@@ -34,7 +35,8 @@ autosummary_generate = True
 autosummary_generate_overwrite = True
 autosummary_imported_members = True
 autosummary_ignore_module_all = False
-autosummary_context = {"top": set(gapkit.__all__)}
+# Each name has one page: the top of gapkit, else the innermost of these.
+autosummary_context = {"top": set(gapkit.__all__), "inner": {"gapkit.models": set(likelihoods.__all__)}}
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # signatures stay short, types are told in words
 napoleon_numpy_docstring = False

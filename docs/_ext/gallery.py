@@ -41,8 +41,8 @@ def examples(cache: Path) -> dict[str, Any]:
     """What the study made; it is run once for each version of its file, and of the package below the plots."""
     package = Path(plots.__file__).parents[1]
     above = {"plots", "report", "cli", "doctor", "trackers", "checkpoints"}
-    files = [STUDY, *(path for path in sorted(package.rglob("*.py")) if path.relative_to(package).parts[0] not in above)]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+    below = [path for path in sorted(package.rglob("*.py")) if path.relative_to(package).parts[0] not in above]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in [STUDY, *below])).hexdigest()[:16]
     kept = cache / f"study-{digest}.pickle"
     if not kept.exists():
         names: dict[str, Any] = {}
@@ -50,6 +50,8 @@ def examples(cache: Path) -> dict[str, Any]:
         exec(compile(text, str(STUDY), "exec"), names)
         made = {name: names[name] for name in ("result", "results", "comparison", "scored", "found")}
         cache.mkdir(parents=True, exist_ok=True)
+        for older in cache.glob("study-*.pickle"):
+            older.unlink()
         kept.write_bytes(pickle.dumps(made))
     made = pickle.loads(kept.read_bytes())
     return {**made, "plots": plots}

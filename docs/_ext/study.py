@@ -23,7 +23,8 @@ def opened(checkpoint, limit):
 
 # One analysis with all that can be looked at: labels, another family, local steps, simulated data.
 given = opened("model.pt", limit=50)
-spec = gapkit.spec_for("standard", families=("mean_field", "full_rank"), semi_amortized=50, unit_size=50, certificate=20)
+more = {"families": ("mean_field", "full_rank"), "semi_amortized": 50}
+spec = gapkit.spec_for("standard", unit_size=50, certificate=20, **more)
 result = gapkit.analyze(**given.arguments(), spec=spec)
 
 # The checkpoints of one training.
@@ -36,7 +37,8 @@ comparison = gapkit.compare(runs)
 
 # Digits that are turned by a quarter are other data.
 turned = torch.rot90(given.data.x["test"], 1, (-2, -1))
-scored = separate(result, gapkit.analyze(given.model, {"turned": turned}, effort="quick", allow=["chance"]), names=("digits", "turned"))
+unusual = gapkit.analyze(given.model, {"turned": turned}, effort="quick", allow=["chance"])
+scored = separate(result, unusual, names=("digits", "turned"))
 
 # A hierarchical model: can inference be amortized, and with which window?
 saw = Saw()
