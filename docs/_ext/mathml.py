@@ -1,5 +1,7 @@
 """Formulas as MathML, which browsers draw themselves: pages need no script from elsewhere."""
 
+import re
+
 from docutils import nodes
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
@@ -7,6 +9,8 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
+# Browsers set no space between a function and its argument: log p, but log(p).
+_APPLIED = re.compile(r"(<mo>&ApplyFunction;</mo>)(?!\s*<mo[^>]*>\()")
 _log = logging.getLogger(__name__)
 
 
@@ -28,7 +32,8 @@ def _block(writer: HTML5Translator, node: nodes.math_block) -> None:
 
 def _drawn(node: nodes.Element, *, as_block: bool) -> str:
     try:
-        return tex2mathml(node.astext(), as_block=as_block)
+        drawn = tex2mathml(node.astext(), as_block=as_block)
+        return _APPLIED.sub(r'\1<mspace width="0.1667em"></mspace>', drawn)
     except MathError as error:
         _log.warning("%s: %s", node.astext(), error, location=node)
         return node.astext()
