@@ -47,5 +47,7 @@ html_title = f"gapkit {release}"
 html_static_path = ["_static"]
 html_css_files = ["gapkit.css"]
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False
 copybutton_exclude = ".linenos, .gp, .go"
+copybutton_prompt_text = "$ "

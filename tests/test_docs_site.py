@@ -48,8 +48,8 @@ def options(command):
 
 def lines_of(text):
     """Every command of the page: those of blocks, and those in a sentence."""
-    found = [line for _, block in blocks(text, "bash") for line in block.splitlines() if line.startswith("gapkit ")]
-    return found + re.findall(r"(?<!`)`(gapkit [a-z]+(?: [^`]*)?)`(?!`)", text.replace("\n", " "))
+    found = [line.removeprefix("$ ") for _, block in blocks(text, "bash", "console") for line in block.splitlines()]
+    return [line for line in found if line.startswith("gapkit ")] + re.findall(r"(?<!`)`(gapkit [a-z]+(?: [^`]*)?)`(?!`)", text.replace("\n", " "))
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.stem)
