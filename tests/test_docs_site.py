@@ -49,7 +49,8 @@ def options(command):
 def lines_of(text):
     """Every command of the page: those of blocks, and those in a sentence."""
     found = [line.removeprefix("$ ") for _, block in blocks(text, "bash", "console") for line in block.splitlines()]
-    return [line for line in found if line.startswith("gapkit ")] + re.findall(r"(?<!`)`(gapkit [a-z]+(?: [^`]*)?)`(?!`)", text.replace("\n", " "))
+    said = re.findall(r"(?<!`)`(gapkit [a-z]+(?: [^`]*)?)`(?!`)", text.replace("\n", " "))
+    return [line for line in found if line.startswith("gapkit ")] + said
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.stem)
