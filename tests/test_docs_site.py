@@ -43,7 +43,8 @@ def blocks(text, *kinds):
 
 
 def options(command):
-    return {name for parameter in COMMANDS[command].params for name in (*parameter.opts, *parameter.secondary_opts)}
+    named = {name for parameter in COMMANDS[command].params for name in (*parameter.opts, *parameter.secondary_opts)}
+    return {*named, "--help", "-h"}
 
 
 def lines_of(text):
