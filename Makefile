@@ -12,7 +12,7 @@ PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesse
 WHEEL ?=
 DEMO := $(if $(WHEEL)$(if $(wildcard .venv/installed),,own),.venv-demo,.venv)
 
-.PHONY: demo dist test test-slow test-scvi test-all lint types format readme bench clean
+.PHONY: demo dist test test-slow test-scvi test-all lint types docs format readme bench clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -61,6 +61,10 @@ lint: .venv/installed
 types: .venv/installed
 	$(BIN)/mypy
 
+# Warnings are errors: a link between pages that leads nowhere is one. Open docs/_build/html/index.html.
+docs: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
 format: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -83,4 +87,4 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks.readme
 
 clean:
-	rm -rf .venv .venv-demo .venv-scvi demo-report dist
+	rm -rf .venv .venv-demo .venv-scvi demo-report dist docs/_build docs/api/gapkit*.rst

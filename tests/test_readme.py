@@ -16,12 +16,14 @@ from gapkit.results import Result
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+PYTHON = (ROOT / "docs" / "python.md").read_text("utf-8")
 MODEL = ROOT / "analyses" / "bring_your_own" / "bdmc_vae.py"
 
 
 def test_the_python_example_runs(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (block,) = [b for b in re.findall(r"```python\n(.*?)```", README, re.S) if "gapkit.analyze" in b]
+    assert block in PYTHON
     torch.manual_seed(0)
     exec(compile(block, "README.md", "exec"), {})
     printed = capsys.readouterr().out
@@ -31,7 +33,7 @@ def test_the_python_example_runs(capsys, tmp_path, monkeypatch):
 
 
 def test_the_example_opens_what_a_run_names(tmp_path, monkeypatch):
-    (block,) = [b for b in re.findall(r"```python\n(.*?)```", README, re.S) if "Source.of" in b]
+    (block,) = [b for b in re.findall(r"```python\n(.*?)```", PYTHON, re.S) if "Source.of" in b]
     model = build("mlp_vae", x_shape=(1, 8, 8), latent=2, hidden=(8,))
     save_model(model, tmp_path / "vae.pt", extra={"data": "digits", "binarize": "dynamic"})
     monkeypatch.chdir(tmp_path)
@@ -41,7 +43,7 @@ def test_the_example_opens_what_a_run_names(tmp_path, monkeypatch):
         main()
     assert not ended.value.code
     names = {}
-    exec(compile(block, "README.md", "exec"), names)
+    exec(compile(block, "python.md", "exec"), names)
     pd.testing.assert_frame_equal(names["again"].to_frame(), Result.load("run").to_frame(), check_exact=True)
 
 
