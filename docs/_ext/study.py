@@ -1,5 +1,6 @@
 """A small study of digits: what every figure of the gallery is drawn from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ def opened(checkpoint, limit):
 given = opened("model.pt", limit=50)
 more = {"families": ("mean_field", "full_rank"), "semi_amortized": 50}
 spec = gapkit.spec_for("standard", unit_size=50, certificate=20, **more)
+spec = replace(spec, evidence=replace(spec.evidence, control=0.5))  # AIS on half of the datapoints
 result = gapkit.analyze(**given.arguments(), spec=spec)
 
 # The checkpoints of one training.
