@@ -7,6 +7,7 @@ without a line here; one that asks for something else, or draws nothing, ends th
 import hashlib
 import inspect
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,8 @@ class Gallery(SphinxDirective):
             svg, further = drawn(name, draw, given)
             colours |= further
             section = nodes.section(ids=[nodes.make_id(name)], names=[name])
-            words = (inspect.getdoc(draw) or "").partition("\n\n")[0].replace("\n", " ")
+            words = re.split(r"\n\n(?:Args|Returns|Raises):", inspect.getdoc(draw) or "")[0]
+            words = words.replace("``", "`").replace("q*", r"q\*")
             section += nodes.title(text=name.replace("_", " "))
             section += self.parse_text_to_nodes(f"{words} {{py:func}}`gapkit.plots.{name}`")
             section += nodes.literal_block(call_of(name, draw), call_of(name, draw), language="python")

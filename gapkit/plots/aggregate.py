@@ -114,7 +114,7 @@ def _draw_plane(ax: Axes, found: Aggregate) -> None:
 def _draw_boxes(ax: Axes, found: Aggregate) -> None:
     import seaborn as sns
 
-    names = [str(number) for number in found.dimensions.tolist()]
+    names = [f"z_{number}" for number in found.dimensions.tolist()]
     tables = [
         pd.DataFrame(draws, columns=names).melt(var_name="dimension", value_name="z").assign(of=label)
         for label, draws in zip(_COLORS, (found.q, found.prior), strict=True)
