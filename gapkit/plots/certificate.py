@@ -92,13 +92,15 @@ def certified(result: Result, split: str | None = None) -> pd.DataFrame:
 def _draw_certificates(ax: Axes, whole: pd.DataFrame, tolerance: float | None) -> None:
     x = thinned(len(whole))
     rows = whole.iloc[x]
-    left, errors, many = rows["left"].to_numpy(float), two_errors(rows["error"]), len(rows) > MANY
-    # An image does not follow the theme of a page: half transparent, it is grey on light and on dark.
-    lines = ax.vlines(x, left - errors, left + errors, color=COLORS["guide"], linewidth=1.0, zorder=1)
-    lines.set(alpha=0.5 if many else 1.0, rasterized=many)
+    left, errors = rows["left"].to_numpy(float), two_errors(rows["error"])
+    low, high, color = left - errors, left + errors, COLORS["guide"]
+    if len(rows) > MANY:  # an image does not follow the theme of a page: half transparent, it is grey on light and dark
+        ax.fill_between(x, low, high, step="mid", color=color, alpha=0.5, linewidth=0, rasterized=True)
+    else:
+        ax.vlines(x, low, high, color=color, linewidth=1.0, zorder=1)
     _draw_ends(ax, x, left, rows)
     # Most of the error bars are to be seen whole; a few very long ones may leave the picture.
-    also = [*np.quantile(left - errors, [0.02]), *np.quantile(left + errors, [0.98]), tolerance or 0.0]
+    also = [*np.quantile(low, [0.02]), *np.quantile(high, [0.98]), tolerance or 0.0]
     beyond = fit_axis(ax, "y", left, also)
     ax.axhline(0.0, color=COLORS["guide"], linewidth=0.8, zorder=1)
     if tolerance is not None:

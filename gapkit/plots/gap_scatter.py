@@ -25,6 +25,7 @@ _SOURCES = {"mixture": "log p(x) by importance sampling", "ais": "log p(x) by AI
 _WAYS = ("source", "khat", "class")
 _HOPELESS = 1.0  # a k-hat above which weights have no mean
 _WORST, _BINS = 3, 40
+_UNDER = 0.2  # of the height of the bars: room for the ticks
 _RUG = 200  # ticks of a margin; more become an image
 _WIDE, _HIGH, _ASIDE = 0.12, 0.06, 0.015  # of a label, and its distance, as shares of the axes
 _SHORT = 9  # letters; longer entries do not fit four side by side
@@ -44,8 +45,8 @@ def gap_scatter(result: Result, ax: Axes | None = None, split: str | None = None
     """Draw the amortization gap against the approximation gap, one point per datapoint.
 
     Above the dashed diagonal the encoder loses more than the family does. Triangles are datapoints with a status to
-    mind, numbers name the three largest total gaps by their index, and the histograms outside the axes show how each
-    gap is spread.
+    mind, numbers name the three largest total gaps by their index, and the histograms outside the axes, with a tick
+    for every datapoint, show how each gap is spread.
 
     Args:
         result: of an analysis.
@@ -179,7 +180,7 @@ def _draw_legend(ax: Axes, groups: list[_Group], flagged: bool) -> None:
 
 
 def _draw_margins(ax: Axes, gaps: Mapping[str, np.ndarray]) -> None:
-    """Draw a histogram of each gap, given by its colour, along its axis, outside of it; a rug shows single ones."""
+    """Draw a histogram of each gap, given by its colour, along its axis, outside of it; ticks under it are values."""
     import seaborn as sns
 
     above = ax.inset_axes((0.0, 1.015, 1.0, 0.11), sharex=ax)
@@ -190,10 +191,10 @@ def _draw_margins(ax: Axes, gaps: Mapping[str, np.ndarray]) -> None:
         look = {which: values, "color": color, "ax": margin}
         sns.histplot(bins=_BINS, binrange=(low, high), element="step", alpha=0.55, linewidth=0, **look)
         many = len(values) > _RUG
-        sns.rugplot(height=0.2, alpha=0.75, linewidth=0.6, expand_margins=False, rasterized=many, **look)
+        sns.rugplot(height=_UNDER / 2, alpha=0.75, linewidth=0.6, expand_margins=False, rasterized=many, **look)
         margin.axis("off")
-    above.set_ylim(0.0, None)
-    beside.set_xlim(0.0, None)
+    above.set_ylim(-_UNDER * above.get_ylim()[1], None)
+    beside.set_xlim(-_UNDER * beside.get_xlim()[1], None)
 
 
 def _label_worst(ax: Axes, rows: pd.DataFrame, x: np.ndarray, y: np.ndarray, total: Gap) -> None:

@@ -88,4 +88,4 @@ def _draw(ax: Axes, x: Sequence[int], levels: Sequence[Mapping[str, Mean]], kind
     few = kind == "gaps" and any_range(values[name] for values in levels for name in looks)
     gaps = "nats\n(no bands: too few datapoints for intervals)" if few else "nats"
     nats_axis(ax, "y", gaps if kind == "gaps" else "nats (higher is better)")
-    legend_below(ax, None, 3, 38.0)
+    legend_below(ax, None, 2 if kind == "gaps" else 3, 38.0)

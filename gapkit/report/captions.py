@@ -37,8 +37,8 @@ SCATTER = Caption(
     "family.",
     "Below the line, the posterior family loses more. Colour tells how log p(x) was estimated, triangles have a "
     "status other than ok (the table of statuses says what to do), and the numbers are the indices of the three "
-    "largest total gaps. The histograms above and beside show how each gap is spread; their bars have a least "
-    "height, so that single datapoints are seen.",
+    "largest total gaps. The histograms above and beside show how each gap is spread; the ticks under their "
+    "bars are single datapoints.",
 )
 
 CLASSES = Caption(
