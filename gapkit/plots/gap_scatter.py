@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ _UNDER = 0.2  # of the height of the bars: room for the ticks
 _RUG = 200  # ticks of a margin; more become an image
 _WIDE, _HIGH, _ASIDE = 0.12, 0.06, 0.015  # of a label, and its distance, as shares of the axes
 _SHORT = 9  # letters; longer entries do not fit four side by side
-_MANY = 800  # points; above, they become one image, else the drawing would weigh megabytes
+_MANY = 1000  # points; above, they become one image, else the drawing would weigh megabytes
 
 
 @dataclass(frozen=True)
@@ -131,17 +132,14 @@ def _draw(ax: Axes, rows: pd.DataFrame, groups: list[_Group], ladder: Ladder, pa
     x, y = (rows[gap.name].to_numpy(float) for gap in pair)
     beyond_x, beyond_y = fit_axis(ax, "x", x), fit_axis(ax, "y", y)
     _draw_equal_gaps(ax)
-    owner, flagged = np.full(len(rows), -1), rows["status"].to_numpy(str) != "ok"
-    for number, group in enumerate(groups):
-        owner[group.these] = number
-    for flag, marker, size in ((False, "o", 14), (True, "^", 24)):
-        these = (owner >= 0) & (flagged == flag)
+    flagged = rows["status"].to_numpy(str) != "ok"
+    for group, (flag, marker, size) in product(groups, ((False, "o", 14), (True, "^", 24))):
+        these = group.these & (flagged == flag)
         if these.any():
             sns.scatterplot(
                 x=x[these],
                 y=y[these],
-                hue=owner[these],
-                palette={number: group.color for number, group in enumerate(groups)},
+                color=group.color,  # one at a time: marks that differ one by one make a heavy drawing
                 marker=marker,
                 s=size,
                 alpha=0.75,

@@ -31,7 +31,10 @@ def with_khats():
 
 def colored(ax):
     """How many points have each colour."""
-    return Counter(to_hex(color).upper() for part in ax.collections for color in part.get_facecolors())
+    found = Counter()
+    for part in ax.collections:
+        found[to_hex(part.get_facecolor()[0]).upper()] += len(part.get_offsets())
+    return found
 
 
 def words(ax):

@@ -106,9 +106,9 @@ def test_the_scatter_shows_every_datapoint(three):
 
 def test_colour_is_the_source_and_another_marker_a_status(three):
     ax = gap_scatter(three)
-    usual, flagged = ax.collections
-    assert [to_hex(color) for color in usual.get_facecolors()] == [COLORS["mixture"].lower(), COLORS["ais"].lower()]
-    assert [to_hex(color) for color in flagged.get_facecolors()] == [COLORS["mixture"].lower()]
+    usual, flagged, by_ais = ax.collections
+    colors = [to_hex(part.get_facecolor()[0]).upper() for part in (usual, flagged, by_ais)]
+    assert colors == [COLORS[name] for name in ("mixture", "mixture", "ais")]
     assert len(usual.get_paths()[0].vertices) != len(flagged.get_paths()[0].vertices)
     names = ["log p(x) by importance sampling (2)", "log p(x) by AIS (1)", "status other than ok", "equal gaps"]
     assert legend(ax) == names
