@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name
-from gapkit.plots.style import COLORS, legend_below, new_axes, style, write_note
+from gapkit.plots.style import COLORS, legend_below, picture, write_note
 from gapkit.results import Result
 from gapkit.results.aggregate import apart
 
@@ -78,10 +78,8 @@ def aggregate(result: Result, ax: Axes | None = None, split: str | None = None) 
     """
     name = split_name(result, result.run.get("details", {}).get("split") if split is None else split)
     found = aggregated(result, name)
-    with style():
-        ax = ax if ax is not None else new_axes(6.6, 3.3)
+    with picture(ax, 6.6, 3.3, shortened(name)) as ax:
         if found is None:
-            ax.set_title(shortened(name), parse_math=False)
             write_note(ax, "no draws of q(z) were kept")
             return ax
         ax.set_title(f"{shortened(name)}: {len(found.q):,} draws of q(z), as many of the prior", parse_math=False)

@@ -2,7 +2,7 @@
 
 from matplotlib.axes import Axes
 
-from gapkit.plots.style import CLASSES, COLORS, legend_below, new_axes, style
+from gapkit.plots.style import CLASSES, COLORS, legend_below, picture
 from gapkit.results.amortization import Amortization
 
 __all__ = ["amortization"]
@@ -21,19 +21,17 @@ def amortization(found: Amortization, ax: Axes | None = None) -> Axes:
         ax: where to draw; None makes a figure of its own.
     """
     study = found.study
-    with style():
-        ax = ax if ax is not None else new_axes(5.2, 3.1)
+    with picture(ax, 5.2, 3.1, f"{study.model}: {study.datapoints:,} datapoints") as ax:
         classes = list(dict.fromkeys(one.capacity for one in study.candidates))
         for color, name in zip(CLASSES, classes, strict=False):
             points = [one for one in study.candidates if one.capacity == name]
             inputs, gaps = [one.inputs for one in points], [max(one.gap, _LEAST) for one in points]
             ax.plot(inputs, gaps, color=color, linewidth=1.2, label=name, zorder=2)
-            for one, at, height in zip(points, inputs, gaps, strict=True):
+            for one, height in zip(points, gaps, strict=True):
+                ends = [max(one.gap + side * 2 * one.error, _LEAST) for side in (-1, 1)]
+                ax.plot([one.inputs] * 2, ends, color=color, linewidth=1.4, zorder=2)
                 face = color if one.gap > _LEAST else "white"
-                ax.plot([at], [height], marker="o", markersize=5, color=color, markerfacecolor=face, zorder=3)
-                if one.error > 0:
-                    low, high = max(one.gap - 2 * one.error, _LEAST), max(one.gap + 2 * one.error, _LEAST)
-                    ax.plot([at, at], [low, high], color=color, linewidth=1.4, zorder=2)
+                ax.plot(one.inputs, height, marker="o", markersize=5, color=color, markerfacecolor=face, zorder=3)
         ax.axhline(study.worth, color=COLORS["guide"], linestyle="--", linewidth=1.0, zorder=1)
         if study.constant > _LEAST:
             ax.axhline(study.constant, color=COLORS["guide"], linestyle=":", linewidth=1.0, zorder=1)
@@ -41,6 +39,5 @@ def amortization(found: Amortization, ax: Axes | None = None) -> Axes:
         ax.set_xticks(sorted({one.inputs for one in study.candidates}))
         ax.set_xlabel("x that the function sees")
         ax.set_ylabel("amortization gap (nats)")
-        ax.set_title(f"{study.model}: {study.datapoints:,} datapoints", parse_math=False)
-        legend_below(ax, ax.get_legend_handles_labels()[0], 2, 38.0)
+        legend_below(ax, None, 2, 38.0)
     return ax

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from gapkit.ladder import Rung
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import Selection, select
-from gapkit.plots.style import COLORS, legend_below, new_axes, style, write_note
+from gapkit.plots.style import COLORS, legend_below, picture, write_note
 from gapkit.results import Result
 from gapkit.results.bits import bits_per_nat
 from gapkit.results.records import known
@@ -40,9 +40,8 @@ def bits_per_dimension(result: Result, ax: Axes | None = None, split: str | None
     names = list(result.summary_values.splits) if split is None else [split]
     parts = {name: select(result, name) for name in names}
     bits = bits_per_nat(result.summary_values.first.data)
-    with style():
-        ax = ax if ax is not None else new_axes(5.8, 1.4 + 0.9 * len(parts))
-        ax.set_title("Bits per dimension: datapoints, and means with 95% intervals")
+    title = "Bits per dimension: datapoints, and means with 95% intervals"
+    with picture(ax, 5.8, 1.4 + 0.9 * len(parts), title) as ax:
         if bits is None or not any(len(part.rows) for part in parts.values()):
             write_note(ax, "no finite values" if bits else "it is not known how many dimensions the data have")
             return ax

@@ -7,10 +7,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from gapkit.ladder import error_of
+from gapkit.plots.ordered import MANY, frame, two_errors
 from gapkit.plots.reading import column, rows_of, setting
-from gapkit.plots.scale import fit_axis
+from gapkit.plots.scale import fit_axis, name_nats
 from gapkit.plots.selection import split_name, thinned, title_of
-from gapkit.plots.style import COLORS, draw_level, legend_below, new_axes, style, write_note
+from gapkit.plots.style import COLORS, dot, draw_level, legend_below, picture, write_note
 from gapkit.results import Result
 
 __all__ = ["certificate", "certified"]
@@ -22,7 +23,6 @@ _ENDS = {
     "diverged": ("ais", "diverged"),
     "": ("side", "not recorded"),
 }
-_MANY = 200  # datapoints; above, they become one image, else the drawing would weigh too much
 
 
 def certificate(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
@@ -45,9 +45,7 @@ def certificate(result: Result, ax: Axes | None = None, split: str | None = None
     """
     rows, whole = certified(result, split), rows_of(result, split)
     title = title_of(split_name(result, split), len(rows), len(whole) - len(rows))
-    with style():
-        ax = ax if ax is not None else new_axes(5.2, 3.9)
-        ax.set_title(title, parse_math=False)
+    with picture(ax, 5.2, 3.9, title) as ax:
         if rows.empty:
             write_note(ax, "no finite certificates")
             return ax
@@ -79,7 +77,7 @@ def certified(result: Result, split: str | None = None) -> pd.DataFrame:
     """
     rows, fitted = rows_of(result, split), result.ladder.fitted
     name = fitted.shortfall if fitted else ""
-    frame = pd.DataFrame(
+    found = pd.DataFrame(
         {
             "index": rows["index"],
             "left": column(rows, name),
@@ -88,84 +86,63 @@ def certified(result: Result, split: str | None = None) -> pd.DataFrame:
             "steps": column(rows, "fit_steps"),
         }
     )
-    return frame[np.isfinite(frame["left"])].sort_values("left", kind="stable")
+    return found[np.isfinite(found["left"])].sort_values("left", kind="stable")
 
 
 def _draw_certificates(ax: Axes, whole: pd.DataFrame, tolerance: float | None) -> None:
     x = thinned(len(whole))
     rows = whole.iloc[x]
-    left = rows["left"].to_numpy(float)
-    errors = 2.0 * np.nan_to_num(rows["error"].to_numpy(float), posinf=0.0)
-    many = len(rows) > _MANY
-    if many:  # an image does not follow the theme of a page: half transparent, it is grey on light and on dark
-        ax.fill_between(
-            x,
-            left - errors,
-            left + errors,
-            step="mid",
-            color=COLORS["guide"],
-            alpha=0.5,
-            linewidth=0,
-            zorder=1,
-            rasterized=True,
-        )
+    left, errors = rows["left"].to_numpy(float), two_errors(rows["error"])
+    low, high, color = left - errors, left + errors, COLORS["guide"]
+    if len(rows) > MANY:  # an image does not follow the theme of a page: half transparent, it is grey on light and dark
+        ax.fill_between(x, low, high, step="mid", color=color, alpha=0.5, linewidth=0, rasterized=True)
     else:
-        ax.vlines(x, left - errors, left + errors, color=COLORS["guide"], linewidth=1.0, zorder=1)
-    _scatter(ax, x, left, rows)
+        ax.vlines(x, low, high, color=color, linewidth=1.0, zorder=1)
+    _draw_ends(ax, x, left, rows)
     # Most of the error bars are to be seen whole; a few very long ones may leave the picture.
-    also = [*np.quantile(left - errors, [0.02]), *np.quantile(left + errors, [0.98]), tolerance or 0.0]
+    also = [*np.quantile(low, [0.02]), *np.quantile(high, [0.98]), tolerance or 0.0]
     beyond = fit_axis(ax, "y", left, also)
     ax.axhline(0.0, color=COLORS["guide"], linewidth=0.8, zorder=1)
     if tolerance is not None:
         draw_level(ax, tolerance, f"tolerance {tolerance:g}")
-    ax.set_ylabel(f"left to gain (nats)\n{beyond.removeprefix(', ')}".rstrip())
-    ax.set_xticks([])
-    _frame(ax, len(whole))
+    name_nats(ax, "left to gain (nats)", beyond)
+    frame(ax, len(whole))
 
 
 def _draw_steps(ax: Axes, rows: pd.DataFrame) -> None:
     steps, x = rows["steps"].to_numpy(float), thinned(len(rows))
-    _scatter(ax, x, steps[x], rows.iloc[x])
+    _draw_ends(ax, x, steps[x], rows.iloc[x])
     ax.set_ylim(0.0, 1.15 * max(float(np.nanmax(steps)), 1.0))
     ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     ax.set_ylabel("steps")
-    ax.set_xticks([])
-    _frame(ax, len(rows))
+    frame(ax, len(rows))
 
 
-def _scatter(ax: Axes, x: np.ndarray, y: np.ndarray, rows: pd.DataFrame) -> None:
-    many, ends = len(rows) > _MANY, rows["fit"].to_numpy(str)
-    for end in np.unique(ends):
-        these = (ends == end) & np.isfinite(y)
-        color, text = _ENDS.get(end, _ENDS[""])
-        ax.scatter(
-            x[these],
-            y[these],
-            s=5 if many else 14,
-            color=COLORS[color],
-            linewidths=0,
-            zorder=3,
-            rasterized=many,
-            label=text,
-        )
+def _draw_ends(ax: Axes, x: np.ndarray, y: np.ndarray, rows: pd.DataFrame) -> None:
+    """Draw a mark for each fit in the colour of how it ended."""
+    import seaborn as sns
+
+    many = len(rows) > MANY
+    sns.scatterplot(
+        x=x,
+        y=y,
+        hue=_ends(rows).to_numpy(),
+        palette={end: COLORS[color] for end, (color, _) in _ENDS.items()},
+        s=5 if many else 14,
+        linewidth=0,
+        zorder=3,
+        rasterized=many,
+        legend=False,
+        ax=ax,
+    )
+
+
+def _ends(rows: pd.DataFrame) -> pd.Series:
+    return rows["fit"].where(rows["fit"].isin(list(_ENDS)), "")
 
 
 def _legend(rows: pd.DataFrame) -> list[Line2D]:
-    ends = rows["fit"].where(rows["fit"].isin(list(_ENDS)), "")
-    found = [(end, count) for end in _ENDS if (count := int((ends == end).sum()))]
-    return [
-        Line2D(
-            [],
-            [],
-            linestyle="none",
-            marker="o",
-            markersize=4,
-            color=COLORS[_ENDS[end][0]],
-            label=f"{_ENDS[end][1]}: {count:,} of {len(rows):,}" if number == 0 else f"{_ENDS[end][1]}: {count:,}",
-        )
-        for number, (end, count) in enumerate(found)
-    ]
-
-
-def _frame(ax: Axes, count: int) -> None:
-    ax.set_xlim(-0.5 - 0.02 * count, count - 0.5 + 0.02 * count)
+    counts = _ends(rows).value_counts()
+    found = [end for end in _ENDS if end in counts]
+    texts = [f"{_ENDS[end][1]}: {counts[end]:,}{f' of {len(rows):,}' if end == found[0] else ''}" for end in found]
+    return [dot(COLORS[_ENDS[end][0]], text, size=4.0) for end, text in zip(found, texts, strict=True)]

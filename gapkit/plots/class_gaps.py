@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from gapkit.core.means import Mean
 from gapkit.core.phrases import any_range
 from gapkit.ladder import Ladder
 from gapkit.plots.gaps import marks, with_part
+from gapkit.plots.given import draw_means, ends_of
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name
-from gapkit.plots.style import colors_of, legend_below, new_axes, style, write_note
+from gapkit.plots.style import colors_of, legend_below, nats_axis, picture, write_note
 from gapkit.results import Result
 from gapkit.results.records import ClassGaps
 
@@ -42,16 +42,13 @@ def class_gaps(result: Result, ax: Axes | None = None, split: str | None = None)
     values, ladder = result.summary_values.splits[name], result.ladder
     classes = [part for part in values.classes if part.quantities[ladder.total.name].mean is not None]
     shown = classes[:_MOST]
-    with style():
-        ax = ax if ax is not None else new_axes(5.2, 1.3 + 0.12 * max(len(ladder.gaps), 2) * max(len(shown), 4))
-        some = "" if len(shown) == len(classes) else f", the {len(shown)} with the largest gaps"
-        ax.set_title(
-            f"{shortened(name)}: {len(classes)} class{'' if len(classes) == 1 else 'es'}{some}, means", parse_math=False
-        )
-        if not shown:
+    some = "" if len(shown) == len(classes) else f", the {len(shown)} with the largest gaps"
+    title = f"{shortened(name)}: {len(classes)} class{'' if len(classes) == 1 else 'es'}{some}, means"
+    with picture(ax, 5.2, 1.3 + 0.12 * max(len(ladder.gaps), 2) * max(len(shown), 4), title) as ax:
+        if shown:
+            _draw(ax, shown, values.quantities, ladder)
+        else:
             write_note(ax, "no finite values" if values.classes else "no labels that make classes")
-            return ax
-        _draw(ax, shown, values.quantities, ladder)
     return ax
 
 
@@ -60,19 +57,12 @@ def _draw(ax: Axes, classes: Sequence[ClassGaps], whole: Mapping[str, Mean], lad
     far = min(_APART * (len(ladder.gaps) - 1), _FARTHEST)
     places = np.arange(len(classes), dtype=float)
     ends = [0.0]
-    handles = []
     for found, side in zip(ladder.gaps, np.linspace(-far, far, len(ladder.gaps)), strict=True):
-        kind, color = found.name, colors[found.name]
-        gaps = [part.quantities[kind] for part in classes]
-        means = [gap.value for gap in gaps]
-        spans = {place: gap.ci95 for place, gap in zip(places + side, gaps, strict=True) if gap.ci95}
-        low, high = zip(*spans.values(), strict=True) if spans else ((), ())
-        ax.hlines(list(spans), low, high, color=color, linewidth=1.4, zorder=2)
-        drawn = ax.scatter(means, places + side, s=22, marker=markers[kind], color=color, linewidths=0, zorder=3)
-        drawn.set_label(with_part(found))
-        handles.append(drawn)
-        ends += [*means, *low, *high]
-        level = whole[kind].mean
+        color, gaps = colors[found.name], [part.quantities[found.name] for part in classes]
+        look = {"color": color, "markers": markers[found.name], "markersize": 4.5, "label": with_part(found)}
+        draw_means(ax, places + side, gaps, across=True, cap="", linestyles="none", **look)
+        ends += ends_of(gaps)
+        level = whole[found.name].mean
         if level is not None:
             ax.axvline(level, color=color, linestyle="--", linewidth=1, alpha=0.6, zorder=1)
             ends.append(level)
@@ -80,15 +70,13 @@ def _draw(ax: Axes, classes: Sequence[ClassGaps], whole: Mapping[str, Mean], lad
     ax.set_xlim(min(ends) - (pad if min(ends) < 0 else 0.0), max(ends) + pad)
     ax.set_ylim(len(classes) - 0.4, -0.6)
     names = [_named(part) for part in classes]
-    ax.set_yticks(places, names)
-    for label in ax.get_yticklabels():
-        label.set_parse_math(False)
+    ax.set_yticks(places, names, parse_math=False)
     ax.tick_params(axis="y", length=0)
-    ax.xaxis.set_major_locator(MaxNLocator(6))
     few = any_range(part.quantities[gap.name] for part in classes for gap in ladder.gaps)
     note = "\nno line: too few datapoints for an interval" if few else ""
-    ax.set_xlabel(f"mean gap (nats); dashed: over all datapoints{note}")
-    legend_below(ax, handles, 1 if max(map(len, names)) > _WIDE else 2, 50.0 if few else 38.0)
+    nats_axis(ax, "x", f"mean gap (nats); dashed: over all datapoints{note}")
+    ax.set_ylabel("")
+    legend_below(ax, None, 1 if max(map(len, names)) > _WIDE else 2, 50.0 if few else 38.0)
 
 
 def _named(part: ClassGaps) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from gapkit.comparison import Comparison, interval
 from gapkit.comparison.records import ComparedSplit
@@ -13,10 +12,11 @@ from gapkit.core.errors import InputError
 from gapkit.core.means import Mean
 from gapkit.core.phrases import span_words
 from gapkit.ladder import Ladder
-from gapkit.plots.gaps import marks, with_part
+from gapkit.plots.gaps import draw_gap, marks, with_part, write_above
+from gapkit.plots.given import draw_means, ends_of
 from gapkit.plots.names import shortened
-from gapkit.plots.selection import title_of
-from gapkit.plots.style import COLORS, colors_of, new_axes, style, write_note
+from gapkit.plots.selection import split_name, title_of
+from gapkit.plots.style import COLORS, colors_of, dot, legend_below, nats_axis, picture, write_note
 from gapkit.results.verdict import plus_minus
 
 __all__ = ["KINDS", "differences", "far_apart", "ladders", "part_of", "short", "some_of"]
@@ -50,13 +50,12 @@ def ladders(comparison: Comparison, ax: Axes | None = None, split: str | None = 
     name, part = part_of(comparison, split)
     levels = part.levels
     runs = some_of([run for run in comparison.summary_values.runs if run in levels], _MOST_LADDERS)
-    with style():
-        ax = ax if ax is not None else new_axes(5.2, 1.35 + 0.52 * max(len(runs), 3))
-        ax.set_title(_title(name, part, len(runs), len(levels)), parse_math=False)
-        if not runs:
+    title = _title(name, part, len(runs), len(levels))
+    with picture(ax, 5.2, 1.35 + 0.52 * max(len(runs), 3), title) as ax:
+        if runs:
+            _draw_ladders(ax, {run: levels[run] for run in runs}, comparison)
+        else:
             write_note(ax, "no finite values in common")
-            return ax
-        _draw_ladders(ax, {run: levels[run] for run in runs}, comparison)
     return ax
 
 
@@ -75,18 +74,9 @@ def _draw_ladders(ax: Axes, levels: Mapping[str, Mapping[str, Mean]], comparison
     for row, values in enumerate(levels.values()):
         origin = values[ladder.top.name].value if apart else 0.0
         for gap in gaps:
-            color, (top, bottom) = colors[gap.name], (values[rung.name].value - origin for rung in ladder.ends(gap))
-            ax.plot(
-                [bottom, top],
-                [row, row],
-                color=color,
-                linewidth=6,
-                solid_capstyle="butt",
-                alpha=0.55,
-                zorder=2,
-            )
+            top, bottom = (values[rung.name].value - origin for rung in ladder.ends(gap))
             whisker = [top - end for end in values[gap.name].ci95 or ()]
-            ax.plot(whisker, [row] * len(whisker), color=color, linewidth=1.4, marker="|", markersize=9, zorder=3)
+            draw_gap(ax, row, (bottom, top), whisker, colors[gap.name])
             ends += whisker
         for rung in rungs:
             level, marker = values[rung.name].value - origin, markers[rung.name]
@@ -109,26 +99,13 @@ def _draw_ladders(ax: Axes, levels: Mapping[str, Mapping[str, Mean]], comparison
     ax.set_ylim(len(levels) - 0.6, -0.85)
     labels = [f"{short(run)}\n(the reference)" if run == reference else short(run) for run in levels]
     if apart:
-        labels = [
-            f"{short(run)}\n{ladder.top.label} {values[ladder.top.name].mean:.2f}" for run, values in levels.items()
-        ]
+        tops = {run: f"{ladder.top.label} {values[ladder.top.name].mean:.2f}" for run, values in levels.items()}
+        labels = [f"{short(run)}\n{top}" for run, top in tops.items()]
     ax.set_yticks(range(len(levels)), labels, parse_math=False)
     _nats_axis(ax, f"nats from the run's own {ladder.top.label}" if apart else "nats (higher is better)")
     handles = [Line2D([], [], color=colors[gap.name], linewidth=6, alpha=0.55, label=gap.label) for gap in gaps]
-    handles += [
-        Line2D(
-            [], [], linestyle="none", marker=markers[rung.name], markersize=5, color=COLORS["rung"], label=rung.label
-        )
-        for rung in rungs
-    ]
-    ax.legend(
-        handles=handles,
-        loc="upper center",
-        bbox_to_anchor=(0.4, -0.42 / (0.52 * max(len(levels), 3))),
-        ncols=3,
-        columnspacing=1.2,
-        handletextpad=0.5,
-    )
+    handles += [dot(COLORS["rung"], rung.label, markers[rung.name], 5.0) for rung in rungs]
+    legend_below(ax, handles, 3, 38.0)
 
 
 def differences(comparison: Comparison, ax: Axes | None = None, split: str | None = None, kind: str = "gaps") -> Axes:
@@ -152,14 +129,9 @@ def differences(comparison: Comparison, ax: Axes | None = None, split: str | Non
     pairs = {run: pair for run, pair in part.differences.items() if pair.used}
     runs = some_of(list(pairs), len(_PALETTE))
     reference, words = short(comparison.summary_values.reference), _words(comparison.summary_values.ladder, kind)
-    with style():
-        ax = (
-            ax
-            if ax is not None
-            else new_axes(5.2, 1.0 + _height(len(words), len(runs)) + 0.12 * (len(runs) if len(runs) > 1 else 0))
-        )
+    height = 1.0 + _height(len(words), len(runs)) + 0.12 * (len(runs) if len(runs) > 1 else 0)
+    with picture(ax, 5.2, height, shortened(name)) as ax:
         if not runs:
-            ax.set_title(shortened(name), parse_math=False)
             write_note(ax, "no finite values in common")
             return ax
         counts = {pairs[run].used for run in runs}
@@ -169,16 +141,7 @@ def differences(comparison: Comparison, ax: Axes | None = None, split: str | Non
         ax.set_title(f"{of}, {shown}{some}", parse_math=False)
         _draw_differences(ax, {run: pairs[run].quantities for run in runs}, words)
         if len(runs) > 1:
-            wide = max(len(short(run)) for run in runs) > _WIDE
-            legend = ax.legend(
-                loc="upper center",
-                bbox_to_anchor=(0.4, -0.45 / _height(len(words), len(runs))),
-                ncols=2 if wide else 3,
-                columnspacing=1.2,
-                handletextpad=0.4,
-            )
-            for text in legend.get_texts():
-                text.set_parse_math(False)
+            legend_below(ax, None, 2 if max(len(short(run)) for run in runs) > _WIDE else 3, 38.0)
         better = "left of 0: smaller" if kind == "gaps" else "right of 0: higher"
         _nats_axis(ax, f"nats; {better} than in {reference}")
     return ax
@@ -201,17 +164,13 @@ def _draw_differences(ax: Axes, runs: Mapping[str, Mapping[str, Mean]], words: M
     shifts = np.linspace(-0.3, 0.3, len(runs)) if len(runs) > 1 else [0.1]
     ends = [0.0]
     for (run, quantities), shift, color, marker in zip(runs.items(), shifts, _PALETTE, _MARKERS, strict=False):
-        means = [quantities[name].value for name in words]
-        rows = np.arange(len(means)) + shift
-        ax.plot(means, rows, linestyle="none", marker=marker, markersize=5, color=color, zorder=3, label=short(run))
-        ends += means
-        for name, row in zip(words, rows, strict=True):
-            whisker = quantities[name].ci95 or ()
-            ax.plot(whisker, [row] * len(whisker), color=color, linewidth=1.4, marker="|", markersize=6, zorder=2)
-            ends += whisker
+        means = [quantities[name] for name in words]
+        look = {"color": color, "markers": marker, "markersize": 5, "label": short(run)}
+        draw_means(ax, np.arange(len(means)) + shift, means, across=True, cap="|", linestyles="none", **look)
+        ends += ends_of(means)
     pad = max(0.06 * (max(ends) - min(ends)), _NARROWEST)
-    left, right = min(ends) - pad, max(ends) + pad
-    ax.set_xlim(left, right)
+    ax.set_xlim(min(ends) - pad, max(ends) + pad)
+    ax.set_ylabel("")
     ax.set_ylim(len(words) - 0.5, -0.5)
     ax.set_yticks(range(len(words)), list(words.values()))
     if len(runs) < _MOST_TEXTS:
@@ -219,23 +178,11 @@ def _draw_differences(ax: Axes, runs: Mapping[str, Mapping[str, Mean]], words: M
 
 
 def _write_numbers(ax: Axes, quantities: Mapping[str, Mean], names: Iterable[str]) -> None:
-    left, right = ax.get_xlim()
     for row, name in enumerate(names):
         values = quantities[name]
         spread = f" (95%: {interval(values)})" if values.ci95 else f"\n({span_words(values)})"
         text = f"{_brief(values)} nats{spread if len(spread) <= _LONGEST_INTERVAL or not values.ci95 else ''}"
-        middle, edge = (values.value - left) / (right - left), 0.31 if values.ci95 else 0.36
-        ax.annotate(
-            text,
-            (min(max(middle, edge), 1 - edge), row + 0.1),
-            xycoords=ax.get_yaxis_transform(),
-            xytext=(0, 7),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8.5,
-            zorder=4,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
-        )
+        write_above(ax, row + 0.1, values.value, text, 0.31 if values.ci95 else 0.36)
 
 
 def _brief(values: Mean) -> str:
@@ -252,11 +199,8 @@ def part_of(comparison: Comparison, split: str | None) -> tuple[str, ComparedSpl
     Raises:
         InputError: the runs do not share such a split.
     """
-    splits = comparison.summary_values.splits
-    name = next(iter(splits)) if split is None else split
-    if name not in splits:
-        raise InputError(f"split {name!r}", f"the splits {', '.join(splits)}", "use one of these")
-    return name, splits[name]
+    name = split_name(comparison, split)
+    return name, comparison.summary_values.splits[name]
 
 
 def some_of(names: Sequence[str], most: int) -> list[str]:
@@ -289,6 +233,4 @@ def _title(split: str, part: ComparedSplit, drawn: int, all_runs: int) -> str:
 def _nats_axis(ax: Axes, label: str) -> None:
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    ax.xaxis.set_major_locator(MaxNLocator(5))
-    ax.ticklabel_format(axis="x", style="plain", useOffset=False)
-    ax.set_xlabel(label, parse_math=False)
+    nats_axis(ax, "x", label, 5)

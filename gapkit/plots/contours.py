@@ -9,7 +9,7 @@ from gapkit.core.regions import MASS, level_of
 from gapkit.plots.names import shortened
 from gapkit.plots.reading import rows_of
 from gapkit.plots.selection import split_name
-from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.plots.style import COLORS, picture, write_note
 from gapkit.results import Result
 
 __all__ = ["contours"]
@@ -41,14 +41,12 @@ def contours(result: Result, ax: Axes | None = None, split: str | None = None) -
     of = result.run.get("details", {}).get("split")
     name = split_name(result, of if split is None else split)
     maps = {key.removeprefix("contours_"): part for key, part in result.details.items() if key.startswith("contours_")}
-    with style():
-        if not maps or of not in (None, name):
-            ax = ax if ax is not None else new_axes(5.2, 2.0)
-            ax.set_title(shortened(name), parse_math=False)
+    known = bool(maps) and of in (None, name)
+    rows, columns = maps["log_density"].shape[:2] if known else (1, 3)
+    with picture(ax, 0.9 + _WIDTH * columns, 0.7 + _HEIGHT * rows, shortened(name)) as ax:
+        if not known:
             write_note(ax, "no maps of posteriors")
             return ax
-        rows, columns = maps["log_density"].shape[:2]
-        ax = ax if ax is not None else new_axes(0.9 + _WIDTH * columns, 0.7 + _HEIGHT * rows)
         ax.set_title(f"{shortened(name)}: {_axes_in_words(maps)}", pad=22, parse_math=False)
         ax.set_axis_off()
         gaps = rows_of(result, name).set_index("index")[result.ladder.total.name].to_dict()

@@ -1,22 +1,23 @@
 """Do the numbers still move with more work? AIS against its temperatures, and fits of q* against their steps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from gapkit.plots.given import draw_means, ends_of
 from gapkit.plots.names import shortened
 from gapkit.plots.reading import rows_of, setting
-from gapkit.plots.scale import fit_axis
+from gapkit.plots.scale import fit_axis, name_nats
 from gapkit.plots.selection import split_name
-from gapkit.plots.style import COLORS, draw_level, legend_below, new_axes, style, write_note
+from gapkit.plots.style import COLORS, draw_level, legend_below, picture, write_note
 from gapkit.results import Result
-from gapkit.results.records import AisConvergence, FitConvergence, NoisyMean
+from gapkit.results.records import AisConvergence, FitConvergence
 
 __all__ = ["ais_convergence", "fit_convergence", "watched_ais", "watched_fits"]
 
+_THIN: dict[str, Any] = {"linewidth": 0.8, "alpha": 0.35, "zorder": 2}
 _TOLERANCE = 0.02  # nats, where the run does not say
 
 
@@ -81,9 +82,7 @@ def _picture(
 ) -> Axes:
     name = split_name(result, split)
     found = look(result, name)
-    with style():
-        ax = ax if ax is not None else new_axes(5.2, 3.4)
-        ax.set_title(_title(name, result) if found else shortened(name), parse_math=False)
+    with picture(ax, 5.2, 3.4, _title(name, result) if found else shortened(name)) as ax:
         if found:
             draw(ax, result, name, found)
         else:
@@ -99,17 +98,18 @@ def _title(split: str, result: Result) -> str:
 
 def _draw_ais(ax: Axes, result: Result, split: str, found: AisConvergence) -> None:
     counts = [point.temperatures for point in found.curve]
-    ends, handles = [], []
+    ends: list[float] = []
     lower, upper = [point.lower for point in found.curve], [point.upper for point in found.curve]
     for side, means, thin, color, filled, text in (
         ("lower", lower, COLORS["ais"], COLORS["ais"], True, "AIS: lower bound"),
         ("upper", upper, COLORS["side"], COLORS["rung"], False, "chains sent back: approximate upper bound"),
     ):
         lines = _lines(result, f"ais_{side}", len(counts))
-        _thin(ax, np.array(counts, float), lines, thin)
+        ax.plot(counts, lines.T, color=thin, **_THIN)
         if all(mean.mean is not None for mean in means):
-            handles.append(_mean_line(ax, counts, means, color, filled, text))
-            ends += [end for mean in means for end in (mean.value, *(mean.ci95 or ()))]
+            face = color if filled else "none"
+            draw_means(ax, counts, means, color=color, markerfacecolor=face, linewidth=1.6, zorder=4, label=text)
+            ends += ends_of(means)
         ends += lines[np.isfinite(lines)].tolist()
     beyond = fit_axis(ax, "y", np.array(ends))
     ax.axhline(0.0, color=COLORS["side"], linestyle="--", linewidth=1, zorder=1)
@@ -130,10 +130,11 @@ def _draw_ais(ax: Axes, result: Result, split: str, found: AisConvergence) -> No
         )
     ax.set_xscale("log")
     ax.set_xlim(counts[0] / 1.2, counts[-1] * 1.2)
-    _named_ticks(ax, counts, [str(count) for count in counts])
+    ax.set_xticks(counts, [str(count) for count in counts])
+    ax.minorticks_off()
     ax.set_xlabel("temperatures")
-    ax.set_ylabel(f"nats above reported {result.ladder.top.label}\n{beyond.removeprefix(', ')}".rstrip())
-    legend_below(ax, handles, 2, 32.0)
+    name_nats(ax, f"nats above reported {result.ladder.top.label}", beyond)
+    legend_below(ax, None, 2, 32.0)
 
 
 def _draw_fits(ax: Axes, result: Result, split: str, found: FitConvergence) -> None:
@@ -144,31 +145,29 @@ def _draw_fits(ax: Axes, result: Result, split: str, found: FitConvergence) -> N
     lines = _lines(result, "fit_left", len(curve))
     if len(lines) == len(gaps):
         lines = np.column_stack([gaps, lines])
-        _thin(ax, places, lines, color)
+        ax.plot(places, lines.T, color=color, **_THIN)
     else:
         lines = np.zeros((0, len(places)))
-    handle = _mean_line(ax, places[1:].tolist(), [point.left for point in curve], color, True, "mean")
+    draw_means(ax, places[1:], [point.left for point in curve], color=color, linewidth=1.6, zorder=4, label="mean")
     known = lines[np.isfinite(lines).all(1)]  # those that the other means are of
     if len(known):
         ax.plot(places[:2], [known[:, 0].mean(), curve[0].left.value], color=color, linewidth=1.6, zorder=3)
         ax.plot(places[:1], [known[:, 0].mean()], color=color, marker="o", markersize=4.5, zorder=3)
     ends = np.array([*(point.left.value for point in curve), *lines[np.isfinite(lines)], tolerance])
+    beyond = f"logarithmic beyond {tolerance:g}"
     ax.set_yscale("symlog", linthresh=tolerance, linscale=0.6)
     high, low = float(ends.max()), float(ends.min())
     ax.set_ylim(-tolerance if low > -0.8 * tolerance else 1.6 * low, 1.6 * high)
     ticks = [0.0, tolerance, *(step for step in (0.1, 1.0, 10.0, 100.0, 1000.0) if 1.5 * tolerance < step < 1.6 * high)]
-    ax.yaxis.set_major_locator(FixedLocator(ticks))
-    ax.yaxis.set_major_formatter(FixedFormatter([f"{tick:g}" for tick in ticks]))
-    ax.yaxis.set_minor_locator(NullLocator())
+    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()
     ax.axhline(0.0, color=COLORS["guide"], linewidth=0.8, zorder=1)
     draw_level(ax, tolerance, f"tolerance {tolerance:g}", "right")
     ax.set_xlim(-0.3, places[-1] + 0.3)
-    _named_ticks(ax, places.tolist(), ["encoder's\nq", "start of\nthe fit", *(str(point.steps) for point in curve[1:])])
+    ax.set_xticks(places, ["encoder's\nq", "start of\nthe fit", *(str(point.steps) for point in curve[1:])])
     ax.set_xlabel("steps of the fit of q*")
-    ax.set_ylabel(
-        f"left to {(result.ladder.fitted or result.ladder.top).label} (nats)\nlogarithmic beyond {tolerance:g}"
-    )
-    legend_below(ax, [handle], 1, 42.0)
+    name_nats(ax, f"left to {(result.ladder.fitted or result.ladder.top).label} (nats)", beyond)
+    legend_below(ax, None, 1, 42.0)
 
 
 def _lines(result: Result, name: str, length: int) -> np.ndarray:
@@ -182,38 +181,5 @@ def _encoder_gaps(result: Result, split: str) -> np.ndarray:
     ladder = result.ladder
     place = ladder.rungs.index(ladder.fitted) if ladder.fitted else 0
     index = result.details.get("convergence_index", np.zeros(0, int)).tolist()
-    rows = rows_of(result, split).set_index("index")
-    first, *others = (rows[gap.name] for gap in ladder.gaps[place:])
-    gaps = sum(others, first)
-    return np.array([gaps.get(place, np.nan) for place in index], float)
-
-
-def _thin(ax: Axes, places: np.ndarray, lines: np.ndarray, color: str) -> None:
-    for line in lines:
-        ax.plot(places, line, color=color, linewidth=0.8, alpha=0.35, zorder=2)
-
-
-def _mean_line(
-    ax: Axes, places: Sequence[float], means: Sequence[NoisyMean], color: str, filled: bool, label: str
-) -> Any:
-    (line,) = ax.plot(
-        places,
-        [mean.value for mean in means],
-        color=color,
-        linewidth=1.6,
-        marker="o",
-        markersize=4.5,
-        markerfacecolor=color if filled else "none",
-        zorder=4,
-        label=label,
-    )
-    for place, mean in zip(places, means, strict=True):
-        whisker = mean.ci95 or (mean.value, mean.value)
-        ax.plot([place, place], whisker, color=color, linewidth=1.4, marker="_", markersize=6, zorder=3)
-    return line
-
-
-def _named_ticks(ax: Axes, places: Sequence[float], labels: Sequence[str]) -> None:
-    ax.xaxis.set_major_locator(FixedLocator(list(places)))
-    ax.xaxis.set_major_formatter(FixedFormatter(list(labels)))
-    ax.xaxis.set_minor_locator(NullLocator())
+    gaps = rows_of(result, split).set_index("index")[[gap.name for gap in ladder.gaps[place:]]]
+    return gaps.sum(axis=1, skipna=False).reindex(index).to_numpy(float)

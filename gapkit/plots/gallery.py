@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from gapkit.plots.names import shortened
 from gapkit.plots.reading import rows_of
 from gapkit.plots.selection import split_name
-from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.plots.style import COLORS, picture, write_note
 from gapkit.plots.tiles import Strip, as_pictures, draw_tiles, place
 from gapkit.results import Result
 
@@ -44,18 +44,15 @@ def gallery(result: Result, ax: Axes | None = None, split: str | None = None) ->
     of = result.run.get("details", {}).get("split")
     name = split_name(result, of if split is None else split)
     pictures = tiles(result) if of in (None, name) else {}
-    with style():
-        count = len(result.details["worst_index"]) if pictures else 4
-        ax = ax if ax is not None else new_axes(1.1 + 0.78 * max(count, 3), 4.8)
+    count = len(result.details["worst_index"]) if pictures else 4
+    with picture(ax, 1.1 + 0.78 * max(count, 3), 4.8, shortened(name)) as ax:
         if not pictures:
-            ax.set_title(shortened(name), parse_math=False)
             write_note(ax, "no pictures of datapoints")
             return ax
         pad = 30 + 10 * ((len(result.ladder.gaps) - 1) // _ABREAST)  # for further lines above the columns
         many = "" if count == 1 else f"{count} "
-        ax.set_title(
-            f"{shortened(name)}: the {many}largest total gap{'' if count == 1 else 's'}", pad=pad, parse_math=False
-        )
+        words = f"{shortened(name)}: the {many}largest total gap{'' if count == 1 else 's'}"
+        ax.set_title(words, pad=pad, parse_math=False)
         strips = [Strip(_ROWS[row], images, row == "difference") for row, images in pictures.items()]
         draw_tiles(ax, strips, pictures["x"])
         _write_headings(ax, _headings(result, name))

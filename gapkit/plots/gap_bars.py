@@ -5,15 +5,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 
 from gapkit.core.phrases import any_range
 from gapkit.ladder import Gap
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import Selection, select
-from gapkit.plots.style import COLORS, colors_of, legend_below, new_axes, style, write_note
+from gapkit.plots.style import COLORS, colors_of, dot, legend_below, nats_axis, picture, write_note
 from gapkit.results import Result
 from gapkit.results.verdict import plus_minus
 
@@ -41,13 +39,11 @@ def gap_bars(results: Result | Mapping[str, Result], ax: Axes | None = None, spl
         InputError: a result has no such split.
     """
     bars = _bars(results, split)
-    with style():
-        ax = ax if ax is not None else new_axes(5.2, 1.1 + 0.62 * len(bars))
-        ax.set_title("Mean gaps with their 95% intervals")
-        if not any(bar.quantities for bar in bars.values()):
+    with picture(ax, 5.2, 1.1 + 0.62 * len(bars), "Mean gaps with their 95% intervals") as ax:
+        if any(bar.quantities for bar in bars.values()):
+            _draw(ax, bars)
+        else:
             write_note(ax, "no finite values")
-            return ax
-        _draw(ax, bars)
     return ax
 
 
@@ -70,21 +66,15 @@ def _draw(ax: Axes, bars: Mapping[str, Selection]) -> None:
     pad = max(0.04 * (max(ends) - min(ends)), _NARROWEST / 4)
     ax.set_xlim(min(ends) - (pad if min(ends) < 0 else 0.0), max(max(ends) + pad, _NARROWEST))
     ax.set_ylim(len(bars) - 0.65, -0.72)
-    ax.set_yticks(range(len(bars)), [_label(name, bar) for name, bar in bars.items()])
-    for tick in ax.get_yticklabels():
-        tick.set_parse_math(False)
+    ax.set_yticks(range(len(bars)), [_label(name, bar) for name, bar in bars.items()], parse_math=False)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    ax.xaxis.set_major_locator(MaxNLocator(6))
-    ax.ticklabel_format(axis="x", style="plain", useOffset=False)
-    ax.set_xlabel(f"nats lost against {top} (less is better)")
+    nats_axis(ax, "x", f"nats lost against {top} (less is better)")
     handles: list[Any] = [
         Patch(color=colors[name], alpha=0.55, linewidth=0, label=gap.label) for name, gap in gaps.items()
     ]
     if signed:
-        handles.append(
-            Line2D([], [], color=COLORS["rung"], marker="D", markersize=4.5, linestyle="none", label="total")
-        )
+        handles.append(dot(COLORS["rung"], "total", "D"))
     legend_below(ax, handles, 3, 38.0)
 
 

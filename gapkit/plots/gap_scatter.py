@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
 
 from gapkit.core.errors import InputError
@@ -16,9 +15,9 @@ from gapkit.plots.gaps import with_part
 from gapkit.plots.khat import tails
 from gapkit.plots.names import shortened
 from gapkit.plots.reading import rows_of
-from gapkit.plots.scale import fit_axis
+from gapkit.plots.scale import fit_axis, name_nats
 from gapkit.plots.selection import select
-from gapkit.plots.style import CLASSES, COLORS, color_of, legend_below, new_axes, style, write_note
+from gapkit.plots.style import CLASSES, COLORS, color_of, dot, legend_below, picture, write_note
 from gapkit.results import Result
 
 __all__ = ["gap_scatter", "two_gaps"]
@@ -27,8 +26,9 @@ _SOURCES = {"mixture": "log p(x) by importance sampling", "ais": "log p(x) by AI
 _WAYS = ("source", "khat", "class")
 _HOPELESS = 1.0  # a k-hat above which weights have no mean
 _WORST, _BINS = 3, 40
+_UNDER = 0.2  # of the height of the bars: room for the ticks
+_RUG = 200  # ticks of a margin; more become an image
 _WIDE, _HIGH, _ASIDE = 0.12, 0.06, 0.015  # of a label, and its distance, as shares of the axes
-_LEAST = 0.04  # of the highest bar, so that a single datapoint is seen
 _SHORT = 9  # letters; longer entries do not fit four side by side
 _MANY = 1000  # points; above, they become one image, else the drawing would weigh megabytes
 
@@ -46,8 +46,8 @@ def gap_scatter(result: Result, ax: Axes | None = None, split: str | None = None
     """Draw the amortization gap against the approximation gap, one point per datapoint.
 
     Above the dashed diagonal the encoder loses more than the family does. Triangles are datapoints with a status to
-    mind, numbers name the three largest total gaps by their index, and the histograms outside the axes show how each
-    gap is spread.
+    mind, numbers name the three largest total gaps by their index, and the histograms outside the axes, with a tick
+    for every datapoint, show how each gap is spread.
 
     Args:
         result: of an analysis.
@@ -62,14 +62,12 @@ def gap_scatter(result: Result, ax: Axes | None = None, split: str | None = None
     """
     chosen = select(result, split)
     groups = _groups(result, chosen.split, chosen.rows, color)
-    with style():
-        ax = ax if ax is not None else new_axes(5.2, 4.5)
-        ax.set_title(chosen.title, parse_math=False)
+    with picture(ax, 5.2, 4.5, chosen.title) as ax:
         pair = two_gaps(chosen.ladder)
         if chosen.rows.empty or not pair:
             write_note(ax, "no finite values" if pair else "no gap of the family and one of the encoder")
-            return ax
-        _draw(ax, chosen.rows, groups, chosen.ladder, pair)
+        else:
+            _draw(ax, chosen.rows, groups, chosen.ladder, pair)
     return ax
 
 
@@ -129,29 +127,31 @@ def _by_class(rows: pd.DataFrame) -> list[_Group]:
 
 
 def _draw(ax: Axes, rows: pd.DataFrame, groups: list[_Group], ladder: Ladder, pair: tuple[Gap, Gap]) -> None:
+    import seaborn as sns
+
     x, y = (rows[gap.name].to_numpy(float) for gap in pair)
     beyond_x, beyond_y = fit_axis(ax, "x", x), fit_axis(ax, "y", y)
     _draw_equal_gaps(ax)
     flagged = rows["status"].to_numpy(str) != "ok"
-    for group in groups:
-        for flag, marker in ((False, "o"), (True, "^")):
-            these = group.these & (flagged == flag)
-            if these.any():
-                ax.scatter(
-                    x[these],
-                    y[these],
-                    s=24 if flag else 14,
-                    color=group.color,
-                    marker=marker,
-                    alpha=0.75,
-                    linewidths=0,
-                    zorder=2,
-                    rasterized=len(rows) > _MANY,
-                    label=f"{group.text}{', flagged' if flag else ''}",
-                )
+    for group, (flag, marker, size) in product(groups, ((False, "o", 14), (True, "^", 24))):
+        these = group.these & (flagged == flag)
+        if these.any():
+            sns.scatterplot(
+                x=x[these],
+                y=y[these],
+                color=group.color,  # one at a time: marks that differ one by one make a heavy drawing
+                marker=marker,
+                s=size,
+                alpha=0.75,
+                linewidth=0,
+                zorder=2,
+                rasterized=len(rows) > _MANY,
+                legend=False,
+                ax=ax,
+            )
     _label_worst(ax, rows, x, y, ladder.total)
     ax.set_xlabel(f"{with_part(pair[0])}, nats{beyond_x}")
-    ax.set_ylabel(f"{with_part(pair[1])}, nats\n{beyond_y.removeprefix(', ')}".rstrip())
+    name_nats(ax, f"{with_part(pair[1])}, nats", beyond_y)
     _draw_legend(ax, groups, bool(flagged.any()))
     _draw_margins(ax, {color_of(gap, ladder): values for gap, values in zip(pair, (x, y), strict=True)})
 
@@ -160,50 +160,39 @@ def _draw_equal_gaps(ax: Axes) -> None:
     """The diagonal, inside the limits; a curve where an axis is not linear."""
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     low, high = max(left, bottom), min(right, top)
-    steps = np.concatenate([_even_steps(axis, low, high, 100) for axis in (ax.xaxis, ax.yaxis)])
+    steps = []
+    for forth in (ax.xaxis.get_transform(), ax.yaxis.get_transform()):  # even to the eye
+        first, last = forth.transform(np.array([low, high]))
+        steps.append(forth.inverted().transform(np.linspace(float(first), float(last), 100)))
     at = np.unique(np.clip(steps, low, high))
     ax.plot(at, at, color=COLORS["guide"], linestyle="--", linewidth=1, zorder=1, label="equal gaps")
 
 
-def _even_steps(axis: Axis, low: float, high: float, count: int) -> np.ndarray:
-    """Values from low to high that are evenly spaced to the eye, whatever the scale of the axis."""
-    forth = axis.get_transform()
-    first, last = forth.transform(np.array([low, high]))
-    return np.asarray(forth.inverted().transform(np.linspace(float(first), float(last), count)))
-
-
 def _draw_legend(ax: Axes, groups: list[_Group], flagged: bool) -> None:
-    points: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 4.5}
-    handles = [
-        Line2D([], [], color=group.color, label=f"{group.text} ({int(group.these.sum()):,})", **points)
-        for group in groups
-    ]
+    handles = [dot(group.color, f"{group.text} ({int(group.these.sum()):,})") for group in groups]
+    short = len(groups) > 4 and max(len(str(handle.get_label())) for handle in handles) <= _SHORT
     if flagged:
-        handles.append(Line2D([], [], color=COLORS["side"], label="status other than ok", **{**points, "marker": "^"}))
+        handles.append(dot(COLORS["side"], "status other than ok", "^"))
     handles.append(Line2D([], [], color=COLORS["guide"], linestyle="--", linewidth=1, label="equal gaps"))
-    short = len(groups) > 4 and max(len(str(handle.get_label())) for handle in handles[: len(groups)]) <= _SHORT
     legend_below(ax, handles, 4 if short else 2, 38.0)
 
 
 def _draw_margins(ax: Axes, gaps: Mapping[str, np.ndarray]) -> None:
-    """Draw a histogram of each gap, given by its colour, along its axis, outside of it."""
+    """Draw a histogram of each gap, given by its colour, along its axis, outside of it; ticks under it are values."""
+    import seaborn as sns
+
     above = ax.inset_axes((0.0, 1.015, 1.0, 0.11), sharex=ax)
     beside = ax.inset_axes((1.015, 0.0, 0.09, 1.0), sharey=ax)
-    for (color, values), margin, axis in zip(gaps.items(), (above, beside), (ax.xaxis, ax.yaxis), strict=True):
-        low, high = axis.get_view_interval()
-        counts, edges = np.histogram(values, bins=_even_steps(axis, low, high, _BINS + 1))
-        margin.stairs(
-            np.where(counts > 0, np.maximum(counts, _LEAST * counts.max()), 0.0),
-            edges,
-            orientation="vertical" if margin is above else "horizontal",
-            fill=True,
-            color=color,
-            alpha=0.55,
-            linewidth=0,
-        )
+    for (color, values), margin, which in zip(gaps.items(), (above, beside), ("x", "y"), strict=True):
+        axis = ax.xaxis if which == "x" else ax.yaxis
+        low, high = axis.get_transform().transform(np.array(axis.get_view_interval()))
+        look = {which: values, "color": color, "ax": margin}
+        sns.histplot(bins=_BINS, binrange=(low, high), element="step", alpha=0.55, linewidth=0, **look)
+        many = len(values) > _RUG
+        sns.rugplot(height=_UNDER / 2, alpha=0.75, linewidth=0.6, expand_margins=False, rasterized=many, **look)
         margin.axis("off")
-    above.set_ylim(0.0, None)
-    beside.set_xlim(0.0, None)
+    above.set_ylim(-_UNDER * above.get_ylim()[1], None)
+    beside.set_xlim(-_UNDER * beside.get_xlim()[1], None)
 
 
 def _label_worst(ax: Axes, rows: pd.DataFrame, x: np.ndarray, y: np.ndarray, total: Gap) -> None:

@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from gapkit.core.means import Mean
 from gapkit.core.phrases import by_its_name, span_words
 from gapkit.ladder import Gap, Ladder, quantity
-from gapkit.plots.gaps import broken
+from gapkit.plots.gaps import broken, draw_gap, write_above
 from gapkit.plots.selection import select
-from gapkit.plots.style import COLORS, colors_of, new_axes, style, write_note
+from gapkit.plots.style import COLORS, colors_of, nats_axis, picture, write_note
 from gapkit.results import Result
 from gapkit.results.verdict import plus_minus
 
@@ -41,15 +40,13 @@ def ladder(result: Result, ax: Axes | None = None, split: str | None = None) -> 
         InputError: the result has no such split.
     """
     chosen = select(result, split)
-    with style():
-        shown = _with_side_notes(chosen.quantities, chosen.ladder) if chosen.quantities else []
-        ax = ax if ax is not None else new_axes(5.2, max(3.3, 0.55 * len(shown)))
-        ax.set_title(f"{chosen.title}, means", parse_math=False)
-        if not chosen.quantities:
+    shown = _with_side_notes(chosen.quantities, chosen.ladder) if chosen.quantities else []
+    with picture(ax, 5.2, max(3.3, 0.55 * len(shown)), f"{chosen.title}, means") as ax:
+        if chosen.quantities:
+            top = by_its_name(chosen.ladder.top.label, result.summary_values.target)
+            _draw(ax, chosen.quantities, shown, chosen.ladder, top)
+        else:
             write_note(ax, "no finite values")
-            return ax
-        top = by_its_name(chosen.ladder.top.label, result.summary_values.target)
-        _draw(ax, chosen.quantities, shown, chosen.ladder, top)
     return ax
 
 
@@ -67,20 +64,8 @@ def _draw(ax: Axes, quantities: Mapping[str, Mean], shown: Sequence[str], ladder
         for rung in ladder.ends(gap):
             level = means[rung.name]
             ax.plot([level, level], [rows[rung.name], y], color=COLORS["guide"], linewidth=0.8, linestyle=":", zorder=1)
-        ax.plot([start, end], [y, y], color=color, linewidth=6, solid_capstyle="butt", alpha=0.55, zorder=2)
-        ax.plot(whisker, [y] * len(whisker), color=color, linewidth=1.4, marker="|", markersize=9, zorder=3)
-        middle = ((start + end) / 2 - left) / (right - left)
-        ax.annotate(
-            _gap_text(quantities[gap.name]),
-            (min(max(middle, 0.34), 0.66), y),
-            xycoords=ax.get_yaxis_transform(),
-            xytext=(0, 7),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8.5,
-            zorder=4,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
-        )
+        draw_gap(ax, y, (start, end), whisker, color)
+        write_above(ax, y, (start + end) / 2, _gap_text(quantities[gap.name]), 0.34)
     for name, mean in means.items():
         side = _is_side(name, ladder)
         ax.plot(
@@ -102,9 +87,7 @@ def _draw(ax: Axes, quantities: Mapping[str, Mean], shown: Sequence[str], ladder
     for tick, name in zip(ax.get_yticklabels(), rows, strict=True):
         tick.set_color(colors.get(name, COLORS["side" if _is_side(name, ladder) else "rung"]))
     ax.spines["left"].set_visible(False)
-    ax.xaxis.set_major_locator(MaxNLocator(5))
-    ax.ticklabel_format(axis="x", style="plain", useOffset=False)
-    ax.set_xlabel("nats (higher is better)")
+    nats_axis(ax, "x", "nats (higher is better)", 5)
 
 
 def _with_side_notes(quantities: Mapping[str, Mean], ladder: Ladder) -> list[str]:

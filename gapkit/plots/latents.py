@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from gapkit.core.sample_size import FEWEST
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name, title_of
-from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.plots.style import COLORS, picture, write_note
 from gapkit.results import Result
 from gapkit.results.latent_use import collapse_sentence
 from gapkit.results.records import Latents, LatentUse, PerDimension, Skipped
@@ -40,10 +41,8 @@ def latents(result: Result, ax: Axes | None = None, split: str | None = None) ->
     name = split_name(result, split)
     part = result.summary_values.splits[name]
     values = part.latents or Skipped("not recorded")
-    with style():
-        ax = ax if ax is not None else new_axes(6.2, 3.6)
+    with picture(ax, 6.2, 3.6, shortened(name)) as ax:
         if isinstance(values, Skipped):
-            ax.set_title(shortened(name), parse_math=False)
             write_note(ax, f"no picture of the latents: {values.skipped}"[:90])
             return ax
         title = title_of(name, values.datapoints, values.left_out)
@@ -56,26 +55,33 @@ def latents(result: Result, ax: Axes | None = None, split: str | None = None) ->
 
 
 def _draw(ax: Axes, values: Latents, divergence: PerDimension) -> None:
+    import seaborn as sns
+
     means = np.array(divergence.mean, float)
     order = np.argsort(-means, kind="stable")
     means, count = means[order], len(means)
     active = np.ones(count, bool) if values.active is None else np.array(values.active, bool)[order]
     places = np.arange(1, count + 1)
-    if active.any():
-        ax.bar(places[active], means[active], width=0.8, color=COLORS["family"], alpha=0.75, label="active")
+    colors, shade = {True: COLORS["family"], False: COLORS["encoder"]}, 0.75
+    sns.barplot(
+        x=places,
+        y=means,
+        hue=active,
+        palette=colors,
+        dodge=False,
+        native_scale=True,
+        errorbar=None,
+        saturation=1.0,
+        alpha=shade,
+        legend=False,
+        ax=ax,
+    )
     if not active.all():
-        ax.bar(places[~active], means[~active], width=0.8, color=COLORS["encoder"], alpha=0.75)
-        ax.plot(
-            places[~active],
-            np.zeros(int((~active).sum())),
-            linestyle="none",
-            marker="x",
-            markersize=5 if count <= _NAMED else 3,
-            color=COLORS["encoder"],
-            label="collapsed",
-            clip_on=False,
-            zorder=3,
-        )
+        at, foot = places[~active], np.zeros(int((~active).sum()))
+        crosses = ax.plot(at, foot, "x", color=colors[False], label="collapsed", clip_on=False, zorder=3)
+        crosses[0].set_markersize(5 if count <= _NAMED else 3)
+        shown = [Patch(color=colors[True], alpha=shade, linewidth=0, label="active")] if active.any() else []
+        ax.legend(handles=[*shown, *crosses], loc="upper right", ncols=2, borderaxespad=0.0)
     known = divergence.ci95
     complete = known and len(known) == count  # of a run that somebody has changed they may be fewer
     low, high = np.array(known, float)[order].T if complete else np.full((2, count), math.nan)
@@ -94,9 +100,6 @@ def _draw(ax: Axes, values: Latents, divergence: PerDimension) -> None:
     ax.set_xlim(0.3, count + 0.7)
     ax.set_ylim(0.0, max(_ROOM * float(np.fmax(means, high).max()), _NARROWEST))
     ax.set_ylabel("KL(q(z_d|x) || p(z_d)), nats")
-    if not active.all():
-        handles, labels = ax.get_legend_handles_labels()
-        ax.legend(handles[::-1], labels[::-1], loc="upper right", ncols=2, borderaxespad=0.0)
 
 
 def _words(values: Latents, star: LatentUse | Skipped | None) -> list[str]:

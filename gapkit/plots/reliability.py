@@ -10,7 +10,7 @@ from gapkit.ladder import error_of
 from gapkit.plots.khat import tails
 from gapkit.plots.reading import column, rows_of
 from gapkit.plots.selection import split_name, title_of
-from gapkit.plots.style import COLORS, legend_below, new_axes, style, write_note
+from gapkit.plots.style import COLORS, legend_below, picture, write_note
 from gapkit.results import Result
 
 __all__ = ["FEWEST", "reliability", "standardised"]
@@ -41,9 +41,7 @@ def reliability(
     """
     name = split_name(result, split)
     standard = standardised(result, name, truth)
-    with style():
-        ax = ax if ax is not None else new_axes(4.2, 3.6)
-        ax.set_title(title_of(name, len(standard), 0), parse_math=False)
+    with picture(ax, 4.2, 3.6, title_of(name, len(standard), 0)) as ax:
         if len(standard) < FEWEST:
             write_note(ax, f"fewer than {FEWEST} datapoints have two estimates")
             return ax

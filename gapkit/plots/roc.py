@@ -7,7 +7,7 @@ from gapkit.ood import Scored
 from gapkit.ood.records import Detection
 from gapkit.ood.words import LABELS, area_words
 from gapkit.plots.names import shortened
-from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.plots.style import COLORS, picture, write_note
 
 __all__ = ["roc"]
 
@@ -34,8 +34,7 @@ def roc(scored: Scored, ax: Axes | None = None) -> Axes:
     """
     separation, sets = scored.summary_values.separation, scored.summary_values.sets
     found = {name: separation.scores[name] for name in separation.order} if separation else {}
-    with style():
-        ax = ax if ax is not None else new_axes(5.3, 2.9)
+    with picture(ax, 5.3, 2.9, "") as ax:
         drawn = [name for name, each in found.items() if each.auc is not None]
         if not drawn:
             write_note(ax, "no finite scores of both sets" if found else "no reference to compare with")

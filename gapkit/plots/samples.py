@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name
-from gapkit.plots.style import new_axes, style, write_note
+from gapkit.plots.style import picture, write_note
 from gapkit.plots.tiles import Strip, as_pictures, draw_tiles
 from gapkit.results import Result
 
@@ -27,13 +27,12 @@ def samples(result: Result, ax: Axes | None = None, split: str | None = None) ->
     of = result.run.get("details", {}).get("split")
     name = split_name(result, of if split is None else split)
     strips = sampled(result) if of in (None, name) else []
-    with style():
-        ax = ax if ax is not None else new_axes(6.2, 0.5 + 0.68 * max(len(strips), 2))
-        ax.set_title(f"{shortened(name)}: typical datapoints, and samples of the model", parse_math=False)
-        if not strips:
+    title = f"{shortened(name)}: typical datapoints, and samples of the model"
+    with picture(ax, 6.2, 0.5 + 0.68 * max(len(strips), 2), title) as ax:
+        if strips:
+            draw_tiles(ax, strips, strips[0].images)
+        else:
             write_note(ax, "no pictures of samples")
-            return ax
-        draw_tiles(ax, strips, strips[0].images)
     return ax
 
 

@@ -4,17 +4,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from gapkit.plots.ordered import MANY, draw_rates, frame, marks, two_errors, two_panels
 from gapkit.plots.reading import column, rows_of, setting
-from gapkit.plots.scale import fit_axis
+from gapkit.plots.scale import fit_axis, name_nats
 from gapkit.plots.selection import split_name, thinned, title_of
-from gapkit.plots.style import COLORS, legend_below, new_axes, style, write_note
+from gapkit.plots.style import COLORS, legend_below, picture, write_note
 from gapkit.results import Result
 
 __all__ = ["bounded", "sandwich"]
 
 _REASONS = {"control": "control subset,\nat random", "forced": "AIS asked for\neverywhere"}
+_UPPER = "chains sent back: approximate upper bound"
 _OTHERS = "importance sampling\nfell short"
-_MANY = 200  # datapoints; above, they become one image, else the drawing would weigh too much
 
 
 def sandwich(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
@@ -38,17 +39,14 @@ def sandwich(result: Result, ax: Axes | None = None, split: str | None = None) -
     """
     rows = bounded(result, split)
     title = title_of(split_name(result, split), len(rows_of(result, split)), 0)
-    with style():
-        ax = ax if ax is not None else new_axes(5.2, 4.3)
-        drawn, count = thinned(len(rows)), len(rows)
-        some = f"; {len(drawn):,} drawn" if len(drawn) < count else ""
-        ax.set_title(f"{title}, AIS on {count:,} of them{some}", parse_math=False)
+    drawn, count = thinned(len(rows)), len(rows)
+    some = f"; {len(drawn):,} drawn" if len(drawn) < count else ""
+    with picture(ax, 5.2, 4.3, f"{title}, AIS on {count:,} of them{some}") as ax:
         rows = rows.iloc[drawn]
         if rows.empty:
             write_note(ax, "no finite values of AIS")
             return ax
-        ax.set_axis_off()
-        bounds, strip = ax.inset_axes((0.0, 0.33, 1.0, 0.67)), ax.inset_axes((0.0, 0.0, 1.0, 0.24))
+        bounds, strip = two_panels(ax)
         _draw_bounds(bounds, rows, result.ladder.top.label)
         _draw_acceptance(strip, rows, setting(result, "evidence", "ais", "acceptance"))
         legend_below(strip, bounds.get_legend_handles_labels()[0], 2, 32.0)
@@ -68,7 +66,7 @@ def bounded(result: Result, split: str | None = None) -> pd.DataFrame:
     rows = rows_of(result, split)
     log_px = column(rows, result.ladder.top.name)
     reasons = rows["ais_reason"].astype(str) if "ais_reason" in rows else pd.Series("", rows.index)
-    frame = pd.DataFrame(
+    found = pd.DataFrame(
         {
             "index": rows["index"],
             "lower": column(rows, "ais") - log_px,
@@ -79,69 +77,31 @@ def bounded(result: Result, split: str | None = None) -> pd.DataFrame:
             "group": reasons.map(lambda reason: _REASONS.get(reason, _OTHERS)),
         }
     )
-    frame = frame[np.isfinite(frame["lower"])]
-    order = frame.assign(width=frame["upper"] - frame["lower"], last=frame["group"] == _OTHERS)
+    found = found[np.isfinite(found["lower"])]
+    order = found.assign(width=found["upper"] - found["lower"], last=found["group"] == _OTHERS)
     return order.sort_values(["last", "group", "width", "lower"], kind="stable").drop(columns=["last", "width"])
 
 
 def _draw_bounds(ax: Axes, rows: pd.DataFrame, top: str) -> None:
-    x, many = np.arange(len(rows), dtype=float), len(rows) > _MANY
-    shift = 0.12 if len(rows) < 100 else 0.0
-    ends = []
+    shift, ends = 0.12 if len(rows) < 100 else 0.0, [np.zeros(0)]
     for name, side, color, filled, text in (
         ("lower", -shift, COLORS["ais"], True, "AIS: lower bound"),
-        # An image does not follow the theme of a page, so its neutral colour is one for light and dark.
-        ("upper", shift, COLORS["side" if many else "rung"], False, "chains sent back: approximate upper bound"),
+        ("upper", shift, COLORS["side" if len(rows) > MANY else "rung"], False, _UPPER),
     ):
-        values, errors = rows[name].to_numpy(float), 2.0 * np.nan_to_num(rows[f"{name}_se"].to_numpy(float), posinf=0.0)
+        values, errors = rows[name].to_numpy(float), two_errors(rows[f"{name}_se"])
         here = np.isfinite(values)
-        if not here.any():
-            continue
-        at = (x + side)[here]
-        ax.vlines(
-            at,
-            (values - errors)[here],
-            (values + errors)[here],
-            color=COLORS["side"] if many else color,
-            alpha=0.2 if many else 0.45,
-            linewidth=0.5 if many else 1.2,
-            zorder=2,
-            rasterized=many,
-        )
-        ax.scatter(
-            at,
-            values[here],
-            s=5 if many else 16,
-            facecolors=color if filled else "none",
-            edgecolors=color,
-            linewidths=0.0 if filled else 0.9,
-            zorder=3,
-            rasterized=many,
-            label=text,
-        )
-        ends += [(values - errors)[here], values[here], (values + errors)[here]]
+        if here.any():
+            marks(ax, values, color, errors, side, filled, label=text)
+            ends += [(values - errors)[here], (values + errors)[here]]
     beyond = fit_axis(ax, "y", np.concatenate(ends))
     ax.axhline(0.0, color=COLORS["side"], linestyle="--", linewidth=1, zorder=1)
-    ax.set_ylabel(f"nats above reported {top}\n{beyond.removeprefix(', ')}".rstrip())
-    ax.set_xticks([])
+    name_nats(ax, f"nats above reported {top}", beyond)
     _frame(ax, rows)
 
 
 def _draw_acceptance(ax: Axes, rows: pd.DataFrame, aim: float | None) -> None:
-    ax.scatter(
-        np.arange(len(rows)),
-        rows["acceptance"].to_numpy(float),
-        s=5 if len(rows) > _MANY else 12,
-        color=COLORS["ais"],
-        linewidths=0,
-        zorder=2,
-        rasterized=len(rows) > _MANY,
-    )
-    if aim is not None:
-        ax.axhline(aim, color=COLORS["side"], linestyle="--", linewidth=1, zorder=1)
-    ax.set_ylim(-0.05, 1.05)
-    ax.set_yticks([0.0, 0.5, 1.0])
-    ax.set_ylabel("acceptance")
+    draw_rates(ax, {"": (rows["acceptance"].to_numpy(float), COLORS["ais"], True)}, aim)
+    _frame(ax, rows)
     counts = rows["group"].value_counts(sort=False)
     starts = np.concatenate([[0], counts.to_numpy().cumsum()[:-1]])
     middles = starts + (counts.to_numpy() - 1) / 2.0
@@ -149,12 +109,11 @@ def _draw_acceptance(ax: Axes, rows: pd.DataFrame, aim: float | None) -> None:
     for tick, middle in zip(ax.get_xticklabels(), middles / len(rows), strict=True):
         tick.set_horizontalalignment("left" if middle < 0.15 else "right" if middle > 0.85 else "center")
     ax.tick_params(axis="x", length=0)
-    _frame(ax, rows)
 
 
 def _frame(ax: Axes, rows: pd.DataFrame) -> None:
     """The same horizontal axis for both panels: one place per datapoint, a line between the groups."""
-    ax.set_xlim(-0.5 - 0.02 * len(rows), len(rows) - 0.5 + 0.02 * len(rows))
+    frame(ax, len(rows))
     changes = np.flatnonzero(rows["group"].to_numpy(str)[1:] != rows["group"].to_numpy(str)[:-1])
     for place in changes:
         ax.axvline(place + 0.5, color=COLORS["guide"], linewidth=0.8, linestyle=":", zorder=1)

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
-__all__ = ["fit_axis"]
+__all__ = ["fit_axis", "name_nats"]
 
 _MOST = 0.95
 _FAR = 6.0  # times the bulk of the values; farther ones would press it into a corner of a linear axis
@@ -45,10 +45,14 @@ def fit_axis(ax: Axes, which: Literal["x", "y"], values: np.ndarray, also: Itera
     set_scale("symlog", linthresh=linear, linscale=_LINEAR_SHARE * 0.9 * decades)
     set_limits(-_beyond(-low, linear, far), _beyond(high, linear, far))
     ticks = _ticks(low, high, linear)
-    axis.set_major_locator(FixedLocator(ticks))
-    axis.set_major_formatter(FixedFormatter([f"{tick:g}" for tick in ticks]))
+    axis.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     axis.set_minor_locator(NullLocator())
     return f", logarithmic beyond {linear:g}"
+
+
+def name_nats(ax: Axes, text: str, beyond: str) -> None:
+    """Name a vertical axis of nats, and say below from where on it is logarithmic, see :func:`fit_axis`."""
+    ax.set_ylabel(f"{text}\n{beyond.removeprefix(', ')}".rstrip())
 
 
 def _round_up(value: float) -> float:

@@ -3,24 +3,26 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from gapkit.core.errors import InputError
 from gapkit.ood import SCORES, Scored
 from gapkit.ood.words import LABELS
 from gapkit.plots.names import shortened
-from gapkit.plots.style import COLORS, new_axes, style, write_note
+from gapkit.plots.style import COLORS, nats_axis, picture, style, write_note
 
 __all__ = ["score_histogram", "score_histograms"]
 
 _BINS = 30
+_RUG = 200  # ticks; more become an image
 _FENCE = 3.0  # interquartile ranges outside the middle half; few values lie farther out
 _LONGEST = 40
-_ROLES = {"reference": ("#767676", "#D0D0D0"), "other": (COLORS["encoder"], "none")}
+_COLORS = {"reference": COLORS["side"], "other": COLORS["encoder"]}
 
 
 def score_histogram(scored: Scored, score: str = "regret", ax: Axes | None = None) -> Axes:
-    """Draw the share of datapoints in equal ranges of a score: the reference filled, the other set as an outline.
+    """Draw the share of datapoints in equal ranges of a score: filled steps, with a mark under each value.
 
     The few values far out, infinite ones too, would press all others into a corner: the axis ends three interquartile
     ranges outside the middle half of each set, and what lies beyond is in the first and the last bar.
@@ -36,39 +38,26 @@ def score_histogram(scored: Scored, score: str = "regret", ax: Axes | None = Non
     if score not in scored.datapoints:
         known = ", ".join(name for name in SCORES if name in scored.datapoints)
         raise InputError(f"the score {score!r}", f"the scores {known}", "use one of these")
-    with style():
-        ax = ax if ax is not None else new_axes(4.6, 2.5)
-        ax.set_title(LABELS[score])
+    import seaborn as sns
+
+    with picture(ax, 4.6, 2.5, LABELS[score]) as ax:
         values = {role: scored.known(score, role) for role in scored.summary_values.sets}
         finite = [numbers[np.isfinite(numbers)] for numbers in values.values()]
         if not any(len(numbers) for numbers in finite):
             write_note(ax, "no finite values")
             return ax
         low, high = _limits(finite)
-        edges = np.linspace(low, high, _BINS + 1)
-        for role, numbers in values.items():
-            if len(numbers) == 0:
-                continue
-            counts, _ = np.histogram(np.clip(numbers, low, high), edges)
-            line, face = _ROLES[role]
-            name = scored.summary_values.sets[role].name
-            ax.stairs(
-                counts / len(numbers),
-                edges,
-                fill=face != "none",
-                facecolor=face,
-                edgecolor=line,
-                linewidth=1.3 if face == "none" else 0.6,
-                zorder=3 if face == "none" else 2,
-                label=shortened(name, _LONGEST),
-            )
+        scores = np.clip(np.concatenate(list(values.values())), low, high)
+        look = {"x": scores, "hue": np.repeat(list(values), list(map(len, values.values()))), "palette": _COLORS}
+        bins = {"bins": _BINS, "binrange": (low, high), "stat": "proportion", "common_norm": False}
+        sns.histplot(**look, **bins, element="step", alpha=0.3, linewidth=1.3, legend=False, ax=ax)
+        many = len(scores) > _RUG
+        sns.rugplot(**look, height=0.04, linewidth=0.5, expand_margins=False, rasterized=many, legend=False, ax=ax)
         ax.set_xlim(low, high)
         ax.set_ylim(bottom=0)
-        ax.xaxis.set_major_locator(MaxNLocator(4))
-        ax.ticklabel_format(axis="x", style="plain", useOffset=False)
         ax.yaxis.set_major_locator(MaxNLocator(3))
         ax.yaxis.set_major_formatter(lambda value, place: f"{value:.0%}")
-        ax.set_xlabel("nats (more unusual to the right)")
+        nats_axis(ax, "x", "nats (more unusual to the right)", 4)
         ax.set_ylabel("share of the datapoints")
     return ax
 
@@ -88,13 +77,13 @@ def score_histograms(scored: Scored) -> Axes:
         for place in places.flat[len(names) :]:
             place.set_axis_off()
         figure.supylabel("share of the datapoints", fontsize=9)
-        handles, labels = next(
-            (found for place in places.flat if (found := place.get_legend_handles_labels())[0]), ([], [])
-        )
-        if handles:
-            legend = figure.legend(handles, labels, loc="outside upper left", ncols=2)
-            for text in legend.get_texts():
-                text.set_parse_math(False)
+        sets = scored.summary_values.sets if any(place.collections for place in places.flat) else {}
+        handles = [
+            Patch(facecolor=(_COLORS[role], 0.3), edgecolor=_COLORS[role], label=shortened(one.name, _LONGEST))
+            for role, one in sets.items()
+        ]
+        for text in figure.legend(handles=handles, loc="outside upper left", ncols=2).get_texts() if handles else ():
+            text.set_parse_math(False)
     first: Axes = places[0, 0]
     return first
 

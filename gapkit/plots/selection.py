@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
+from gapkit.comparison import Comparison
 from gapkit.core.errors import InputError
 from gapkit.core.means import Mean
 from gapkit.ladder import Ladder
@@ -66,8 +67,8 @@ def _select(result: Result, name: str) -> Selection:
     return Selection(name, rows, int((~finite).sum()), quantities, result.ladder)
 
 
-def split_name(result: Result, split: str | None = None) -> str:
-    """The name of a split that the result has; None takes the first.
+def split_name(result: Result | Comparison, split: str | None = None) -> str:
+    """The name of a split that the result has, or the compared runs share; None takes the first.
 
     Raises:
         InputError: the result has no such split.

@@ -1,12 +1,11 @@
 """The curve of local steps: the mean bound after k steps from the encoder's q, between L[q] and L[q*]."""
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, NullLocator
 
 from gapkit.ladder import Ladder
 from gapkit.plots.names import shortened
 from gapkit.plots.selection import split_name, title_of
-from gapkit.plots.style import COLORS, draw_level, new_axes, style, write_note
+from gapkit.plots.style import COLORS, draw_level, nats_axis, picture, write_note
 from gapkit.results import Result
 from gapkit.results.records import LocalSteps, known
 
@@ -33,10 +32,8 @@ def semi_amortized(result: Result, ax: Axes | None = None, split: str | None = N
     """
     values = known(result.summary_values.semi_amortized)
     name = split_name(result, values.split if values and split is None else split)
-    with style():
-        ax = ax if ax is not None else new_axes(5.2, 3.3)
+    with picture(ax, 5.2, 3.3, shortened(name)) as ax:
         if not values or values.split != name or values.elbo_star is None:
-            ax.set_title(shortened(name), parse_math=False)
             write_note(ax, "no finite values" if values and values.split == name else "no curve of local steps")
             return ax
         ax.set_title(f"{title_of(name, values.datapoints, values.left_out)}, means", parse_math=False)
@@ -73,11 +70,9 @@ def _draw(ax: Axes, values: LocalSteps, star: float, ladder: Ladder) -> None:
     ax.set_xscale("symlog", linthresh=1.0, linscale=0.4)
     ax.set_xlim(-0.6, 1.6 * steps[-1])
     ax.set_xticks(steps, [str(number) for number in steps])
-    ax.xaxis.set_minor_locator(NullLocator())
+    ax.minorticks_off()
     everything = [star, *means]
     pad = max(0.14 * (max(everything) - min(everything)), _NARROWEST)
     ax.set_ylim(min(everything) - pad, max(everything) + pad)
-    ax.yaxis.set_major_locator(MaxNLocator(6))
-    ax.ticklabel_format(axis="y", style="plain", useOffset=False)
+    nats_axis(ax, "y", "nats (higher is better)")
     ax.set_xlabel("local steps from the encoder's q")
-    ax.set_ylabel("nats (higher is better)")

@@ -1,9 +1,7 @@
 """Gaps and bounds over the checkpoints of one training."""
 
-import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -14,8 +12,9 @@ from gapkit.core.phrases import any_range
 from gapkit.ladder import Ladder
 from gapkit.plots.compare import KINDS, part_of
 from gapkit.plots.gaps import marks, with_part
+from gapkit.plots.given import draw_line
 from gapkit.plots.selection import title_of
-from gapkit.plots.style import COLORS, colors_of, new_axes, style, write_note
+from gapkit.plots.style import COLORS, colors_of, legend_below, nats_axis, picture, write_note
 
 __all__ = ["series"]
 
@@ -47,9 +46,7 @@ def series(comparison: Comparison, ax: Axes | None = None, split: str | None = N
     name, part = part_of(comparison, split)
     found = comparison.summary_values.series
     numbers = {run: number for run, number in found.numbers.items() if run in part.levels} if found else {}
-    with style():
-        ax = ax if ax is not None else new_axes(5.2, 3.3)
-        ax.set_title(f"{title_of(name, part.used, part.left_out)}, means", parse_math=False)
+    with picture(ax, 5.2, 3.3, f"{title_of(name, part.used, part.left_out)}, means") as ax:
         if not found or not numbers:
             write_note(ax, "no finite values in common" if found else "not the checkpoints of one training")
             return ax
@@ -71,47 +68,24 @@ def _looks(ladder: Ladder, kind: str) -> dict[str, tuple[str, str, str, str]]:
 
 def _draw(ax: Axes, x: Sequence[int], levels: Sequence[Mapping[str, Mean]], kind: str, ladder: Ladder) -> None:
     looks = _looks(ladder, kind)
-    chosen = list(looks)
-    means = {name: [values[name].value for values in levels] for name in chosen}
-    for name in chosen:
-        label, color, marker, dashes = looks[name]
-        ax.plot(
-            x,
-            means[name],
-            color=color,
-            marker=marker,
-            markersize=4.5 if len(x) <= _MANY else 2.5,
-            linewidth=1.3,
-            linestyle=dashes,
-            zorder=3,
-            label=label,
-        )
-        if kind == "gaps":
-            low, high = np.array([values[name].ci95 or (math.nan, math.nan) for values in levels]).T
-            ax.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0, zorder=2)
+    means = {name: [values[name] for values in levels] for name in looks}
+    for name, (label, color, marker, dashes) in looks.items():
+        look = {"color": color, "marker": marker, "linestyle": dashes, "label": label}
+        size = 4.5 if len(x) <= _MANY else 2.5
+        draw_line(ax, x, means[name], band=kind == "gaps", markersize=size, linewidth=1.3, zorder=3, **look)
     if kind == "gaps":
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
     else:
         colors = colors_of(ladder.gaps)
         for gap in reversed(ladder.gaps):
-            upper, lower = ladder.ends(gap)
-            ax.fill_between(
-                x,
-                means[lower.name],
-                means[upper.name],
-                color=colors[gap.name],
-                alpha=0.3,
-                linewidth=0,
-                zorder=1,
-                label=gap.label,
-            )
+            low, high = ([mean.value for mean in means[rung.name]] for rung in reversed(ladder.ends(gap)))
+            color = colors[gap.name]
+            ax.fill_between(x, low, high, color=color, alpha=0.3, linewidth=0, zorder=1, label=gap.label)
     if len(set(x)) <= _FEW:
         ax.set_xticks(sorted(set(x)), [str(number) for number in sorted(set(x))])
     else:
         ax.xaxis.set_major_locator(MaxNLocator(_FEW, integer=True))
-    ax.yaxis.set_major_locator(MaxNLocator(6))
-    ax.ticklabel_format(axis="y", style="plain", useOffset=False)
-    few = kind == "gaps" and any_range(values[name] for values in levels for name in chosen)
+    few = kind == "gaps" and any_range(values[name] for values in levels for name in looks)
     gaps = "nats\n(no bands: too few datapoints for intervals)" if few else "nats"
-    ax.set_ylabel(gaps if kind == "gaps" else "nats (higher is better)")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, columnspacing=1.2, handletextpad=0.5)
+    nats_axis(ax, "y", gaps if kind == "gaps" else "nats (higher is better)")
+    legend_below(ax, None, 2 if kind == "gaps" else 3, 38.0)

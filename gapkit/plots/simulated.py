@@ -5,16 +5,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from gapkit.core.phrases import span_words
+from gapkit.plots.ordered import draw_rates, frame, marks, two_errors, two_panels
 from gapkit.plots.reading import setting
-from gapkit.plots.scale import fit_axis
-from gapkit.plots.style import COLORS, draw_level, legend_below, new_axes, style, write_note
+from gapkit.plots.scale import fit_axis, name_nats
+from gapkit.plots.style import COLORS, draw_level, legend_below, picture, write_note
 from gapkit.results import Result
 from gapkit.results.records import known
 
 __all__ = ["simulated", "simulated_rows"]
 
 _COLUMNS = ("lower", "lower_se", "upper", "upper_se", "acceptance_forward", "acceptance_backward")
-_MANY = 200  # datapoints; above, they become one image, else the drawing would weigh too much
 
 
 def simulated(result: Result, ax: Axes | None = None) -> Axes:
@@ -33,15 +33,12 @@ def simulated(result: Result, ax: Axes | None = None) -> Axes:
         The axes; differences and strip are their ``child_axes``.
     """
     rows = simulated_rows(result)
-    with style():
-        ax = ax if ax is not None else new_axes(5.2, 3.9)
+    title = "simulated data" if rows.empty else f"{len(rows):,} datapoints simulated from the model{_words(result)}"
+    with picture(ax, 5.2, 3.9, title) as ax:
         if rows.empty:
-            ax.set_title("simulated data")
             write_note(ax, "AIS was not certified on simulated data")
             return ax
-        ax.set_title(f"{len(rows):,} datapoints simulated from the model{_words(result)}")
-        ax.set_axis_off()
-        differences, strip = ax.inset_axes((0.0, 0.33, 1.0, 0.67)), ax.inset_axes((0.0, 0.0, 1.0, 0.24))
+        differences, strip = two_panels(ax)
         _draw_differences(differences, rows, result)
         _draw_acceptance(strip, rows, setting(result, "evidence", "ais", "acceptance"))
     return ax
@@ -70,45 +67,21 @@ def _words(result: Result) -> str:
 
 
 def _draw_differences(ax: Axes, rows: pd.DataFrame, result: Result) -> None:
-    x, gaps, many = np.arange(len(rows), dtype=float), rows["gap"].to_numpy(float), len(rows) > _MANY
-    errors = 2.0 * np.nan_to_num(rows["gap_se"].to_numpy(float), posinf=0.0)
-    color = COLORS["ais"]
-    ax.vlines(x, gaps - errors, gaps + errors, color=color, alpha=0.45, linewidth=1.2, zorder=2, rasterized=many)
-    ax.scatter(x, gaps, s=5 if many else 16, color=color, linewidths=0, zorder=3, rasterized=many)
+    gaps, errors = rows["gap"].to_numpy(float), two_errors(rows["gap_se"])
+    marks(ax, gaps, COLORS["ais"], errors)
     beyond = fit_axis(ax, "y", gaps, [float((gaps - errors).min()), float((gaps + errors).max())])
     ax.axhline(0.0, color=COLORS["guide"], linewidth=0.8, zorder=1)
     found = known(result.summary_values.certificate)
     if found and found.gap.median is not None:
         draw_level(ax, found.gap.median, f"median {found.gap.median:.3f}")
-    ax.set_ylabel(f"upper minus lower (nats)\n{beyond.removeprefix(', ')}".rstrip())
-    _frame(ax, len(rows))
+    name_nats(ax, "upper minus lower (nats)", beyond)
+    frame(ax, len(rows))
 
 
 def _draw_acceptance(ax: Axes, rows: pd.DataFrame, aim: float | None) -> None:
-    handles = []
-    for way, color, text in (("forward", COLORS["ais"], "chains of AIS"), ("backward", COLORS["rung"], "sent back")):
-        marks = ax.scatter(
-            np.arange(len(rows)),
-            rows[f"acceptance_{way}"].to_numpy(float),
-            s=12,
-            facecolors=color if way == "forward" else "none",
-            edgecolors=color,
-            linewidths=0.0 if way == "forward" else 0.8,
-            zorder=2,
-            rasterized=len(rows) > _MANY,
-            label=text,
-        )
-        handles.append(marks)
-    if aim is not None:
-        ax.axhline(aim, color=COLORS["side"], linestyle="--", linewidth=1, zorder=1)
-    ax.set_ylim(-0.05, 1.05)
-    ax.set_yticks([0.0, 0.5, 1.0])
-    ax.set_ylabel("acceptance")
+    forward, backward = (rows[f"acceptance_{way}"].to_numpy(float) for way in ("forward", "backward"))
+    chains = {"chains of AIS": (forward, COLORS["ais"], True), "sent back": (backward, COLORS["rung"], False)}
+    draw_rates(ax, chains, aim)
+    frame(ax, len(rows))
     ax.set_xlabel("simulated datapoints, in the order of the difference", labelpad=3.0)
-    _frame(ax, len(rows))
-    legend_below(ax, handles, 2, 22.0)
-
-
-def _frame(ax: Axes, count: int) -> None:
-    ax.set_xticks([])
-    ax.set_xlim(-0.5 - 0.02 * count, count - 0.5 + 0.02 * count)
+    legend_below(ax, None, 2, 22.0)

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import offset_copy
 
 from gapkit.ladder import Gap, Ladder
@@ -17,9 +19,12 @@ __all__ = [
     "COLORS",
     "color_of",
     "colors_of",
+    "dot",
     "draw_level",
     "legend_below",
+    "nats_axis",
     "new_axes",
+    "picture",
     "style",
     "write_note",
 ]
@@ -55,23 +60,21 @@ CLASSES = (
 # For gaps that are neither the family's nor the encoder's: what is left of Okabe and Ito's.
 _OTHERS = ("#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
 
+# What is ours in seaborn's "ticks" for print: fonts that are everywhere, colours that a page's theme can replace.
 _RC = {
     "font.family": ["DejaVu Sans"],
-    "font.size": 9.0,
-    "axes.titlesize": 9.0,
-    "axes.titleweight": "normal",
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 9.0),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 8.5),
+    **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), COLORS["rung"]),
     "axes.titlelocation": "left",
-    "axes.labelsize": 9.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": "#767676",
-    "axes.facecolor": "white",
-    "figure.facecolor": "white",
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "legend.fontsize": 8.5,
-    "legend.frameon": False,
+    "axes.edgecolor": COLORS["side"],
     "axes.unicode_minus": False,  # as in the text beside it
+    "legend.frameon": False,
+    "lines.solid_capstyle": "projecting",
+    "patch.force_edgecolor": False,
+    **{f"{axis}tick.{part}": size for axis in "xy" for part, size in (("major.size", 3.5), ("major.width", 0.8))},
     "savefig.dpi": 200.0,
     "svg.fonttype": "path",
     "svg.hashsalt": "gapkit",
@@ -89,8 +92,19 @@ def style() -> Iterator[None]:
         >>> dict(matplotlib.rcParams) == before
         True
     """
-    with matplotlib.rc_context(_RC):
+    import seaborn as sns  # here and in every picture: imported only when something is drawn
+
+    with matplotlib.rc_context({**sns.axes_style("ticks"), **sns.plotting_context("paper"), **_RC}):
         yield
+
+
+@contextmanager
+def picture(ax: Axes | None, width: float, height: float, title: str, **more: Any) -> Iterator[Axes]:
+    """Draw in gapkit's style on given axes, or on new ones of that size in inches, with a title that is plain text."""
+    with style():
+        ax = ax if ax is not None else new_axes(width, height)
+        ax.set_title(title, parse_math=False, **more)
+        yield ax
 
 
 def colors_of(gaps: Iterable[Gap]) -> dict[str, str]:
@@ -119,14 +133,13 @@ def new_axes(width: float, height: float) -> Axes:
     return Figure(figsize=(width, height), layout="constrained").add_subplot()
 
 
-def legend_below(ax: Axes, handles: Sequence[Any], columns: int, below: float) -> None:
-    """Place a legend so many points under the axes, whatever their height; texts are never read as mathematics."""
-    corner = offset_copy(ax.transAxes, ax.get_figure(root=True), x=-6.0, y=-below, units="points")
+def legend_below(ax: Axes, handles: Sequence[Any] | None, columns: int, below: float) -> None:
+    """Place a legend, of all that has a label or of these, so many points under the axes; texts are plain."""
     legend = ax.legend(
-        handles=handles,
+        handles=handles or ax.get_legend_handles_labels()[0],
         loc="upper left",
         bbox_to_anchor=(0.0, 0.0),
-        bbox_transform=corner,
+        bbox_transform=offset_copy(ax.transAxes, ax.get_figure(root=True), x=-6.0, y=-below, units="points"),
         borderaxespad=0.0,
         ncols=columns,
         columnspacing=1.2,
@@ -135,6 +148,19 @@ def legend_below(ax: Axes, handles: Sequence[Any], columns: int, below: float) -
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
+
+
+def dot(color: str, text: str, marker: str = "o", size: float = 4.5) -> Line2D:
+    """A mark and its words for a legend."""
+    return Line2D([], [], linestyle="none", marker=marker, markersize=size, color=color, label=text)
+
+
+def nats_axis(ax: Axes, which: Literal["x", "y"], label: str, ticks: int = 6) -> None:
+    """Name an axis and write its numbers in full, about so many of them: levels differ in their last digits."""
+    axis = ax.xaxis if which == "x" else ax.yaxis
+    axis.set_major_locator(MaxNLocator(ticks))
+    ax.ticklabel_format(axis=which, style="plain", useOffset=False)
+    axis.set_label_text(label, parse_math=False)
 
 
 def draw_level(ax: Axes, level: float, text: str, side: str = "left") -> None:

@@ -1,6 +1,7 @@
 """Importance weights: on how many datapoints can they be trusted, and how many draws do they amount to?"""
 
 import math
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,11 +11,12 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from gapkit.plots.khat import KHATS, Tails, tails
 from gapkit.plots.reading import column, rows_of, setting
 from gapkit.plots.selection import split_name, title_of
-from gapkit.plots.style import COLORS, legend_below, new_axes, style, write_note
+from gapkit.plots.style import COLORS, legend_below, picture, write_note
 from gapkit.results import Result
 
 __all__ = ["weights"]
 
+_BINS = 40  # of effective sample sizes
 _LOWEST, _HIGHEST, _WIDTH = -0.5, 1.5, 0.05  # of k-hats; those beyond are counted in the outermost bars
 _COLORS = {"can be trusted": "trusted", "cannot be trusted": "doubted"}
 
@@ -44,9 +46,8 @@ def weights(result: Result, ax: Axes | None = None, split: str | None = None) ->
     sizes = column(rows, "ess").to_numpy(float)
     draws = setting(result, "iwae", "num_samples")
     panels = len(found) + bool(found and (np.isfinite(sizes) & (sizes > 0)).any())
-    with style():
-        ax = ax if ax is not None else new_axes(5.2, 0.7 + 1.35 * max(panels, 1))
-        ax.set_title(title_of(split_name(result, split), len(rows), 0), parse_math=False)
+    title = title_of(split_name(result, split), len(rows), 0)
+    with picture(ax, 5.2, 0.7 + 1.35 * max(panels, 1), title) as ax:
         if not found:
             write_note(ax, "no importance weights to judge")
             return ax
@@ -62,11 +63,11 @@ def weights(result: Result, ax: Axes | None = None, split: str | None = None) ->
 
 
 def _draw_khats(ax: Axes, kind: Tails, words: str) -> None:
-    trusted, doubted = kind.khat[kind.trusted], kind.khat[kind.known & ~kind.trusted]
     low, high = float(kind.limits[kind.known].min()), float(kind.limits[kind.known].max())
     # The threshold is an edge, so that bars on either side of it have one colour.
     edges = low + _WIDTH * np.arange(math.ceil((_LOWEST - low) / _WIDTH), math.floor((_HIGHEST - low) / _WIDTH) + 1)
-    _draw_bars(ax, edges, np.clip(trusted, edges[0], edges[-1]), np.clip(doubted, edges[0], edges[-1]))
+    khat = np.clip(kind.khat[kind.known], edges[0], edges[-1])
+    _draw_bars(ax, khat, kind.trusted[kind.known], bins=edges)
     if high - low > 1e-9:
         ax.axvspan(low, high, color=COLORS["guide"], alpha=0.45, linewidth=0, zorder=1)
     else:
@@ -89,14 +90,14 @@ def _draw_sizes(ax: Axes, sizes: np.ndarray, kind: Tails | None, draws: float | 
     shares = sizes / (draws or 1.0)
     low, high = (1.0 / draws, 1.0) if draws else (1.0, float(sizes[positive].max()))
     low, high = min(low, float(shares[positive].min())), max(high, float(shares[positive].max()), 2.0 * low)
-    edges = np.geomspace(low * (1 - 1e-9), high * (1 + 1e-9), 41)
+    ends = low * (1 - 1e-9), high * (1 + 1e-9)
     trusted = kind.trusted if kind else np.ones(len(sizes), bool)
     ax.set_xscale("log")
-    _draw_bars(ax, edges, shares[positive & trusted], shares[positive & ~trusted])
+    _draw_bars(ax, shares[positive], trusted[positive], bins=_BINS, binrange=tuple(np.log10(ends)))
     _finish(ax, positive.sum())
-    ax.set_xlim(edges[0], edges[-1])
+    ax.set_xlim(*ends)
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    ax.xaxis.set_major_locator(FixedLocator([power for power in powers if edges[0] <= power <= edges[-1]]))
+    ax.xaxis.set_major_locator(FixedLocator([power for power in powers if ends[0] <= power <= ends[1]]))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%" if draws else f"{value:g}"))
     median = float(np.median(shares[positive]))
@@ -105,12 +106,24 @@ def _draw_sizes(ax: Axes, sizes: np.ndarray, kind: Tails | None, draws: float | 
     ax.set_xlabel(f"{f'share of its {draws:,.0f} draws' if draws else 'draws'} (more is better)", labelpad=1.0)
 
 
-def _draw_bars(ax: Axes, edges: np.ndarray, trusted: np.ndarray, doubted: np.ndarray) -> None:
+def _draw_bars(ax: Axes, values: np.ndarray, trusted: np.ndarray, **bins: Any) -> None:
     """Stacked histograms: those that can be trusted, and the others on top."""
-    below, above = np.histogram(trusted, bins=edges)[0], np.histogram(doubted, bins=edges)[0]
-    for name, top, base in (("trusted", below, np.zeros_like(below)), ("doubted", below + above, below)):
-        ax.stairs(top, edges, baseline=base, fill=True, color=COLORS[name], linewidth=0, zorder=2)
-    ax.set_ylim(0.0, 1.08 * max(int((below + above).max()), 1))
+    import seaborn as sns
+
+    sns.histplot(
+        x=values,
+        hue=np.where(trusted, "trusted", "doubted"),
+        hue_order=["doubted", "trusted"],
+        palette=COLORS,
+        multiple="stack",
+        element="step",
+        alpha=1.0,
+        linewidth=0,
+        legend=False,
+        ax=ax,
+        **bins,
+    )
+    ax.margins(y=0.08)
 
 
 def _finish(ax: Axes, count: int) -> None:

@@ -37,7 +37,7 @@ LADDER = Caption(
 SCATTER = Caption(
     "How to read: each point is a datapoint; above the dashed line the encoder loses more, below it the family.",
     "Colour tells how log p(x) was estimated; triangles have a status other than ok; numbers are the indices of the "
-    "largest gaps.",
+    "largest gaps. Ticks under the histograms are single datapoints.",
 )
 
 CLASSES = Caption(

@@ -21,14 +21,18 @@ def names(ax):
 
 
 def marks(ax, kind):
-    (found,) = (
-        part
-        for part in ax.collections
-        if hasattr(part, "get_sizes")
-        and len(part.get_offsets())
-        and to_hex(part.get_facecolor()[0]) == SHADES[kind].lower()
-    )
-    return found.get_offsets()
+    (found,) = (line for line in lines(ax, kind) if line.get_marker() in ("o", "s"))
+    return found.get_xydata()
+
+
+def lines(ax, kind):
+    return [line for line in ax.lines if to_hex(line.get_color()) == SHADES[kind].lower()]
+
+
+def spans(ax, kind):
+    """The intervals that are drawn."""
+    drawn = [line.get_xdata() for line in lines(ax, kind) if line.get_marker() == "" and line.get_linestyle() == "-"]
+    return [ends for ends in drawn if np.isfinite(ends).all()]
 
 
 def test_every_class_has_a_line_the_largest_total_gap_on_top():
@@ -40,13 +44,7 @@ def test_every_class_has_a_line_the_largest_total_gap_on_top():
         drawn = marks(ax, kind)
         np.testing.assert_allclose(drawn[:, 0], [part.quantities[kind].mean for part in classes])
         np.testing.assert_allclose(drawn[:, 1].round(), [0, 1, 2])
-        spans = [part.quantities[kind].ci95 for part in classes]
-        lines = [
-            part
-            for part in ax.collections
-            if hasattr(part, "get_segments") and to_hex(part.get_color()[0]) == SHADES[kind].lower()
-        ]
-        np.testing.assert_allclose([segment[:, 0] for segment in lines[0].get_segments()], spans)
+        np.testing.assert_allclose(spans(ax, kind), [part.quantities[kind].ci95 for part in classes])
         mean = whole.summary_values.quantities[kind].mean
         assert any(set(line.get_xdata()) == {mean} for line in ax.lines)
     assert ax.get_title(loc="left") == "test: 3 classes, means"
@@ -76,9 +74,8 @@ def test_a_class_of_one_and_long_names_are_drawn():
 def test_classes_with_too_few_datapoints_have_no_lines_and_the_picture_says_why():
     whole = labelled(np.repeat(["few", "many"], [9, 10]))
     ax, many = class_gaps(whole), next(part for part in classes_of(whole) if part.label == "many")
-    segments = [segment for part in ax.collections if hasattr(part, "get_segments") for segment in part.get_segments()]
-    expected = [many.quantities[kind].ci95 for kind in KINDS]
-    np.testing.assert_allclose([segment[:, 0] for segment in segments], expected)
+    for kind in KINDS:
+        np.testing.assert_allclose(spans(ax, kind), [many.quantities[kind].ci95])
     assert ax.get_xlabel().endswith("no line: too few datapoints for an interval")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -17,7 +18,7 @@ from gapkit.plots import gap_distributions, gap_scatter, ladder
 from gapkit.plots.style import COLORS, colors_of
 from gapkit.results import Result
 from gapkit.results.summary import summarise
-from tests.plots.drawn import bars, points, texts
+from tests.plots.drawn import bars, legend, points, texts, within
 from tests.plots.tables import make, result_of
 
 PLOTS = [ladder, gap_scatter, gap_distributions]
@@ -104,11 +105,13 @@ def test_the_scatter_shows_every_datapoint(three):
 
 
 def test_colour_is_the_source_and_another_marker_a_status(three):
-    labels = [part.get_label() for part in gap_scatter(three).collections]
-    assert labels == ["log p(x) by importance sampling", "log p(x) by importance sampling, flagged", "log p(x) by AIS"]
-    paths = [part.get_paths()[0].vertices for part in gap_scatter(three).collections]
-    assert len(paths[0]) != len(paths[1])
-    assert len(paths[0]) == len(paths[2])
+    ax = gap_scatter(three)
+    usual, flagged, by_ais = ax.collections
+    colors = [to_hex(part.get_facecolor()[0]).upper() for part in (usual, flagged, by_ais)]
+    assert colors == [COLORS[name] for name in ("mixture", "mixture", "ais")]
+    assert len(usual.get_paths()[0].vertices) != len(flagged.get_paths()[0].vertices)
+    names = ["log p(x) by importance sampling (2)", "log p(x) by AIS (1)", "status other than ok", "equal gaps"]
+    assert legend(ax) == names
 
 
 def test_the_diagonal_of_equal_gaps_does_not_change_the_limits(three):
@@ -179,7 +182,7 @@ def test_unusual_results_are_drawn_inside_the_limits(plot, frame):
         if line.get_transform() != ax.transData:  # a guide across the axes
             continue
         low, high = ax.get_xlim()
-        assert ((low <= np.asarray(line.get_xdata())) & (np.asarray(line.get_xdata()) <= high)).all()
+        assert within(low, line.get_xdata(), high)
 
 
 @pytest.mark.parametrize("plot", PLOTS)

@@ -10,8 +10,10 @@ from gapkit.core.errors import InputError
 from gapkit.ood import SCORES, describe, scores, separate
 from gapkit.ood.words import LABELS, area
 from gapkit.plots import roc, score_histogram, score_histograms
+from gapkit.plots.style import COLORS
 from tests.fast import only
 from tests.ood.samples import pair, sample
+from tests.plots.drawn import filled, stairs
 from tests.results.by_hand import make, nothing
 
 
@@ -25,8 +27,9 @@ def texts(ax):
 
 
 def bars(ax):
-    """Heights and edges of each histogram by its set."""
-    return {patch.get_label(): patch.get_data() for patch in ax.patches}
+    """Edges and heights of the histograms by set."""
+    colors = {"reference": COLORS["side"], "other": COLORS["encoder"]}
+    return {role: stairs(part)[:2] for role, color in colors.items() for part in filled(ax, color)}
 
 
 def test_every_curve_is_that_of_its_score():
@@ -86,20 +89,22 @@ def test_without_curves_the_figure_says_why(found, words):
 
 def test_histograms_are_shares_of_each_set():
     found = pair()
-    drawn = bars(score_histogram(found))
-    for role, name in (("reference", "mnist"), ("other", "letters")):
-        heights, edges, _ = drawn[name]
+    drawn = bars(ax := score_histogram(found))
+    for role in ("reference", "other"):
+        edges, heights = drawn[role]
         known = found.known("regret", role)
         expected, _ = np.histogram(np.clip(known, edges[0], edges[-1]), edges)
         np.testing.assert_allclose(heights, expected / len(known))
         assert heights.sum() == pytest.approx(1.0)
-    np.testing.assert_array_equal(drawn["mnist"][1], drawn["letters"][1])
+    np.testing.assert_array_equal(drawn["reference"][0], drawn["other"][0])
+    (rug,) = (part for part in ax.collections if hasattr(part, "get_segments"))
+    assert len(rug.get_segments()) == sum(len(found.known("regret", role)) for role in drawn)
 
 
 def test_values_far_out_are_in_the_outermost_bars():
     other = make([-1e6, -np.inf, *np.linspace(-99, -95, 58)], [-90.0] * 60, [-89.0] * 60)
     ax = score_histogram(separate(sample(3.0), other))
-    heights = bars(ax)["other"][0]
+    _, heights = bars(ax)["other"]
     assert heights[-1] >= 2 / 60
     assert heights.sum() == pytest.approx(1.0)
     assert ax.get_xlim()[1] < 100
