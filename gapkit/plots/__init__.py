@@ -14,6 +14,7 @@ from gapkit.plots.gap_distributions import gap_distributions
 from gapkit.plots.gap_scatter import gap_scatter
 from gapkit.plots.iwae_curve import iwae_curve
 from gapkit.plots.ladder import ladder
+from gapkit.plots.latent_correlations import latent_correlations
 from gapkit.plots.latents import latents
 from gapkit.plots.reliability import reliability
 from gapkit.plots.roc import roc
@@ -43,6 +44,7 @@ __all__ = [
     "iwae_curve",
     "ladder",
     "ladders",
+    "latent_correlations",
     "latents",
     "reliability",
     "roc",

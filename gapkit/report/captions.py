@@ -19,6 +19,7 @@ __all__ = [
     "IWAE_CURVE",
     "LADDER",
     "LATENTS",
+    "LATENT_CORRELATIONS",
     "LOCAL_STEPS",
     "RELIABILITY",
     "SAMPLES",
@@ -129,6 +130,10 @@ SAMPLES = Caption(
 AGGREGATE = Caption(
     "How to read: orange is where data are encoded, grey where samples start; where they part, samples are poor.",
     "q(z) is the mean of q(z|x) over the data. Lines hold half and 95% of the draws; at the right are quartiles.",
+)
+
+LATENT_CORRELATIONS = Caption(
+    "How to read: colours are latents that go together in the data; samples of independent latents do not.",
 )
 
 BITS = Caption(

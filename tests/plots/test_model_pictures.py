@@ -9,15 +9,16 @@ from matplotlib.collections import PolyCollection
 
 from gapkit.core.coverage import coverage
 from gapkit.core.errors import InputError
-from gapkit.plots import aggregate, bits_per_dimension, reliability, samples
+from gapkit.plots import aggregate, bits_per_dimension, latent_correlations, reliability, samples
 from gapkit.plots.aggregate import aggregated
+from gapkit.plots.latent_correlations import correlated
 from gapkit.plots.reliability import standardised
 from gapkit.report.figures import draw
 from gapkit.results.records import DataFacts
 from tests.plots.details import result, texts
 from tests.results.edited import of_parts
 
-PLOTS = [samples, aggregate, bits_per_dimension, reliability]
+PLOTS = [samples, aggregate, latent_correlations, bits_per_dimension, reliability]
 
 
 def model_details(shape=(8, 8), count=6, draws=50, dimensions=3, seed=0):
@@ -43,7 +44,7 @@ def test_they_leave_no_trace_and_know_their_splits(plot):
         plot(whole, split="validation")
 
 
-@pytest.mark.parametrize("plot", [samples, aggregate])
+@pytest.mark.parametrize("plot", [samples, aggregate, latent_correlations])
 def test_runs_without_these_arrays_say_so(plot):
     ax = plot(result())
     assert [text for text in texts(ax) if text.startswith("no ")]
@@ -74,6 +75,18 @@ def test_draws_on_a_line_have_no_contours_but_their_dots():
     details = model_details(draws=20)
     details["aggregate_q"][:, 1] = details["aggregate_q"][:, 0]
     assert aggregate(result(details)).child_axes
+
+
+def test_correlations_are_those_of_the_draws_by_dimension():
+    details = model_details()
+    details["aggregate_q"][:, 1] = -details["aggregate_q"][:, 2]  # dimensions 0 and 1
+    found = correlated(result(details))
+    assert found.pair == (0, 1)
+    assert found.strongest == pytest.approx(-1.0)
+    assert found.values == pytest.approx(np.corrcoef(details["aggregate_q"][:, [1, 2, 0]], rowvar=False), abs=1e-6)
+    details["aggregate_q"][:, 0] = 3.0  # one that does not vary goes with nothing
+    assert correlated(result(details)).values[2].tolist() == [0.0, 0.0, 0.0]
+    assert correlated(result(model_details(dimensions=1))) is None
 
 
 def test_bits_are_nats_over_the_dimensions_and_log_two():
@@ -113,4 +126,4 @@ def test_the_report_has_them_in_the_section_of_the_model():
     whole = result(model_details())
     split = next(iter(whole.summary_values.splits))
     names = [figure.name for figure in draw(whole, split, 1, "model")]
-    assert names[:2] == ["samples-1", "aggregate-1"]
+    assert names[:3] == ["samples-1", "aggregate-1", "latent-correlations-1"]

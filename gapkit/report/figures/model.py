@@ -2,8 +2,9 @@
 
 from matplotlib.axes import Axes
 
-from gapkit.plots import aggregate, bits_per_dimension, samples
+from gapkit.plots import aggregate, bits_per_dimension, latent_correlations, samples
 from gapkit.plots.aggregate import aggregated
+from gapkit.plots.latent_correlations import correlated
 from gapkit.plots.samples import sampled
 from gapkit.plots.selection import select
 from gapkit.report import captions
@@ -39,6 +40,17 @@ def _describe_aggregate(result: Result, split: str) -> str:
     )
 
 
+def _has_correlations(result: Result, split: str) -> bool:
+    return _has_aggregate(result, split) and correlated(result, split) is not None
+
+
+def _describe_correlations(result: Result, split: str) -> str:
+    found = correlated(result, split)
+    assert found is not None  # as above
+    one, other = found.pair
+    return f"Correlations of latents under q(z): the strongest is {found.strongest:+.2f}, of {one} and {other}."
+
+
 def _all_splits(result: Result, split: str) -> Axes:
     return bits_per_dimension(result)
 
@@ -65,5 +77,13 @@ def _describe_bits(result: Result, split: str) -> str:
 MODEL = (
     Drawing("samples", "model", samples, captions.SAMPLES, _describe_samples, applies=_has_samples, photographic=True),
     Drawing("aggregate", "model", aggregate, captions.AGGREGATE, _describe_aggregate, applies=_has_aggregate),
+    Drawing(
+        "latent-correlations",
+        "model",
+        latent_correlations,
+        captions.LATENT_CORRELATIONS,
+        _describe_correlations,
+        applies=_has_correlations,
+    ),
     Drawing("bits", "model", _all_splits, captions.BITS, _describe_bits, applies=_has_bits),
 )

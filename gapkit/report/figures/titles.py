@@ -8,6 +8,7 @@ from gapkit.plots.aggregate import aggregated
 from gapkit.plots.certificate import certified
 from gapkit.plots.gap_scatter import two_gaps
 from gapkit.plots.khat import KHATS, tails
+from gapkit.plots.latent_correlations import correlated
 from gapkit.plots.reliability import standardised
 from gapkit.plots.sandwich import bounded
 from gapkit.plots.selection import select
@@ -106,6 +107,13 @@ def _aggregate(result: Result, split: str) -> str:
     return f"q(z) is clearly not the prior in {found.apart} of {count_of(found.of, 'latent dimension')}"
 
 
+def _correlations(result: Result, split: str) -> str:
+    found = correlated(result, split)
+    if found is None:
+        return "Correlations of latents under q(z)"
+    return f"The strongest correlation of two latents under q(z) is {found.strongest:z.2f}".replace("-", MINUS)
+
+
 def _bits(result: Result, split: str) -> str:
     bits, top = bits_per_nat(result.summary_values.first.data), result.ladder.top
     level = select(result, split).quantities.get(top.name)
@@ -142,6 +150,7 @@ TITLES: dict[str, Callable[[Result, str], str]] = {
     "posterior-maps": _always("True posterior, q and q* of hard and typical datapoints"),
     "samples": _always("Typical datapoints, their reconstructions, and samples of the model"),
     "aggregate": _aggregate,
+    "latent-correlations": _correlations,
     "bits": _bits,
     "reliability": _reliability,
     "gallery": _always("The datapoints with the largest gaps, and what the decoder makes of them"),
