@@ -166,7 +166,8 @@ GALLERY = Caption(
     "mean reconstruction with draws from the encoder's q, that with draws from the fitted q*, and their "
     "difference (orange: q is brighter; blue: q* is brighter; one scale for all columns). The last row is the "
     "reconstruction from a single draw of the true posterior, by AIS where log p(x) is its estimate, else by "
-    "importance resampling. Where neither reconstruction looks like the data, the decoder cannot make them.",
+    "importance resampling; not known where the importance weights have collapsed onto one draw. Where neither "
+    "reconstruction looks like the data, the decoder cannot make them.",
 )
 
 CONTOURS = Caption(
@@ -177,5 +178,6 @@ CONTOURS = Caption(
     "and the thin one 95% of a density; the number in a corner says how much of the true posterior lies within "
     "the 95% line (95% would be ideal). With more than two latents, the axes are the two directions in which the "
     "posterior is farthest from q, chosen by other draws than those shown, so that q looks worse here than in "
-    "other directions.",
+    "other directions. The posterior is not known, and not shown, where the importance weights have collapsed: fewer "
+    "than ten of the draws count then.",
 )
