@@ -25,7 +25,7 @@ _MARKS = ("run.json", "comparison.json", "score.json", "refit.json", "amortizati
 _WRITTEN = {
     *_MARKS,
     *("datapoints.parquet", "datapoints.csv", "summary.json", "details.npz", "report.html", "report.pdf"),
-    *("compare.html", "compare.pdf", "score.html", "scores.parquet", "scores.csv"),
+    *("compare.html", "compare.pdf", "score.html", "score.pdf", "scores.parquet", "scores.csv", "pictures.npz"),
     *("model.pt", "encoder.pt"),
 }
 _STORED = re.compile(r".+\.safetensors")

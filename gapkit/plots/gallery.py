@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
+from gapkit.core.images import image_shape
 from gapkit.plots.names import shortened
 from gapkit.plots.reading import rows_of
 from gapkit.plots.selection import split_name
@@ -28,7 +29,6 @@ _SHADES = 31  # more cannot be distinguished, and make a heavier file
 # Below zero q is the brighter one, above it q*.
 _CHANGE = LinearSegmentedColormap.from_list("change", [COLORS["encoder"], "#ffffff", COLORS["family"]], N=_SHADES)
 _FAINTEST = 0.2  # of the range of brightness: differences are drawn no stronger than on this scale
-_SMALLEST, _SMALLEST_FLAT = 4, 64
 _LARGEST = 36  # pixels of a drawn tile along each side: larger ones would make a heavy file for the same picture
 _GAP = 0.06  # between tiles, in sides of a tile
 _ABREAST = 2  # gaps above a column, for which there is room in a line
@@ -85,23 +85,6 @@ def tiles(result: Result) -> dict[str, np.ndarray]:
     change = found["under_q_star"].astype(float) - found["under_q"].astype(float)
     found["difference"] = change if change.ndim == 3 else change.mean(-1)
     return {row: found[row] for row in _ROWS}
-
-
-def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """Channels, height and width of data that are images; None for others.
-
-    Example:
-        >>> image_shape((28, 28)), image_shape((784,)), image_shape((3, 32, 32)), image_shape((50,))
-        ((1, 28, 28), (1, 28, 28), (3, 32, 32), None)
-    """
-    if len(shape) == 1:
-        side = math.isqrt(shape[0])
-        return (1, side, side) if shape[0] >= _SMALLEST_FLAT and side * side == shape[0] else None
-    if len(shape) == 2:
-        shape = (1, *shape)
-    if len(shape) != 3 or shape[0] not in (1, 3) or min(shape[1:]) < _SMALLEST:
-        return None
-    return (shape[0], shape[1], shape[2])
 
 
 def _headings(result: Result, split: str) -> list[str]:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from gapkit.plots.gallery import gallery, image_shape
+from gapkit.core.images import image_shape
+from gapkit.plots.gallery import gallery
 from gapkit.report.figures import as_svg
 from gapkit.report.figures.details import DETAILS
 from tests.plots.details import pictures, result
