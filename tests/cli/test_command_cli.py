@@ -45,6 +45,28 @@ def test_all_commands_that_leave_a_run_keep_it(gapkit, given, tmp_path):
         assert values.get("run", values)["command"] == ["gapkit", *map(str, words)]
 
 
+def test_settings_of_a_file_are_written_out(gapkit, given, tmp_path):
+    lines = (
+        f'checkpoint = "{given}"',
+        "datapoints = 2",
+        "seed = 5",
+        'effort = "quick"',
+        "quiet = true",
+        'out = "c.json"',
+    )
+    (tmp_path / "run.toml").write_text("\n".join(lines))
+    code, _, err = gapkit("certify", "--config", "run.toml", "--seed", 7)
+    assert code == 0, err
+    first = json.loads((tmp_path / "c.json").read_text())
+    added = ["--datapoints", "2", "--effort", "quick", "--out", "c.json", "--quiet"]
+    assert first["command"] == ["gapkit", "certify", str(given), *added, "--seed", "7"]
+    (tmp_path / "run.toml").unlink()
+    (tmp_path / "c.json").unlink()
+    assert gapkit(*first["command"][1:])[0] == 0
+    again = json.loads((tmp_path / "c.json").read_text())
+    assert (again["command"], again["summary"]) == (first["command"], first["summary"])
+
+
 def test_a_series_keeps_it_in_every_run(gapkit, given, tmp_path):
     (tmp_path / "1.pt").write_bytes(given.read_bytes())
     (tmp_path / "2.pt").write_bytes(given.read_bytes())
