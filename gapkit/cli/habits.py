@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperOption
 
 from gapkit.cli.command import written_out
 from gapkit.cli.panels import in_panel, literal
@@ -114,7 +114,9 @@ class FlagsBothWays(TyperCommand):
         parser = super().make_parser(ctx)
         for option in self.params:
             long = next((word for word in option.opts if word.startswith("--")), "")
-            if long and getattr(option, "is_flag", False) and not option.secondary_opts and option.name not in _ONCE:
+            if not isinstance(option, TyperOption) or not option.is_flag or option.name in _ONCE:
+                continue
+            if long and not option.secondary_opts:
                 off = f"--no-{long.removeprefix('--')}"
                 parser.add_option(option, [off], dest=option.name, action="store_const", const=False)
         return parser
