@@ -110,6 +110,7 @@ __all__ = [
 
 register_view("plots", lambda: import_module("gapkit.plots"))
 register_view("tiles", lambda: import_module("gapkit.plots.gallery").tiles)
+register_view("progress_bar", lambda: import_module("gapkit.integrations.progress_bar").progress_bar)
 register_view("report", lambda: import_module("gapkit.report").write_report)
 register_view("to_arviz", lambda: import_module("gapkit.integrations.arviz").to_arviz)
 

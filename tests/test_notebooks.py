@@ -27,6 +27,16 @@ with provisionalcompleter():
 """
 
 
+STOPPED = """
+from gapkit.core.following import followed
+from gapkit.engine import Progress
+with followed(True) as show:
+    for done in range(1, 50):
+        show(Progress(done, 100, "fits"))
+    raise KeyboardInterrupt
+"""
+
+
 def read(name):
     return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
 
@@ -44,6 +54,8 @@ def executed(tmp_path_factory):
     async def run(name):
         notebook = read(name)
         notebook["cells"].append(nbformat.v4.new_code_cell(COMPLETE, id="complete"))
+        expected = {"tags": ["raises-exception"]}
+        notebook["cells"].append(nbformat.v4.new_code_cell(STOPPED, id="stopped", metadata=expected))
         client = NotebookClient(
             notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
         )
@@ -123,6 +135,14 @@ def test_the_quickstart_shows_bar_card_and_pictures(executed):
     assert 300 < size["width"] < 800
     assert "sandwich of" in printed(cells["certify"])
     assert "gapkit.Result test: 200 datapoints" in shown(cells["keep"], "text/plain")[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_work_that_stops_leaves_no_bar_running(name, executed):
+    bar, error = executed[name]["stopped"]["outputs"]  # one output, which was replaced in place
+    assert re.search("stopped at 49%  fits, ", bar["data"]["text/html"])
+    assert "<progress" not in bar["data"]["text/html"]
+    assert error["ename"] == "KeyboardInterrupt"
 
 
 def test_the_quickstart_s_remedy_helps(executed):

@@ -24,7 +24,7 @@ from gapkit.cli.doctor import doctor
 from gapkit.cli.examples import BEGIN, EXAMPLES, as_epilog
 from gapkit.cli.export import export
 from gapkit.cli.folder import kept, watched_claims
-from gapkit.cli.habits import with_habits
+from gapkit.cli.habits import FlagsBothWays, with_habits
 from gapkit.cli.inspect import init, inspect
 from gapkit.cli.plan import plan
 from gapkit.cli.refit import refit
@@ -80,7 +80,8 @@ app = typer.Typer(
 
 def _add(panel: str, command: Callable[..., None], **habits: bool) -> None:
     name = command.__name__
-    app.command(name, rich_help_panel=panel, epilog=as_epilog(EXAMPLES[name]))(with_habits(command, **habits))
+    epilog = as_epilog(EXAMPLES[name])
+    app.command(name, cls=FlagsBothWays, rich_help_panel=panel, epilog=epilog)(with_habits(command, **habits))
 
 
 _add("Begin here", demo, reports=True)

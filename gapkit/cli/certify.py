@@ -1,5 +1,6 @@
 """``gapkit certify``: is AIS close to the truth on this model? A lower and an upper bound on simulated data."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +9,9 @@ import typer
 from gapkit.cli.command import command
 from gapkit.cli.console import progress_bar
 from gapkit.cli.folder import claim_file
-from gapkit.cli.options import Allow, Checkpoint, Condition, Device, Effort, LabelColumn, Seed
+from gapkit.cli.options import Allow, Checkpoint, Condition, Device, Effort, LabelColumn, OverwriteFile, Seed
 from gapkit.cli.reading import reads_model
+from gapkit.cli.replacing import require_ours
 from gapkit.cli.saying import answer, made
 from gapkit.cli.streams import console
 from gapkit.core.errors import InputError
@@ -35,10 +37,13 @@ def certify(
     seed: Seed = 0,
     device: Device = "cpu",
     out: Annotated[Path | None, typer.Option(help="File to write the summary to, .json.")] = None,
+    overwrite: OverwriteFile = False,
 ) -> None:
     """Bracket log p(x) of data simulated from the model: forward AIS from below, backward AIS from above."""
     if out is not None:
-        claim_file(out, f"write the certificate to {out}")
+        if overwrite:
+            require_ours(out, _is_certificate)
+        claim_file(out, f"write the certificate to {out}", replaced=overwrite)
     if (data is None) != (condition is None):
         one, other = ("--condition", "--data") if data is None else ("--data", "--condition")
         do = "give both for a conditional model (conditions lie beside data), and none of them for any other"
@@ -79,3 +84,13 @@ def certify(
         }
         write_json(out, facts)
         made("certificate", out)
+
+
+def _is_certificate(path: Path) -> bool:
+    """Whether a file is what this command writes, by the command that it names."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    words = values.get("command") if isinstance(values, dict) else None
+    return isinstance(words, list) and words[:2] == ["gapkit", "certify"] and {"summary", "settings"} <= set(values)

@@ -1,14 +1,18 @@
 """``gapkit export``: the table of a finished run in a format that other programs read."""
 
+import csv
 import os
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gapkit.cli.folder import claim_file
+from gapkit.cli.options import OverwriteFile
+from gapkit.cli.replacing import require_ours
 from gapkit.cli.report import write_files
 from gapkit.core.errors import InputError
 
@@ -24,6 +28,7 @@ def export(
     run: Annotated[Path, typer.Argument(help="The folder of a finished analysis.")],
     form: Annotated[str, typer.Option("--format", help="csv.")] = "csv",
     out: Annotated[Path | None, typer.Option(help="File to write.", show_default="RUN/datapoints.FORMAT")] = None,
+    overwrite: OverwriteFile = False,
 ) -> None:
     """Write the table of a finished run for other programs: one row per datapoint, with all digits."""
     if form not in _WRITERS:
@@ -45,7 +50,21 @@ def export(
         differs = os.path.exists(path) and path.read_bytes() != content
     except OSError as error:
         raise InputError(asked, str(error), do) from error
-    if differs:
-        raise InputError(asked, "another file of that name", f"{do}, or remove it first")
+    if differs and overwrite:
+        require_ours(path, partial(_is_table, result=result))
+    elif differs:
+        raise InputError(asked, "another file of that name", f"{do}, or replace an earlier table with --overwrite")
     write_files(path.parent, {path.name: content})
     typer.echo(f"table: {path}")
+
+
+def _is_table(path: Path, result: "Result") -> bool:
+    """Whether a file is a table of datapoints and nothing else: the columns of one, and as many cells in every row."""
+    from gapkit.results.run_schema import required
+
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            head, *rows = csv.reader(file)
+    except (OSError, ValueError, csv.Error):
+        return False
+    return set(required(result.ladder)) <= set(head) and all(len(row) == len(head) for row in rows)

@@ -108,7 +108,7 @@ def claim_file(out: Path, asked: str, *, replaced: bool = False) -> None:
     if os.path.isdir(out):
         raise InputError(asked, "a folder of that name", do)
     if os.path.lexists(out) and not replaced:
-        raise InputError(asked, "a file of that name", do)
+        raise InputError(asked, "a file of that name", f"{do}, or replace it with --overwrite")
     if not os.path.isdir(out.parent):
         raise InputError(asked, f"no folder {out.parent} that can be written to", f"make the folder, or {do}")
     _try(out.parent, (out.name,), asked, do)

@@ -7,19 +7,22 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
+from gapkit.cli.command import written_out
 from gapkit.cli.panels import in_panel, literal
 from gapkit.cli.places import read_by
 from gapkit.cli.replacing import sparing
 from gapkit.cli.saying import Saying, said
-from gapkit.cli.settings import Setting, as_toml, read_settings, settings_of
+from gapkit.cli.settings import Setting, as_toml, as_words, read_settings, settings_of
 from gapkit.core.errors import InputError, printable
 
-__all__ = ["with_habits"]
+__all__ = ["FlagsBothWays", "with_habits"]
 
 _JSON = Annotated[
     bool, typer.Option("--json", help="Print the answer as one JSON object, and all else to standard error.")
@@ -34,6 +37,7 @@ _PRINT = Annotated[
     bool, typer.Option("--print-config", help="Print the settings of this command as a --config file, and stop.")
 ]
 _OF_ALL = ("config", "print_config")
+_ONCE = ("help", "print_config")  # flags that end a command, of which no file has one
 
 
 def with_habits(
@@ -71,15 +75,18 @@ def with_habits(
     @functools.wraps(command)
     def run(*, context: typer.Context, **values: Any) -> None:
         read = context.default_map or {}
+        from_file = {name for name in values if name in read and _is_of_file(context, name)}
         values |= {name: read[name] for name in values if name in read and values[name] in ((), [], None)}
         if values["print_config"]:
             typer.echo(as_toml(context.info_name or "", values, known()), nl=False)
             return
+        added = as_words({name: values[name] for name in from_file}, known())
         asked = {name: values.pop(name) for name in given}
         how = Saying(
             json=asked.get("as_json", False), quiet=asked.get("quiet", False), verbose=asked.get("verbose", False)
         )
-        with _told_more(how), said(how), sparing(tuple(read_by(values))):
+        repeated = written_out(added) if asked["config"] is not None else nullcontext()
+        with _told_more(how), said(how), sparing(tuple(read_by(values))), repeated:
             command(**values)
             _tell_seconds(how)
         if asked.get("open_report"):
@@ -89,6 +96,30 @@ def with_habits(
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     run.__doc__ = literal(inspect.getdoc(command) or "")
     return run
+
+
+def _is_of_file(context: typer.Context, name: str) -> bool:
+    """Whether a parameter has the value of the settings file, and neither one of its own nor just its default."""
+    return getattr(context.get_parameter_source(name), "name", "") in ("DEFAULT_MAP", "DEFAULT")
+
+
+class FlagsBothWays(TyperCommand):
+    """A command each of whose flags can be switched off too, ``--no-FLAG``, which a settings file may have switched on.
+
+    Help names only the flags.
+    """
+
+    def make_parser(self, ctx: Any) -> Any:
+        """Let the parser know the negative forms."""
+        parser = super().make_parser(ctx)
+        for option in self.params:
+            long = next((word for word in option.opts if word.startswith("--")), "")
+            if not isinstance(option, TyperOption) or not option.is_flag or option.name in _ONCE:
+                continue
+            if long and not option.secondary_opts:
+                off = f"--no-{long.removeprefix('--')}"
+                parser.add_option(option, [off], dest=option.name, action="store_const", const=False)
+        return parser
 
 
 def _config_option(known: Callable[[], dict[str, Setting]]) -> Any:
@@ -102,7 +133,10 @@ def _config_option(known: Callable[[], dict[str, Setting]]) -> Any:
                     parameter.required = False
         return path
 
-    words = "Take options from this TOML file, such as limit = 100; those of the command line go before it."
+    words = (
+        "Take options from this TOML file, such as limit = 100; those of the command line go before it, and --no-FLAG "
+        "switches off a flag."
+    )
     return Annotated[Path | None, typer.Option("--config", help=words, is_eager=True, callback=read)]
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "Effort",
     "LabelColumn",
     "Overwrite",
+    "OverwriteFile",
     "ScaleOption",
     "Seed",
 ]
@@ -49,6 +50,9 @@ ScaleOption = Annotated[
 ]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace earlier results of gapkit in the folder; anything else is refused.")
+]
+OverwriteFile = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an earlier file of this command; anything else is refused.")
 ]
 Effort = Annotated[str, typer.Option(help="quick, standard or thorough.")]
 Seed = Annotated[int, typer.Option(help="Decides everything random.")]

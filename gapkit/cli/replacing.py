@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ import typer
 from gapkit.cli.lock import LOCK, REQUEST, STORE, refuse_if_busy
 from gapkit.core.errors import InputError, printable
 
-__all__ = ["replacing", "set_aside", "sparing"]
+__all__ = ["replacing", "require_ours", "set_aside", "sparing"]
 
 _MARKS = ("run.json", "comparison.json", "score.json", "refit.json", "amortization.json", "done.json")
 _WRITTEN = {
     *_MARKS,
     *("datapoints.parquet", "datapoints.csv", "summary.json", "details.npz", "report.html", "report.pdf"),
-    *("compare.html", "compare.pdf", "score.html", "scores.parquet", "scores.csv"),
+    *("compare.html", "compare.pdf", "score.html", "score.pdf", "scores.parquet", "scores.csv", "pictures.npz"),
     *("model.pt", "encoder.pt"),
 }
 _STORED = re.compile(r".+\.safetensors")
@@ -73,6 +73,27 @@ def set_aside(out: Path) -> None:
     except OSError as error:
         raise InputError(asked, error.strerror or type(error).__name__, "choose another --out") from error
     aside.append(_Aside(out, before))
+
+
+def require_ours(out: Path, is_ours: Callable[[Path], bool]) -> None:
+    """Refuse to replace a single file that gapkit did not write; the old one stays until the new one is whole.
+
+    Args:
+        out: the file; one that is not there is no obstacle.
+        is_ours: tells by its content whether it is what the command writes.
+
+    Raises:
+        InputError: it is something else, or a link.
+    """
+    if not os.path.lexists(out) or out.is_dir():
+        return
+    if out.is_symlink():
+        found = f"a symbolic link to {os.readlink(out)}"
+    elif is_ours(out):
+        return
+    else:
+        found = "a file that gapkit did not write, or that was changed"
+    raise InputError(f"--overwrite {out}", found, "choose another --out, or remove it yourself")
 
 
 def _names(out: Path) -> Iterator[Path]:

@@ -123,6 +123,7 @@ def score(
             loaded.model,
             sets,
             spec,
+            labels={role: next(iter(each.labels.values())) for role, each in opened.items()},
             other_x=None if beside_x else sets[first] if bank is None else bank,
             condition=beside_x or None,
             device=device,
@@ -202,6 +203,7 @@ def _analyze(model: Any, sets: Mapping[str, "Tensor"], spec: Any, **options: Any
 def _scored(result: "Result", sets: Mapping[str, "Tensor"], names: Mapping[str, str], seed: int) -> "Scored":
     from gapkit.ood import describe, scores, separate
     from gapkit.ood.complexity import compressed_nats, image_obstacle
+    from gapkit.ood.miniatures import most_unusual
 
     arrays = [x.numpy() for x in sets.values()]
     obstacle = image_obstacle(*arrays)
@@ -212,7 +214,8 @@ def _scored(result: "Result", sets: Mapping[str, "Tensor"], names: Mapping[str, 
         found = separate(tables["reference"], tables["other"], seed=seed)
     else:
         found = describe(tables["other"])
-    return _noted(found, notes, result.run)
+    of = {found.summary_values.sets[role].name: x for role, x in zip(sets, arrays, strict=True)}
+    return _noted(replace(found, pictures=most_unusual(found.datapoints, of)), notes, result.run)
 
 
 def _noted(found: "Scored", notes: list[str], run: Mapping[str, Any]) -> "Scored":

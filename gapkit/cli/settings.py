@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 from gapkit.core.errors import InputError
 
-__all__ = ["Setting", "as_toml", "read_settings", "settings_of"]
+__all__ = ["Setting", "as_toml", "as_words", "read_settings", "settings_of"]
 
 _MEANT: dict[str, tuple[tuple[type, ...], str]] = {
     "bool": ((bool,), "true or false"),
@@ -102,6 +102,35 @@ def settings_of(parameters: Iterable[inspect.Parameter]) -> dict[str, Setting]:
         value = next((word for word in words if word in _MEANT), "str")
         found[key] = Setting(key, parameter.name, value, "list" in words, argument)
     return found
+
+
+def as_words(values: Mapping[str, Any], known: Mapping[str, Setting]) -> list[str]:
+    """Settings as words of a command line.
+
+    Args:
+        values: by the names of parameters; those that are not there are left out.
+        known: what the command takes.
+
+    Example:
+        >>> split, resume = Setting("split", "a", "str", True, False), Setting("resume", "b", "bool", False, False)
+        >>> as_words({"a": ["test", "train"], "b": False}, {"split": split, "resume": resume})
+        ['--split', 'test', '--split', 'train', '--no-resume']
+    """
+    options, arguments = list[str](), list[str]()
+    for key, setting in known.items():
+        if setting.name not in values:
+            continue
+        value = values[setting.name]
+        each = [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
+        if setting.argument:
+            arguments += each
+        elif isinstance(value, bool):
+            options.append(f"--{'' if value else 'no-'}{key}")
+        else:  # a value that begins with a dash is not to be taken for an option
+            options += [
+                word for one in each for word in ([f"--{key}={one}"] if one.startswith("-") else [f"--{key}", one])
+            ]
+    return [*arguments, *options]
 
 
 def read_settings(path: Path, known: Mapping[str, Setting]) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def train(
     checkpoint_every: Annotated[int, typer.Option(help="Epochs between checkpoints; 0 writes none.")] = 0,
     seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
     device: Device = "cpu",
-    overwrite: Annotated[bool, typer.Option(help="Replace an earlier model in the folder.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier model in the folder.")] = False,
 ) -> None:
     """Train a reference VAE and write OUT/model.pt."""
     widths = parse_widths("--hidden", hidden)  # cheap checks before torch is imported

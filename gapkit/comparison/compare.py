@@ -2,10 +2,11 @@
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from gapkit.comparison.agreement import check_same_data, share_noise, unlike
@@ -24,6 +25,7 @@ from gapkit.core.errors import InputError
 from gapkit.core.views import view
 from gapkit.ladder import Ladder, beside, error_of, side_name
 from gapkit.results import Result
+from gapkit.results.miniatures import kept_miniatures
 from gapkit.results.summary_frame import summary_frame
 from gapkit.results.with_errors import WithErrors
 
@@ -42,10 +44,13 @@ class Comparison:
             share, and the differences of every other run from the first over those that the two share.
         datapoints: one row per split, other run and shared datapoint with the differences, see
             :func:`gapkit.comparison.differences.paired`.
+        pictures: small ones of the datapoints that runs keep, by split and index, 8-bit levels of shape (H, W) or
+            (H, W, 3); none where data are no images.
     """
 
     summary_values: ComparisonSummary
     datapoints: pd.DataFrame
+    pictures: Mapping[tuple[str, int], np.ndarray] = field(default_factory=dict)
 
     def sentences(self, split: str | None = None) -> list[str]:
         """What follows from a split, the first one if none is named, in words, the most important first."""
@@ -154,7 +159,8 @@ def compare(runs: Mapping[str, Result]) -> Comparison:
             every.append(pairs)
         frames += every
         whole = {name: tables[name][split] for name in runs}
-        parts[split] = _compared(runs, split, whole, ladder, differences, _changed(every, ladder))
+        changed = _labelled(_changed(every, ladder), whole[first])
+        parts[split] = _compared(runs, split, whole, ladder, differences, changed)
     for name, _ in others:
         if not any(part.differences[name].common for part in parts.values()):
             found = f"no datapoint of {', '.join(splits)} in common by index"
@@ -167,7 +173,8 @@ def compare(runs: Mapping[str, Result]) -> Comparison:
         series=find_series(runs),
         notes=(*notes, *unlike(runs), *_left_aside(runs, splits)),
     )
-    return Comparison(summary, pd.concat(frames, ignore_index=True))
+    pictures = {place: image for result in runs.values() for place, image in kept_miniatures(result).items()}
+    return Comparison(summary, pd.concat(frames, ignore_index=True), pictures)
 
 
 def _common_splits(runs: Mapping[str, Result]) -> list[str]:
@@ -260,6 +267,14 @@ def _changed(frames: list[pd.DataFrame], ladder: Ladder) -> list[dict[str, Any]]
     kept = ["run", "index", f"{total}_reference", f"{total}_run"]
     kept += [column for part in (*ladder.told, ladder.top) for column in (part.name, error_of(part.name))]
     return rows[kept].to_dict("records")
+
+
+def _labelled(rows: list[dict[str, Any]], table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The same with the labels of the datapoints, where the first run has some."""
+    if "label" not in table:
+        return rows
+    labels = table.loc[[row["index"] for row in rows], "label"].astype(object)
+    return [{**row, "label": None if pd.isna(label) else label} for row, label in zip(rows, labels, strict=True)]
 
 
 def _left_aside(runs: Mapping[str, Result], splits: list[str]) -> list[str]:

@@ -75,7 +75,7 @@ class ComparedSplit(Record):
         levels: each run's own means over the datapoints used, by run and name.
         differences: every other run against the first one.
         changed: the datapoints whose total gap changed most, the largest change first: columns of the table of
-            differences by name, for each of them ``run`` and ``index`` too.
+            differences by name, for each of them ``run`` and ``index`` too, and ``label`` where there are labels.
     """
 
     datapoints: int

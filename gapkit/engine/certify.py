@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 
 from gapkit.core.errors import InputError
+from gapkit.core.following import followed
 from gapkit.core.randomness import Key
 from gapkit.core.trees import Tree
 from gapkit.doctor import checked_device, examine, moved_to, told
@@ -92,7 +93,7 @@ def certify(
     device: torch.device | str = "cpu",
     allow: Sequence[str] = (),
     condition: Tree = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress], None] | bool | None = None,
 ) -> BdmcCertificate:
     """Simulate data from the model and bracket their log p(x) with AIS and reverse AIS (BDMC).
 
@@ -107,7 +108,7 @@ def certify(
         device: where to compute.
         allow: names of checks (``gapkit.doctor.CHECKS``) whose failing is known and does not stop the work.
         condition: of a conditional model: conditions to simulate with, a row each, spread over the datapoints.
-        progress: called after every stage.
+        progress: called after every stage; True shows a bar, as ``gapkit.progress_bar()`` does.
 
     Raises:
         InputError: fewer than two datapoints, ``spec`` together with ``effort`` or ``seed``, a model that cannot be
@@ -126,14 +127,14 @@ def certify(
     device, began = checked_device(device), time.time()
     if condition is None:
         require_condition(model, "give conditions to simulate with: condition=, or --data DATA --condition NAME")
-    with frozen(model), moved_to(model, device):
+    with followed(progress) as show, frozen(model), moved_to(model, device):
         points, _ = drawn_from(model, num_datapoints, spec.seed, conditions(model, condition, device), device)
         model = in_real_coordinates(model, points[:1].inputs, points[:1].condition, strict=True)
         told(examine(model, points, allow=allow, target_se=spec.evidence.target_se))
         like = stages.like_of(model, points)
         bank = build_shared_bank(like, {"simulated": points}, None, spec)
         widened = misses(like, bank, spec).widen
-        found = sandwiches(like, bank, spec, num_datapoints, progress, widened=widened)
+        found = sandwiches(like, bank, spec, num_datapoints, show, widened=widened)
     settings = {**spec.to_dict(), "num_datapoints": num_datapoints, "seconds": time.time() - began}
     return BdmcCertificate(found.datapoints, found.summary_values, settings)
 

@@ -4,6 +4,7 @@ What the units kept (:mod:`gapkit.engine.chosen`) is decoded and drawn from on r
 table is the same with and without.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -87,6 +88,7 @@ def make_details(
 def _gallery(worst: Sequence[Kept], like: Target, spec: AnalysisSpec) -> dict[str, np.ndarray]:
     """Each datapoint, its mean reconstruction under q and under q*, and that of one posterior draw."""
     rows: dict[str, list[np.ndarray]] = {name: [] for name in ("x", "under_q", "under_q_star", "posterior_sample")}
+    effective = []
     for kept in worst:
         target = target_of(like.model, kept.points, like)
         q, star = posterior_of(like.model, kept.points), next(iter(kept.fits.values()))
@@ -94,26 +96,30 @@ def _gallery(worst: Sequence[Kept], like: Target, spec: AnalysisSpec) -> dict[st
         rows["under_q"].append(reconstruction(target, q, kept.key))
         rows["under_q_star"].append(reconstruction(target, star, kept.key))
         try:
-            z = _posterior_draw(target, kept, spec)
+            z, size = _posterior_draw(target, kept, spec)
             sample = mean_of(target.decode(z)).reshape(target.x.shape[1:]).cpu().numpy()
         except ValueError:  # no posterior draw, but the other pictures stand
-            sample = np.full(target.x.shape[1:], np.nan)
+            sample, size = np.full(target.x.shape[1:], np.nan), math.nan
         rows["posterior_sample"].append(sample)
+        effective.append(size)
     arrays = {f"worst_{name}": np.stack(parts).astype(np.float32) for name, parts in rows.items()}
-    return {"worst_index": np.array([kept.index for kept in worst]), **arrays}
+    indices = np.array([kept.index for kept in worst])
+    return {"worst_index": indices, **arrays, "worst_effective": np.array(effective, np.float32)}
 
 
-def _posterior_draw(target: Target, kept: Kept, spec: AnalysisSpec) -> Tensor:
+def _posterior_draw(target: Target, kept: Kept, spec: AnalysisSpec) -> tuple[Tensor, float]:
     """One draw, shape (1, D), in the way log p(x) was estimated: from the proposals, or where a chain of AIS ended.
+
+    Also the effective sample size of the weights by which it was chosen.
 
     Raises:
         ValueError: there is no proposal, or no draw has a posterior density.
     """
     if not kept.annealed or kept.proposal is None:
-        return posterior_draws(target, kept, spec.evidence.pooled.num_samples)[0]
+        return posterior_draws(target, kept, spec.evidence.pooled.num_samples)
     ais = replace(spec.evidence.ais, stage="details/ais")
     run, _ = ais.forward(ais.plans(target, kept.proposal, kept.key))
-    return _resampled(run.z, run.log_w, kept.key, "ais", 1)[0]
+    return _resampled(run.z, run.log_w, kept.key, "ais", 1)
 
 
 def posterior_draws(

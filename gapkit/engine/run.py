@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gapkit.core.errors import GapkitWarning
+from gapkit.core.following import followed
 from gapkit.core.trees import Tree
 from gapkit.engine.begin import Begun, begun
 from gapkit.engine.execute import Executor, Local
@@ -52,7 +53,7 @@ def analyze(
     bounds: Mapping[str, Estimator] | None = None,
     ladder: Ladder = STANDARD,
     device: torch.device | str = "cpu",
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress], None] | bool | None = None,
     provenance: Mapping[str, Any] | None = None,
     store: Store | None = None,
     executor: Executor | None = None,
@@ -91,7 +92,7 @@ def analyze(
         ladder: the rungs and the gaps between them. Beside log p(x), L[q*] and L[q] it may have rungs of ``encoders``
             between the last two, called ``elbo_NAME``; such an encoder then stands on the ladder and not beside it.
         device: where to compute.
-        progress: called after every stage.
+        progress: called after every stage; True shows a bar, as ``gapkit.progress_bar()`` does.
         provenance: further facts for ``run.json``.
         store: keeps what each stage gave (:class:`gapkit.engine.Memory`), so that a later analysis with the same store
             makes only what is new in it: one more family, say. None keeps nothing beyond this run.
@@ -129,7 +130,11 @@ def analyze(
         device=device,
     )
     began, executor, further = time.time(), executor or Local(), 1 + (spec.certificate > 0) + (spec.details > 0)
-    with executor.session(), begun(model, given, spec, progress, further, when_ready=executor.start) as analysis:
+    with (
+        followed(progress) as show,
+        executor.session(),
+        begun(model, given, spec, show, further, when_ready=executor.start) as analysis,
+    ):
         before = analysis.work.like.work.copy()
         gathered, search = _measured(analysis, store or temporary(analysis.work), executor)
         executor.release()  # of workers, whom nothing below needs

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gapkit.engine.progress import Progress
+    from gapkit.training.progress import EpochReport
 
 __all__ = ["plain_lines", "progress_bar"]
 
 _CELLS = 30  # of the bar on a terminal
 
 
-def progress_bar() -> "Callable[[Progress], None]":
-    """Return a callback for ``gapkit.analyze`` and ``gapkit.certify`` that shows how far they are.
+def progress_bar() -> "Callable[[Progress | EpochReport], None]":
+    """Return a callback for ``gapkit.analyze``, ``gapkit.certify`` and trainings that shows how far they are.
+
+    It is what ``progress=True`` stands for.
 
     In Jupyter it is a bar under the cell, on a terminal a line that is written anew, elsewhere about ten lines in all;
     the last two go to standard error.
@@ -32,18 +35,19 @@ def progress_bar() -> "Callable[[Progress], None]":
         >>> certificate = gapkit.certify(model, num_datapoints=2, effort="quick", progress=progress_bar())
     """
     if _in_notebook():
-        return _notebook_bar()
+        return _NotebookBar()
     if sys.stderr.isatty():
-        return _terminal_line()
+        return _TerminalLine()
     return plain_lines(lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
 
 
-def plain_lines(write: Callable[[str], None]) -> "Callable[[Progress], None]":
+def plain_lines(write: Callable[[str], None]) -> "Callable[[Progress | EpochReport], None]":
     """Return a callback that writes about ten lines in all, such as " 40%  fits"."""
     last = -1
 
-    def show(step: "Progress") -> None:
+    def show(report: "Progress | EpochReport") -> None:
         nonlocal last
+        step = _as_step(report)
         if step.done <= 1:
             last = -1  # another analysis with the same callback
         tenth = 10 * step.done // step.total
@@ -61,46 +65,75 @@ def _in_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def _notebook_bar() -> "Callable[[Progress], None]":
-    from IPython.display import display  # there, as this runs in a notebook
+class _NotebookBar:
+    """One output under the cell, which is replaced in place."""
 
-    shown: Any = None
-    began = time.perf_counter()
+    def __init__(self) -> None:
+        self._shown: Any = None
+        self._step: Progress | None = None
+        self._began = time.perf_counter()
 
-    def show(step: "Progress") -> None:
-        nonlocal shown, began
-        first = shown is None or step.done <= 1  # another analysis gets a bar of its own
+    def __call__(self, report: "Progress | EpochReport") -> None:
+        from IPython.display import display  # there, as this runs in a notebook
+
+        step = _as_step(report)
+        first = self._shown is None or step.done <= 1  # another analysis gets a bar of its own
         if first:
-            began = time.perf_counter()
-        seconds = time.perf_counter() - began
-        bundle = {"text/html": _as_html(step, seconds), "text/plain": _as_text(step, seconds)}
+            self._began = time.perf_counter()
+        self._step = step if step.done < step.total else None
+        text = _as_text(step, time.perf_counter() - self._began)
+        bar = f'<progress value="{step.done}" max="{step.total}" style="width:18em;vertical-align:middle"></progress> '
+        bundle = _bundle(bar, text)
         if first:
-            shown = display(bundle, raw=True, display_id=True)
+            self._shown = display(bundle, raw=True, display_id=True)
         else:
-            shown.update(bundle, raw=True)
+            self._shown.update(bundle, raw=True)
 
-    return show
+    def stopped(self) -> None:
+        """Say in place of the bar where the work stopped; one that is done stays."""
+        if self._shown is not None and self._step is not None:
+            text = _as_text(self._step, time.perf_counter() - self._began)
+            self._shown.update(_bundle("", f"stopped at {text}"), raw=True)
+            self._step = None
 
 
-def _terminal_line() -> "Callable[[Progress], None]":
-    began = time.perf_counter()
+class _TerminalLine:
+    """A line that is written anew."""
 
-    def show(step: "Progress") -> None:
-        nonlocal began
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._open = False
+
+    def __call__(self, report: "Progress | EpochReport") -> None:
+        step = _as_step(report)
         if step.done <= 1:
-            began = time.perf_counter()
+            self._began = time.perf_counter()
         full = _CELLS * step.done // step.total
         bar = "━" * full + " " * (_CELLS - full)
-        end = "\n" if step.done >= step.total else ""
-        sys.stderr.write(f"\r{bar} {_as_text(step, time.perf_counter() - began):<40}{end}")
+        self._open = step.done < step.total
+        end = "" if self._open else "\n"
+        sys.stderr.write(f"\r{bar} {_as_text(step, time.perf_counter() - self._began):<40}{end}")
         sys.stderr.flush()
 
-    return show
+    def stopped(self) -> None:
+        """End the line, so that what is said of the error has one of its own."""
+        if self._open:
+            sys.stderr.write("\n")
+            sys.stderr.flush()
+            self._open = False
 
 
-def _as_html(step: "Progress", seconds: float) -> str:
-    bar = f'<progress value="{step.done}" max="{step.total}" style="width:18em;vertical-align:middle"></progress>'
-    return f'<div role="status">{bar} {html.escape(_as_text(step, seconds))}</div>'
+def _bundle(bar: str, text: str) -> dict[str, str]:
+    return {"text/html": f'<div role="status">{bar}{html.escape(text)}</div>', "text/plain": text}
+
+
+def _as_step(report: "Progress | EpochReport") -> "Progress":
+    """The report of a training as a stage of it."""
+    from gapkit.engine.progress import Progress
+
+    if isinstance(report, Progress):
+        return report
+    return Progress(report.epoch, report.epochs, f"loss {report.loss:.2f}")
 
 
 def _as_text(step: "Progress", seconds: float) -> str:

@@ -16,6 +16,7 @@ from gapkit.ood.records import Detection, Lead, Quantiles, ScoredSet, ScoreSumma
 from gapkit.ood.roc import auc, auc_difference, false_positives
 from gapkit.ood.scored import ROLES, SCORES, Scored, known_values
 from gapkit.results import Result
+from gapkit.results.miniatures import kept_miniatures
 
 __all__ = ["describe", "scores", "separate"]
 
@@ -38,9 +39,10 @@ def scores(
         complexity: length of each datapoint after a general compressor, in nats, shape (N,), if it is known.
 
     Returns:
-        One row per datapoint: ``index``, ``data`` (the name), and in nats ``regret`` (the amortization gap),
-        ``total_gap``, ``negative_elbo``, ``negative_log_px``, and with ``complexity`` also ``input_complexity``
-        (-log p(x) minus that length), with their Monte Carlo errors ``*_se``; ``elbo``, ``log_px`` and ``status``.
+        One row per datapoint: ``index``, ``data`` (the name), ``label`` where there are labels, and in nats ``regret``
+        (the amortization gap), ``total_gap``, ``negative_elbo``, ``negative_log_px``, and with ``complexity`` also
+        ``input_complexity`` (-log p(x) minus that length), with their Monte Carlo errors ``*_se``; ``elbo``,
+        ``log_px`` and ``status``.
 
     Raises:
         InputError: no such split, a ladder without a gap of the encoder, or lengths of another number of datapoints.
@@ -51,6 +53,8 @@ def scores(
         raise InputError(f"split {chosen!r}", f"the splits {', '.join(splits) or '(none)'}", "use one of these")
     rows = result.datapoints[result.datapoints["split"].astype(str) == chosen].reset_index(drop=True)
     columns: dict[str, Any] = {"index": rows["index"], "data": chosen if name is None else name}
+    if "label" in rows and rows["label"].notna().any():
+        columns["label"] = rows["label"]
     encoder, total = result.ladder.gap_of("encoder"), result.ladder.total
     top, bottom = result.ladder.top, result.ladder.bottom
     if encoder is None:
@@ -82,7 +86,8 @@ def describe(other: Result | pd.DataFrame, name: str = "data") -> Scored:
         InputError: an empty table.
     """
     table = _table(other, name)
-    return Scored(table, ScoreSummary({"other": _set(table)}, None), _run_of({"other": other}))
+    summary = ScoreSummary({"other": _set(table)}, None)
+    return Scored(table, summary, _run_of({"other": other}), _pictures(other, table))
 
 
 def separate(
@@ -125,7 +130,8 @@ def separate(
     leads = {name: _lead(tables, order[0], name) for name in order[1:]}
     values = ScoreSummary(sets, Separation(found, tuple(order), order[0], leads, seed))
     run = _run_of({"reference": reference, "other": other})
-    return Scored(pd.concat(tables, ignore_index=True), values, run)
+    pictures = _pictures(reference, tables[0]) | _pictures(other, tables[1])
+    return Scored(pd.concat(tables, ignore_index=True), values, run, pictures)
 
 
 def _table(data: Result | pd.DataFrame, name: str) -> pd.DataFrame:
@@ -137,6 +143,13 @@ def _table(data: Result | pd.DataFrame, name: str) -> pd.DataFrame:
 
 def _run_of(data: Mapping[str, Result | pd.DataFrame]) -> dict[str, Any]:
     return {role: dict(each.run) for role, each in data.items() if isinstance(each, Result) and each.run}
+
+
+def _pictures(data: Result | pd.DataFrame, table: pd.DataFrame) -> dict[tuple[str, int], np.ndarray]:
+    """Those that an analysis keeps of its first split, by the name of the data set."""
+    first = data.datapoints["split"].iloc[0] if isinstance(data, Result) else None
+    kept = kept_miniatures(data) if isinstance(data, Result) else {}
+    return {(table["data"].iloc[0], index): image for (split, index), image in kept.items() if split == first}
 
 
 def _set(table: pd.DataFrame) -> ScoredSet:

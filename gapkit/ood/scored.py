@@ -11,6 +11,7 @@ import pandas as pd
 from gapkit.core.errors import InputError
 from gapkit.core.files import read_json, read_parquet, require_file, write_atomically, write_json
 from gapkit.core.views import view
+from gapkit.ood.miniatures import read_miniatures, write_miniatures
 from gapkit.ood.records import Detection, ScoreSummary
 from gapkit.ood.roc import roc_curve
 from gapkit.ood.words import LABELS, score_verdict
@@ -23,6 +24,7 @@ __all__ = ["ROLES", "SCORES", "Scored", "known_values"]
 SCORES = tuple(LABELS)
 ROLES = ("reference", "other")
 _TABLE, _CSV, _VALUES = "scores.parquet", "scores.csv", "score.json"
+_PICTURES = "pictures.npz"
 _SUMMARY = ["auc", "auc_se", "ci95_low", "ci95_high", "fpr95", "fpr95_ci95_low", "fpr95_ci95_high"]
 
 
@@ -34,11 +36,14 @@ class Scored:
         datapoints: one row per datapoint, see :func:`gapkit.ood.scores`; the column ``data`` names its data set.
         summary_values: statuses and quantiles of each set, and with a reference how well each score tells them apart.
         run: settings and provenance, of one analysis or of two.
+        pictures: small ones of the most unusual datapoints, by data set and index, 8-bit levels of shape (H, W) or
+            (H, W, 3); none where data are no images.
     """
 
     datapoints: pd.DataFrame
     summary_values: ScoreSummary
     run: Mapping[str, Any] = field(default_factory=dict)
+    pictures: Mapping[tuple[str, int], np.ndarray] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         sets = self.summary_values.sets.values()
@@ -108,6 +113,8 @@ class Scored:
     def save(self, folder: str | Path) -> Path:
         """Write ``scores.parquet``, ``scores.csv`` and ``score.json``, each one wholly or not at all.
 
+        Where there are pictures, ``pictures.npz`` too.
+
         Raises:
             InputError: the folder is not empty, or cannot be written.
         """
@@ -117,6 +124,7 @@ class Scored:
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / _TABLE, lambda path: self.datapoints.to_parquet(path, index=False))
             write_atomically(folder / _CSV, lambda path: self.datapoints.to_csv(path, index=False))
+            write_miniatures(folder / _PICTURES, self.pictures)
             values = {"verdict": self.verdict(), **self.summary_values.to_dict(), "run": self.run}
             write_json(folder / _VALUES, stamped(values))
         except OSError as error:
@@ -143,7 +151,8 @@ class Scored:
         except TypeError as error:
             raise InputError(f"{asked}, {_VALUES}", f"a damaged file: {error}", again) from error
         require_file(folder / _TABLE, f"{asked}, {_TABLE}")
-        return Scored(read_parquet(folder / _TABLE, f"{asked}, {_TABLE}"), summary, values["run"])
+        pictures = read_miniatures(folder / _PICTURES, asked)
+        return Scored(read_parquet(folder / _TABLE, f"{asked}, {_TABLE}"), summary, values["run"], pictures)
 
 
 def _summary_row(found: Detection) -> list[float | None]:

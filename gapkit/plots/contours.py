@@ -11,6 +11,7 @@ from gapkit.plots.reading import rows_of
 from gapkit.plots.selection import split_name
 from gapkit.plots.style import COLORS, picture, write_note
 from gapkit.results import Result
+from gapkit.results.posterior_draws import collapsed_maps
 
 __all__ = ["contours"]
 
@@ -28,7 +29,8 @@ def contours(result: Result, ax: Axes | None = None, split: str | None = None) -
     its 95%. With two latents the axes are these, and the true posterior is exact: its
     95% and 50% regions are grey in every panel of the row. With more, the axes are the two directions in which the
     posterior is farthest from q, in q's standard deviations; the lines are those of the marginals there, and the true
-    posterior is known by draws (grey points).
+    posterior is known by draws (grey points). Where their importance weights have collapsed onto a few draws, the row
+    says so in the place of the posterior.
 
     Args:
         result: of an analysis with ``details``.
@@ -50,9 +52,9 @@ def contours(result: Result, ax: Axes | None = None, split: str | None = None) -
         ax.set_title(f"{shortened(name)}: {_axes_in_words(maps)}", pad=22, parse_math=False)
         ax.set_axis_off()
         gaps = rows_of(result, name).set_index("index")[result.ladder.total.name].to_dict()
-        for row in range(rows):
+        for row, collapsed in enumerate(collapsed_maps(result.details).tolist()):
             for column in range(columns):
-                _draw(_panel(ax, row, column, rows, columns), maps, row, column)
+                _draw(_panel(ax, row, column, rows, columns), maps, row, column, collapsed)
         _head(ax, maps, gaps)
     return ax
 
@@ -68,11 +70,14 @@ def _panel(ax: Axes, row: int, column: int, rows: int, columns: int) -> Axes:
     return panel
 
 
-def _draw(panel: Axes, maps: Mapping[str, np.ndarray], row: int, column: int) -> None:
+def _draw(panel: Axes, maps: Mapping[str, np.ndarray], row: int, column: int, collapsed: bool) -> None:
     x, y, density = maps["x"][row], maps["y"][row], maps["log_density"][row]
     panel.set_xlim(x[0], x[-1])
     panel.set_ylim(y[0], y[-1])
-    if np.isfinite(density[0]).any():
+    if collapsed:
+        if column == 0:
+            write_note(panel, f"not known:\n{maps['effective'][row]:.1f} effective\ndraws")
+    elif np.isfinite(density[0]).any():
         levels = _levels(density[0])
         if levels:
             shades = [(COLORS["side"], alpha) for alpha in _SHADES[-len(levels) :]]
@@ -98,7 +103,7 @@ def _draw(panel: Axes, maps: Mapping[str, np.ndarray], row: int, column: int) ->
             linestyles="solid",
         )
     inside = maps["inside"][row][column]
-    if column and np.isfinite(inside):
+    if column and np.isfinite(inside) and not collapsed:
         panel.text(0.04, 0.03, f"{inside:.0%}", transform=panel.transAxes, fontsize=7.5, color=COLORS["side"], zorder=3)
 
 

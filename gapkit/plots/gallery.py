@@ -12,6 +12,7 @@ from gapkit.plots.selection import split_name
 from gapkit.plots.style import COLORS, picture, write_note
 from gapkit.plots.tiles import Strip, as_pictures, draw_tiles, place
 from gapkit.results import Result
+from gapkit.results.posterior_draws import collapsed_samples
 
 __all__ = ["gallery", "tiles"]
 
@@ -30,8 +31,8 @@ def gallery(result: Result, ax: Axes | None = None, split: str | None = None) ->
     """Draw the datapoints with the largest total gaps, one in a column, with their gaps in nats above.
 
     From the top: the datapoint; the mean reconstruction under the encoder's q; under the fitted q*; the second minus
-    the first (orange where q is brighter, blue where q* is); and from one draw of the true posterior. All tiles share
-    one scale of brightness, and the differences one of their own.
+    the first (orange where q is brighter, blue where q* is); and from one draw of the true posterior, or an empty tile
+    where none is known. All tiles share one scale of brightness, and the differences one of their own.
 
     Args:
         result: of an analysis with ``details``, of data that are images.
@@ -67,6 +68,10 @@ def tiles(result: Result) -> dict[str, np.ndarray]:
         if images is None:
             return {}
         found[row] = images
+    lost = collapsed_samples(result.details)
+    found["posterior_sample"] = np.where(
+        lost.reshape(-1, *[1] * (found["x"].ndim - 1)), np.nan, found["posterior_sample"].astype(float)
+    )
     change = found["under_q_star"].astype(float) - found["under_q"].astype(float)
     found["difference"] = change if change.ndim == 3 else change.mean(-1)
     return {row: found[row] for row in _ROWS}

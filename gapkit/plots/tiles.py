@@ -8,15 +8,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
+from gapkit.core.images import image_shape
 from gapkit.plots.style import COLORS
 
-__all__ = ["Strip", "as_pictures", "draw_tiles", "image_shape", "place"]
+__all__ = ["Strip", "as_pictures", "draw_tiles", "place"]
 
 _SHADES = 31  # more cannot be distinguished, and make a heavier file
 # Below zero the first of two is the brighter one, above it the second.
 _CHANGE = LinearSegmentedColormap.from_list("change", [COLORS["encoder"], "#ffffff", COLORS["family"]], N=_SHADES)
 _FAINTEST = 0.2  # of the range of brightness: differences are drawn no stronger than on this scale
-_SMALLEST, _SMALLEST_FLAT = 4, 64
 _LARGEST = 36  # pixels of a drawn tile along each side: larger ones would make a heavy file for the same picture
 _GAP = 0.06  # between tiles, in sides of a tile
 
@@ -34,23 +34,6 @@ class Strip:
     label: str
     images: np.ndarray
     change: bool = False
-
-
-def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """Channels, height and width of data that are images; None for others.
-
-    Example:
-        >>> image_shape((28, 28)), image_shape((784,)), image_shape((3, 32, 32)), image_shape((50,))
-        ((1, 28, 28), (1, 28, 28), (3, 32, 32), None)
-    """
-    if len(shape) == 1:
-        side = math.isqrt(shape[0])
-        return (1, side, side) if shape[0] >= _SMALLEST_FLAT and side * side == shape[0] else None
-    if len(shape) == 2:
-        shape = (1, *shape)
-    if len(shape) != 3 or shape[0] not in (1, 3) or min(shape[1:]) < _SMALLEST:
-        return None
-    return (shape[0], shape[1], shape[2])
 
 
 def as_pictures(stored: np.ndarray | None) -> np.ndarray | None:
@@ -96,6 +79,8 @@ def draw_tiles(ax: Axes, strips: Sequence[Strip], data: np.ndarray) -> None:
                 extent=(left, left + 1, top + 1, top),
                 interpolation="none",
             )
+            if not np.isfinite(shown).any():
+                ax.text(left + 0.5, top + 0.5, "not\nknown", ha="center", va="center", fontsize=7, color=COLORS["side"])
     ax.set_xlim(0, max(len(strip.images) for strip in strips) * (1 + _GAP) - _GAP)
     ax.set_ylim(len(strips) * (1 + _GAP) - _GAP, 0)
     ax.set_aspect("equal")

@@ -3,16 +3,29 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
 from gapkit.core.means import Uncertain
 from gapkit.core.phrases import listed
 from gapkit.ladder import Ladder, error_of, in_order, quantity, side_name
-from gapkit.report.blocks import Block, Cell, Column, Definitions, Heading, PlusMinus, Row, Table, Term, Text
+from gapkit.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Definitions,
+    Heading,
+    PlusMinus,
+    Row,
+    Table,
+    Term,
+    Text,
+)
 from gapkit.report.definitions import definitions
 from gapkit.report.document import Document, Section
 from gapkit.report.figures import draw
+from gapkit.report.labels import label_cell, label_columns
 from gapkit.report.lead import lead
+from gapkit.report.miniatures import picture_of
 from gapkit.report.naming import named
 from gapkit.report.provenance import provenance, title_of
 from gapkit.report.statuses import interval_cell, number_or_none, range_note, status_table, status_words
@@ -24,6 +37,7 @@ from gapkit.report.wording import (
 )
 from gapkit.results import Result
 from gapkit.results.latent_use import collapse_sentence
+from gapkit.results.miniatures import kept_miniatures
 from gapkit.results.records import ClassGaps, StepPoint, Summary, known
 from gapkit.results.verdict import Diagnosis, diagnose, health
 
@@ -230,10 +244,8 @@ def _worst(result: Result) -> Table:
     total, numbers = ladder.total.name, (*reversed(ladder.rungs), *reversed(ladder.gaps))
     rows = frame.sort_values(total, ascending=False, kind="stable", na_position="last").head(_WORST)
     shown = "" if len(rows) == len(frame) else f", of {len(frame)} datapoints"
-    labels = []
-    if "label" in frame:
-        targets = pd.api.types.is_float_dtype(frame["label"])
-        labels = [Column("label", "Label", "number" if targets else "text")]
+    names, pictures = [part.name for part in numbers], kept_miniatures(result)
+    labels = label_columns(frame.get("label", ()))
     return Table(
         name="worst-table",
         caption=f"The {len(rows)} largest total gaps, in nats, with their Monte Carlo errors{shown}",
@@ -244,25 +256,22 @@ def _worst(result: Result) -> Table:
             *(Column(part.name, quantity(part.name, ladder).label) for part in (*numbers, ladder.total)),
             Column("status", "Status", "text"),
         ),
-        rows=tuple(_worst_row(row, [part.name for part in numbers], total) for row in rows.to_dict("records")),
+        rows=tuple(_worst_row(row, names, total, pictures) for row in rows.to_dict("records")),
         interactive=True,
         on_paper=_WORST_ON_PAPER,
         source="datapoints.parquet",
     )
 
 
-def _worst_row(row: Mapping[str, Any], names: Iterable[str], total: str) -> Row:
+def _worst_row(
+    row: Mapping[str, Any], names: Iterable[str], total: str, pictures: Mapping[tuple[str, int], np.ndarray]
+) -> Row:
     numbers = (number_or_none(row[name]) for name in names)
     gap = PlusMinus(number_or_none(row[total]), number_or_none(row[error_of(total)]))
     split, index = str(row["split"]), str(row["index"])
-    label = (_label(row["label"]),) if "label" in row else ()
-    return Row(f"{split} {index}", (index, split, *label, *numbers, gap, status_words(row)))
-
-
-def _label(value: object) -> str | float | None:
-    if isinstance(value, float) or pd.isna(value):
-        return number_or_none(value)
-    return str(value)
+    label = (label_cell(row["label"]),) if "label" in row else ()
+    cells = (index, split, *label, *numbers, gap, status_words(row))
+    return Row(f"{split} {index}", cells, picture=picture_of(pictures, split, int(row["index"])))
 
 
 def _statuses(summary: Summary) -> Table:

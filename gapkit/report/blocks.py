@@ -15,6 +15,7 @@ __all__ = [
     "Figure",
     "Heading",
     "Interval",
+    "Picture",
     "PlusMinus",
     "Range",
     "Row",
@@ -63,6 +64,13 @@ class Column:
     kind: str = "nats"
 
 
+class Picture(NamedTuple):
+    """A small picture of a datapoint: PNG in base64, and what it shows in words."""
+
+    png: str
+    alt: str
+
+
 @dataclass(frozen=True)
 class Row:
     """Cells in the order of the columns, and a sentence to stand under them.
@@ -71,11 +79,13 @@ class Row:
         name: what the row is about, such as a quantity's name in the summary; unique in the table.
         cells: one for each column; the first one is the row's heading.
         note: what the row means, or nothing.
+        picture: of the datapoint that the row is about, if there is one; web pages show it after the row's heading.
     """
 
     name: str
     cells: tuple[Cell, ...]
     note: str = ""
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True)

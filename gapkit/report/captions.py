@@ -111,14 +111,16 @@ IWAE_CURVE = Caption(
 
 GALLERY = Caption(
     "How to read: each column is a hard datapoint; colours show where the encoder's q errs from the best q*.",
-    "Above are its amortization + approximation gap. Where neither reconstruction looks like the data, the decoder "
+    "Above are its amortization + approximation gap. A posterior sample is not known where importance weights have "
+    "collapsed. Where neither reconstruction looks like the data, the decoder "
     "cannot make them.",
 )
 
 CONTOURS = Caption(
     "How to read: orange beside the grey posterior is the encoder's fault; blue of the wrong shape is the family's.",
     "Lines hold 50% and 95% of a density; the number is how much of the posterior lies within 95%. Beyond two latents "
-    "the plane is the one where q is farthest off, so that it looks worse than elsewhere.",
+    "the plane is the one where q is farthest off, so that it looks worse than elsewhere. Where importance weights have "
+    "collapsed, the posterior is not known.",
 )
 
 SAMPLES = Caption(

@@ -107,7 +107,7 @@ def _differences(comparison: Comparison, split: str, number: int) -> tuple[Block
 def _changed(comparison: Comparison, split: str, number: int) -> tuple[Block, ...]:
     rows = comparison.summary_values.splits[split].changed
     reference, ladder = comparison.summary_values.reference, comparison.summary_values.ladder
-    return (changed_table(rows, reference, split, number, ladder),) if rows else ()
+    return (changed_table(rows, reference, split, number, ladder, comparison.pictures),) if rows else ()
 
 
 def _further(comparison: Comparison, split: str, number: int) -> Section:

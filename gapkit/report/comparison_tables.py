@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from gapkit.comparison.records import ComparedSplit, Pair, PairedMean
 from gapkit.core.means import Mean
 from gapkit.ladder import Gap, Ladder, Step, error_of, in_order, is_bound, quantity
 from gapkit.report.blocks import Block, Cell, Column, PlusMinus, Row, Table
+from gapkit.report.labels import label_cell, label_columns
+from gapkit.report.miniatures import picture_of
 from gapkit.report.statuses import interval_cell
 
 __all__ = ["WINS_NOTE", "changed_table", "difference_tables", "levels_table"]
@@ -161,7 +165,14 @@ def _counted(pair: Pair, split: str) -> str:
     return ", ".join(parts)
 
 
-def changed_table(rows: Sequence[Mapping[str, Any]], reference: str, split: str, number: int, ladder: Ladder) -> Table:
+def changed_table(
+    rows: Sequence[Mapping[str, Any]],
+    reference: str,
+    split: str,
+    number: int,
+    ladder: Ladder,
+    pictures: Mapping[tuple[str, int], np.ndarray],
+) -> Table:
     """The datapoints whose total gap changed most.
 
     Args:
@@ -170,28 +181,35 @@ def changed_table(rows: Sequence[Mapping[str, Any]], reference: str, split: str,
         split: of the datapoints.
         number: keeps the tables of several splits apart.
         ladder: of all runs.
+        pictures: small ones of some datapoints, by split and index.
     """
     total, *gaps = ladder.told
     before, after = f"{total.name}_reference", f"{total.name}_run"
     parts = (*gaps, ladder.top)
     label = quantity(total.name, ladder).label
+    labels = label_columns([row["label"] for row in rows if "label" in row])
 
     def cells(row: Mapping[str, Any]) -> tuple[Cell, ...]:
         measured = (PlusMinus(row[part.name], row[error_of(part.name)]) for part in (total, *parts))
-        return (str(row["index"]), row["run"], row[before], row[after], *measured)
+        label = (label_cell(row["label"]),) if labels else ()
+        return (str(row["index"]), *label, row["run"], row[before], row[after], *measured)
 
     return Table(
         name=f"changed-{number}",
         caption=f"The {len(rows)} largest changes of the {total.label} among the datapoints of split {split}, in nats",
         columns=(
             Column("index", "Index", "text"),
+            *labels,
             _RUN,
             Column(before, f"{label} of {reference}"),
             Column(after, f"{label} of the run"),
             Column(total.name, f"Difference of the {total.label}"),
             *(Column(part.name, _of(part)) for part in parts),
         ),
-        rows=tuple(Row(f"{row['run']} {row['index']}", cells(row)) for row in rows),
+        rows=tuple(
+            Row(f"{row['run']} {row['index']}", cells(row), picture=picture_of(pictures, split, row["index"]))
+            for row in rows
+        ),
         footnote=_CHANGED_NOTE.format(reference),
         interactive=True,
         on_paper=_ON_PAPER,

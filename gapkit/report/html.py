@@ -136,6 +136,7 @@ def _environment() -> Environment:
         "number_like": lambda cell: not isinstance(cell, str),
         "compound": lambda cell: isinstance(cell, Interval | PlusMinus),
         "noted": _noted,
+        "pictured": lambda table: any(row.picture for row in table.rows),
         "long": lambda table: len(table.rows) > _LONG,
     }
     return environment

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from gapkit.core.files import write_atomically, write_text
@@ -29,6 +30,8 @@ from gapkit.report.blocks import (
 from gapkit.report.document import Document, Section
 from gapkit.report.figures import as_svg
 from gapkit.report.html import render
+from gapkit.report.labels import label_cell, label_columns
+from gapkit.report.miniatures import picture_of
 from gapkit.report.pdf import render_pdf
 from gapkit.report.provenance import provenance, title_of
 from gapkit.report.score_wording import (
@@ -207,11 +210,12 @@ def _unusual(scored: Scored) -> tuple[Block, ...]:
         columns=(
             Column("index", "Index", "text"),
             Column("data", "Data set", "text"),
+            *label_columns(table.get("label", ())),
             Column("regret", "Likelihood regret"),
             *(Column(name, capital(LABELS[name])) for name in names),
             Column("status", "Status", "text"),
         ),
-        rows=tuple(_unusual_row(row, names) for row in rows.to_dict("records")),
+        rows=tuple(_unusual_row(row, names, scored.pictures) for row in rows.to_dict("records")),
         interactive=True,
         on_paper=_MOST_ON_PAPER,
         source="scores.parquet",
@@ -220,12 +224,12 @@ def _unusual(scored: Scored) -> tuple[Block, ...]:
     return (most, Heading("What the statuses mean"), statuses) if statuses.rows else (most,)
 
 
-def _unusual_row(row: Mapping[str, Any], names: list[str]) -> Row:
+def _unusual_row(row: Mapping[str, Any], names: list[str], pictures: Mapping[tuple[str, int], np.ndarray]) -> Row:
     index, data = str(row["index"]), str(row["data"])
     regret = PlusMinus(number_or_none(row["regret"]), number_or_none(row["regret_se"]))
-    return Row(
-        f"{data} {index}", (index, data, regret, *(number_or_none(row[name]) for name in names), status_words(row))
-    )
+    label = (label_cell(row["label"]),) if "label" in row else ()
+    cells = (index, data, *label, regret, *(number_or_none(row[name]) for name in names), status_words(row))
+    return Row(f"{data} {index}", cells, picture=picture_of(pictures, data, int(row["index"])))
 
 
 def _statuses(sets: Mapping[str, ScoredSet]) -> Table:

@@ -34,6 +34,7 @@ _DETAILS = {
         "under_q": ("fiub", "N*"),
         "under_q_star": ("fiub", "N*"),
         "posterior_sample": ("fiub", "N*"),
+        "effective": ("f", "N"),
     },
     "contours": {
         "columns": ("U", "C"),
@@ -67,6 +68,7 @@ _DETAILS = {
     },
 }
 _WHOLE = ("worst", "contours", "simulated")  # all of their arrays, or none
+_LATER = ("worst_effective",)  # but for these, which earlier versions did not keep
 
 
 def read_summary(path: Path, asked: str) -> Summary:
@@ -235,8 +237,9 @@ def _array_faults(
     group: str, members: Mapping[str, tuple[str, str]], arrays: Mapping[str, np.ndarray]
 ) -> Iterator[str]:
     there = {name: arrays[f"{group}_{name}"] for name in members if f"{group}_{name}" in arrays}
-    if there and group in _WHOLE and len(there) < len(members):
-        yield f"no array {group}_{next(name for name in members if name not in there)}"
+    missing = [name for name in members if name not in there and f"{group}_{name}" not in _LATER]
+    if there and group in _WHOLE and missing:
+        yield f"no array {group}_{missing[0]}"
     lengths = {str(digit): digit for digit in range(10)}
     for name, array in there.items():
         kinds, axes = members[name]

@@ -1,13 +1,12 @@
 """``result.worst(12)``: the datapoints with the largest gaps, as a table that a notebook shows with their pictures."""
 
-import base64
-import io
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gapkit.core.errors import InputError
+from gapkit.core.images import brightness, png
 from gapkit.core.phrases import listed
 from gapkit.core.views import view
 from gapkit.ladder import error_of
@@ -59,9 +58,9 @@ class Worst(WithErrors):
             for row, split, index in zip(self.index, self["split"], self["index"], strict=True)
             if str(split) == of and index in places
         }
-        low, high = _brightness(tiles["x"])
+        low, high = brightness(tiles["x"])
         return {
-            words: {row: _image(tiles[name][place], low, high, words) for row, place in rows.items()}
+            words: {row: _IMAGE.format(png(tiles[name][place], low, high), words) for row, place in rows.items()}
             for name, words in _PICTURES.items()
             if rows
         }
@@ -81,19 +80,3 @@ def worst(result: Any, count: int, split: str | None) -> Worst:
     values = [total, *(gap.name for gap in ladder.gaps), *(rung.name for rung in ladder.rungs)]
     wanted = ["split", "index", "label", "status", *(each for name in values for each in (name, error_of(name)))]
     return Worst(rows.head(count)[[name for name in dict.fromkeys(wanted) if name in table]], result)
-
-
-def _brightness(images: np.ndarray) -> tuple[float, float]:
-    """Black and white: 0 and 1, or the ends of the data where they do not keep to that."""
-    known = images[np.isfinite(images)]
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-    return (0.0, 1.0) if (low >= 0 and high <= 1) or low == high else (low, high)
-
-
-def _image(image: np.ndarray, low: float, high: float, words: str) -> str:
-    from PIL import Image
-
-    levels = np.nan_to_num(np.clip((np.asarray(image, float) - low) / (high - low), 0.0, 1.0)) * 255
-    with io.BytesIO() as file:
-        Image.fromarray(levels.round().astype(np.uint8)).save(file, "PNG")
-        return _IMAGE.format(base64.b64encode(file.getvalue()).decode("ascii"), words)

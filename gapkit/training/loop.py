@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gapkit.core.errors import InputError
+from gapkit.core.following import followed
 from gapkit.inputs.data import COUNTS, Dataset, load
 from gapkit.models.native import check_extra, save_model
 from gapkit.models.pair import PairModel
@@ -53,7 +54,7 @@ def train(
     data: Dataset | Tensor | None = None,
     out: str | Path = "run",
     *,
-    progress: Callable[[EpochReport], None] | None = None,
+    progress: Callable[[EpochReport], None] | bool | None = None,
     overwrite: bool = False,
     device: torch.device | str = "cpu",
 ) -> TrainResult:
@@ -63,7 +64,7 @@ def train(
         config: the settings.
         data: (N, *x_shape), float; ``None`` loads the training split of ``config.data``.
         out: folder of the results.
-        progress: called after every epoch.
+        progress: called after every epoch; True shows a bar.
         overwrite: replace the model and the checkpoints of an earlier run, which stay until the new model is written.
         device: where to train; data stay where they are, and batches are moved.
 
@@ -88,9 +89,9 @@ def train(
     if data is None:
         data = load(config.data, split="train", counts=config.likelihood.partition(":")[0] in COUNTS)
     x, name = (data.x, data.name) if isinstance(data, Dataset) else (data, str(config.data))
-    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
+    with followed(progress) as show, torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
         torch.manual_seed(config.seed)
-        run = _Run(config, x, name, out, progress, torch.device(device))
+        run = _Run(config, x, name, out, show, torch.device(device))
         earlier = earlier_files(out, overwrite)  # now that nothing else is left to be refused
         result = run.run()
         for path in earlier:

@@ -28,6 +28,7 @@ from torch.distributions import Distribution
 
 from gapkit.core.datapoints import Loaded, joined
 from gapkit.core.errors import GapkitWarning, InputError
+from gapkit.core.following import followed
 from gapkit.core.randomness import seeded
 from gapkit.core.trees import Tree, mapped, rows_of, size_of
 from gapkit.inputs.data import binarize, require_unit_interval
@@ -75,7 +76,7 @@ def refit(
     config: RefitConfig | None = None,
     *,
     condition: Tree = None,
-    progress: Callable[[EpochReport], None] | None = None,
+    progress: Callable[[EpochReport], None] | bool | None = None,
 ) -> Refit:
     """Train another encoder for a model, by the ELBO; the given model is left as it is.
 
@@ -89,7 +90,7 @@ def refit(
         config: the settings.
         condition: c of a conditional model, one row for each datapoint; data drawn from the model are drawn with rows
             of it that are chosen at random. Without ``x``, any number of rows.
-        progress: called after every epoch.
+        progress: called after every epoch; True shows a bar.
 
     Returns:
         The model with its new encoder.
@@ -107,8 +108,8 @@ def refit(
     config = config or RefitConfig()
     if condition is None:
         require_condition(model)
-    with seeded(config.seed, "refit"):  # the caller's random numbers stay as they are
-        return _Run(model, x, config, condition, progress).run()
+    with followed(progress) as show, seeded(config.seed, "refit"):  # the caller's random numbers stay as they are
+        return _Run(model, x, config, condition, show).run()
 
 
 class _Placed:

@@ -45,6 +45,51 @@ def test_all_commands_that_leave_a_run_keep_it(gapkit, given, tmp_path):
         assert values.get("run", values)["command"] == ["gapkit", *map(str, words)]
 
 
+def test_settings_of_a_file_are_written_out(gapkit, given, tmp_path):
+    lines = (
+        f'checkpoint = "{given}"',
+        "datapoints = 2",
+        "seed = 5",
+        'effort = "quick"',
+        "quiet = true",
+        'out = "c.json"',
+    )
+    (tmp_path / "run.toml").write_text("\n".join(lines))
+    code, _, err = gapkit("certify", "--config", "run.toml", "--seed", 7)
+    assert code == 0, err
+    first = json.loads((tmp_path / "c.json").read_text())
+    added = ["--datapoints", "2", "--effort", "quick", "--out", "c.json", "--quiet"]
+    assert first["command"] == ["gapkit", "certify", str(given), *added, "--seed", "7"]
+    (tmp_path / "run.toml").unlink()
+    (tmp_path / "c.json").unlink()
+    assert gapkit(*first["command"][1:])[0] == 0
+    again = json.loads((tmp_path / "c.json").read_text())
+    assert (again["command"], again["summary"]) == (first["command"], first["summary"])
+
+
+def test_a_certificate_is_replaced_and_nothing_else(gapkit, given, tmp_path):
+    words = ("certify", given, "--datapoints", 2, "--effort", "quick", "--out", "c.json", "-q")
+    assert gapkit(*words)[0] == 0
+    first = (tmp_path / "c.json").read_bytes()
+    code, _, err = gapkit(*words)
+    assert code == 2
+    assert "--overwrite" in err
+    assert gapkit(*words, "--overwrite", "--datapoints", 0)[0] == 2  # a run that fails leaves the old one
+    assert (tmp_path / "c.json").read_bytes() == first
+    code, _, err = gapkit(*words, "--overwrite")
+    assert code == 0, err
+    assert json.loads((tmp_path / "c.json").read_text())["command"][-1] == "--overwrite"
+    (tmp_path / "link.json").symlink_to("c.json")
+    (tmp_path / "mine.json").write_text('{"command": ["gapkit", "analyze"], "summary": {}, "settings": {}}')
+    (tmp_path / "text.json").write_text("mine")
+    for name in ("link.json", "mine.json", "text.json"):
+        before = (tmp_path / name).read_bytes()
+        code, _, err = gapkit(*words[:-2], name, "--overwrite")
+        assert code == 2
+        assert "did not write" in err or "symbolic link" in err
+        assert (tmp_path / name).read_bytes() == before
+
+
 def test_a_series_keeps_it_in_every_run(gapkit, given, tmp_path):
     (tmp_path / "1.pt").write_bytes(given.read_bytes())
     (tmp_path / "2.pt").write_bytes(given.read_bytes())

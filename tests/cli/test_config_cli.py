@@ -55,6 +55,30 @@ def test_a_command_runs_from_a_file(gapkit, tmp_path):
     assert (tmp_path / "both" / "compare.html").exists()
 
 
+FLAGS = [
+    (name, option.opts[0].removeprefix("--"))
+    for name, command in COMMANDS.items()
+    for option in command.params
+    if getattr(option, "is_flag", False) and option.name not in ("help", "print_config")
+]
+
+
+def test_the_table_of_flags_has_those_that_there_are():
+    assert {("analyze", "resume"), ("train", "overwrite"), ("doctor", "json"), ("merge", "trust")} <= set(FLAGS)
+
+
+@pytest.mark.parametrize("name", dict(FLAGS))
+def test_all_flags_of_the_file_can_be_switched_off(name, gapkit, tmp_path):
+    flags = [flag for command, flag in FLAGS if command == name]
+    (tmp_path / "on.toml").write_text("".join(f"{flag} = true\n" for flag in flags))
+    off = [f"--no-{flag}" for flag in flags]
+    for words, expected in ((off, False), ((*off, *(f"--{flag}" for flag in flags)), True)):
+        code, out, err = gapkit(name, *GIVEN.get(name, ()), "--config", "on.toml", *words, "--print-config")
+        assert code == 0, err
+        assert {flag: tomllib.loads(out)[flag] for flag in flags} == dict.fromkeys(flags, expected)
+    assert not [word for word in off if word in gapkit(name, "--help")[1]]
+
+
 BAD = {
     "no TOML": ("limit = = 5", "no TOML", "mend that line"),
     "unknown key": ("efort = 'quick'", "efort, which the command does not take", "did you mean effort?"),

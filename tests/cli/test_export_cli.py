@@ -46,6 +46,23 @@ def test_a_file_that_differs_is_kept(words, gapkit, run, tmp_path):
     assert [each.name for each in path.parent.iterdir() if each.name.startswith(".")] == []
 
 
+def test_overwrite_replaces_an_earlier_table_and_nothing_else(gapkit, run, tmp_path):
+    other = ODD["labels"]().save(tmp_path / "other")
+    assert gapkit("export", other, "--out", "t.csv")[0] == 0
+    code, _, err = gapkit("export", run, "--out", "t.csv")
+    assert code == 2
+    assert "--overwrite" in err
+    assert gapkit("export", run, "--out", "t.csv", "--overwrite")[0] == 0
+    assert len(table(tmp_path / "t.csv")) == len(Result.load(run).to_frame())
+    ours = (tmp_path / "t.csv").read_bytes()
+    for content in (ours + b"my notes\n", b"split,index\n", b"\xff", b""):
+        (tmp_path / "t.csv").write_bytes(content)
+        code, _, err = gapkit("export", other, "--out", "t.csv", "--overwrite")
+        assert code == 2
+        assert "did not write" in err
+        assert (tmp_path / "t.csv").read_bytes() == content
+
+
 BAD = {
     "no run": (["nowhere"], "no datapoints.parquet"),
     "unknown format": (["run", "--format", "xlsx"], "use csv"),

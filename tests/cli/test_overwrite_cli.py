@@ -221,9 +221,9 @@ def test_results_stay_where_the_new_ones_are_not_whole(gapkit, checkpoint, tmp_p
     monkeypatch.chdir(tmp_path)
 
 
-def test_every_command_that_makes_a_folder_of_results_can_replace_it():
+def test_every_command_that_makes_results_can_replace_them():
     import typer
 
     commands = typer.main.get_command(app).commands
     able = {name for name, each in commands.items() if any(p.name == "overwrite" for p in each.params)}
-    assert able == {"amortize", "analyze", "compare", "demo", "refit", "score", "train"}
+    assert able == {"amortize", "analyze", "certify", "compare", "demo", "export", "refit", "score", "train"}

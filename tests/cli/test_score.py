@@ -34,6 +34,27 @@ def read(folder):
     return pd.read_parquet(folder / "scores.parquet"), json.loads((folder / "score.json").read_text())
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_pictures")
+def test_images_with_named_classes_leave_small_pictures(gapkit, tmp_path):
+    torch.manual_seed(0)
+    save_model(build("mlp_vae", x_shape=(1, 4, 4), latent=2, hidden=(8,)), tmp_path / "vae.pt")
+    x = (np.random.default_rng(0).random((2, 5, 1, 4, 4)) < 0.5).astype(np.float32)
+    np.savez(tmp_path / "near.npz", x=x[0], y=[0, 1, 0, 1, 0], class_names=["cat", "dog"])
+    np.savez(tmp_path / "far.npz", x=x[1])
+    code, _, err = gapkit("score", "vae.pt", "--data", "far.npz", "--reference", "near.npz", "--out", "out")
+    assert code == 0, err
+    found = Scored.load(tmp_path / "out")
+    assert len(found.pictures) == 10
+    np.testing.assert_array_equal(found.pictures["far", 3], x[1, 3, 0] * 255)
+    near = found.datapoints[found.datapoints["data"] == "near"]
+    assert near["label"].tolist() == ["cat", "dog", "cat", "dog", "cat"]
+    assert (tmp_path / "out" / "score.html").read_text().count("<img") == 10
+    code, _, err = gapkit("score", "--run", "out", "--out", "out", "--overwrite")
+    assert code == 2  # no run; but what was written is known as gapkit's own
+    assert "did not write" not in err
+
+
 def test_two_data_sets_from_start_to_report(gapkit, checkpoint, tmp_path):
     words = ("score", checkpoint, "--data", "other.npz", "--reference", "x.npz", "--out", "out")
     code, out, err = gapkit(*words)

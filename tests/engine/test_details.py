@@ -6,9 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch.distributions import (
-    Normal,
-)
+from torch.distributions import Normal
 
 import gapkit
 from gapkit.core.errors import InputError
@@ -17,6 +15,7 @@ from gapkit.estimators import Ais, Iwae
 from gapkit.models.reference import build
 from gapkit.results import Result
 from gapkit.results.iwae_curve import group_sizes
+from gapkit.results.posterior_draws import collapsed_samples
 from gapkit.target import Target, recognise
 from tests.engine.cheap import spec
 from tests.engine.executors import BACKWARDS
@@ -285,6 +284,15 @@ def test_round_trip(images, tmp_path):
         assert again.details[name].dtype == array.dtype
         np.testing.assert_array_equal(again.details[name], array)
     assert again.summary_values.splits["test"].latents == result.summary_values.splits["test"].latents
+
+
+def test_effective_draws_are_stored_and_runs_before_them_are_read(linear, tmp_path):
+    _, _, result = linear
+    assert (result.details["worst_effective"] > 2).all()  # the proposals of a linear model are its posteriors
+    assert not collapsed_samples(result.details).any()
+    before = {name: array for name, array in result.details.items() if name != "worst_effective"}
+    folder = replace(result, details=before).save(tmp_path / "run")
+    assert not collapsed_samples(Result.load(folder).details).any()
 
 
 def test_results_without_details_have_no_file(linear, tmp_path):

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 import gapkit
+from gapkit.core.following import followed
 from gapkit.engine import Progress
 from gapkit.integrations.progress_bar import progress_bar
 from gapkit.models.reference import build
+from gapkit.training import RefitConfig, refit
 
 STEPS = [Progress(done, 40, "fits" if done % 2 else "evidence") for done in range(1, 41)]
 
@@ -50,22 +52,34 @@ def test_a_terminal_gets_one_line_that_is_written_anew(monkeypatch):
     assert states[-1].count("━") == 30
 
 
+def _fill(show):
+    show(STEPS[0])
+    raise RuntimeError("full")
+
+
 def test_an_analysis_that_fails_leaves_nothing_running(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    show = progress_bar()
-    show(STEPS[0])
+    with pytest.raises(RuntimeError, match="full"), followed(True) as show:
+        _fill(show)
     assert "\x1b" not in terminal.getvalue()  # no hidden cursor that somebody would have to bring back
+    assert terminal.getvalue().endswith("\n")  # what is said of the error has a line of its own
 
 
-def test_it_fits_analyze_and_certify(capsys):
+def test_true_is_a_bar_and_false_is_silence(capsys):
     torch.manual_seed(0)
     model = build("mlp_vae", x_shape=(6,), latent=2, hidden=(8,))
     gapkit.analyze(model, torch.eye(6), effort="quick", progress=progress_bar())
-    gapkit.certify(model, num_datapoints=2, effort="quick", progress=progress_bar())
-    full = [line for line in capsys.readouterr().err.splitlines() if line.startswith("100%")]
-    assert len(full) == 2
+    gapkit.certify(model, num_datapoints=2, effort="quick", progress=True)
+    refit(model, torch.eye(6), RefitConfig(epochs=2), progress=True)
+    written = capsys.readouterr()
+    full = [line for line in written.err.splitlines() if line.startswith("100%")]
+    assert len(full) == 3
     assert full[1] == "100%  sandwich"
+    assert full[2].startswith("100%  loss ")
+    assert written.out == ""
+    refit(model, torch.eye(6), RefitConfig(epochs=1), progress=False)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_ipython_without_a_kernel_is_no_notebook(capsys):

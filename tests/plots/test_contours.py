@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gapkit.plots.contours import contours
+from gapkit.report.figures.details import DETAILS
 from tests.plots.details import maps, result, texts
 
 
@@ -50,6 +51,34 @@ def test_with_more_latents_draws_are_points_in_every_panel():
     assert not [part for part in ax.child_axes[0].collections if not part.get_rasterized()]
     assert "two of 7 directions" in ax.get_title(loc="left")
     assert "both latents" in contours(result(maps())).get_title(loc="left")
+
+
+def test_collapsed_weights_are_told_in_place_of_a_posterior():
+    details = maps(7)
+    details["contours_effective"][0] = 1.4
+    panels = contours(result(details)).child_axes
+    first, second = panels[:3], panels[3:]
+    assert texts(first[0]) == ["not known:\n1.4 effective\ndraws"]
+    assert [texts(panel) for panel in first[1:]] == [[], []]  # no share of a posterior that is not known
+    assert not [part for panel in first for part in panel.collections if part.get_rasterized()]
+    assert all(part.get_rasterized() for part in second[0].collections)
+    assert texts(second[1])
+
+
+def test_what_is_said_of_a_map_whose_weights_have_collapsed():
+    details = maps(7)
+    details["contours_effective"][1] = np.nan
+    (drawing,) = (each for each in DETAILS if each.name == "posterior-maps")
+    words = drawing.describe(result(details), "test")
+    share = details["contours_inside"][0, 1]
+    assert f"for 0: {share:.0%} in q, " in words
+    assert "for 1: not known, by nan effective draws" in words
+
+
+def test_with_two_latents_the_posterior_is_exact_whatever_the_weights():
+    details = maps()
+    details["contours_effective"][:] = 1.0
+    assert texts(contours(result(details)).child_axes[1])
 
 
 def test_rows_and_columns_are_named():

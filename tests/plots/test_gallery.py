@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from gapkit.core.images import image_shape
 from gapkit.plots.gallery import gallery
-from gapkit.plots.tiles import image_shape
 from gapkit.report.figures import as_svg
+from gapkit.report.figures.details import DETAILS
 from tests.plots.details import pictures, result
 
 
@@ -89,6 +90,18 @@ def test_a_missing_sample_is_an_empty_tile():
     ax = gallery(result(details))
     assert np.ma.getmaskarray(ax.images[-1].get_array()).all()
     assert not np.ma.getmaskarray(ax.images[0].get_array()).any()
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (3, 8, 8)])
+def test_a_sample_without_a_choice_is_told_not_to_be_known(shape):
+    details = {**pictures(shape), "worst_effective": np.array([1.2, 40.0, np.nan], np.float32)}
+    whole = result(details)
+    ax = gallery(whole)
+    assert [text.get_text() for text in ax.texts if "known" in text.get_text()] == ["not\nknown"] * 2
+    blank = [np.ma.filled(image.get_array(), 1.0).min() == 1.0 for image in ax.images[-3:]]
+    assert blank == [True, False, True]
+    (drawing,) = (each for each in DETAILS if each.name == "gallery")
+    assert "No draw of the true posterior is known of 2, 0." in drawing.describe(whole, "test")
 
 
 @pytest.mark.parametrize("shape", [(3, 128, 96), (3, 40, 40), (200, 200)])

@@ -43,6 +43,15 @@ def test_the_first_screen_answers(visit):
         assert box["y"] + box["height"] <= 900, part
 
 
+def test_the_ladder_fits_a_phone(visit):
+    """Without a scrollbar, and with letters that can be read."""
+    for width in (360, 390, 414):
+        picture = visit(page_of("rich"), viewport={"width": width, "height": 700}).locator("#ladder-1 .picture")
+        shown, whole = picture.evaluate("part => [part.clientWidth, part.scrollWidth]")
+        assert whole <= shown, width
+        assert picture.locator("svg").bounding_box()["width"] > 300
+
+
 def test_pictures_stand_side_by_side_where_there_is_room(visit):
     def tops(width):
         page = visit(page_of("labelled"), viewport={"width": width, "height": 900})

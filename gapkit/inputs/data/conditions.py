@@ -57,7 +57,7 @@ def _one(name: str, part: Labelled, source: str, size: int, split: str, limit: i
         if part.labels is None:
             do = "store them as y, or name their column with --label-column; or name another array beside x"
             raise InputError(asked, "data without labels", do)
-        if part.classes is not None:
+        if part.classes is not None and not part.numbered:
             found = f"words ({', '.join(part.classes[:4])}, ...), whose numbers would depend on which of them were read"
             raise InputError(asked, found, "store the whole numbers that the model was trained with")
         labels = part.labels

@@ -1,7 +1,7 @@
 """The value every data source ends in: one float32 tensor with its provenance, checked once."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 
 import numpy as np
@@ -25,6 +25,7 @@ class Raw:
         images: uint8 values are pixel intensities, also when none exceeds 1.
         scaling: what the source itself did to the values, in words.
         notes: what else the user should know, such as where the labels come from.
+        classes: what the labels 0, 1, ... stand for, where they are numbers and the source names them.
     """
 
     x: np.ndarray | Tensor
@@ -33,6 +34,7 @@ class Raw:
     images: bool = False
     scaling: str = "none"
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,11 @@ class Labelled:
         name: where the data come from, as the user wrote it.
         split: ``"train"``, ``"test"``, or ``"all"`` when the source makes no difference.
         sha256: of the data, hexadecimal.
-        classes: the words of text labels, sorted; ``None`` where labels are numbers, or there are none.
+        classes: the words of text labels, sorted, or the names of numbered classes; ``None`` where labels are numbers
+            without names, or there are none.
         scaling: what was done to the values as they are stored, in words; "none" for nothing.
         notes: what else the user should know, such as where the labels come from.
+        numbered: the labels are the source's own numbers, which ``classes`` names: no words that were numbered here.
     """
 
     labels: Tensor | None
@@ -56,6 +60,7 @@ class Labelled:
     classes: tuple[str, ...] | None
     scaling: str
     notes: tuple[str, ...]
+    numbered: bool = field(default=False, kw_only=True)
 
     @property
     def label_values(self) -> np.ndarray | None:
@@ -112,13 +117,17 @@ def finish(raw: Raw, name: str, limit: int | None = None, scale: str | None = No
         do = "reshape one-dimensional data to (N, 1); one single datapoint to (1, ...)"
         raise InputError(asked, f"an array of shape {tuple(x.shape)}, not (N, ...)", do)
     labels, classes = (None, None) if raw.labels is None else labels_of(raw.labels, len(x), asked)
+    numbered = labels is not None and classes is None and raw.classes is not None
+    if numbered:
+        classes = _naming(raw.classes or (), labels, asked)
     form = Form.of(x, scale, images=raw.images, counts=counts, asked=asked)
     if limit is not None:
         x, labels = x[:limit], None if labels is None else labels[:limit]
     x = form(x)
     done = raw.scaling if form.scaling.words == "none" else form.scaling.words
     digest = hashlib.sha256(x.numpy().data).hexdigest()
-    return Dataset(labels, name, raw.split, digest, classes, done, (*raw.notes, *form.notes), x)
+    notes = (*raw.notes, *form.notes)
+    return Dataset(labels, name, raw.split, digest, classes, done, notes, x, numbered=numbered)
 
 
 @dataclass(frozen=True)
@@ -219,6 +228,17 @@ def labels_of(labels: np.ndarray | Tensor, size: int, asked: str) -> tuple[Tenso
         found = f"{size} datapoints and labels of shape {tuple(labels.shape)}"
         raise InputError(asked, found, "store one label for each datapoint, or none")
     return (labels if labels.is_floating_point() else labels.long()), classes
+
+
+def _naming(classes: tuple[str, ...], labels: Tensor | None, asked: str) -> tuple[str, ...]:
+    """The names of numbered classes, if they name all labels; -1 is one that is missing."""
+    assert labels is not None
+    named = not labels.is_floating_point() and labels.ndim == 1
+    if named and int(labels.min()) >= -1 and int(labels.max()) < len(classes):
+        return classes
+    shown = f"from {labels.min()} to {labels.max()}" if named else f"of {labels.dtype}, shape {tuple(labels.shape)}"
+    do = "give a name for each class, that of label 0 first, and whole labels"
+    raise InputError(asked, f"names of {len(classes)} classes, and labels {shown}", do)
 
 
 def _numbered(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...] | None]:

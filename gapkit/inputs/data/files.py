@@ -1,9 +1,11 @@
 """Readers of data files, one for each suffix; none of them executes anything stored in the file."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from gapkit.core.errors import InputError
@@ -17,6 +19,7 @@ from gapkit.inputs.read import read as read_checkpoint
 __all__ = ["READERS", "Reader", "pick"]
 
 LABEL_NAMES = ("y", "labels")
+CLASS_NAMES = "class_names"
 _ENOUGH = 100  # rows that tell pixels from zeros and ones, however few are asked for
 Reader = Callable[[Path, str, str | None, int | None], Raw]
 
@@ -31,7 +34,8 @@ def pick(arrays: Mapping[str, Any], split: str, key: str | None, asked: str) -> 
         asked: beginning of the error message.
 
     Returns:
-        The data; labels from ``y_train`` / ``y_test`` or ``y`` where they exist.
+        The data; labels from ``y_train`` / ``y_test`` or ``y`` where they exist, and what they stand for from
+        ``class_names``.
 
     Raises:
         InputError: no array fits.
@@ -42,7 +46,22 @@ def pick(arrays: Mapping[str, Any], split: str, key: str | None, asked: str) -> 
         (1, 2)
     """
     name, labels, own_split = _names(arrays, split, key, asked)
-    return Raw(arrays[name], None if labels is None else arrays[labels], own_split)
+    classes = _classes(arrays[CLASS_NAMES], asked) if labels is not None and CLASS_NAMES in arrays else None
+    return Raw(arrays[name], None if labels is None else arrays[labels], own_split, classes=classes)
+
+
+def _classes(names: Any, asked: str) -> tuple[str, ...]:
+    """The names of classes 0, 1, ... as words.
+
+    Raises:
+        InputError: not a list of words, each once.
+    """
+    words = np.asarray(names)
+    found = tuple(str(word) for word in words.tolist()) if words.ndim == 1 and words.dtype.kind in "UT" else ()
+    if not found or len(set(found)) < len(found):
+        shown = f"an array of type {words.dtype} and shape {words.shape}" if not found else "the same name twice"
+        raise InputError(f"{asked}, {CLASS_NAMES}", shown, "store the name of each class as text, once each")
+    return found
 
 
 def _names(arrays: Collection[str], split: str, key: str | None, asked: str) -> tuple[str, str | None, str]:
@@ -57,7 +76,7 @@ def _names(arrays: Collection[str], split: str, key: str | None, asked: str) -> 
         return key, _known(labels, arrays), suffix if suffix in ("train", "test") else "all"
     if f"x_{split}" in arrays:
         return f"x_{split}", _known(f"y_{split}", arrays), split
-    others = [name for name in arrays if name not in LABEL_NAMES]
+    others = [name for name in arrays if name not in (*LABEL_NAMES, CLASS_NAMES)]
     if "x" in arrays or (len(others) == 1 and others[0] not in ("x_train", "x_test")):
         labels = next((name for name in LABEL_NAMES if name in arrays), None)
         return "x" if "x" in arrays else others[0], labels, "all"
@@ -77,7 +96,11 @@ def _npz(path: Path, split: str, key: str | None, limit: int | None) -> Raw:
         if len(set(sizes)) > 1:  # of the whole arrays, of which only the first rows are read
             found = f"{sizes[0][0] if sizes[0] else 0} datapoints and labels of shape {arrays.shape(str(labels))}"
             raise InputError(asked, found, "store one label for each datapoint, or none")
-        return pick(arrays, split, key, asked)
+        raw = pick(arrays, split, key, asked)
+    if raw.classes is None or limit is None:
+        return raw
+    with Arrays(path, asked) as whole:  # all names, however few datapoints are read
+        return replace(raw, classes=_classes(whole[CLASS_NAMES], asked))
 
 
 def _npy(path: Path, split: str, key: str | None, limit: int | None) -> Raw:
@@ -98,7 +121,9 @@ def _pt(path: Path, split: str, key: str | None, limit: int | None) -> Raw:
     if isinstance(payload, Tensor):
         return Raw(payload)
     if isinstance(payload, Mapping):
-        return pick({str(n): v for n, v in payload.items() if isinstance(v, Tensor)}, split, key, asked)
+        return pick(
+            {str(n): v for n, v in payload.items() if isinstance(v, Tensor) or n == CLASS_NAMES}, split, key, asked
+        )
     raise InputError(asked, f"a saved {type(payload).__name__}", "save a tensor, or a dict with the tensors x and y")
 
 

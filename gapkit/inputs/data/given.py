@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler, Subset, TensorDataset
 from torch.utils.data import Dataset as TorchDataset
 
 from gapkit.core.errors import InputError
@@ -25,7 +25,8 @@ def unpacked(x: Any, labels: Any) -> tuple[Any, Any]:
     """Replace Datasets and DataLoaders by their tensors; all else is returned as it is.
 
     A DataLoader stands for its dataset, in the dataset's order. The second part of a datapoint is its label where that
-    is one whole number.
+    is one whole number; labels are words where the dataset names its classes (``classes``, as those of torchvision, or
+    a ``ClassLabel`` of Hugging Face).
 
     Args:
         x: data, or several by the name of their split.
@@ -63,7 +64,28 @@ def _taken(x: Any) -> tuple[Any, Any]:
         label = next((other for other in others if other.dim() == 1 and not other.is_floating_point()), None)
         return first, label
     rows = isinstance(x, TorchDataset) or hasattr(x, "column_names")  # as those of Hugging Face, in memory
-    return _stacked(x) if rows else (x, None)
+    if not rows:
+        return x, None
+    stacked, labels = _stacked(x)
+    return stacked, labels if labels is None else _in_words(labels, _names(x))
+
+
+def _names(data: Any) -> list[str]:
+    """What the labels 0, 1, ... of a dataset stand for, where it says so; else nothing."""
+    while isinstance(data, Subset):
+        data = data.dataset
+    names = getattr(data, "classes", None)
+    features = getattr(data, "features", None)
+    if names is None and isinstance(features, Mapping):
+        names = next((getattr(features[name], "names", None) for name in _LABELS if name in features), None)
+    words = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+    return list(names) if words and len(set(names)) == len(names) else []  # type: ignore[arg-type]
+
+
+def _in_words(labels: np.ndarray, names: list[str]) -> np.ndarray:
+    """The names of labels; where there is not one for each of them, the numbers."""
+    inside = len(names) > 0 and labels.min() >= 0 and labels.max() < len(names)
+    return np.array(names)[labels] if inside else labels
 
 
 def _stacked(data: Any) -> tuple[Tensor, np.ndarray | None]:

@@ -8,6 +8,7 @@ https://www.openml.org/d/40927.
 
 import http.client
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -18,6 +19,13 @@ from gapkit.inputs.data.dataset import Raw
 __all__ = ["NAMED"]
 
 DIGITS_TRAIN = 1500  # of 1797
+
+# Of the papers, in the order of the numbers; digits are their own names.
+_CLOTHES = (
+    *("T-shirt/top", "trouser", "pullover", "dress", "coat"),
+    *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
+)
+_THINGS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 def _split(x: np.ndarray, labels: np.ndarray, split: str, num_train: int, scaling: str = "none") -> Raw:
@@ -33,7 +41,15 @@ def _digits(split: str) -> Raw:
     return _split(bunch.images[:, None] / 16.0, bunch.target, split, DIGITS_TRAIN, "pixels divided by 16")
 
 
-def _openml(split: str, *, name: str, openml_name: str, shape: tuple[int, ...], num_train: int) -> Raw:
+def _openml(
+    split: str,
+    *,
+    name: str,
+    openml_name: str,
+    shape: tuple[int, ...],
+    num_train: int,
+    classes: tuple[str, ...] | None = None,
+) -> Raw:
     """Images of an OpenML data set, in its original order: training images first."""
     from sklearn.datasets import fetch_openml
 
@@ -48,14 +64,22 @@ def _openml(split: str, *, name: str, openml_name: str, shape: tuple[int, ...], 
         cache = "delete scikit-learn's cache (sklearn.datasets.get_data_home())"
         do = f"{cache}, or pass a local copy (as by --data file.npz)"
         raise InputError(f"fetch {name} from openml.org", f"an array of shape {x.shape}", do)
-    return _split(x.astype(np.uint8).reshape(-1, *shape), np.asarray(bunch.target).astype(np.int64), split, num_train)
+    labels = np.asarray(bunch.target).astype(np.int64)
+    return replace(_split(x.astype(np.uint8).reshape(-1, *shape), labels, split, num_train), classes=classes)
 
 
 NAMED: dict[str, Callable[[str], Raw]] = {
-    "cifar10": partial(_openml, name="cifar10", openml_name="CIFAR_10", shape=(3, 32, 32), num_train=50_000),
+    "cifar10": partial(
+        _openml, name="cifar10", openml_name="CIFAR_10", shape=(3, 32, 32), num_train=50_000, classes=_THINGS
+    ),
     "digits": _digits,
     "fashion_mnist": partial(
-        _openml, name="fashion_mnist", openml_name="Fashion-MNIST", shape=(1, 28, 28), num_train=60_000
+        _openml,
+        name="fashion_mnist",
+        openml_name="Fashion-MNIST",
+        shape=(1, 28, 28),
+        num_train=60_000,
+        classes=_CLOTHES,
     ),
     "mnist": partial(_openml, name="mnist", openml_name="mnist_784", shape=(1, 28, 28), num_train=60_000),
 }

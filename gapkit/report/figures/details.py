@@ -9,6 +9,7 @@ from gapkit.report import captions
 from gapkit.report.figures.drawing import Drawing
 from gapkit.results import Result
 from gapkit.results.latent_use import collapse_sentence
+from gapkit.results.posterior_draws import collapsed_maps, collapsed_samples
 from gapkit.results.records import known
 
 __all__ = ["DETAILS"]
@@ -67,10 +68,12 @@ def _gaps(result: Result, split: str, name: str) -> str:
 
 
 def _describe_gallery(result: Result, split: str) -> str:
-    return (
+    words = (
         "Pictures of the datapoints with the largest total gaps, and of their reconstructions under q, under q* and "
         f"from a draw of the true posterior: {_gaps(result, split, 'worst_index')}."
     )
+    lost = [str(each) for each in result.details["worst_index"][collapsed_samples(result.details)].tolist()]
+    return f"{words} No draw of the true posterior is known of {', '.join(lost)}." if lost else words
 
 
 def _has_gallery(result: Result, split: str) -> bool:
@@ -79,10 +82,14 @@ def _has_gallery(result: Result, split: str) -> bool:
 
 def _describe_contours(result: Result, split: str) -> str:
     columns, inside = result.details["contours_columns"].tolist()[1:], result.details["contours_inside"]
-    rows = [
-        f"for {index}: " + ", ".join(f"{share:.0%} in {name}" for name, share in zip(columns, shares[1:], strict=True))
-        for index, shares in zip(result.details["contours_index"].tolist(), inside.tolist(), strict=True)
-    ]
+    rows = []
+    for row, (index, collapsed) in enumerate(
+        zip(result.details["contours_index"].tolist(), collapsed_maps(result.details).tolist(), strict=True)
+    ):
+        shares = zip(columns, inside[row, 1:].tolist(), strict=True)
+        known_shares = ", ".join(f"{share:.0%} in {name}" for name, share in shares)
+        unknown = f"not known, by {result.details['contours_effective'][row]:.1f} effective draws"
+        rows.append(f"for {index}: {unknown if collapsed else known_shares}")
     return (
         f"Maps of the posteriors of the datapoints {_gaps(result, split, 'contours_index')}. How much of the true "
         f"posterior lies within the region of 95% of each density: {'; '.join(rows)}."

@@ -32,6 +32,7 @@ unfold();
   function sortable(table) {
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, column) => {
+      if (!head.dataset.key) return; // of pictures, which have no order
       const button = document.createElement("button");
       button.type = "button";
       button.append(...head.childNodes);
@@ -42,7 +43,7 @@ unfold();
       button.addEventListener("click", () => {
         const now = head.getAttribute("aria-sort");
         const down = (now === "none" ? first : now === "descending" ? "ascending" : "descending") === "descending";
-        heads.forEach((other) => other.setAttribute("aria-sort", "none"));
+        heads.forEach((other) => other.dataset.key && other.setAttribute("aria-sort", "none"));
         head.setAttribute("aria-sort", down ? "descending" : "ascending");
         const body = table.tBodies[0];
         body.append(...[...body.rows].sort(compare(column, down)));

@@ -52,6 +52,25 @@ def test_data_and_labels_in_the_order_of_the_dataset(data):
     assert unpacked(data, [7] * 6)[1] == [7] * 6
 
 
+def named(make, names):
+    data = Pairs(make)
+    data.classes = names
+    return data
+
+
+def test_labels_are_words_where_the_dataset_names_its_classes():
+    def make(i):
+        return X[i], int(Y[i])
+
+    whole = named(make, ["cat", "dog", "car"])
+    assert unpacked(whole, None)[1].tolist() == ["cat", "dog", "car"] * 2
+    assert unpacked(DataLoader(Subset(whole, [5, 0]), batch_size=2), None)[1].tolist() == ["car", "cat"]
+    splits = unpacked({"train": whole, "test": Subset(whole, [1])}, None)[1]
+    assert splits["test"].tolist() == ["dog"]
+    for names in (["cat", "dog"], ["a", "a", "b"], [1, 2, 3], "abc", 3, []):  # none for each: the numbers stay
+        assert unpacked(named(make, names), None)[1].tolist() == Y.tolist()
+
+
 @pytest.mark.parametrize(
     "data",
     [

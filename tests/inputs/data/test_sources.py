@@ -6,7 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
+from gapkit.core.errors import InputError
 from gapkit.inputs.data import load
+from gapkit.inputs.data.conditions import condition_of
 from gapkit.inputs.data.dataset import Raw, finish
 
 
@@ -45,6 +47,24 @@ def test_npz_by_split_single_array_and_key(tmp_path, uniform):
     assert single.labels.tolist() == [0, 1, 2, 0, 1, 2]
     assert single.classes == ("a", "b", "c")
     assert single.split == "all"
+
+
+def test_numbers_whose_classes_have_names(tmp_path, uniform):
+    names, y = ["cat", "dog", "car"], np.array([2, 0, 1, 2, -1, 0])
+    np.savez(tmp_path / "a.npz", x=uniform, y=y, class_names=names)
+    torch.save({"x": torch.from_numpy(uniform), "y": torch.from_numpy(y), "class_names": names}, tmp_path / "a.pt")
+    for path in (tmp_path / "a.npz", tmp_path / "a.pt"):
+        data = load(path)
+        assert data.labels.tolist() == y.tolist()  # the numbers that a conditional model was trained with
+        assert data.label_values.tolist() == ["car", "cat", "dog", "car", None, "cat"]
+        assert condition_of("labels", load(path, limit=3), str(path), 3, "test").tolist() == [2, 0, 1]
+    many = [f"name {number}" for number in range(300)]
+    np.savez(tmp_path / "b.npz", x=uniform, y=y + 200, class_names=many)
+    assert load(tmp_path / "b.npz", limit=2).label_values.tolist() == ["name 202", "name 200"]
+    for wrong in (names[:2], ["a", "a", "b"], [1, 2, 3], "cat"):
+        np.savez(tmp_path / "c.npz", x=uniform, y=y, class_names=wrong)
+        with pytest.raises(InputError, match="name"):
+            load(tmp_path / "c.npz")
 
 
 def test_npy_pt_csv_and_parquet_agree(tmp_path, uniform):
@@ -206,3 +226,5 @@ def test_openml_sets_keep_their_order(monkeypatch, name, width, train):
     assert data.x[0].numel() == width
     np.testing.assert_allclose(data.x.flatten(1)[:, 0], [0, 128 / 255, 1])
     assert data.labels.tolist() == [7, 7, 7]
+    word = {"mnist": 7, "fashion_mnist": "sneaker", "cifar10": "horse"}[name]
+    assert data.label_values.tolist() == [word] * 3
