@@ -21,7 +21,7 @@ from gapkit.report.html import card_value, headed
 
 __all__ = ["render_pdf"]
 
-_SCALE, _WIDEST = 0.8, 490.0  # of a picture against its own size; points, as wide as the text
+_SCALE, _WIDEST = 0.74, 490.0  # of a picture against its own size; points, as wide as the text
 _LONG_WORD, _PIECE = 24, 12
 _WORDY, _LONG_CELL = 40, 12
 

@@ -162,6 +162,20 @@ def test_pictures_are_vectors_and_stay_inside_the_page():
     assert paths > 200
 
 
+@pytest.mark.slow
+def test_no_page_ends_in_a_heading():
+    run = {"settings": {f"setting {number}": number for number in range(90)}}
+    document = build(join(with_extras(), three(split="train"), run=run))
+    pages = [[line.strip() for line in page.splitlines() if line.strip()] for page in pages_of(render_pdf(document))]
+    titles = {section.title for section in document.sections}
+    for lines in pages:
+        assert lines[-2] not in titles  # the last line is the number of the page
+        assert not re.match(r"Figure \d+ ", lines[-2])
+    (begins,) = (lines for lines in pages if "Settings and provenance" in lines)
+    assert begins[0] == "Settings and provenance"
+    assert begins is pages[-1]  # in three columns: no further page for a line or two
+
+
 def test_the_same_document_gives_the_same_bytes(tmp_path):
     result = three()
     first = write_report(result, tmp_path / "one.pdf").read_bytes()
