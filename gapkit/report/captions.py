@@ -119,8 +119,8 @@ GALLERY = Caption(
 CONTOURS = Caption(
     "How to read: orange beside the grey posterior is the encoder's fault; blue of the wrong shape is the family's.",
     "Lines hold 50% and 95% of a density; the number is how much of the posterior lies within 95%. Beyond two latents "
-    "the plane is the one where q is farthest off, so that it looks worse than elsewhere. Where importance weights have "
-    "collapsed, the posterior is not known.",
+    "the plane is the one where q is farthest off, so that it looks worse than elsewhere. Where importance weights "
+    "have collapsed, the posterior is not known.",
 )
 
 SAMPLES = Caption(

@@ -97,7 +97,7 @@ DEFINITIONS = (
     ),
     (
         "Error over datapoints",
-        "How much a mean would change with other data of the same kind, noise included: the number after ±. For the "
+        "How much a mean would change with other data of the same kind, noise included: the number after ±; for the "
         "two gaps what the fits of q* may have left is added.",
         "",
         "",

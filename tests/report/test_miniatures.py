@@ -116,3 +116,13 @@ def test_pictures_of_the_most_unusual_of_two_sets():
     assert len(found) == 6
     np.testing.assert_array_equal(found["far", 2], (x[1, 2, 0] * 255).round())
     assert most_unusual(table, {"near": x[0, ..., 0], "far": x[1, ..., 0]}) == {}
+
+
+def test_a_flat_set_beside_one_of_images_has_pictures_of_the_same_size():
+    table = pd.DataFrame({"data": ["a", "b"], "index": [1, 0], "regret": [2.0, 1.0]})
+    sets = {"a": np.random.default_rng(0).random((2, 64)), "b": np.random.default_rng(1).random((2, 1, 8, 8))}
+    assert {name: image.shape for name, image in most_unusual(table, sets).items()} == {
+        ("a", 1): (8, 8),
+        ("b", 0): (8, 8),
+    }
+    assert most_unusual(table, {**sets, "b": np.zeros((2, 81))}) == {}
