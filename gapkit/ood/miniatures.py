@@ -9,7 +9,7 @@ import pandas as pd
 
 from gapkit.core.errors import InputError
 from gapkit.core.files import Arrays, write_arrays, write_atomically
-from gapkit.core.images import miniatures
+from gapkit.core.images import image_shape, miniatures
 
 __all__ = ["most_unusual", "read_miniatures", "write_miniatures"]
 
@@ -29,7 +29,11 @@ def most_unusual(table: pd.DataFrame, sets: Mapping[str, np.ndarray]) -> dict[tu
     """
     known = table[table["data"].isin(list(sets))].sort_values("regret", ascending=False, kind="stable")
     wanted = [(str(name), int(index)) for name, index in zip(known["data"], known["index"], strict=True)][:_MOST]
-    small = miniatures(np.stack([sets[name][index] for name, index in wanted])) if wanted else None
+    shapes = {image_shape(x.shape[1:]) for x in sets.values()}  # one set may hold its images flat
+    (shape,) = shapes if len(shapes) == 1 else (None,)
+    if shape is None or not wanted:
+        return {}
+    small = miniatures(np.stack([sets[name][index].reshape(shape) for name, index in wanted]))
     return {} if small is None else dict(zip(wanted, small, strict=True))
 
 

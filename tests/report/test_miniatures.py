@@ -116,3 +116,11 @@ def test_pictures_of_the_most_unusual_of_two_sets():
     assert len(found) == 6
     np.testing.assert_array_equal(found["far", 2], (x[1, 2, 0] * 255).round())
     assert most_unusual(table, {"near": x[0, ..., 0], "far": x[1, ..., 0]}) == {}
+    large = np.random.default_rng(0).random((2, 3, 1, 8, 8))
+    flat = most_unusual(table, {"near": large[0], "far": large[1].reshape(3, 64)})
+    assert all(
+        (flat[place] == image).all()
+        for place, image in most_unusual(table, {"near": large[0], "far": large[1]}).items()
+    )
+    assert len(flat) == 6
+    assert most_unusual(table, {"near": x[0], "far": large[1]}) == {}
