@@ -85,6 +85,19 @@ class Mean(Uncertain):
         return super().error if self.se_total is None else self.se_total
 
     @property
+    def interval_with_fits(self) -> Interval | None:
+        """The 95% interval, wider at both ends by what the fits may have left: what stands beside :attr:`error`.
+
+        Example:
+            >>> Mean(0.15, 0.01, 0.005, (0.14, 0.16), None, 200, 0, se_total=0.05).interval_with_fits
+            (0.095, 0.205)
+        """
+        if self.ci95 is None or self.se_total is None or self.se_datapoints is None:
+            return self.ci95
+        left = self.se_total - self.se_datapoints
+        return (self.ci95[0] - left, self.ci95[1] + left)
+
+    @property
     def extent(self) -> Interval | None:
         """From the smallest to the largest value."""
         return self.range

@@ -88,7 +88,7 @@ def _draw_bar(ax: Axes, row: int, bar: Selection, colors: Mapping[str, str]) -> 
         start = ends[mean >= 0]
         ends[mean >= 0] = start + mean
         ax.barh(row, mean, left=start, height=_HEIGHT, color=color, alpha=0.55, linewidth=0, zorder=2)
-        interval = quantities[gap.name].ci95
+        interval = quantities[gap.name].interval_with_fits
         if interval is not None:
             whisker = [start + end for end in interval]
             ax.plot(whisker, [row + lane] * 2, color=color, linewidth=1.4, marker="|", markersize=8, zorder=3)

@@ -1,6 +1,7 @@
 """The ladder: the mean bounds as rungs on one axis in nats, and the gaps between them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from matplotlib.axes import Axes
 
@@ -12,9 +13,11 @@ from gapkit.plots.selection import select
 from gapkit.plots.style import COLORS, colors_of, nats_axis, picture, write_note
 from gapkit.results import Result
 from gapkit.results.verdict import plus_minus
+from gapkit.results.verdict.words import decimals_for
 
 __all__ = ["ladder"]
 
+_FINE = 0.02  # nats: narrower intervals have a third decimal
 _NARROWEST = 0.1  # nats, for gaps of zero
 _SIDES = ("family", "encoder")
 _SAME = 1e-9  # nats, between L[q*] of two families that are one
@@ -24,8 +27,9 @@ def ladder(result: Result, ax: Axes | None = None, split: str | None = None) -> 
     """Draw the bounds, log p(x), L[q*] and L[q], as rungs, and the gaps between them as bars.
 
     The whisker at the lower end of a bar is the 95% interval of that gap: of the mean of differences within each
-    datapoint. The rungs have no whiskers on purpose: images differ by tens of nats, so the intervals of the levels
-    over datapoints are far wider than those of the gaps; they would overlap and suggest that the gaps are uncertain.
+    datapoint, wider at both ends by what the fits of q* may have left. The rungs have no whiskers on purpose: images
+    differ by tens of nats, so the intervals of the levels over datapoints are far wider than those of the gaps; they
+    would overlap and suggest that the gaps are uncertain.
 
     The means are over the datapoints of the split whose gaps are all finite, so that each bar is as long as its gap.
     L[q*] of other families and L[q] of further encoders are side notes; a family is left out where it was not fitted
@@ -131,7 +135,7 @@ def _label(name: str, ladder: Ladder) -> str:
 def _whisker(gap: Gap, quantities: Mapping[str, Mean], ladder: Ladder) -> list[float]:
     """The interval of a gap, if there is one, as positions of its lower rung."""
     top = quantities[ladder.ends(gap)[0].name].value
-    return sorted(top - end for end in quantities[gap.name].ci95 or ())
+    return sorted(top - end for end in quantities[gap.name].interval_with_fits or ())
 
 
 def _limits(ends: Sequence[float]) -> tuple[float, float]:
@@ -141,4 +145,6 @@ def _limits(ends: Sequence[float]) -> tuple[float, float]:
 
 def _gap_text(values: Mean) -> str:
     apart = " " if values.ci95 else "\n"  # a range has more words than a line has room
-    return f"{plus_minus(values)} nats{apart}({span_words(values)})"
+    shown = replace(values, ci95=values.interval_with_fits)
+    width = shown.ci95[1] - shown.ci95[0] if shown.ci95 else 1.0
+    return f"{plus_minus(values)} nats{apart}({span_words(shown, decimals_for(width) if width < _FINE else 2)})"

@@ -30,9 +30,10 @@ __all__ = [
 ]
 
 LADDER = Caption(
-    "How to read: dots are mean bounds, further right is better; the bars between them are the gaps.",
-    "Rings are richer families, for comparison. Whiskers are 95% intervals of the gaps alone: datapoints differ far "
-    "more in their level than in their gaps, so that dots have none on purpose.",
+    "How to read: L[q] is the encoder's bound, L[q*] that of the best q of its family; rings are other families. Bars "
+    "are the gaps.",
+    "Dots are means over datapoints, further right is better. Whiskers are 95% intervals of the gaps alone, with what "
+    "fits may have left: datapoints differ far more in their level, so that dots have none on purpose.",
 )
 
 SCATTER = Caption(

@@ -23,11 +23,14 @@ def lead(result: Result, split: str, diagnosis: Diagnosis) -> Lead:
     summary = result.summary_values
     values, ladder = summary.splits[split], result.ladder
     decision = result.decision()
-    matters = decision.action != "model"
+    matters = decision.action != "model" or decision.why == "barely"
     gaps = [_gap(gap, values.quantities[gap.name], matters=matters) for gap in reversed(ladder.gaps)]
     effort = f", effort {summary.effort}" if summary.effort else ""
+    family = f"; q is {ladder.called(summary.families.split)}" if summary.families else ""
+    dimensions = f", x has {values.data.dimensions:,} dimensions" if values.data and values.data.dimensions else ""
     return Lead(
-        about=f"{values.datapoints:,} datapoint{'' if values.datapoints == 1 else 's'} of split {split}{effort}",
+        about=f"{values.datapoints:,} datapoint{'' if values.datapoints == 1 else 's'} of split {split}{effort}"
+        f"{family}{dimensions}",
         sentences=diagnosis.lead,
         cards=(*gaps, _sure(decision, ladder)),
         figures=draw(result, split, 1, "ladder"),
@@ -56,15 +59,15 @@ def _sure(decision: Decision, ladder: Ladder) -> Card:
     if decision.low is None or decision.high is None:
         return Card(label, value)
     if decision.action == "model":
-        span = f"{number(-decision.high)} to {number(-decision.low)}"
-        return Card(label, value, note=f"the model is {span} nats below a simpler one")
+        span = f"{number(-decision.high)} to {number(-decision.low)} nats"
+        return Card(label, span, note=f"by which the model is below a simpler one, {value} confidence")
     decimals = 2 if max(abs(decision.low), abs(decision.high)) >= _TENTH else 3
     span = f"{number(decision.low, decimals)} to {number(decision.high, decimals)} nats"
     gaps = {gap.name: gap for gap in ladder.gaps}
     own, second = gaps.get(decision.gap or ""), gaps.get(decision.second or "")
     if own and second:
-        return Card(label, value, note=f"the {own.label} is larger than the {second.label} by {span}")
-    return Card(label, value, note=f"the {ladder.total.label} is {span}")
+        return Card(label, span, note=f"by which the {own.label} is larger than the {second.label}, {value} confidence")
+    return Card(label, span, note=f"the {ladder.total.label}, {value} confidence")
 
 
 def _capital(words: str) -> str:

@@ -93,7 +93,7 @@ def test_the_ladder_has_a_bar_from_rung_to_rung_for_every_gap():
     for gap in FOUR.gaps:
         top, bottom = (quantities[rung.name].mean for rung in FOUR.ends(gap))
         assert bars[color_of(gap, FOUR)] == (top, bottom)
-        low, high = quantities[gap.name].ci95
+        low, high = quantities[gap.name].interval_with_fits
         np.testing.assert_allclose(whiskers[color_of(gap, FOUR)], [top - high, top - low])
     named = [text.get_text().split("\n") for text in ax.get_yticklabels()]
     assert [" ".join(words) for words in named[1::2]] == GAPS

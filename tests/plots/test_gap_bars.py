@@ -75,8 +75,10 @@ def test_whiskers_are_the_paired_intervals_at_the_ends_of_the_parts(two):
     for row, split in enumerate(("test", "train")):
         quantities = two.summary_values.splits[split].quantities
         start = quantities["approximation_gap"].mean
-        assert whiskers(ax)[row, "approximation_gap"] == pytest.approx(quantities["approximation_gap"].ci95)
-        expected = [start + end for end in quantities["amortization_gap"].ci95]
+        assert whiskers(ax)[row, "approximation_gap"] == pytest.approx(
+            quantities["approximation_gap"].interval_with_fits
+        )
+        expected = [start + end for end in quantities["amortization_gap"].interval_with_fits]
         assert whiskers(ax)[row, "amortization_gap"] == pytest.approx(expected)
 
 

@@ -60,13 +60,13 @@ def test_the_whiskers_are_the_intervals_of_the_gaps(twelve):
     quantities = twelve.summary_values.quantities
     whiskers = {line.get_color(): line.get_xdata() for line in ladder(twelve).lines if line.get_marker() == "|"}
     for gap, upper in (("approximation_gap", "log_px"), ("amortization_gap", "elbo_star")):
-        low, high = quantities[gap].ci95
+        low, high = quantities[gap].interval_with_fits
         np.testing.assert_allclose(quantities[upper].mean - whiskers[colors_of(STANDARD.gaps)[gap]], [high, low])
 
 
 def test_the_ladder_writes_each_gap_with_error_and_interval(twelve):
     gap = twelve.summary_values.quantities["amortization_gap"]
-    low, high = gap.ci95
+    low, high = gap.interval_with_fits
     expected = f"{gap.mean:.2f} ± {gap.se_total:.2f} nats (95%: {low:.2f} to {high:.2f})"
     assert expected in texts(ladder(twelve))
 

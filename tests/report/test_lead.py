@@ -31,7 +31,8 @@ def test_the_cards_are_the_gaps_of_the_summary():
     for label, name in (("The encoder loses", "amortization_gap"), ("The family loses", "approximation_gap")):
         values = result.summary_values.quantities[name]
         assert cards[label].value == PlusMinus(values.mean, values.error)
-    assert cards["How sure"].value == "95%"
+    assert cards["How sure"].value.endswith(" nats")
+    assert cards["How sure"].note.endswith(", 95% confidence")
 
 
 def test_without_an_advice_the_card_says_what_is_missing():
@@ -44,7 +45,7 @@ def test_without_an_advice_the_card_says_what_is_missing():
 def test_the_first_screen_is_in_both_formats(text_of):
     document = build(of(faults.not_converged))
     text = " ".join(text_of(document).split())
-    for words in ("How sure", "not yet", "In doubt: 0 of 100 fits of q* converged", "10 of 10 latents in use"):
+    for words in ("How sure", "not yet", "In doubt: 100 of 100 fits of q* did not converge", "10 of 10 latents in use"):
         assert words in text, words
 
 

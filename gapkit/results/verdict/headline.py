@@ -118,7 +118,7 @@ def _families(summary: Summary, gap: float) -> str:
         return f"The best other family that was fitted ({known}) brings hardly any of it. {ways}"
     brings = f"the best {known} posterior would bring {number(gains[best], decimals_for(gap))} nats"
     if gains[best] >= _ALL * gap:
-        return f"Use another family: {brings}, which is all of it."
+        return f"Use a {known}: it would bring {number(gains[best], decimals_for(gap))} nats, which is all of it."
     return f"Of these, {brings}. {ways}"
 
 
@@ -130,7 +130,7 @@ def _unlearned(summary: Summary) -> str:
         return ""
     name = behind[0]
     return (
-        "Check first that these are the trained weights and that training has finished: the model fits worse than "
+        "Check the weights first: are they the trained ones, and has training finished? The model fits worse than "
         f"{NAMES[name]}{_behind(summary, name)}, which needs no z."
     )
 
@@ -157,9 +157,9 @@ def _model(summary: Summary, decision: Decision) -> str:
         )
     if decision.why == "baseline":
         return (
-            f"Work on the model, not on inference: its fit is worse than that of {NAMES[decision.baseline]}{behind}. "
-            f"Perfect inference would only bring {inference} nats on top of L[q]. If the model should be better than "
-            "that, check first that its outputs, the scale of the data and the weights are what they should be."
+            "Work on the model, not on inference: check first that its outputs, the scale of the data and the weights "
+            f"are what they should be, because its fit is worse than that of {NAMES[decision.baseline]}{behind}. "
+            f"Perfect inference would only bring {inference} nats on top of L[q]."
         )
     return (
         f"Look at the model rather than at inference: perfect inference would bring {inference} nats, and log p(x) is "

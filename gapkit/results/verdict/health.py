@@ -85,7 +85,8 @@ def _fits(summary: Summary, missing: str | None) -> Check | None:
     doubts = missing or next((part.what for part in fits(summary, _gap(summary))), None)
     if doubts is None:
         return Check("fits", "good", words)
-    return Check("fits", "doubt", words if converged < count else doubts)
+    others = f"{count - converged:,} of {count_of(count, 'fit')} of q* did not converge"
+    return Check("fits", "doubt", others if converged < count else doubts)
 
 
 def _evidence(summary: Summary, missing: str | None) -> Check:
@@ -96,7 +97,8 @@ def _evidence(summary: Summary, missing: str | None) -> Check:
     doubts = missing or next(own, None)
     if doubts is None:
         return Check("evidence", "good", words)
-    return Check("evidence", "doubt", words if sound < first.datapoints else f"{label}: {doubts}")
+    others = f"{label} is in doubt for {first.datapoints - sound:,} of {count_of(first.datapoints)}"
+    return Check("evidence", "doubt", others if sound < first.datapoints else f"{label}: {doubts}")
 
 
 def _latents(summary: Summary) -> Check | None:
@@ -114,7 +116,11 @@ def _latents(summary: Summary) -> Check | None:
         return Check("latents", "bad", f"{words}, none of them by the encoder")
     ignored = _ignored(star, own)
     if ignored:
-        return Check("latents", "doubt", f"{words}, {ignored:,} of them ignored by the encoder")
+        return Check(
+            "latents",
+            "doubt",
+            f"the decoder uses {used:,} of {count_of(dimensions, 'latent')}, {ignored:,} of which the encoder ignores",
+        )
     return Check("latents", "good", words)
 
 

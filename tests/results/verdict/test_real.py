@@ -66,7 +66,7 @@ def test_a_family_at_fault():
     result = gapkit.analyze(model, model.sample(100, 0), effort="quick")
     assert result.decision().action == "family"
     assert result.decision().gain == pytest.approx(model.approximation_gap(), abs=0.03)
-    assert "the best full-rank Gaussian posterior would bring 0.4" in result.verdict()[0]
+    assert "Use a full-rank Gaussian: it would bring 0.4" in result.verdict()[0]
 
 
 def test_nothing_at_fault():
