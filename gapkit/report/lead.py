@@ -11,6 +11,7 @@ from gapkit.results.verdict import Decision, Diagnosis, health, number
 __all__ = ["lead"]
 
 _LOSERS = {"encoder": "The encoder loses", "family": "The family loses"}
+_MOSTLY = 2.0  # of an error: above, most of it is what the fits may have left
 _TENTH = 0.1  # nats, below which a third decimal is shown
 _SHOWN = {
     "collapsed": "the best q* is the same for every datapoint",
@@ -44,6 +45,8 @@ def _gap(gap: Gap, values: Uncertain, *, matters: bool) -> Card:
     if values.mean is None:
         return Card(label, None, "", gap.label, part)
     what = "± one standard error" if values.error is not None else "one datapoint"
+    if values.error and values.error > _MOSTLY * (values.se_datapoints or 0.0):
+        what = "± what its errors and the fits leave open"
     note = f"{gap.label}, {what}" if matters else f"{gap.label}; beside the point until the model is mended"
     return Card(label, PlusMinus(values.mean, values.error), "nats", note, part)
 
