@@ -128,6 +128,7 @@ def test_the_page_says_what_the_command_says(run, tmp_path):
     assert all(float(one) == pytest.approx(float(other), abs=0.05) for one, other in pairs)
 
 
+@pytest.mark.slow
 def test_the_python_of_the_page_runs(monkeypatch, tmp_path):
     (block,) = [part for part in re.findall(r"```python\n(.*?)```", PAGE, re.S) if "found = analyze" in part]
     monkeypatch.chdir(tmp_path)

@@ -49,7 +49,7 @@ class Decoder(nn.Module):
         return h + torch.logsumexp(z, 1).view(rows, 1, 1, 1)
 
 
-@pytest.mark.parametrize(("module", "size"), [(Encoder, 64), (Decoder, 4)])
+@pytest.mark.parametrize(("module", "size"), [pytest.param(Encoder, 64, marks=pytest.mark.slow), (Decoder, 4)])
 def test_real_programs_pass_as_they_are(module, size, tmp_path):
     torch.manual_seed(0)
     own = module().eval()

@@ -168,6 +168,7 @@ def test_mass_that_the_coordinates_would_miss_keeps_the_model_as_it_is():
     assert in_real_coordinates(model, x) is model
 
 
+@pytest.mark.slow
 def test_a_joint_density_of_positive_latents():
     exact = MODELS["gamma"](1.3)
     prior = Independent(LogNormal(torch.zeros(2, dtype=torch.float64), 1.0), 1)  # any on the same set

@@ -30,7 +30,7 @@ def _joint(model):
     [
         None,
         Independent(Normal(torch.ones(2), 3.0 * torch.ones(2)), 1),
-        lambda: Independent(Normal(torch.zeros(2), 0.5), 1),
+        pytest.param(lambda: Independent(Normal(torch.zeros(2), 0.5), 1), marks=pytest.mark.slow),
     ],
 )
 def test_all_numbers_are_exact_whatever_reference_stands_for_the_prior(exact, prior):

@@ -50,6 +50,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_another_process_in_another_folder_gives_the_same_tables(gapkit, folder, tmp_path_factory):
     words = ["analyze", "ex.pt", "--model", "plain_models_of_test:Std", "--likelihood", "bernoulli", "--seed", 3]
     words += ["--encoder-output", "mean_std", "--state-key", "ema.state_dict", "--encoder", "new=new.pt"]
