@@ -20,7 +20,7 @@ def test_one_version_everywhere():
     assert cited["license"] == PROJECT["project"]["license"]
     assert {"cff-version", "message", "title", "authors"} <= set(cited)
     changes = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
-    assert [name for name in changes if name != "Unreleased"][0] == gapkit.__version__
+    assert next(name for name in changes if name != "Unreleased") == gapkit.__version__
 
 
 def test_the_demo_needs_no_tools_of_developers():
