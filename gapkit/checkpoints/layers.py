@@ -16,8 +16,8 @@ __all__ = ["Guess", "Layer", "guessed", "layers_of", "role_of"]
 _ENCODES = re.compile(r"enc|infer|recogni|posterior|^q_?|^phi|inf_net")
 _DECODES = re.compile(r"dec|gener|likelihood|^p_?|^theta|gen_net")
 _MEAN = re.compile(r"mu$|mean|loc|z_m|_m$")
-_SPREAD = re.compile(r"var|std|sigma|scale|z_v|_s$")
-_HEAD = re.compile(r"mu$|mean|loc|var|std|sigma|scale")
+_SPREAD = re.compile(r"var|std|sigma|scale|z_v|_s$|(^|[._])lv$")
+_HEAD = re.compile(r"mu$|mean|loc|var|std|sigma|scale|(^|[._])lv$")
 
 
 @dataclass(frozen=True)

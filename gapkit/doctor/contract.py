@@ -82,8 +82,34 @@ def require_support(model: LatentModel, x: Tensor, condition: Tree = None) -> No
     """
     # Bounds of a support may differ from datapoint to datapoint, so each is checked against its own distribution.
     for rows in torch.arange(len(x), device=x.device).split(_ROWS_CHECKED):
-        part = x[rows]
-        check_support(decode_one(model, part, condition=rows_of(condition, rows)), part)
+        try:
+            _check_rows(model, x, condition, rows)
+        except InputError:
+            raise
+        except Exception:  # of the user's own code: a datapoint of which it fails is told by the engine, alone
+            failed = [row for row in rows.split(1) if not _checked(model, x, condition, row)]
+            if len(failed) == len(rows):
+                raise
+
+
+def _check_rows(model: LatentModel, x: Tensor, condition: Tree, rows: Tensor) -> None:
+    part = x[rows]
+    check_support(decode_one(model, part, condition=rows_of(condition, rows)), part)
+
+
+def _checked(model: LatentModel, x: Tensor, condition: Tree, row: Tensor) -> bool:
+    """Whether the model could say something of a datapoint.
+
+    Raises:
+        InputError: what it said is no probability.
+    """
+    try:
+        _check_rows(model, x, condition, row)
+    except InputError:
+        raise
+    except Exception:  # as above
+        return False
+    return True
 
 
 def fit_to_model(model: LatentModel, x: Tensor, condition: Tree = None) -> Tensor:

@@ -43,11 +43,13 @@ def build_shared_bank(
 
 
 def _locations(like: Target, points: Loaded) -> Tensor:
-    """Where the encoder puts data, shape (N, D); half as many at once where memory is too small."""
+    """Where the encoder puts data, shape (N, D); half as many at once where it fails, NaN for one of which it fails."""
     try:
         return posterior_of(like.model, points).loc
-    except Exception as error:
-        if len(points) < 2 or not out_of_memory(error):
-            raise
+    except Exception as error:  # of the user's own code: what fails on a datapoint is told of its unit
+        if len(points) < 2:
+            if out_of_memory(error):
+                raise
+            return torch.full((1, like.dim), torch.nan, dtype=like.dtype, device=like.device)
     half = len(points) // 2
     return torch.cat([_locations(like, points[:half]), _locations(like, points[half:])])

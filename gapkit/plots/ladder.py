@@ -128,8 +128,8 @@ def _is_side(name: str, ladder: Ladder) -> bool:
 def _label(name: str, ladder: Ladder) -> str:
     found = quantity(name, ladder)
     if found.kind == "family" and ladder.fitted:
-        return f"{ladder.fitted.label} {ladder.called(found.of)}\n(side note)"
-    return f"{ladder.bottom.label} {found.of}\n(side note)" if found.kind == "encoder" else found.label
+        return f"{ladder.fitted.label} {ladder.called(found.of)}\n(for comparison)"
+    return f"{ladder.bottom.label} {found.of}\n(for comparison)" if found.kind == "encoder" else found.label
 
 
 def _whisker(gap: Gap, quantities: Mapping[str, Mean], ladder: Ladder) -> list[float]:
