@@ -93,4 +93,6 @@ def _is_certificate(path: Path) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     words = values.get("command") if isinstance(values, dict) else None
-    return isinstance(words, list) and words[:2] == ["gapkit", "certify"] and {"summary", "settings"} <= set(values)
+    ours = {"summary", "checkpoint", "settings", "condition", "source", "command"}
+    more = {"model", "likelihood", "model_options"}
+    return isinstance(words, list) and words[:2] == ["gapkit", "certify"] and ours <= set(values) <= ours | more

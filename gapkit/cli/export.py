@@ -67,4 +67,7 @@ def _is_table(path: Path, result: "Result") -> bool:
             head, *rows = csv.reader(file)
     except (OSError, ValueError, csv.Error):
         return False
-    return set(required(result.ladder)) <= set(head) and all(len(row) == len(head) for row in rows)
+    # Another run may have other columns: numbers with their errors, and labels.
+    known = {*required(result.ladder), *result.datapoints.columns, "label"}
+    known |= {name for name in head if name.endswith("_se") or f"{name}_se" in head}
+    return set(required(result.ladder)) <= set(head) <= known and all(len(row) == len(head) for row in rows)

@@ -39,8 +39,8 @@ def coverage(standard: np.ndarray) -> Coverage:
     """Coverage of two-sided normal intervals.
 
     Args:
-        standard: differences from the truth divided by their claimed standard errors, shape (N,); those that are not
-            finite are left out.
+        standard: differences from the truth divided by their claimed standard errors, shape (N,); NaN is left out, and
+            no interval holds an infinite one.
 
     Example:
         >>> found = coverage(stats.norm.ppf((np.arange(1000) + 0.5) / 1000))
@@ -48,7 +48,7 @@ def coverage(standard: np.ndarray) -> Coverage:
         (0.95, 0.0)
     """
     size = np.abs(np.asarray(standard, float))
-    size = size[np.isfinite(size)]
+    size = size[~np.isnan(size)]
     limits = stats.norm.ppf(0.5 + _LEVELS / 2.0)
     shares = (size[:, None] <= limits).mean(0) if len(size) else np.full(len(_LEVELS), np.nan)
     tail = (1.0 - _BAND) / 2.0

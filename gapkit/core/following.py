@@ -31,6 +31,6 @@ def followed(progress: Callable[[T], None] | bool | None) -> Iterator[Callable[[
         yield show
     except BaseException:
         stopped = getattr(show, "stopped", None)
-        if stopped is not None:
+        if callable(stopped):
             stopped()
         raise

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-__all__ = ["brightness", "image_shape", "miniatures", "png"]
+__all__ = ["LARGEST", "brightness", "image_shape", "miniatures", "png"]
 
 _SMALLEST, _SMALLEST_FLAT = 4, 64
-_LARGEST = 36  # pixels of a miniature along each side
+LARGEST = 36  # pixels of a miniature along each side
 
 
 def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
@@ -60,10 +60,11 @@ def miniatures(x: np.ndarray) -> np.ndarray | None:
         return None
     images = x.reshape(len(x), *shape).astype(float)
     low, high = brightness(images)
-    step = min(math.ceil(max(shape[1:]) / _LARGEST), *shape[1:])
-    height, width = (size // step * step for size in shape[1:])
-    cut = images[..., :height, :width]
-    small = cut.reshape(len(x), shape[0], height // step, step, width // step, step).mean((3, 5))
+    step = math.ceil(max(shape[1:]) / LARGEST)
+    down, across = (min(step, size) for size in shape[1:])
+    rows, columns = shape[1] // down, shape[2] // across
+    cut = images[..., : rows * down, : columns * across]
+    small = cut.reshape(len(x), shape[0], rows, down, columns, across).mean((3, 5))
     levels = _levels(small, low, high)
     return levels[:, 0] if shape[0] == 1 else np.moveaxis(levels, 1, -1)
 

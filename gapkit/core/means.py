@@ -89,8 +89,9 @@ class Mean(Uncertain):
         """The 95% interval, wider at both ends by what the fits may have left: what stands beside :attr:`error`.
 
         Example:
-            >>> Mean(0.15, 0.01, 0.005, (0.14, 0.16), None, 200, 0, se_total=0.05).interval_with_fits
-            (0.095, 0.205)
+            >>> found = Mean(0.15, 0.01, 0.25, (-0.25, 0.5), None, 200, 0, se_total=0.5)
+            >>> found.interval_with_fits
+            (-0.5, 0.75)
         """
         if self.ci95 is None or self.se_total is None or self.se_datapoints is None:
             return self.ci95

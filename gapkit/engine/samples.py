@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from gapkit.core.trees import rows_of
 from gapkit.engine.chosen import Kept
 from gapkit.engine.reconstruct import mean_of, reconstruction
 from gapkit.engine.simulated import spread
@@ -12,6 +13,7 @@ from gapkit.engine.skipped import left_out
 from gapkit.engine.stages import Batch, posterior_of, target_of
 from gapkit.engine.units import Unit
 from gapkit.models.conditions import decode_with
+from gapkit.models.joint import ValuesAlone
 from gapkit.results.aggregate import departures
 from gapkit.target import Target
 from gapkit.target.simulate import draw_latents
@@ -23,16 +25,26 @@ _DIMENSIONS = 12  # that are kept, those farthest from the prior
 _SAMPLES = 16
 
 
-def draw_of_q(batch: Batch, unit: Unit) -> np.ndarray | None:
-    """One draw of q(z|x) for each datapoint of a unit, shape (B, D); together they are draws of q(z).
+def draw_of_q(batch: Batch, unit: Unit, datapoints: int) -> np.ndarray | None:
+    """One draw of q(z|x) for some datapoints of a unit, shape (B, D); those of all units together are draws of q(z).
 
-    None where the units before have enough of them, and where q gives none: numbers do not need them.
+    Data may lie in an order, so that the datapoints are spread evenly over the split.
+
+    Args:
+        batch: the unit.
+        unit: which datapoints.
+        datapoints: how many the split has.
+
+    Returns:
+        None where the unit has none of them, and where q gives no draws: numbers do not need them.
     """
-    if unit.indices[0] >= _DATAPOINTS:
+    chosen = set(np.linspace(0, datapoints - 1, min(datapoints, _DATAPOINTS)).round().astype(int).tolist())
+    places = [place for place, index in enumerate(unit.indices[: unit.size]) if index in chosen]
+    if not places:
         return None
     with torch.no_grad(), left_out("aggregate", {}):
         z, _ = batch.q.draw(batch.key.streams("details/aggregate", batch.target.dtype, batch.target.device), 1)
-        return np.asarray(z[0, : unit.size].float().cpu().numpy())
+        return np.asarray(z[0, places].float().cpu().numpy())
     return None
 
 
@@ -83,14 +95,23 @@ def aggregate(draws: Sequence[np.ndarray], like: Target, seed: int) -> dict[str,
         ``aggregate_departure`` of all D dimensions, see :func:`gapkit.results.aggregate.departures`.
 
     Raises:
-        ValueError: there are no finite draws.
+        ValueError: there are no finite draws, or no prior of all datapoints to hold them against.
     """
+    if like.own_prior:
+        raise ValueError("each datapoint has a prior of its own")
     z = np.concatenate(list(draws))[:_DATAPOINTS] if draws else np.zeros((0, like.dim), np.float32)
     z = z[np.isfinite(z).all(1)]
     if not len(z):
         raise ValueError("q has no finite draws")
-    drawn = draw_latents(like.model, len(z), seed, spread(like.condition, len(z)))
+    condition = spread(like.condition, len(z))
+    drawn = draw_latents(like.model, len(z), seed, condition)
+    if isinstance(decode_with(like.model, drawn[:1], rows_of(condition, slice(1))), ValuesAlone):
+        raise ValueError("what stands for the prior of a density that is known by its values alone is not its own")
     prior = drawn.reshape(len(z), -1).float().cpu().numpy()
+    prior = prior[np.isfinite(prior).all(1)]
+    z = z[: len(prior)]
+    if not len(z):
+        raise ValueError("the prior has no finite draws")
     departure = departures(z, prior)
     chosen = np.argsort(-departure, kind="stable")[:_DIMENSIONS]
     return {

@@ -108,7 +108,7 @@ def run_unit(
     todo = pipeline(work, split, unit)
     named = identities(digest(work.identity, split, key, *_contents(data, rows)), todo)
     whole = digest(
-        ROWS, *named.values(), sorted(work.missed.items()), unit.size, split == work.first, work.spec.details
+        ROWS, "draws", *named.values(), sorted(work.missed.items()), unit.size, split == work.first, work.spec.details
     )
     there = store.find(place, ROWS, whole)
     if there is not None:
@@ -182,7 +182,7 @@ def _finished(
         skipped=skipped,
         sides={name: bound.bound.value for name, bound in own.items() if name not in failed},
         failed=failed,
-        draws=draw_of_q(batch, unit) if split == work.first and work.spec.details else None,
+        draws=draw_of_q(batch, unit, len(work.data[split])) if split == work.first and work.spec.details else None,
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from gapkit.core.errors import InputError
 from gapkit.core.files import Arrays, write_arrays, write_atomically
-from gapkit.core.images import image_shape, miniatures
+from gapkit.core.images import LARGEST, image_shape, miniatures
 
 __all__ = ["most_unusual", "read_miniatures", "write_miniatures"]
 
@@ -58,6 +58,8 @@ def read_miniatures(path: Path, asked: str) -> dict[tuple[str, int], np.ndarray]
     forms = [(array.dtype.kind, len(array) if array.ndim else 0) for array in found.values()]
     sizes = {size for _, size in forms}
     fits = [kind for kind, _ in forms] == ["U", "i", "u"] and len(sizes) == 1 and found["levels"].ndim in (3, 4)
+    fits = fits and all(found[name].ndim == 1 for name in ("data", "index")) and found["levels"].shape[3:] in ((), (3,))
+    fits = fits and all(1 <= side <= LARGEST for side in found["levels"].shape[1:3])
     if not fits or found["levels"].dtype != np.uint8:
         raise InputError(f"{asked}, {path.name}", "not what gapkit score writes", "score the data again")
     rows = zip(*(found[name] for name in _NAMES), strict=True)

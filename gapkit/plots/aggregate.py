@@ -55,6 +55,10 @@ def aggregated(result: Result, split: str | None = None) -> Aggregate | None:
     if not all(name in kept for name in names) or not len(kept["aggregate_q"]):
         return None
     dimensions, q, prior, departure = (np.asarray(kept[name]) for name in names)
+    finite = np.isfinite(q).all(1) & np.isfinite(prior).all(1)  # of a run that somebody has changed
+    q, prior = q[finite], prior[finite]
+    if not len(q):
+        return None
     return Aggregate(dimensions, q, prior, int(apart(departure, len(q)).sum()), len(departure))
 
 

@@ -45,7 +45,7 @@ def bits_per_dimension(result: Result, ax: Axes | None = None, split: str | None
         if bits is None or not any(len(part.rows) for part in parts.values()):
             write_note(ax, "no finite values" if bits else "it is not known how many dimensions the data have")
             return ax
-        _draw(ax, {shortened(name): part for name, part in parts.items() if len(part.rows)}, bits, result)
+        _draw(ax, {name: part for name, part in parts.items() if len(part.rows)}, bits, result)
     return ax
 
 
@@ -94,6 +94,7 @@ def _draw(ax: Axes, parts: Mapping[str, Selection], bits: float, result: Result)
     ax.set_xlabel("bits per dimension (less is better)" + ("" if _counted(result) else ", of a density"))
     ax.set_ylabel("")
     ax.tick_params(axis="y", length=0)
+    ax.set_yticks(range(len(parts)), [shortened(name) for name in parts])
     for label in ax.get_yticklabels():
         label.set_parse_math(False)
     legend_below(ax, [Patch(color=color, label=_of(label)) for label, color in shades.items()], 3, 38.0)

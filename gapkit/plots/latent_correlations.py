@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from scipy import stats
 
 from gapkit.plots.aggregate import aggregated
 from gapkit.plots.names import shortened
@@ -14,6 +15,7 @@ from gapkit.results import Result
 
 __all__ = ["Correlated", "correlated", "latent_correlations"]
 
+_LEVEL = 0.05
 _FEWEST = 10  # draws
 _WRITTEN = 12  # dimensions whose numbers find room in the cells
 
@@ -35,6 +37,12 @@ class Correlated:
     draws: int
     pair: tuple[int, int]
     strongest: float
+
+    @property
+    def chance(self) -> float:
+        """What the strongest of independent latents stays below in 95 of 100 cases, by Fisher's z and Bonferroni."""
+        pairs = len(self.dimensions) * (len(self.dimensions) - 1) / 2
+        return math.tanh(float(stats.norm.isf(_LEVEL / pairs / 2)) / math.sqrt(self.draws - 3))
 
 
 def correlated(result: Result, split: str | None = None) -> Correlated | None:
@@ -59,8 +67,8 @@ def correlated(result: Result, split: str | None = None) -> Correlated | None:
 def latent_correlations(result: Result, ax: Axes | None = None, split: str | None = None) -> Axes:
     """Draw the correlations of latents under q(z) = E[q(z|x)], in the dimensions farthest from the prior.
 
-    Under a prior of independent latents all are zero: a number beyond the noise (in the title, two standard errors)
-    says that datapoints tie these latents together, and that samples of the prior do not.
+    Of independent latents all are zero but for noise. A number beyond what the title calls chance, 95% for all pairs
+    together, says that datapoints tie these latents together; samples of a prior of independent ones do not.
 
     Args:
         result: of an analysis with ``details``.
@@ -94,7 +102,6 @@ def latent_correlations(result: Result, ax: Axes | None = None, split: str | Non
             cbar_kws={"label": "correlation under q(z)", "shrink": 0.8},
             ax=ax,
         )
-        noise = 2.0 / math.sqrt(found.draws)
-        ax.set_title(f"{shortened(name)}: {found.draws:,} draws, noise ±{noise:.2f}", parse_math=False)
+        ax.set_title(f"{shortened(name)}: {found.draws:,} draws, chance ±{found.chance:.2f}", parse_math=False)
         ax.tick_params(length=0, labelrotation=0, labelcolor=COLORS["rung"])
     return ax

@@ -67,8 +67,10 @@ def standardised(result: Result, split: str | None = None, truth: np.ndarray | N
         difference = column(rows, one) - column(rows, other)
         error = np.hypot(column(rows, error_of(one)), column(rows, error_of(other)))
         difference = difference.where(tails(result, f"{one}_khat", split).trusted)
-    values = difference.to_numpy(float) / np.where(error > 0, error, np.nan)
-    return np.asarray(values[np.isfinite(values)])
+    values, error = difference.to_numpy(float), np.asarray(error, float)
+    certain = (error == 0.0) & np.isfinite(values)  # an error of zero is right of nothing but zero
+    values = np.where(certain, np.where(values == 0.0, 0.0, np.inf), values / np.where(error > 0, error, np.nan))
+    return np.asarray(values[~np.isnan(values)])
 
 
 def _draw(ax: Axes, found: Coverage) -> None:

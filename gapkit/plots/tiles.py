@@ -104,8 +104,7 @@ def _brightness(images: np.ndarray) -> tuple[float, float]:
 def _smaller(image: np.ndarray) -> np.ndarray:
     """The image with no more than ``_LARGEST`` pixels along a side, each the mean of a block."""
     step = math.ceil(max(image.shape[:2]) / _LARGEST)
-    if step == 1:
-        return image.astype(float)
-    height, width = (max(1, size // step) * step for size in image.shape[:2])
-    cut = image[:height, :width].astype(float)
-    return np.asarray(cut.reshape(height // step, step, width // step, step, *image.shape[2:]).mean((1, 3)))
+    down, across = (min(step, size) for size in image.shape[:2])
+    rows, columns = image.shape[0] // down, image.shape[1] // across
+    cut = image[: rows * down, : columns * across].astype(float)
+    return np.asarray(cut.reshape(rows, down, columns, across, *image.shape[2:]).mean((1, 3)))

@@ -145,6 +145,6 @@ BITS = Caption(
 )
 
 RELIABILITY = Caption(
-    "How to read: within the grey band the claimed errors of log p(x) are right; below it they are too small.",
-    "Of the difference between importance sampling and AIS, which share no noise.",
+    "How to read: below the grey band the claimed errors of log p(x) are too small.",
+    "Of the difference between importance sampling and AIS, which share no noise; the band takes errors as normal.",
 )

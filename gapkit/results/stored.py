@@ -36,6 +36,14 @@ _DETAILS = {
         "posterior_sample": ("fiub", "N*"),
         "effective": ("f", "N"),
     },
+    "typical": {"index": ("iu", "N"), "x": ("fiub", "N*"), "under_q": ("fiub", "N*")},
+    "prior": {"x": ("fiub", "M*")},
+    "aggregate": {
+        "dimensions": ("iu", "K"),
+        "q": ("f", "MK"),
+        "prior": ("f", "MK"),
+        "departure": ("f", "D"),
+    },
     "contours": {
         "columns": ("U", "C"),
         "index": ("iu", "R"),
@@ -67,7 +75,7 @@ _DETAILS = {
         "acceptance_backward": ("f", "N"),
     },
 }
-_WHOLE = ("worst", "contours", "simulated")  # all of their arrays, or none
+_WHOLE = ("worst", "typical", "aggregate", "contours", "simulated")  # all of their arrays, or none
 _LATER = ("worst_effective",)  # but for these, which earlier versions did not keep
 
 

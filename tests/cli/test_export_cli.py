@@ -55,7 +55,8 @@ def test_overwrite_replaces_an_earlier_table_and_nothing_else(gapkit, run, tmp_p
     assert gapkit("export", run, "--out", "t.csv", "--overwrite")[0] == 0
     assert len(table(tmp_path / "t.csv")) == len(Result.load(run).to_frame())
     ours = (tmp_path / "t.csv").read_bytes()
-    for content in (ours + b"my notes\n", b"split,index\n", b"\xff", b""):
+    with_notes = b"\n".join(line + (b",mine" if line else b"") for line in ours.split(b"\n"))
+    for content in (ours + b"my notes\n", with_notes, b"split,index\n", b"\xff", b""):
         (tmp_path / "t.csv").write_bytes(content)
         code, _, err = gapkit("export", other, "--out", "t.csv", "--overwrite")
         assert code == 2

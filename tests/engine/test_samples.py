@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.distributions import Independent, Normal
 
 import gapkit
 from gapkit.engine.samples import aggregate, prior_pictures
@@ -70,3 +71,34 @@ def test_a_run_keeps_them_of_its_first_split():
     assert details["aggregate_q"].shape[0] == 20
     assert len(details["typical_x"]) == len(details["typical_under_q"]) == len(details["typical_index"]) > 0
     assert details["prior_x"].shape[1:] == x.shape[1:]
+
+
+@pytest.mark.slow
+def test_data_that_lie_in_an_order_are_drawn_from_as_a_whole():
+    model = ppca("exact")
+    x, _ = simulate(model, 2400, 7)
+    x = x[model.encode(x).mean[:, 0].argsort()]
+    details = gapkit.analyze(model, x, spec(unit_size=1200)).details
+    assert len(details["aggregate_q"]) == 1000
+    assert not apart(details["aggregate_departure"], 1000).any()
+
+
+def test_a_reference_that_stands_for_a_prior_is_not_called_the_models():
+    def log_joint(x, z):
+        return Normal(5.0, 1.0).log_prob(z).sum(-1) + Normal(z, 1.0).log_prob(x).sum(-1)
+
+    model = gapkit.from_joint(log_joint, lambda x: Independent(Normal((x + 5.0) / 2.0, 0.5**0.5), 1))
+    x = 5.0 + 1.4 * torch.randn(12, 2, generator=torch.Generator().manual_seed(0))
+    result = gapkit.analyze(model, x, spec(), allow=["chance"])
+    assert "aggregate_q" not in result.details
+    assert "not its own" in result.run["details"]["skipped"]["aggregate"]
+
+
+def test_draws_of_a_prior_that_are_not_finite_are_left_out(monkeypatch):
+    model = ppca("exact")
+    x, z = simulate(model, 50)
+    drawn = draw_latents(model, 50, 3).clone()
+    drawn[4] = torch.nan
+    monkeypatch.setattr("gapkit.engine.samples.draw_latents", lambda *given: drawn)
+    found = aggregate([z.numpy()], Target(model, x[:1]), 3)
+    assert len(found["aggregate_q"]) == len(found["aggregate_prior"]) == 49

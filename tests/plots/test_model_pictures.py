@@ -1,11 +1,13 @@
 """Samples, aggregate posterior, bits per dimension and reliability: what they show is what the result holds."""
 
 import math
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
 import pytest
 from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_hex
 
 from gapkit.core.coverage import coverage
 from gapkit.core.errors import InputError
@@ -15,6 +17,7 @@ from gapkit.plots.latent_correlations import correlated
 from gapkit.plots.reliability import standardised
 from gapkit.report.figures import draw
 from gapkit.results.records import DataFacts
+from tests.four_rungs import four_rungs
 from tests.plots.details import result, texts
 from tests.results.edited import of_parts
 
@@ -127,3 +130,64 @@ def test_the_report_has_them_in_the_section_of_the_model():
     split = next(iter(whole.summary_values.splits))
     names = [figure.name for figure in draw(whole, split, 1, "model")]
     assert names[:3] == ["samples-1", "aggregate-1", "latent-correlations-1"]
+
+
+def test_an_error_of_zero_is_held_against_what_it_is_off_by():
+    whole = result()
+    rows = whole.datapoints[whole.datapoints["split"] == "test"]
+    certain = replace(whole, datapoints=whole.datapoints.assign(log_px_se=0.0))
+    assert standardised(certain, truth=rows["log_px"].to_numpy()).tolist() == [0.0] * len(rows)
+    off = standardised(certain, truth=rows["log_px"].to_numpy() + 1.0)
+    assert np.isinf(off).all()
+    assert coverage(off).at(0.95)[0] == 0.0
+
+
+def test_bands_are_those_of_right_errors_at_every_level():
+    found = [coverage(np.random.default_rng(seed).normal(size=300)) for seed in range(200)]
+    for level in (0.5, 0.8, 0.95):
+        inside = np.mean([low <= share <= high for share, low, high in (one.at(level) for one in found)])
+        assert 0.91 <= inside <= 0.995
+
+
+def test_shapes_of_bits_and_lines_of_simple_models_stand_where_their_numbers_are():
+    whole = result()
+    bits = 1.0 / 784 / math.log(2)
+    ax = bits_per_dimension(of_parts(whole, data=DataFacts(dimensions=784, discrete=True)))
+    reached = [part.get_paths()[0].vertices[:, 0] for part in ax.collections if isinstance(part, PolyCollection)]
+    levels = -bits * whole.datapoints.loc[whole.datapoints["split"] == "test", "log_px"]
+    assert reached[0].min() == pytest.approx(levels.min())
+    assert reached[0].max() == pytest.approx(levels.max())
+
+
+def test_what_chance_does_to_independent_latents_is_seldom_exceeded():
+    rng = np.random.default_rng(0)
+    beyond = 0
+    for _ in range(80):
+        details = model_details(draws=100)
+        details["aggregate_q"] = rng.normal(size=(100, 3)).astype(np.float32)
+        found = correlated(result(details))
+        beyond += abs(found.strongest) > found.chance
+    assert beyond <= 10  # 4 of 80, and three deviations
+
+
+def test_orange_is_q_and_grey_the_prior():
+    shapes = aggregate(result(model_details())).child_axes[-1]
+    middles = {}
+    for part in shapes.collections:
+        if isinstance(part, PolyCollection):
+            middles.setdefault(to_hex(part.get_facecolor()[0]), []).append(part.get_paths()[0].vertices[:, 1].mean())
+    by_height = sorted(middles, key=lambda color: np.mean(middles[color]))
+    red = [int(color[1:3], 16) for color in by_height]
+    assert red[1] > red[0]  # q lies at 2, the prior at 0
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 160), (4, 200), (3, 4, 300)])
+def test_thin_images_are_drawn(shape):
+    assert samples(result(model_details(shape))).images
+
+
+def test_splits_whose_names_are_alike_when_shortened_are_all_drawn():
+    names = ("a_long_prefix_of_a_split_name_train", "a_long_prefix_of_a_split_name_test")
+    whole = four_rungs(splits=names)
+    ax = bits_per_dimension(of_parts(whole, names[0], data=DataFacts(dimensions=784, discrete=True)))
+    assert len(ax.get_yticklabels()) == 2

@@ -153,19 +153,19 @@ def test_further_encoders_are_rungs_by_their_height():
     result = with_encoders(refit=-92.0, worse=-96.0, lucky=-90.4)
     ax = ladder(result)
     labels = rung_labels(ax)
-    assert labels[-3:] == ["L[q] refit (side note)", "L[q] -94.00", "L[q] worse (side note)"]
-    assert labels.index("L[q] lucky (side note)") < labels.index("L[q*] -90.50")
+    assert labels[-3:] == ["L[q] refit (for comparison)", "L[q] -94.00", "L[q] worse (for comparison)"]
+    assert labels.index("L[q] lucky (for comparison)") < labels.index("L[q*] -90.50")
     dots = {float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() == "o"}
     assert {-92.0, -96.0, -90.4} <= dots
     low, high = ax.get_xlim()
     assert all(low < dot < high for dot in dots)
     assert bars(ax)[COLORS["encoder"]] == (-90.5, -94.0)  # as without them
     colors = dict(zip(labels, (label.get_color() for label in ax.get_yticklabels()), strict=True))
-    assert colors["L[q] refit (side note)"] == COLORS["side"]
+    assert colors["L[q] refit (for comparison)"] == COLORS["side"]
 
 
 def test_a_further_encoder_as_good_as_the_analysed_one_is_still_a_rung():
-    assert "L[q] same (side note)" in rung_labels(ladder(with_encoders(same=-94.0)))
+    assert "L[q] same (for comparison)" in rung_labels(ladder(with_encoders(same=-94.0)))
 
 
 def test_more_rungs_make_a_taller_figure():
@@ -177,4 +177,4 @@ def test_more_rungs_make_a_taller_figure():
 def test_summaries_of_tables_with_encoders_survive_rows_that_are_not_finite():
     frame = with_encoders(refit=-92.0).to_frame()
     frame.loc[0, ["log_px", "total_gap", "approximation_gap"]] = np.nan
-    assert "L[q] refit (side note)" in rung_labels(ladder(Result(frame, summarise(frame), {})))
+    assert "L[q] refit (for comparison)" in rung_labels(ladder(Result(frame, summarise(frame), {})))

@@ -56,7 +56,10 @@ def _classes(names: Any, asked: str) -> tuple[str, ...]:
     Raises:
         InputError: not a list of words, each once.
     """
-    words = np.asarray(names)
+    try:
+        words = np.asarray(names)
+    except ValueError:  # lists of unequal lengths
+        words = np.asarray([names], object)
     found = tuple(str(word) for word in words.tolist()) if words.ndim == 1 and words.dtype.kind in "UT" else ()
     if not found or len(set(found)) < len(found):
         shown = f"an array of type {words.dtype} and shape {words.shape}" if not found else "the same name twice"

@@ -74,6 +74,8 @@ def _names(data: Any) -> list[str]:
     """What the labels 0, 1, ... of a dataset stand for, where it says so; else nothing."""
     while isinstance(data, Subset):
         data = data.dataset
+    if getattr(data, "target_transform", None) is not None:  # the labels are others then
+        return []
     names = getattr(data, "classes", None)
     features = getattr(data, "features", None)
     if names is None and isinstance(features, Mapping):

@@ -111,6 +111,8 @@ def _correlations(result: Result, split: str) -> str:
     found = correlated(result, split)
     if found is None:
         return "Correlations of latents under q(z)"
+    if abs(found.strongest) <= found.chance:
+        return "No two latents are clearly correlated under q(z)"
     return f"The strongest correlation of two latents under q(z) is {found.strongest:z.2f}".replace("-", MINUS)
 
 
@@ -124,6 +126,8 @@ def _bits(result: Result, split: str) -> str:
 
 def _reliability(result: Result, split: str) -> str:
     found = coverage(standardised(result, split))
+    if not found.count:
+        return "Whether the claimed errors of log p(x) are right"
     share = f"{found.at(0.95)[0]:.0%} of {found.count:,} datapoints"
     return f"Two estimates of log p(x) agree within 95% intervals on {share}"
 

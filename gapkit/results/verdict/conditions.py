@@ -63,7 +63,7 @@ def small_gap(summary: Summary) -> tuple[float, str]:
 def datapoints(summary: Summary) -> tuple[Missing, ...]:
     """At least ten datapoints, and an interval of the gap."""
     whole = total(summary)
-    more = "analyse a hundred or more: without `--limit`, or of a larger data set"
+    more = "analyse a hundred or more, by a larger `--limit` or more data"
     if whole.count < FEWEST:
         span = whole.range
         spread = "" if not span else f", whose total gaps range from {number(span[0])} to {number(span[1])} nats"

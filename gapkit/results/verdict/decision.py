@@ -186,7 +186,7 @@ def _more(values: Uncertain, summary: Summary) -> Missing:
     """More datapoints where their spread makes the interval wide, more effort where it is sampling noise."""
     spread, noise = values.se_datapoints or 0.0, values.se_monte_carlo or 0.0
     noisy = noise > 0.7 * spread
-    settle = rerun(summary, "evidence") if noisy else "more datapoints (without `--limit`, or of a larger data set)"
+    settle = rerun(summary, "evidence") if noisy else "more datapoints, by a larger `--limit` or more data"
     return Missing(
         "the interval of the total gap is too wide to say whether there is one to act on", settle, "datapoints"
     )
