@@ -53,6 +53,7 @@ def test_the_model_file_is_the_one_shown_and_short():
     assert len(text.splitlines()) <= 25
 
 
+@pytest.mark.slow
 def test_the_model_file_opens_a_file_like_the_published_one(tmp_path, monkeypatch, capsys):
     """Legacy format, float64 weights, under `state_dict` beside an epoch."""
     from importlib.util import module_from_spec, spec_from_file_location

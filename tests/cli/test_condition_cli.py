@@ -101,6 +101,7 @@ def test_a_split_has_its_own_array_and_a_limit_cuts_it(gapkit, files):
     assert not np.allclose(own["elbo"][:4], plain["elbo"])
 
 
+@pytest.mark.slow
 def test_a_run_is_opened_again_with_its_condition(gapkit, files):
     _run(gapkit, files, "a", "--data", "x.npz", "--condition", "kind")
     opened = Source.of(files / "a").open(trust=True)

@@ -69,9 +69,9 @@ def test_a_full_disk_is_told(started, here):
     assert (here / "new" / "report.html").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("number", "code", "word"),
-    [(signal.SIGINT, 130, "interrupted"), pytest.param(signal.SIGTERM, 143, "ended", marks=pytest.mark.slow)],
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "ended")]
 )
 def test_an_interrupted_training_says_what_it_has_kept(started, here, number, code, word):
     words = ("train", "--data", DATA, "--out", "new", "--epochs", 10**6, "--checkpoint-every", 50, "--hidden", "4")

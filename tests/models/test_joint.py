@@ -29,7 +29,7 @@ def _joint(model):
     "prior",
     [
         None,
-        Independent(Normal(torch.ones(2), 3.0 * torch.ones(2)), 1),
+        pytest.param(Independent(Normal(torch.ones(2), 3.0 * torch.ones(2)), 1), marks=pytest.mark.slow),
         pytest.param(lambda: Independent(Normal(torch.zeros(2), 0.5), 1), marks=pytest.mark.slow),
     ],
 )

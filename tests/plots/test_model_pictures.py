@@ -17,6 +17,7 @@ from gapkit.plots.latent_correlations import correlated
 from gapkit.plots.reliability import standardised
 from gapkit.report.figures import draw
 from gapkit.results.records import DataFacts
+from tests.fast import only
 from tests.four_rungs import four_rungs
 from tests.plots.details import result, texts
 from tests.results.edited import of_parts
@@ -64,7 +65,7 @@ def test_rows_of_samples_are_those_that_were_kept():
     ]
 
 
-@pytest.mark.parametrize("dimensions", [1, 2, 3])
+@pytest.mark.parametrize("dimensions", only([1, 2, 3], 3))
 def test_the_aggregate_has_a_plane_and_a_shape_for_each_dimension(dimensions):
     whole = result(model_details(dimensions=dimensions))
     *plane, shapes = aggregate(whole).child_axes
@@ -181,7 +182,7 @@ def test_orange_is_q_and_grey_the_prior():
     assert red[1] > red[0]  # q lies at 2, the prior at 0
 
 
-@pytest.mark.parametrize("shape", [(1, 4, 160), (4, 200), (3, 4, 300)])
+@pytest.mark.parametrize("shape", [(1, 4, 160), pytest.param((3, 4, 300), marks=pytest.mark.slow)])
 def test_thin_images_are_drawn(shape):
     assert samples(result(model_details(shape))).images
 
