@@ -47,6 +47,7 @@ def test_the_top_has_few_names_and_the_others_are_with_their_subject():
         gapkit.integrations.nothing_here  # noqa: B018
 
 
+@pytest.mark.slow
 def test_every_subpackage_is_an_attribute():
     folders = {found.name for found in pkgutil.iter_modules(gapkit.__path__) if found.ispkg} - {"cli"}
     assert set(dir(gapkit)) == {*gapkit.__all__, *folders}
@@ -57,6 +58,9 @@ def test_every_subpackage_is_an_attribute():
     )
     done = python(code, warnings="error")
     assert done.returncode == 0, done.stderr
+
+
+def test_gapkit_is_imported_without_what_it_stands_on():
     code = "import sys, gapkit\nassert not {'torch', 'pandas', 'numpy', 'matplotlib'} & set(sys.modules)"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -61,6 +61,7 @@ def test_other_ways_to_write_the_same_model_give_the_same_numbers(gapkit, want, 
     assert run["model_options"] == {"encoder_output": "mean_std"}
 
 
+@pytest.mark.slow
 def test_state_dicts_as_people_save_them(gapkit, want, state, tmp_path):
     parts = {
         "encoder": {n: t for n, t in state.items() if n.startswith(("fc1", "mu", "lv"))},

@@ -73,6 +73,7 @@ def test_rows_do_not_depend_on_how_the_data_are_cut(tmp_path):
     assert not other.to_frame()["log_px"].equals(whole["log_px"])  # a changed condition is not taken for the old one
 
 
+@pytest.mark.slow
 def test_a_condition_may_be_a_tree_and_each_split_has_its_own():
     class Tree(ConditionalLinearGaussian):
         def encode(self, x, c):
@@ -115,6 +116,7 @@ class _Labelled(nn.Module):
         return self.dec(torch.cat([z, nn.functional.one_hot(y, 3)], 1))
 
 
+@pytest.mark.slow
 def test_a_pair_of_conditional_networks_is_analysed():
     torch.manual_seed(0)
     vae = _Labelled()

@@ -12,7 +12,6 @@ from gapkit.core.errors import GapkitWarning
 from gapkit.engine import spec_for, stages
 from gapkit.ladder import error_of
 from gapkit.models.reference import build
-from tests.fast import only
 
 SPEC = spec_for("quick", unit_size=16, details=2, families=("mean_field", "low_rank"))
 RUNGS = ("elbo", "elbo_star", "log_px", "iwae", "elbo_star_full_rank")
@@ -123,9 +122,8 @@ def test_the_certificate_is_made_in_parts(problem, monkeypatch):
     assert "memory is too small" in gapkit.analyze(model, x[:4], spec).summary_values.certificate.skipped
 
 
-@pytest.mark.parametrize(
-    "part", only(["details._gallery", "convergence._temperatures", "baselines._levels"], "baselines._levels")
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["details._gallery", "convergence._temperatures", "baselines._levels"])
 def test_what_the_table_does_not_need_is_left_out(part, problem, monkeypatch):
     model, x, whole = problem
 

@@ -58,7 +58,8 @@ def test_analysis_of_a_likelihood(name):
     assert available(Target(model, x[:1])) is gauss_newton
 
 
-@pytest.mark.parametrize("likelihood", only(["bernoulli", "gaussian:sigma=0.5"], "bernoulli"))
+@pytest.mark.slow
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian:sigma=0.5"])
 def test_convolutional_models(likelihood):
     with torch.random.fork_rng():
         torch.manual_seed(0)

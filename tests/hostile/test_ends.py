@@ -113,6 +113,7 @@ def test_progress_is_no_result(runner, here):
     assert "100%" in outcome.err
 
 
+@pytest.mark.slow
 def test_an_empty_folder_is_filled_where_it_stands(runner, here):
     """It may be one that cannot be replaced, as a mounted one."""
     (here / "new").mkdir()

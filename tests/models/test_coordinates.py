@@ -25,7 +25,6 @@ from torch.distributions.transforms import ExpTransform, IndependentTransform
 import gapkit
 from gapkit.models.coordinates import RealCoordinates, in_real_coordinates
 from gapkit.models.pulled import LogRatios
-from tests.fast import only
 from tests.models.constrained import FAMILIES, MODELS, GammaPoisson
 from tests.yardsticks import ppca
 
@@ -59,7 +58,8 @@ def test_estimators_take_the_users_own_q(name):
     assert float(gapkit.Elbo()(model, x, model.prior()).value.max()) < float(found.value.max())
 
 
-@pytest.mark.parametrize("name", only(list(MODELS), "gamma"))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(MODELS))
 def test_gaps_are_exact_in_the_encoders_own_family(name):
     model = MODELS[name](1.3)
     x = model.sample(25, 1)

@@ -11,7 +11,12 @@ HELP = "from gapkit.cli import main; sys.argv = ['gapkit', '--help']\ntry: main(
     ("code", "after", "unwanted"),
     [
         (f"import gapkit\n{HELP}", (), {"torch", "numpy", "pandas", "matplotlib", "seaborn"}),
-        ("import gapkit.plots, gapkit.report", TABLES, {"torch", "seaborn", "matplotlib.pyplot"}),
+        pytest.param(
+            "import gapkit.plots, gapkit.report",
+            TABLES,
+            {"torch", "seaborn", "matplotlib.pyplot"},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["help", "plots"],
 )
