@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-__all__ = ["LARGEST", "brightness", "image_shape", "miniatures", "png"]
+__all__ = ["LARGEST", "block_means", "brightness", "image_shape", "miniatures", "png"]
 
 _SMALLEST, _SMALLEST_FLAT = 4, 64
 LARGEST = 36  # pixels of a miniature along each side
@@ -30,7 +30,7 @@ def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
 
 
 def brightness(images: np.ndarray) -> tuple[float, float]:
-    """Black and white: 0 and 1, or the ends of the data where they do not keep to that.
+    """Black and white: 0 and 1, or what the data reach where they do not keep to that.
 
     Example:
         >>> brightness(np.array([0.2, 0.7])), brightness(np.array([-1.0, 3.0]))
@@ -38,7 +38,27 @@ def brightness(images: np.ndarray) -> tuple[float, float]:
     """
     known = images[np.isfinite(images)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-    return (0.0, 1.0) if (low >= 0 and high <= 1) or low == high else (low, high)
+    if low >= 0 and high <= 1:
+        return 0.0, 1.0
+    low = min(low, 0.0) if low >= 0 else low
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def block_means(image: np.ndarray) -> np.ndarray:
+    """An image with no more than 36 pixels along a side, each the mean of a block: more would make a heavy file.
+
+    Args:
+        image: shape (H, W, ...).
+
+    Example:
+        >>> block_means(np.zeros((64, 64))).shape, block_means(np.zeros((28, 28, 3))).shape
+        ((32, 32), (28, 28, 3))
+    """
+    step = math.ceil(max(image.shape[:2]) / LARGEST)
+    down, across = (min(step, size) for size in image.shape[:2])
+    rows, columns = image.shape[0] // down, image.shape[1] // across
+    cut = image[: rows * down, : columns * across]
+    return np.asarray(cut.reshape(rows, down, columns, across, *image.shape[2:]).mean((1, 3)))
 
 
 def miniatures(x: np.ndarray) -> np.ndarray | None:
@@ -58,15 +78,9 @@ def miniatures(x: np.ndarray) -> np.ndarray | None:
     shape = image_shape(x.shape[1:])
     if shape is None or not len(x):
         return None
-    images = x.reshape(len(x), *shape).astype(float)
-    low, high = brightness(images)
-    step = math.ceil(max(shape[1:]) / LARGEST)
-    down, across = (min(step, size) for size in shape[1:])
-    rows, columns = shape[1] // down, shape[2] // across
-    cut = images[..., : rows * down, : columns * across]
-    small = cut.reshape(len(x), shape[0], rows, down, columns, across).mean((3, 5))
-    levels = _levels(small, low, high)
-    return levels[:, 0] if shape[0] == 1 else np.moveaxis(levels, 1, -1)
+    images = np.moveaxis(x.reshape(len(x), *shape).astype(float), 1, -1)
+    levels = _levels(np.stack([block_means(image) for image in images]), *brightness(images))
+    return levels[..., 0] if shape[0] == 1 else levels
 
 
 def png(image: np.ndarray, low: float = 0.0, high: float = 255.0) -> str:

@@ -99,7 +99,7 @@ def aggregate(draws: Sequence[np.ndarray], like: Target, seed: int) -> dict[str,
     """
     if like.own_prior:
         raise ValueError("each datapoint has a prior of its own")
-    z = np.concatenate(list(draws))[:_DATAPOINTS] if draws else np.zeros((0, like.dim), np.float32)
+    z = np.concatenate(list(draws)) if draws else np.zeros((0, like.dim), np.float32)
     z = z[np.isfinite(z).all(1)]
     if not len(z):
         raise ValueError("q has no finite draws")

@@ -1,6 +1,5 @@
 """Rows of pictures, all on one scale of brightness."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from gapkit.core.images import image_shape
+from gapkit.core.images import block_means, brightness, image_shape
 from gapkit.plots.style import COLORS
 
 __all__ = ["Strip", "as_pictures", "draw_tiles", "place"]
@@ -17,7 +16,6 @@ _SHADES = 31  # more cannot be distinguished, and make a heavier file
 # Below zero the first of two is the brighter one, above it the second.
 _CHANGE = LinearSegmentedColormap.from_list("change", [COLORS["encoder"], "#ffffff", COLORS["family"]], N=_SHADES)
 _FAINTEST = 0.2  # of the range of brightness: differences are drawn no stronger than on this scale
-_LARGEST = 36  # pixels of a drawn tile along each side: larger ones would make a heavy file for the same picture
 _GAP = 0.06  # between tiles, in sides of a tile
 
 
@@ -63,12 +61,12 @@ def draw_tiles(ax: Axes, strips: Sequence[Strip], data: np.ndarray) -> None:
         strips: the rows.
         data: pictures whose range of brightness is that of all.
     """
-    low, high = _brightness(data)
+    low, high = brightness(data)
     changes = [np.abs(strip.images[np.isfinite(strip.images)]).max(initial=0.0) for strip in strips if strip.change]
     strongest = max([_FAINTEST, *(float(change) / (high - low) for change in changes)])
     for row, strip in enumerate(strips):
         for column, image in enumerate(strip.images):
-            shown = (_smaller(image) - (0.0 if strip.change else low)) / (high - low)
+            shown = (block_means(image.astype(float)) - (0.0 if strip.change else low)) / (high - low)
             shown = shown if strip.change else np.clip(shown, 0.0, 1.0)
             left, top = place(column) - 0.5, place(row) - 0.5
             ax.imshow(
@@ -89,22 +87,3 @@ def draw_tiles(ax: Axes, strips: Sequence[Strip], data: np.ndarray) -> None:
     ax.tick_params(length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)
-
-
-def _brightness(images: np.ndarray) -> tuple[float, float]:
-    """Black and white: 0 and 1, or what the data reach where they do not keep to that."""
-    known = images[np.isfinite(images)]
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-    if low >= 0 and high <= 1:
-        return 0.0, 1.0
-    low = min(low, 0.0) if low >= 0 else low
-    return (low, high) if high > low else (low, low + 1.0)
-
-
-def _smaller(image: np.ndarray) -> np.ndarray:
-    """The image with no more than ``_LARGEST`` pixels along a side, each the mean of a block."""
-    step = math.ceil(max(image.shape[:2]) / _LARGEST)
-    down, across = (min(step, size) for size in image.shape[:2])
-    rows, columns = image.shape[0] // down, image.shape[1] // across
-    cut = image[: rows * down, : columns * across].astype(float)
-    return np.asarray(cut.reshape(rows, down, columns, across, *image.shape[2:]).mean((1, 3)))
